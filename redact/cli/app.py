@@ -1,0 +1,48 @@
+"""The commands and their order in ``redact --help``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from redact import __version__
+from redact.cli import batch, convert, demo, doctor, evaluate, footage
+
+app = typer.Typer(
+    name="redact",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"redact {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def redact(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Hide faces and number plates in footage.
+
+    The footage itself is never changed. Every command ends with 0 only when all that was asked is done, with 1 when
+    something failed, with 2 when it was asked wrongly, and with 130 when it was stopped.
+    """
+
+
+app.command()(footage.run)
+app.command()(footage.detect)
+app.command()(footage.apply)
+app.command()(convert.convert)
+app.command()(evaluate.evaluate)
+app.command()(batch.batch)
+app.command()(demo.demo)
+app.command()(doctor.doctor)

@@ -1,0 +1,153 @@
+"""``redact batch``: a whole tree of files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import TaskID
+
+from redact.cli import interrupt
+from redact.cli import options as opt
+from redact.cli.footage import DEFAULTS
+from redact.cli.report import BarProgress, Job, PlainProgress, inert, progress_bars
+from redact.progress import Progress
+from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    from redact.jobs.batch import Item, Result, Watch
+
+
+def batch(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The masters; subfolders count.")],
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the same tree of copies goes.")
+    ],
+    classes: opt.Classes = DEFAULTS,
+    preset: opt.PresetOption = Preset.BALANCED,
+    device: opt.Device = DeviceChoice.AUTO,
+    models: opt.Models = None,
+    effect: opt.EffectOption = Effect.SOLID,
+    fill: opt.Fill = "#000000",
+    audio: opt.Audio = AudioMode.KEEP,
+    codec: opt.Codec = VideoCodec.H264,
+    quality: opt.Quality = None,
+    encoder_preset: opt.EncoderPreset = None,
+    interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
+    on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
+    overwrite: opt.Overwrite = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Redact every file of a folder and its subfolders; run it again to go on where it stopped.
+
+    Beside each copy lie its tracks and a record of how it was made. A copy whose record still fits master, settings and
+    copy is skipped. One that was made from another version of the master, or with other settings, fails unless
+    --overwrite is given, and is then made again.
+
+    Example: redact batch evidence/ -o redacted/ --preset thorough
+    """
+    with Job("batch", as_json) as job:
+        find = opt.analyse_settings(
+            classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
+        )
+        encode = opt.encode_settings(codec, quality, encoder_preset)
+        hide = opt.render_settings(
+            effect,
+            fill,
+            encode=encode,
+            audio=audio,
+            spans=(),
+            interlaced=interlaced,
+            on_corrupt=on_corrupt,
+            device=device,
+            overwrite=overwrite,
+        )
+        from redact.jobs.batch import Outcome, make_plan, run_batch
+
+        plan = make_plan(folder, output)
+        results: list[Result] = []
+        try:
+            with watching(job.err, len(plan.items)) as watch:
+                for result in run_batch(plan, find, hide, watch):
+                    results.append(result)
+        finally:
+            # Also after Ctrl-C: what is done is done.
+            job.partial = summary(results)
+            say_results(job, results)
+        failed = [
+            {"file": result.master, "code": result.code, "text": result.text}
+            for result in results
+            if result.outcome is Outcome.FAILED
+        ]
+        job.finish(summary(results), failed)
+
+
+def summary(results: list[Result]) -> dict[str, object]:
+    """Counts and files, for a document."""
+    from redact.jobs.batch import Outcome
+
+    counts = Counter(result.outcome for result in results)
+    return {"counts": {o: counts[o] for o in Outcome}, "files": [asdict(result) for result in results]}
+
+
+def say_results(job: Job, results: list[Result]) -> None:
+    """The table of all files, the failures in full, and the counts."""
+    from redact.jobs.batch import Outcome
+
+    rows = [(result.outcome, result.code, result.master, result.copy or "") for result in results]
+    job.table(("outcome", "code", "master", "copy"), rows)
+    for result in results:
+        for note in result.notes:
+            job.say(f"note: {result.master}: {note}")
+        if result.outcome is Outcome.FAILED:
+            job.err.print(inert(f"{result.code} {result.master}: {result.text}"))
+    counts = Counter(result.outcome for result in results)
+    job.say(", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome))
+
+
+@contextmanager
+def watching(err: Console, total: int) -> Iterator[Watch]:
+    """Overall and per-file progress: two bars on a terminal, numbered lines elsewhere."""
+    with interrupt.working():
+        if not err.is_terminal:
+            yield PlainWatch(err)
+            return
+        with progress_bars(err) as bars:
+            yield BarWatch(bars, total)
+
+
+class PlainWatch:
+    """Lines that carry the file's number and name."""
+
+    def __init__(self, err: Console) -> None:
+        self._err = err
+
+    def start(self, number: int, total: int, item: Item) -> Progress:
+        """See :class:`redact.jobs.batch.Watch`."""
+        return PlainProgress(self._err, f"[{number}/{total}] {item.master} ")
+
+
+class BarWatch:
+    """A bar for the files above those for the stages of the file at hand."""
+
+    def __init__(self, bars: Bars, total: int) -> None:
+        self._bars = bars
+        self._all: TaskID = bars.add_task("files", total=total)
+        self._current: BarProgress | None = None
+
+    def start(self, number: int, total: int, item: Item) -> Progress:
+        """See :class:`redact.jobs.batch.Watch`."""
+        if self._current:
+            self._current.clear()
+        self._bars.update(self._all, completed=number - 1)
+        self._current = BarProgress(self._bars, f"{item.master.name} ")
+        return self._current

@@ -1,0 +1,104 @@
+"""``redact convert``: tracks to and from other tools' files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli import options as opt
+from redact.cli.footage import tracks_count, tracks_line
+from redact.cli.report import Job
+from redact.errors import BadUsage
+from redact.progress import Progress
+
+if TYPE_CHECKING:
+    from redact.track.types import MediaRef, TrackSet
+
+
+class Kind(StrEnum):
+    """The other tools' formats."""
+
+    MOT = "mot"
+    CVAT = "cvat"
+    COCO = "coco"
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A tracks file, or with --from another tool's file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The file to write.")],
+    *,
+    to: Annotated[Kind | None, typer.Option("--to", help="Write this format from a tracks file.")] = None,
+    origin: Annotated[Kind | None, typer.Option("--from", help="Read this format and write a tracks file.")] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference", metavar="FILE", help="With --from: the footage the tracks are of, or any tracks file of it."
+        ),
+    ] = None,
+    overwrite: opt.Overwrite = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Convert tracks to MOTChallenge text, CVAT for video XML 1.1 or COCO JSON, and back.
+
+    Example: redact convert bodycam.tracks.json -o bodycam.xml --to cvat
+
+    Example: redact convert bodycam.xml -o bodycam.tracks.json --from cvat --reference bodycam.mp4
+    """
+    with Job("convert", as_json) as job:
+        if (to is None) == (origin is None):
+            raise BadUsage("Exactly one of --to and --from says which way to convert.", "Give one of them.")
+        if (origin is None) != (reference is None):
+            raise BadUsage(
+                "--reference belongs to --from, and --from needs it.", "Name the footage or a tracks file of it."
+            )
+        opt.check_side_file(output, overwrite=overwrite, others=(source, *([reference] if reference else [])))
+        from redact.track import file, formats
+
+        if to is not None:
+            tracks = file.load(source)
+            formats.export(tracks, to.value, output, overwrite=overwrite)
+        else:
+            assert origin is not None
+            assert reference is not None
+            with job.working() as progress:
+                media = media_of(reference, progress)
+            tracks = formats.import_(source, origin.value, media)
+            file.save(tracks, output, overwrite=overwrite)
+        notes = [line for line in (described_line(tracks) if origin else "",) if line]
+        job.say(f"{output}: {tracks_line(tracks)}")
+        for note in notes:
+            job.say(f"note: {note}")
+        job.finish({"source": source, "output": output, "tracks": tracks_count(tracks), "notes": notes})
+
+
+def media_of(reference: Path, progress: Progress) -> MediaRef:
+    """What the tracks are tied to: taken from a tracks file (``.json``), else from the footage itself."""
+    if reference.suffix.lower() == ".json":
+        from redact.track import file
+
+        return file.load(reference).media
+    from redact.media.hashing import hash_file
+    from redact.media.probe import probe
+    from redact.media.reader import scan
+    from redact.settings import Interlaced, OnCorrupt
+    from redact.track.types import MediaRef
+
+    info = probe(reference)
+    table = scan(info, interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.MASK, progress=progress)
+    sha256 = hash_file(reference, progress)
+    video = info.video
+    return MediaRef(sha256, video.upright_width, video.upright_height, table.time_base, table.pts, table.last_duration)
+
+
+def described_line(tracks: TrackSet) -> str:
+    """A warning if the other tool looked at a part of the footage only; else nothing."""
+    imported = tracks.provenance.get("imported")
+    described = imported.get("frames_described") if isinstance(imported, dict) else None
+    if not isinstance(described, dict):
+        return ""
+    return "The file describes {count} of {of} frames ({first} to {last}): nothing is masked on the others.".format(
+        **described
+    )

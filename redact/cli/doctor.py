@@ -1,0 +1,160 @@
+"""``redact doctor``: what is there, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+from redact import __version__
+from redact.cli import options as opt
+from redact.cli.report import Job, failure_record
+from redact.errors import SetupIncomplete
+
+REINSTALL = "pip install --force-reinstall --no-deps {}"
+ENCODERS = ("libx264", "libx265", "libsvtav1", "aac")
+DECODERS = ("h264", "hevc", "mpeg4", "mjpeg", "vp9", "av1", "aac", "mp3", "ac3", "opus", "pcm_s16le", "wmav2")
+LOW_SPACE = 2 * 2**30
+"""Bytes: footage of an hour takes about this much."""
+
+
+class State(StrEnum):
+    """What was found."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Not there, and nothing needs it."""
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report."""
+
+    what: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def doctor(as_json: opt.Json = False) -> None:
+    """Check devices, runtimes, codecs, weights and disk space.
+
+    Example: redact doctor --json
+    """
+    with Job("doctor", as_json) as job:
+        checks = list(all_checks())
+        job.table(("what", "state", "found"), [(check.what, check.state, check.found) for check in checks])
+        bad = [check for check in checks if check.state is State.BAD]
+        remedies = [check for check in checks if check.remedy]
+        if remedies:
+            job.say("")
+        for check in remedies:
+            job.say(f"{check.what}: {check.remedy}")
+        failed = [failure_record(SetupIncomplete(f"{c.what}: {c.found}.", c.remedy), what=c.what) for c in bad]
+        job.finish({"version": __version__, "checks": [asdict(check) for check in checks]}, failed)
+
+
+def all_checks() -> Iterator[Check]:
+    """Every check; one that breaks is reported as bad itself instead of ending the report."""
+    for group in (python, processor, cuda, runtimes, codecs, weights, space):
+        yield from guarded(group)
+
+
+def guarded(group: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    """The checks of ``group``, and a bad one if it raised."""
+    try:
+        yield from group()
+    except Exception as error:
+        yield Check(
+            group.__name__, State.BAD, f"{type(error).__name__}: {error}", "Set the workbench up anew: make setup."
+        )
+
+
+def python() -> Iterator[Check]:  # noqa: D103
+    yield Check("Python", State.OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def processor() -> Iterator[Check]:  # noqa: D103
+    import torch
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Check("processor", State.OK, f"{usable} cores usable, torch uses {torch.get_num_threads()} threads")
+
+
+def cuda() -> Iterator[Check]:  # noqa: D103
+    import torch
+
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(index)
+            yield Check(f"CUDA device {index}", State.OK, f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB")
+        return
+    built = torch.version.cuda
+    why = f"torch is built for CUDA {built}, but no device answers" if built else "torch is built without CUDA"
+    remedy = "The CPU is used. " + (
+        "For CUDA, install NVIDIA's driver." if built else "For CUDA, install torch from PyPI instead of a CPU index."
+    )
+    yield Check("CUDA", State.NOTE, why, remedy)
+
+
+def runtimes() -> Iterator[Check]:  # noqa: D103
+    import onnxruntime
+    import openvino
+    import torch
+
+    yield Check("torch", State.OK, torch.__version__)
+    yield Check("OpenVINO", State.OK, f"{openvino.__version__}; devices {', '.join(openvino.Core().available_devices)}")
+    yield Check(
+        "ONNX Runtime", State.OK, f"{onnxruntime.__version__}; {', '.join(onnxruntime.get_available_providers())}"
+    )
+    for name in ("ultralytics", "opencv-python-headless", "moviepy"):
+        yield Check(name, State.OK, metadata.version(name))
+
+
+def codecs() -> Iterator[Check]:  # noqa: D103
+    import av
+
+    for names, mode, kind in ((ENCODERS, "w", "encoders"), (DECODERS, "r", "decoders")):
+        missing = [name for name in names if not has_codec(name, mode)]
+        remedy = REINSTALL.format(f"av=={av.__version__}") if missing else ""
+        found = f"missing: {', '.join(missing)}" if missing else ", ".join(names)
+        yield Check(kind, State.BAD if missing else State.OK, f"PyAV {av.__version__}; {found}", remedy)
+
+
+def has_codec(name: str, mode: str) -> bool:
+    """Whether PyAV can encode (``w``) or decode (``r``) with this codec."""
+    import av
+
+    try:
+        av.Codec(name, "w" if mode == "w" else "r")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+def weights() -> Iterator[Check]:  # noqa: D103
+    from redact.detect.registry import WeightState, builtin_models
+
+    for model in builtin_models():
+        state = model.state()
+        remedy = "" if state is WeightState.OK else REINSTALL.format(model.distribution)
+        origin = f"{model.distribution}, {model.licence}; SHA-256 {model.sha256[:16]}"
+        found = f"{'' if state is WeightState.OK else f'{state}; '}finds {', '.join(model.classes)}; {origin}"
+        yield Check(f"weights {model.name}", State.OK if state is WeightState.OK else State.BAD, found, remedy)
+
+
+def space() -> Iterator[Check]:  # noqa: D103
+    for name, folder in (("working folder", Path.cwd()), ("temporary folder", Path(tempfile.gettempdir()))):
+        free = shutil.disk_usage(folder).free
+        low = free < LOW_SPACE
+        remedy = f"Make room on the disk of {folder}, or write copies to another." if low else ""
+        yield Check(
+            f"space, {name}", State.NOTE if low else State.OK, f"{free / 2**30:.1f} GiB free in {folder}", remedy
+        )

@@ -1,0 +1,54 @@
+"""``redact evaluate``: tracks against ground truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from redact.cli import options as opt
+from redact.cli.report import Job
+
+
+def evaluate(
+    tracks_file: Annotated[Path, typer.Argument(metavar="TRACKS.json", help="The tracks to judge.")],
+    truth: Annotated[
+        Path, typer.Option("--truth", metavar="T.txt", help="MOTChallenge ground truth of the same footage.")
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels", metavar="LABELS.txt", help="Names of the truth's classes, one a line; else what lies beside it."
+        ),
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Count what the masks of these tracks leave uncovered, and what they cover for nothing.
+
+    A box is covered when at least 90 % of it is masked (of a face: of the ellipse in it). An object is exposed when one
+    of its boxes is not. The figures are a result: leaks do not change the exit code.
+
+    Example: redact evaluate clip.tracks.json --truth clip.gt.txt
+    """
+    with Job("evaluate", as_json) as job:
+        from redact.evaluate import evaluate as judge
+        from redact.evaluate import read_truth
+        from redact.track import file
+
+        report = judge(file.load(tracks_file), read_truth(truth, labels))
+        job.table(
+            ("class", "objects", "exposed", "boxes", "uncovered", "leak rate"),
+            [
+                (of.label, of.objects, of.exposed, of.boxes, of.uncovered, f"{of.leak_rate:.3%}")
+                for of in (*report.classes, report.total)
+            ],
+        )
+        job.say(f"over-masking {report.over_masking:.2%} of the picture outside of the boxes, {report.frames} frames")
+        if report.leaks:
+            job.say("")
+            job.table(
+                ("frame", "time", "class", "object", "covered"),
+                [(k.frame, k.timecode, k.label, k.object_id, f"{k.covered:.0%}") for k in report.leaks],
+            )
+        job.finish(report.as_dict())

@@ -1,0 +1,1 @@
+"""Pixels to boxes: detector families behind one protocol, on any device."""

@@ -1,0 +1,66 @@
+"""Box arithmetic that detectors share. Boxes are (n, 4) float32 xyxy pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redact.detect.types import Detections
+
+Boxes = NDArray[np.float32]
+
+
+def overlap(one: Boxes, many: Boxes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(n, m) intersection over union, and intersection over the smaller box, of every pair."""
+    low = np.maximum(one[:, None, :2], many[None, :, :2])
+    high = np.minimum(one[:, None, 2:], many[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(2)
+    areas, others = (np.clip(b[:, 2:] - b[:, :2], 1e-6, None).prod(1) for b in (one, many))
+    union = areas[:, None] + others[None] - shared
+    return (shared / union).astype(np.float32), (shared / np.minimum(areas[:, None], others[None])).astype(np.float32)
+
+
+def suppress(found: Detections, iou: float, inside: float = 2.0) -> Detections:
+    """Greedy non-maximum suppression within each class, by score.
+
+    A box goes when a better one of its class overlaps it by more than ``iou`` (intersection over union), or when more
+    than the share ``inside`` of the smaller of the two is common (never, at the default).
+    """
+    order = np.argsort(-found.scores, kind="stable")
+    labels = np.array(found.labels, dtype=object)
+    ious, shares = overlap(found.boxes, found.boxes)
+    rivals = ((ious > iou) | (shares > inside)) & (labels[:, None] == labels[None])
+    gone = np.zeros(len(found), bool)
+    kept: list[int] = []
+    for i in order:
+        if not gone[i]:
+            kept.append(int(i))
+            gone |= rivals[i]
+    return take(found, np.array(kept, dtype=np.intp))
+
+
+def take(found: Detections, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
+    """The given rows, by index or by mask."""
+    indices = np.flatnonzero(rows) if rows.dtype == bool else rows
+    return Detections(
+        found.boxes[indices], found.scores[indices], tuple(found.labels[i] for i in indices), found.angles[indices]
+    )
+
+
+def join(parts: list[Detections]) -> Detections:
+    """All rows of several results on the same frame."""
+    if not parts:
+        return Detections.empty()
+    return Detections(
+        np.concatenate([p.boxes for p in parts]),
+        np.concatenate([p.scores for p in parts]),
+        tuple(label for p in parts for label in p.labels),
+        np.concatenate([p.angles for p in parts]),
+    )
+
+
+def moved(found: Detections, scale: tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> Detections:
+    """Boxes scaled along x and y, then shifted by pixels."""
+    by = np.array([*scale, *scale], np.float32)
+    to = np.array([*shift, *shift], np.float32)
+    return Detections(found.boxes * by + to, found.scores, found.labels, found.angles)

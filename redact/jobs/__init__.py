@@ -1,0 +1,1 @@
+"""Work on files from start to finish: one at a time, or a whole tree."""

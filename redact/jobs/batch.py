@@ -1,0 +1,350 @@
+"""Many files: the same tree out, resumable at any point.
+
+A copy is *finished* when the record beside it, ``<copy>.redact.json``, says so: made from this very master, with these
+very settings, and the copy still has the bytes it had then. Finished files are skipped. While a file is being worked on
+its record says ``working``; what a killed batch left in that state is simply done again. Any other file that is in the
+way of a copy is an error, unless overwriting was allowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from redact import __version__
+from redact.errors import (
+    Cancelled,
+    DeviceMissing,
+    InputMissing,
+    ModelHashMismatch,
+    ModelMissing,
+    ModelUnusable,
+    OutputExists,
+    OutputNotWritable,
+    RedactError,
+    SameFile,
+    UnknownClass,
+)
+from redact.jobs.failures import as_failure
+from redact.jobs.single import redact_file
+from redact.media.hashing import hash_file
+from redact.progress import Progress
+from redact.settings import AnalyseSettings, RenderSettings
+
+if TYPE_CHECKING:
+    from redact.pipeline import Finder
+
+SUFFIXES = frozenset(
+    f".{name}"
+    for names in (
+        (
+            "mp4",
+            "m4v",
+            "mov",
+            "qt",
+            "3gp",
+            "avi",
+            "divx",
+            "mkv",
+            "webm",
+            "ts",
+            "m2ts",
+            "mts",
+            "m2t",
+            "mpg",
+            "mpeg",
+            "vob",
+        ),
+        ("asf", "wmv", "flv", "mxf", "ogv", "mjpg", "mjpeg", "h264", "264", "hevc", "h265", "265", "ivf"),
+    )
+    for name in names
+)
+"""Files of these suffixes are footage, whatever is in them; all others are listed as ignored."""
+
+RECORD_FORMAT = "redact-batch/1"
+HOPELESS = (Cancelled, DeviceMissing, ModelMissing, ModelHashMismatch, ModelUnusable, UnknownClass)
+"""Failures that every other file would meet as well: the batch ends at the first."""
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One master and where its copy goes; both relative to their folders."""
+
+    master: Path
+    copy: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a batch will do, in order. ``ignored`` are files and links that are no footage."""
+
+    folder: Path
+    output: Path
+    items: tuple[Item, ...]
+    ignored: tuple[Path, ...]
+    unreadable: tuple[Path, ...] = ()
+    """Folders that may not be looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one file. ``code`` and ``text`` are those of the error of a failed one."""
+
+    master: Path
+    outcome: Outcome
+    copy: Path | None = None
+    code: str = ""
+    text: str = ""
+    frames: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+
+class Watch(Protocol):
+    """Is told which file is being worked on, and gives the progress callback for it."""
+
+    def start(self, number: int, total: int, item: Item) -> Progress:
+        """Called before file ``number`` (from 1) of ``total``."""
+        ...
+
+
+def make_plan(folder: Path, output: Path) -> Plan:
+    """Look through ``folder``. Hidden entries, ``output`` itself and links to folders are left alone.
+
+    Raises :class:`InputMissing`, or :class:`SameFile` if ``output`` is ``folder`` or a folder around it, where copies
+    could land among the masters.
+    """
+    if not folder.is_dir():
+        raise InputMissing(f"{folder} is not a folder.", "Give a folder, or use `redact run` for a single file.")
+    inside, outside = folder.resolve(), output.resolve()
+    if outside == inside or outside in inside.parents:
+        raise SameFile("The folder for the copies holds the masters.", "Name a folder of its own for the copies.")
+    footage: list[Path] = []
+    ignored: list[Path] = []
+    unreadable: list[Path] = []
+    for path in sorted(_entries(folder, outside, unreadable)):
+        # A broken link is footage that is missing; a pipe or a device is none, and reading it might never end.
+        is_footage = path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists())
+        (footage if is_footage else ignored).append(path.relative_to(folder))
+    copies = copy_names(footage)
+    items = tuple(Item(master, copies[master]) for master in footage)
+    return Plan(folder, output, items, tuple(ignored), tuple(sorted(path.relative_to(folder) for path in unreadable)))
+
+
+def _entries(folder: Path, skip: Path, unreadable: list[Path]) -> Iterator[Path]:
+    """Files, and links whatever they lead to, below ``folder``."""
+    for parent, folders, files in os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename))):
+        here = Path(parent)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [n for n in folders if n not in links and not n.startswith(".") and (here / n).resolve() != skip]
+        yield from (here / name for name in (*files, *links) if not name.startswith("."))
+
+
+def copy_names(masters: list[Path]) -> dict[Path, Path]:
+    """Where each copy goes: the master's path with the suffix ``.mp4``.
+
+    Masters that would meet at one name (also if only capitals tell them apart) keep their suffix in it: ``a.avi`` and
+    ``a.mp4`` become ``a.avi.mp4`` and ``a.mp4.mp4``; a hash of the path tells apart what still meets then. Which name a
+    master gets depends on the set of masters alone, not on their order.
+    """
+    levels = dict.fromkeys(masters, 0)
+    while True:
+        names = {master: _name(master, level) for master, level in levels.items()}
+        count = Counter(str(name).casefold() for name in names.values())
+        meeting = [m for m, name in names.items() if count[str(name).casefold()] > 1 and levels[m] < 2]
+        if not meeting:
+            return names
+        for master in meeting:
+            levels[master] += 1
+
+
+def _name(master: Path, level: int) -> Path:
+    digest = hashlib.sha256(os.fsencode(master)).hexdigest()[:8]
+    return master.with_name((f"{master.stem}.mp4", f"{master.name}.mp4", f"{master.name}.{digest}.mp4")[level])
+
+
+def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, watch: Watch) -> Iterator[Result]:
+    """Work through the plan, one result a file, as each is there.
+
+    A failing file does not stop the others. Raises what is in :data:`HOPELESS`; the files before are complete then.
+    """
+    settings = settings_record(find, hide)
+    finder = cache(lambda: _load(find))
+    for number, item in enumerate(plan.items, start=1):
+        progress = watch.start(number, len(plan.items), item)
+        try:
+            yield _one(plan, item, settings, finder=finder, hide=hide, progress=progress)
+        except HOPELESS:
+            raise
+        except Exception as error:  # one file's surprise must not cost the others their turn
+            failure = as_failure(error)
+            yield Result(item.master, Outcome.FAILED, code=failure.code, text=failure.text)
+    for folder in plan.unreadable:
+        failure = InputMissing("This folder may not be looked into.", "Check your rights.")
+        yield Result(folder, Outcome.FAILED, code=failure.code, text=failure.text)
+    yield from (Result(path, Outcome.IGNORED) for path in plan.ignored)
+
+
+def _load(find: AnalyseSettings) -> Finder:
+    """The detectors, which one batch loads once, and only if there is work for them."""
+    from redact.pipeline import Finder
+
+    return Finder(find)
+
+
+def _one(
+    plan: Plan,
+    item: Item,
+    settings: dict[str, object],
+    *,
+    finder: Callable[[], Finder],
+    hide: RenderSettings,
+    progress: Progress,
+) -> Result:
+    master, copy = plan.folder / item.master, plan.output / item.copy
+    record_file = copy.with_name(f"{copy.name}.redact.json")
+    record, stamp = _read_record(record_file), _stamp(master)
+    trouble = unfinished_because(record, master, copy, settings, progress)
+    if not trouble:
+        return Result(item.master, Outcome.SKIPPED, item.copy)
+    ours = record.get("state") == "working"
+    if os.path.lexists(copy) and not (hide.overwrite or ours):
+        raise OutputExists(f"{copy} is already there, but {trouble}.", "Use --overwrite to make it again.")
+    made = _make_folders(copy.parent)
+    before = record_file.read_bytes() if record_file.exists() else None
+    try:
+        _write_record(record_file, {"state": "working"})
+        tracks_file = copy.with_name(f"{copy.stem}.tracks.json")
+        hide = replace(hide, overwrite=hide.overwrite or ours)
+        _, report = redact_file(master, copy, tracks_file, finder(), hide, progress=progress)
+    except BaseException:
+        _undo(record_file, before, made)
+        raise
+    finished = {
+        "state": "finished",
+        "made_by": f"redact {__version__}",
+        "master": {"path": str(item.master), "sha256": report.master_sha256, **stamp},
+        "settings": settings,
+        "copy": {"sha256": report.sha256, "size": copy.stat().st_size},
+        "frames": report.frames,
+        "masked_frames": report.masked_frames,
+        "notes": list(report.notes),
+    }
+    _write_record(record_file, finished)
+    return Result(item.master, Outcome.DONE, item.copy, frames=report.frames, notes=tuple(report.notes))
+
+
+def unfinished_because(
+    record: dict[str, object], master: Path, copy: Path, settings: dict[str, object], progress: Progress
+) -> str:
+    """Why the copy is not the finished one of this master under these settings, in words; empty if it is.
+
+    Reads the whole copy, because a copy that was cut short or changed must not count as one. Of a master whose size and
+    time are those of the record, the content is taken to be so, too.
+    """
+    checks: tuple[tuple[Callable[[], bool], str], ...] = (
+        (lambda: bool(record), "there is no record of how it was made"),
+        (lambda: record.get("state") == "finished", "the work on it was broken off"),
+        (lambda: record.get("settings") == settings, "it was made with other settings"),
+        (lambda: _is_master(_part(record, "master"), master, progress), "the master has changed since"),
+        (copy.is_file, "it is no file"),
+        (lambda: _has_content(_part(record, "copy"), copy, progress), "it has changed since it was made"),
+    )
+    return next((why for holds, why in checks if not holds()), "")
+
+
+def _is_master(told: dict[str, object], master: Path, progress: Progress) -> bool:
+    # A master that was copied or restored has a new time and the same content.
+    same_stamp = all(told.get(key) == value for key, value in _stamp(master).items())
+    return same_stamp or _has_content(told, master, progress)
+
+
+def _has_content(told: dict[str, object], path: Path, progress: Progress) -> bool:
+    return told.get("size") == path.stat().st_size and told.get("sha256") == hash_file(path, progress)
+
+
+def _part(record: dict[str, object], name: str) -> dict[str, object]:
+    untrusted = record.get(name)
+    return untrusted if isinstance(untrusted, dict) else {}
+
+
+def settings_record(find: AnalyseSettings, hide: RenderSettings) -> dict[str, object]:
+    """The settings that decide what a copy looks like, JSON-ready; a person's weights by the hash of their content.
+
+    Raises :class:`ModelMissing`.
+    """
+    looked, hidden = asdict(find), asdict(hide)
+    del looked["device"], hidden["device"], hidden["overwrite"]
+    try:
+        looked["models"] = [hash_file(Path(path)) for path in find.models]
+    except InputMissing as error:
+        raise ModelMissing(error.happened, error.todo) from error
+    record: dict[str, object] = json.loads(json.dumps({"find": looked, "hide": hidden}))
+    return record
+
+
+def _stamp(master: Path) -> dict[str, int]:
+    try:
+        facts = master.stat()
+    except OSError as error:
+        raise InputMissing(f"{master} cannot be read: {error.strerror}.", "Check the file.") from error
+    return {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
+
+
+def _read_record(path: Path) -> dict[str, object]:
+    """The record, or an empty one if there is none that can be read."""
+    try:
+        untrusted = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return untrusted if isinstance(untrusted, dict) and untrusted.get("format") == RECORD_FORMAT else {}
+
+
+def _write_record(path: Path, record: dict[str, object]) -> None:
+    from redact.track.file import write_file
+
+    write_file(path, json.dumps({"format": RECORD_FORMAT, **record}, indent=2).encode() + b"\n", overwrite=True)
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Make ``folder`` and those around it; gives the new ones, innermost first."""
+    missing = []
+    at = folder
+    while not at.exists():
+        missing.append(at)
+        at = at.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(f"{folder} cannot be made: {error.strerror}.", "Name another folder.") from error
+    return missing
+
+
+def _undo(record_file: Path, before: bytes | None, made: list[Path]) -> None:
+    """After a failure, leave the folder as it was."""
+    with suppress(OSError, RedactError):
+        if before is None:
+            record_file.unlink(missing_ok=True)
+        else:
+            from redact.track.file import write_file
+
+            write_file(record_file, before, overwrite=True)
+        for folder in made:
+            folder.rmdir()

@@ -1,0 +1,31 @@
+"""Turns whatever was raised into an error with a code and a text."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+
+from redact.errors import Cancelled, DiskFull, OutputNotWritable, RedactError, Unexpected
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def as_failure(error: BaseException) -> RedactError:
+    """The error a user is shown for ``error``. With ``REDACT_DEBUG=1`` an unexpected one prints its traceback, too."""
+    if isinstance(error, RedactError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Cancelled("Stopped on request.")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return DiskFull("The disk ran full.", "Make room, or write to another disk.")
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return OutputNotWritable(f"{error.filename or 'A file'}: {error.strerror}.", "Write to another folder.")
+    if os.environ.get("REDACT_DEBUG") == "1":
+        traceback.print_exception(error, file=sys.stderr)
+    return Unexpected(
+        f"Something happened that the workbench is not prepared for ({type(error).__name__}: {error}).",
+        "Please report it, with what the same command says under REDACT_DEBUG=1.",
+    )

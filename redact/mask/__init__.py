@@ -1,0 +1,1 @@
+"""Masks: which shapes hide which frame, and how they are drawn."""

@@ -1,0 +1,118 @@
+"""The mask plan: which shapes hide which frame. A pure function of tracks and policy, used by renderer and
+measurement alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redact.mask.types import Form, Shape
+from redact.track.types import TrackSet
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How far a mask reaches past its track's box.
+
+    On each side ``width`` and ``height`` as shares of the box, ``pixels`` always, and ``motion`` times the distance the
+    box moved since the frame before or will until the frame after (whichever is more), along each axis.
+    """
+
+    form: Form
+    width: float
+    height: float
+    pixels: float = 2.0
+    motion: float = 0.25
+
+
+DEFAULT_MARGINS: Mapping[str, Margin] = {
+    "face": Margin(Form.ELLIPSE, 0.30, 0.16),
+    "plate": Margin(Form.RECTANGLE, 0.06, 0.10),
+    "text": Margin(Form.RECTANGLE, 0.06, 0.15),
+}
+NEAR_BORDER = 0.1
+"""A box that ends within this share of its size from the picture's border is taken to be cut off there."""
+PAST_BORDER = 0.25
+"""How far such a box is thought to go on outside, as a share of its size."""
+CUT_MARGIN = 1.0
+"""A cut-off face gets a rectangle, whose corners need less of a margin than an ellipse's sides: this share of it."""
+FORMS = tuple(Form)
+OTHER_MARGIN = Margin(Form.RECTANGLE, 0.12, 0.12)
+"""For classes that only a user's own model knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPolicy:
+    """What part of the machine's tracks becomes masks, and how generously."""
+
+    margins: Mapping[str, Margin] = field(default_factory=lambda: DEFAULT_MARGINS)
+
+
+def _speed(frames: NDArray[np.int32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 2) pixels a frame that the box centre moves along x and y, the larger of before and after."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    speed = np.zeros_like(centres)
+    if len(frames) > 1:
+        step = np.abs(np.diff(centres, axis=0)) / np.diff(frames)[:, None]
+        speed[:-1] = step
+        speed[1:] = np.maximum(speed[1:], step)
+    return speed.astype(np.float32)
+
+
+class MaskPlan:
+    """Shapes per frame for a whole master. Memory is proportional to the number of boxes."""
+
+    def __init__(self, tracks: TrackSet, policy: MaskPolicy | None = None) -> None:
+        margins = (policy or MaskPolicy()).margins
+        frames, rows, forms = [], [], []
+        for track in tracks.tracks:
+            margin = margins.get(track.label, OTHER_MARGIN)
+            boxes, cut = _past_border(track.boxes, tracks.media.width, tracks.media.height)
+            size = boxes[:, 2:] - boxes[:, :2]
+            centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+            reach = size * np.array([margin.width, margin.height], np.float32) + margin.pixels
+            reach += margin.motion * _turned(_speed(track.frames, track.boxes), track.angles)
+            form = np.full(len(track), FORMS.index(margin.form), np.uint8)
+            if margin.form is Form.ELLIPSE:
+                # What is left of a face at the border fills the corners of its box as well as the middle.
+                form[cut] = FORMS.index(Form.RECTANGLE)
+                reach[cut] *= CUT_MARGIN
+            rows.append(np.column_stack([centre, size + 2 * reach, track.angles]).astype(np.float32))
+            forms.append(form)
+            frames.append(track.frames)
+        every = np.concatenate(frames) if frames else np.zeros(0, np.int32)
+        order = np.argsort(every, kind="stable")
+        self._rows = np.concatenate(rows)[order] if rows else np.zeros((0, 5), np.float32)
+        self._forms = np.concatenate(forms)[order] if forms else np.zeros(0, np.uint8)
+        self._starts = np.searchsorted(every[order], np.arange(tracks.media.pts.size + 1))
+
+    def shapes(self, frame: int) -> list[Shape]:
+        """The masks of one frame, in the order of the tracks."""
+        rows = slice(int(self._starts[frame]), int(self._starts[frame + 1]))
+        return [
+            Shape(FORMS[form], *(float(v) for v in row))
+            for form, row in zip(self._forms[rows], self._rows[rows], strict=True)
+        ]
+
+
+def _past_border(boxes: NDArray[np.float32], width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Boxes that end at the picture's border are drawn out past it; also, which ones these are.
+
+    A detector sees only the part of an object that lies in the picture, and draws the box too small for the rest.
+    """
+    size = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    border = np.array([0, 0, width, height], np.float32)
+    outward = np.array([-1, -1, 1, 1], np.float32)
+    beyond = (boxes - border) * outward
+    near = beyond > -NEAR_BORDER * size
+    reach = np.where(near, np.maximum(beyond, PAST_BORDER * size), beyond)
+    return (border + reach * outward).astype(np.float32), np.any(near, axis=1)
+
+
+def _turned(speed: NDArray[np.float32], angles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Speeds along the picture's axes as an upper bound along the axes of boxes turned by ``angles`` degrees."""
+    cos, sin = np.abs(np.cos(np.radians(angles))), np.abs(np.sin(np.radians(angles)))
+    return np.column_stack([cos * speed[:, 0] + sin * speed[:, 1], sin * speed[:, 0] + cos * speed[:, 1]])

@@ -1,0 +1,29 @@
+"""Mask shapes and effects, as the plan hands them to the compositor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Form(StrEnum):
+    """Outline of a mask."""
+
+    ELLIPSE = "ellipse"
+    RECTANGLE = "rectangle"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One mask on one frame: ``w`` x ``h`` upright pixels about (``cx``, ``cy``), turned ``angle`` degrees clockwise.
+
+    Pixel centres are at half-integers (pixel 0 spans 0 to 1). ``FULL`` ignores the geometry and covers the frame.
+    """
+
+    form: Form
+    cx: float = 0.0
+    cy: float = 0.0
+    w: float = 0.0
+    h: float = 0.0
+    angle: float = 0.0

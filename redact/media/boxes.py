@@ -1,0 +1,173 @@
+"""A walk over the boxes of a finished MP4 or MOV, to see that it holds what was written and nothing else.
+
+An MP4 is a tree of boxes (ISO/IEC 14496-12): 32-bit size, four-character kind, content. Players skip boxes they do not
+know, which makes unknown and padding boxes a place where a master's tags could travel unseen. So this walk knows every
+box the muxer writes for our copies and takes no other.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO
+
+from redact.errors import FrameCountMismatch
+
+MAX_PADDING = 64
+"""Bytes of zeros a ``free`` or ``wide`` box may hold; the muxer's own hold none."""
+
+_SAMPLE_DESCRIPTION = "stsd"
+_VIDEO_ENTRIES = frozenset({"avc1", "hvc1", "av01"})
+_AUDIO_ENTRIES = frozenset({"mp4a", ".mp3", "ac-3", "ec-3", "Opus", "alac", "fLaC"})
+_ENTRY_CHILDREN = frozenset(
+    {"avcC", "hvcC", "av1C", "colr", "pasp", "btrt", "esds", "dac3", "dec3", "dOps", "dfLa", "alac", "chan", "wave"}
+)
+_CHILDREN: dict[str, frozenset[str]] = {
+    "": frozenset({"ftyp", "moov", "mdat", "free", "wide"}),
+    "moov": frozenset({"mvhd", "trak", "udta"}),
+    "trak": frozenset({"tkhd", "edts", "mdia"}),
+    "edts": frozenset({"elst"}),
+    "mdia": frozenset({"mdhd", "hdlr", "minf"}),
+    "minf": frozenset({"vmhd", "smhd", "hdlr", "dinf", "stbl"}),
+    "dinf": frozenset({"dref"}),
+    "stbl": frozenset({"stsd", "stts", "stss", "ctts", "stsc", "stsz", "stco", "co64", "sgpd", "sbgp", "sdtp", "cslg"}),
+    # The muxer closes a "wave" with a box of kind zero.
+    "wave": frozenset({"frma", "mp4a", "esds", "dac3", "dec3", "alac", "\0\0\0\0"}),
+    # The muxer writes udta/meta with an empty tag list even when there is no tag.
+    "udta": frozenset({"meta"}),
+    "meta": frozenset({"hdlr", "ilst"}),
+    "ilst": frozenset(),
+    _SAMPLE_DESCRIPTION: _VIDEO_ENTRIES | _AUDIO_ENTRIES,
+}
+# Bytes between a box's header and its first child.
+_PREFIX = {"meta": 4, _SAMPLE_DESCRIPTION: 8}
+_VIDEO_PREFIX = 78
+_AUDIO_PREFIX = {0: 28, 1: 28 + 16, 2: 28 + 36}
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box: its content is the bytes [``content``, ``end``) of the file."""
+
+    kind: str
+    content: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """``media_bytes`` of coded media, and per track, in order, when its presentation ends: seconds on the timeline."""
+
+    media_bytes: int
+    track_ends: tuple[Fraction, ...]
+
+
+def read_layout(file: BinaryIO, size: int) -> Layout:
+    """What the boxes of ``file``, an MP4 or MOV of ``size`` bytes, say, after checking every one of them.
+
+    Raises :class:`~redact.errors.FrameCountMismatch` for a box that the muxer does not write for a copy, padding that
+    is not empty, and boxes that do not fill their parent exactly.
+    """
+    found: dict[str, list[Box]] = {}
+    for box in _boxes(file, Box("", 0, size)):
+        found.setdefault(box.kind, []).append(box)
+    for kind in ("ftyp", "moov", "mdat"):
+        if len(found.get(kind, ())) != 1:
+            raise _strange(f'it holds {len(found.get(kind, ()))} boxes of kind "{kind}" where one is expected')
+    for padding in (*found.get("free", ()), *found.get("wide", ())):
+        _check_padding(file, padding)
+    leaves = _leaves(file, found["moov"][0])
+    scales = [_movie_scale(file, box) for box in leaves if box.kind == "mvhd"]
+    if len(scales) != 1 or scales[0] == 0:
+        raise _strange("it does not say in which unit it counts time")
+    ends = tuple(Fraction(_edits_length(file, box), scales[0]) for box in leaves if box.kind == "elst")
+    return Layout(found["mdat"][0].end - found["mdat"][0].content, ends)
+
+
+def _leaves(file: BinaryIO, parent: Box) -> list[Box]:
+    """The checked boxes under ``parent`` that hold no others, in order."""
+    leaves = []
+    for child in _boxes(file, parent):
+        if parent.kind == _SAMPLE_DESCRIPTION:
+            _check_sample_entry(file, child)
+        elif child.kind in _CHILDREN:
+            leaves.extend(_leaves(file, child))
+        else:
+            leaves.append(child)
+    return leaves
+
+
+def _movie_scale(file: BinaryIO, mvhd: Box) -> int:
+    file.seek(mvhd.content)
+    version = _read(file, 4)[0]
+    _read(file, 16 if version else 8)
+    return int(struct.unpack(">I", _read(file, 4))[0])
+
+
+def _edits_length(file: BinaryIO, elst: Box) -> int:
+    """Units of the movie's time scale that all entries of an edit list last, an empty one at the start included."""
+    file.seek(elst.content)
+    version, entries = struct.unpack(">B3xI", _read(file, 8))
+    layout = ">QqI" if version else ">IiI"
+    if elst.end - elst.content != 8 + entries * struct.calcsize(layout):
+        raise _strange("an edit list has the wrong size")
+    return sum(struct.unpack(layout, _read(file, struct.calcsize(layout)))[0] for _ in range(entries))
+
+
+def _check_sample_entry(file: BinaryIO, entry: Box) -> None:
+    if entry.kind in _VIDEO_ENTRIES:
+        prefix = _VIDEO_PREFIX
+    else:
+        # QuickTime's versions 1 and 2 of a sound entry are longer than the ISO one.
+        file.seek(entry.content + 8)
+        version = struct.unpack(">H", _read(file, 2))[0]
+        if version not in _AUDIO_PREFIX:
+            raise _strange(f"it describes sound in an unknown way (version {version})")
+        prefix = _AUDIO_PREFIX[version]
+    for child in _boxes(file, Box("entry", entry.content + prefix, entry.end), _ENTRY_CHILDREN):
+        if child.kind == "wave":
+            for _ in _boxes(file, child):
+                pass
+
+
+def _boxes(file: BinaryIO, parent: Box, allowed: frozenset[str] | None = None) -> list[Box]:
+    """The children of ``parent``, all of an allowed kind and filling it without a gap."""
+    allowed = _CHILDREN[parent.kind] if allowed is None else allowed
+    position = parent.content + _PREFIX.get(parent.kind, 0)
+    children = []
+    while position < parent.end:
+        file.seek(position)
+        size, raw_kind = struct.unpack(">I4s", _read(file, 8))
+        header = 8
+        if size == 1:
+            size = struct.unpack(">Q", _read(file, 8))[0]
+            header = 16
+        kind = raw_kind.decode("latin-1")
+        if size < header or position + size > parent.end:
+            raise _strange(f'its box "{kind!a}" has a size that does not fit')
+        if kind not in allowed:
+            raise _strange(f'it holds a box "{kind!a}" in "{parent.kind}" that does not belong in a copy')
+        children.append(Box(kind, position + header, position + size))
+        position += size
+    return children
+
+
+def _check_padding(file: BinaryIO, box: Box) -> None:
+    length = box.end - box.content
+    if length > MAX_PADDING:
+        raise _strange(f"it holds {length} bytes of padding")
+    file.seek(box.content)
+    if any(_read(file, length)):
+        raise _strange("its padding is not empty")
+
+
+def _read(file: BinaryIO, length: int) -> bytes:
+    data = file.read(length)
+    if len(data) != length:
+        raise _strange("it ends in the middle of a box")
+    return data
+
+
+def _strange(what: str) -> FrameCountMismatch:
+    return FrameCountMismatch(f"The written file is not as it should be: {what}.", "Please report this as a defect.")

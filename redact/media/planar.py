@@ -1,0 +1,114 @@
+"""From a decoded frame to what the other rooms work on: small RGB, small grey, or writable full-size planes, upright.
+
+Scaling happens straight from YUV and before turning, so that the work is in proportion to the small picture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from redact.media.types import PlanarImage, VideoStream
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+_DIRECT = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
+"""Formats whose planes are taken as they are, by bit depth."""
+_TARGET = {8: "yuv420p", 10: "yuv420p10le"}
+_LUMA_BLACK, _CHROMA_GREY = 16, 128
+
+
+class Converter:
+    """Conversions of one stream's frames. Keeps swscale's tables between frames; use from one thread at a time."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._stream = stream
+        self._turns = stream.rotation // 90
+        self._upright: Size = (stream.upright_width, stream.upright_height)
+        self._depth = 10 if stream.bit_depth > 8 else 8
+        # One scaler each: a shared one would rebuild its tables whenever the wanted picture changes.
+        self._to_size, self._to_rgb, self._to_grey, self._to_planes = (VideoReformatter() for _ in range(4))
+
+    def rgb(self, picture: VideoFrame | None, size: Size | None) -> NDArray[np.uint8]:
+        """(h, w, 3) uint8; black without a picture."""
+        size = size or self._upright
+        if picture is None:
+            return np.zeros((size[1], size[0], 3), np.uint8)
+        small = picture
+        if size != self._upright and not picture.format.is_rgb:
+            # Two steps are four times as fast as one: swscale has vector code to scale planes and to turn YUV into RGB,
+            # but none to do both at once.
+            planar = picture.format.name if picture.format.name in _DIRECT else "yuv420p"
+            small = self._scale(self._to_size, picture, size, planar)
+        small = self._scale(self._to_rgb, small, size, "rgb24")
+        rows = _rows(small.planes[0])[:, : small.width * 3].reshape(small.height, small.width, 3)
+        return self._turn(rows, own=small is not picture)
+
+    def grey(self, picture: VideoFrame | None, size: Size) -> NDArray[np.uint8]:
+        """(h, w) uint8 luma; black without a picture."""
+        if picture is None:
+            return np.zeros(size[::-1], np.uint8)
+        small = self._scale(self._to_grey, picture, size, "gray")
+        return self._turn(_rows(small.planes[0])[:, : small.width], own=small is not picture)
+
+    def planes(self, picture: VideoFrame | None) -> PlanarImage:
+        """4:2:0 planes of their own memory; black without a picture."""
+        if picture is None:
+            return self._black()
+        if _DIRECT.get(picture.format.name) != self._depth:
+            picture = self._to_planes.reformat(
+                picture,
+                format=_TARGET[self._depth],
+                dst_colorspace=self._stream.colour.matrix if picture.format.is_rgb else None,
+                dst_color_range=ColorRange.JPEG if self._stream.colour.full_range else ColorRange.MPEG,
+                interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
+                threads=1,
+            )
+        y, u, v = (
+            torch.from_numpy(np.array(np.rot90(self._samples(p), self._turns), order="C")) for p in picture.planes[:3]
+        )
+        return PlanarImage((y, u, v), self._depth, (1, 1), self._stream.colour)
+
+    def _samples(self, plane: VideoPlane) -> NDArray[np.uint8] | NDArray[np.int16]:
+        rows = _rows(plane)
+        return rows[:, : plane.width] if self._depth == 8 else rows.view(np.int16)[:, : plane.width]
+
+    def _scale(self, scaler: VideoReformatter, picture: VideoFrame, size: Size, form: str) -> VideoFrame:
+        width, height = size[::-1] if self._turns % 2 else size
+        return scaler.reformat(picture, width, height, form, interpolation=Interpolation.AREA, threads=1)
+
+    def _turn(self, rows: NDArray[np.uint8], *, own: bool) -> NDArray[np.uint8]:
+        """Upright, without negative strides (torch takes none), and never the decoder's own memory."""
+        if self._turns:
+            return np.array(np.rot90(rows, self._turns), order="C")
+        return rows if own else rows.copy()
+
+    def _black(self) -> PlanarImage:
+        width, height = self._upright
+        sample, shift = (torch.uint8, 0) if self._depth == 8 else (torch.int16, 2)
+        luma = 0 if self._stream.colour.full_range else _LUMA_BLACK << shift
+        chroma = ((height + 1) // 2, (width + 1) // 2)
+        return PlanarImage(
+            (
+                torch.full((height, width), luma, dtype=sample),
+                torch.full(chroma, _CHROMA_GREY << shift, dtype=sample),
+                torch.full(chroma, _CHROMA_GREY << shift, dtype=sample),
+            ),
+            self._depth,
+            (1, 1),
+            self._stream.colour,
+        )
+
+
+def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
+    """The plane's bytes as (height, line size), padding included: no copy, the array keeps the frame alive."""
+    flat = np.frombuffer(memoryview(plane), np.uint8)
+    line = plane.line_size
+    if line < 0:  # stored bottom up
+        return flat[: plane.height * -line].reshape(plane.height, -line)[::-1]
+    return flat[: plane.height * line].reshape(plane.height, line)

@@ -1,0 +1,310 @@
+"""Sound tracks of a copy: packets copied where that is safe, else decoded, edited, and encoded as AAC.
+
+Sound is read from the master in a pass of its own per track, pulled along with the picture, so memory stays bounded.
+Each sample keeps its place on the container's timeline: gaps become silence, nothing is ever shifted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av
+import numpy as np
+from av.container import InputContainer, OutputContainer
+
+from redact.errors import EncodeFailed
+from redact.media.parity import ExpectedSound
+from redact.media.samples import GAP_SECONDS, Samples, SoundReader, named_layout, open_track, read_packets
+from redact.media.types import AudioStream
+
+FILL_BEYOND_PICTURE_SECONDS = 10
+"""How far past the picture's end silence is ever made: a damaged timestamp must not cost hours of it."""
+
+AAC_BITS_PER_CHANNEL = 192_000
+_AAC_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_AAC_MAX_BITS_PER_SAMPLE = 6
+"""ISO/IEC 14496-3: at most 6144 bits a channel and frame of 1024 samples."""
+# Noise substitution and intensity stereo save bits by inventing sound; there are bits enough not to.
+_AAC_OPTIONS = {"aac_pns": "0", "aac_is": "0"}
+
+# Sizes of decoder settings ("extradata") that leave no room for more than settings, by codec and container.
+_MP4_EXTRADATA = {
+    "aac": range(17),
+    "mp3": range(1),
+    "ac3": range(1),
+    "eac3": range(1),
+    "opus": range(19, 32),
+    "alac": range(36, 37),
+    "flac": range(34, 35),
+}
+_COPYABLE = {
+    ".mp4": _MP4_EXTRADATA,
+    ".mov": {codec: _MP4_EXTRADATA[codec] for codec in ("aac", "mp3", "ac3", "eac3", "alac")},
+}
+
+
+class SoundEditor(Protocol):
+    """Changes the samples of one track as they stream by, and nothing about their number or place."""
+
+    def process(self, block: Samples) -> Samples:
+        """Take (channels, n) samples and give back (channels, m), which may lag behind what was taken."""
+        ...
+
+    def flush(self) -> Samples:
+        """The samples still held back: with them, as many have come out as went in, sample k in the place of k."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTrack:
+    """A track to write. ``editor`` of None copies its packets if the copy's container can hold them, else re-encodes.
+
+    An editor gets float32 samples at the stream's own rate and channel count; the first is heard at ``stream.start``.
+    """
+
+    stream: AudioStream
+    editor: SoundEditor | None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundSurvey:
+    """What a first look at all packets of a track shows.
+
+    ``end`` is in seconds on the container's timeline, None if the track has no packets; ``copy_problem`` says why its
+    packets cannot be copied as they are, or is empty.
+    """
+
+    end: Fraction | None
+    copy_problem: str
+    codec: str
+    language: str
+
+
+class SoundWriter(Protocol):
+    """Writes one track."""
+
+    def pull(self, until: Fraction) -> None:
+        """Write what is heard up to ``until`` seconds on the master's timeline."""
+        ...
+
+    def finish(self) -> ExpectedSound:
+        """Write the rest and say where the track now starts and ends on the copy's timeline."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the master."""
+        ...
+
+    def notes(self) -> list[str]:
+        """What a reader of the log should know about this track, after :meth:`finish`."""
+        ...
+
+
+def survey_sound(path: Path, track: AudioStream, suffix: str) -> SoundSurvey:
+    """Look at every packet of ``track``; ``suffix`` (".mp4" or ".mov") is that of the copy."""
+    container, stream = open_track(path, track.index)
+    with container:
+        if stream.codec_context is None or stream.time_base is None:
+            raise EncodeFailed(f"There is no decoder for the sound of stream {track.index} ({track.codec}).")
+        codec = stream.codec_context.codec.canonical_name
+        problem = "" if codec in _COPYABLE[suffix] else f"{suffix[1:].upper()} does not take it"
+        if not problem and stream.codec_context.extradata_size not in _COPYABLE[suffix][codec]:
+            problem = "its settings are of an unusual size"
+        untrusted_language = stream.language or ""
+        language = untrusted_language if re.fullmatch("[a-z]{3}", untrusted_language) else "und"
+        problems, end = _look_at_packets(container, stream)
+        problem = problem or next(iter(problems), "")
+    return SoundSurvey(end, problem, codec, language)
+
+
+def _look_at_packets(container: InputContainer, stream: av.AudioStream) -> tuple[list[str], Fraction | None]:
+    """Why the packets of ``stream`` cannot be copied, if so, and when the last of them ends, in seconds."""
+    problems: list[str] = []
+    end: Fraction | None = None
+    expected: Fraction | None = None
+    durations: set[Fraction] = set()
+    last: Fraction | None = None
+    tick = stream.time_base or Fraction(0)
+    for packet in read_packets(container, stream):
+        if packet.pts is None or packet.dts is None:
+            problems.append("a packet has no timestamp")
+            continue
+        start, duration = packet.pts * tick, (packet.duration or 0) * tick
+        # Packets of a run-up may last any time, or none: only what follows is regular.
+        run_up = start < 0 or (end is None and packet.has_sidedata("skip_samples"))
+        problems.extend(_packet_problem(packet, start, duration))
+        if not run_up:
+            if duration <= 0 or (expected is not None and abs(start - expected) > GAP_SECONDS):
+                problems.append("its timestamps have gaps")
+            if last is not None:
+                durations.add(last)
+            last = duration
+        expected = None if run_up else start + duration
+        if not packet.is_discard:
+            end = start + duration if end is None else max(end, start + duration)
+        del problems[1:]
+    # An MP4 tells of a gap by the length of the packet before it. The very last packet may be shorter.
+    if durations and max(durations) - min(durations) > GAP_SECONDS:
+        problems.append("its timestamps have gaps")
+    return problems, end
+
+
+def _packet_problem(packet: av.Packet[av.AudioStream], start: Fraction, duration: Fraction) -> Iterator[str]:
+    if packet.is_corrupt:
+        yield "a packet is damaged"
+    if packet.has_sidedata("new_extradata"):
+        yield "its settings change on the way"
+    # A run-up of a few packets before time 0 is how AAC and Opus work; more is sound that an edit list hides.
+    if start < -max(Fraction(1, 10), 3 * duration) or (packet.is_discard and start >= 0):
+        yield "an edit list hides parts of it"
+
+
+class CopiedSound:
+    """Copies payloads and timestamps of packets, and nothing that may travel beside them."""
+
+    def __init__(
+        self, out: OutputContainer, path: Path, track: AudioStream, survey: SoundSurvey, shift: Fraction
+    ) -> None:
+        self._out = out
+        self._source, source_stream = open_track(path, track.index)
+        self._stream = out.add_stream_from_template(source_stream)
+        self._stream.metadata["language"] = survey.language
+        assert source_stream.time_base is not None
+        self._tick = source_stream.time_base
+        self._shift = int(shift / self._tick)
+        self._packets = read_packets(self._source, source_stream)
+        self._next = next(self._packets, None)
+        assert survey.end is not None
+        self._expected = ExpectedSound(track.start + shift, survey.end + shift)
+
+    def pull(self, until: Fraction) -> None:
+        """See :class:`SoundWriter`."""
+        while self._next is not None and (self._next.pts or 0) * self._tick <= until:
+            self._mux(self._next)
+            self._next = next(self._packets, None)
+
+    def _mux(self, source: av.Packet[av.AudioStream]) -> None:
+        assert source.pts is not None and source.dts is not None
+        # A new packet, because the old one may carry side data.
+        packet = av.Packet(bytes(source))
+        packet.stream = self._stream
+        packet.time_base = self._tick
+        packet.pts, packet.dts = source.pts + self._shift, source.dts + self._shift
+        packet.duration = source.duration or 0
+        packet.is_keyframe = True
+        self._out.mux(packet)
+
+    def finish(self) -> ExpectedSound:
+        """See :class:`SoundWriter`."""
+        while self._next is not None:
+            self._mux(self._next)
+            self._next = next(self._packets, None)
+        return self._expected
+
+    def close(self) -> None:
+        """See :class:`SoundWriter`."""
+        self._packets.close()
+        self._source.close()
+
+    def notes(self) -> list[str]:
+        """See :class:`SoundWriter`."""
+        return []
+
+
+class EncodedSound:
+    """Decodes a track, passes it through its editor if it has one, and encodes it as AAC."""
+
+    def __init__(
+        self,
+        out: OutputContainer,
+        path: Path,
+        track: SoundTrack,
+        survey: SoundSurvey,
+        *,
+        shift: Fraction,
+        fill_until: Fraction,
+    ) -> None:
+        stream = track.stream
+        rate = aac_rate(stream.sample_rate)
+        self._layout = named_layout(stream)
+        self._out = out
+        self._stream = out.add_stream("aac", rate=rate, options=dict(_AAC_OPTIONS))
+        self._stream.metadata["language"] = survey.language
+        context = self._stream.codec_context
+        context.layout = self._layout
+        context.time_base = Fraction(1, rate)
+        context.bit_rate = min(AAC_BITS_PER_CHANNEL, _AAC_MAX_BITS_PER_SAMPLE * rate) * stream.channels
+        assert survey.end is not None
+        self._track = stream
+        self._editor = track.editor
+        self._reader = SoundReader(path, stream, survey.end, fill_until)
+        self._blocks = self._reader.blocks()
+        self._first = round((stream.start + shift) * stream.sample_rate)
+        self._written = 0
+
+    def pull(self, until: Fraction) -> None:
+        """See :class:`SoundWriter`."""
+        while self._track.start + Fraction(self._reader.position, self._track.sample_rate) <= until:
+            block = next(self._blocks, None)
+            if block is None:
+                return
+            self._write(self._editor.process(block) if self._editor else block)
+
+    def finish(self) -> ExpectedSound:
+        """See :class:`SoundWriter`. Raises EncodeFailed if the editor lost or invented samples."""
+        for block in self._blocks:
+            self._write(self._editor.process(block) if self._editor else block)
+        if self._editor:
+            self._write(self._editor.flush())
+        if self._written != self._reader.position:
+            raise EncodeFailed(
+                f"A sound edit made {self._written} samples of {self._reader.position}.",
+                "Please report this as a defect.",
+            )
+        self._out.mux(self._stream.encode(None))
+        rate = self._track.sample_rate
+        return ExpectedSound(Fraction(max(self._first, 0), rate), Fraction(self._first + self._written, rate))
+
+    def _write(self, samples: Samples) -> None:
+        if samples.shape[0] != self._track.channels:
+            raise EncodeFailed(f"A sound edit made {samples.shape[0]} channels of {self._track.channels}.")
+        at = self._first + self._written
+        self._written += samples.shape[1]
+        if at < 0:
+            # Nothing can be heard before time 0 in an MP4.
+            samples, at = samples[:, -at:], 0
+        if samples.shape[1] == 0:
+            return
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples, dtype=np.float32), format="fltp", layout=self._layout
+        )
+        frame.sample_rate = self._track.sample_rate
+        frame.time_base = Fraction(1, self._track.sample_rate)
+        frame.pts = at
+        self._out.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """See :class:`SoundWriter`."""
+        self._blocks.close()
+        self._reader.close()
+
+    def notes(self) -> list[str]:
+        """See :class:`SoundWriter`."""
+        notes = []
+        if self._reader.undecodable:
+            notes.append(f"{self._reader.undecodable} packets could not be decoded and became silence")
+        if self._reader.jumps:
+            notes.append("timestamps that jump far out of place were ignored")
+        if self._first < 0:
+            notes.append("sound before time 0 was left out")
+        return notes
+
+
+def aac_rate(sample_rate: int) -> int:
+    """The sample rate AAC has for sound of ``sample_rate``: the same, else the next higher, else its highest."""
+    return next((rate for rate in _AAC_RATES if rate >= sample_rate), _AAC_RATES[-1])

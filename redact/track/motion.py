@@ -1,0 +1,116 @@
+"""How the picture moves from one frame to the next: dense optical flow, the camera's share of it, and cuts.
+
+Flow is OpenCV's DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016) on a small luma picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+CELL = 4
+"""Flow is kept as the mean over squares of this many small-picture pixels: objects are no smaller than that."""
+CUT_CORRELATION = 0.35
+"""Two frames of one shot, one warped onto the other, correlate by more than this unless the whole view is new."""
+CUT_HISTOGRAM = 0.25
+"""Share of pixels whose brightness must have changed its band: a shake blurs the picture but keeps its tones."""
+BANDS = 32
+FIT_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """From the frame before to this one, in pixels of the upright frame.
+
+    ``flow``: (rows, columns, 2) float16, displacement (x, y) of what stood in each cell; ``camera``: (2, 3) float32,
+    the
+    similarity transform that most of the picture follows; ``cut``: the two frames are of different shots, and nothing
+    can be carried across.
+    """
+
+    flow: NDArray[np.float16]
+    camera: NDArray[np.float32]
+    cut: bool
+
+
+class MotionEstimator:
+    """Feed it every frame's small luma picture in order."""
+
+    def __init__(self, width: int, height: int, long_side: int) -> None:
+        self._width, self._height = width, height
+        scale = min(1.0, long_side / max(width, height))
+        # Whole cells; at least a few of them, however odd the footage.
+        columns, rows = (max(8, round(side * scale / CELL)) for side in (width, height))
+        self.size = (columns * CELL, rows * CELL)
+        """(width, height) of the small picture."""
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._before: NDArray[np.uint8] | None = None
+        self._step = np.array([width / columns, height / rows], np.float32)
+        grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=2).astype(np.float32)
+        self.centres: NDArray[np.float32] = (grid + 0.5) * self._step
+        """(rows, columns, 2): pixel centre (x, y) of each cell in the upright frame."""
+        ys, xs = np.mgrid[0 : self.size[1], 0 : self.size[0]].astype(np.float32)
+        self._xs, self._ys = xs, ys
+
+    def step(self, grey: NDArray[np.uint8]) -> Motion | None:
+        """``grey`` is (h, w) uint8 of :attr:`size`. None on the first frame."""
+        grey = np.ascontiguousarray(grey)
+        before, self._before = self._before, grey
+        if before is None:
+            return None
+        flow = self._dis.calc(before, grey, None)
+        w, h = self.size
+        cells = cv2.resize(flow, (w // CELL, h // CELL), interpolation=cv2.INTER_AREA)
+        cells *= np.array([self._width / w, self._height / h], np.float32)
+        camera = fit_similarity(self.centres.reshape(-1, 2)[::3], cells.reshape(-1, 2)[::3])
+        return Motion(cells.astype(np.float16), camera, self._is_cut(before, grey, flow))
+
+    def _is_cut(self, before: NDArray[np.uint8], grey: NDArray[np.uint8], flow: NDArray[np.float32]) -> bool:
+        tones = [np.bincount((g >> 3).ravel(), minlength=BANDS) / g.size for g in (before, grey)]
+        if np.abs(tones[0] - tones[1]).sum() / 2 < CUT_HISTOGRAM:
+            return False
+        # flow leads from before to now, so the frame now is fetched along it and compared with the frame before.
+        fetched = cv2.remap(
+            grey, self._xs + flow[..., 0], self._ys + flow[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+        )
+        return correlation(before, fetched) < CUT_CORRELATION
+
+
+def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Normalised cross-correlation of two pictures of one size, -1 to 1; 1 where both are flat."""
+    a, b = one.astype(np.float32) - one.mean(), other.astype(np.float32) - other.mean()
+    power = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / power if power > 0 else 1.0
+
+
+def fit_similarity(points: NDArray[np.float32], moves: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2, 3) transform [a -b tx; b a ty] for which ``points`` (n, 2) land at ``points + moves``, by reweighted least
+    squares.
+
+    Cells that follow something other than the majority are weighed down (Cauchy weights at the median residual).
+    """
+    centre = points.mean(0)
+    p, m = points - centre, moves
+    weight = np.ones(len(p), np.float32)
+    a = b = 0.0
+    t = np.zeros(2, np.float32)
+    for _ in range(FIT_ROUNDS):
+        total = float(weight.sum()) or 1.0
+        p0, m0 = (weight[:, None] * p).sum(0) / total, (weight[:, None] * m).sum(0) / total
+        q, n = p - p0, m - m0
+        power = float((weight * (q * q).sum(1)).sum()) or 1.0
+        a = float((weight * (q * n).sum(1)).sum()) / power
+        b = float((weight * (q[:, 0] * n[:, 1] - q[:, 1] * n[:, 0])).sum()) / power
+        t = m0 - np.array([a * p0[0] - b * p0[1], b * p0[0] + a * p0[1]], np.float32)
+        residual = np.hypot(m[:, 0] - (a * p[:, 0] - b * p[:, 1] + t[0]), m[:, 1] - (b * p[:, 0] + a * p[:, 1] + t[1]))
+        weight = (1 / (1 + (residual / max(float(np.median(residual)), 0.25)) ** 2)).astype(np.float32)
+    shift = t - np.array([a * centre[0] - b * centre[1], b * centre[0] + a * centre[1]])
+    return np.array([[1 + a, -b, shift[0]], [b, 1 + a, shift[1]]], np.float32)
+
+
+def inverse(camera: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The camera transform from this frame back to the one before."""
+    return np.asarray(cv2.invertAffineTransform(camera), np.float32)

@@ -1,0 +1,293 @@
+"""Boxes to tracks: association, carrying both ways, gap closing and padding.
+
+Association follows ByteTrack (Zhang et al., 2022): confident detections are matched first, faint ones then keep
+existing
+tracks alive; assignment is optimal on box overlap. Instead of a Kalman filter, boxes are carried to the frame by
+optical flow, which knows of camera shake and of people turning, and which works backwards just as well: a new track is
+carried back
+to the first frame it can be seen in, and between two detections a track's boxes are the hull of what came from both
+sides.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from redact.detect.boxes import Boxes, overlap
+from redact.detect.types import Detections
+from redact.track.carry import Carrier
+from redact.track.motion import Motion
+from redact.track.types import Source, Track
+
+LEAST_OVERLAP = 0.15
+"""Intersection over union, of boxes grown by :data:`GROWN`, for a detection to continue a track."""
+GROWN = 0.25
+LOST_SECONDS = 3.0
+"""How long a track is carried on unseen in case it is found again."""
+FAINT_PAD_SECONDS = 1.0
+"""How far a track without one sure detection reaches before its first and after its last, while it is in the picture.
+Other tracks reach as far as :data:`LOST_SECONDS`."""
+
+
+CUT_OFF = 0.12
+"""A detection that ends within this share of its size from the picture's border is taken to be cut off there."""
+SHAPES = {"face": 1.3}
+"""Height over width of a whole object, for classes that have a usual one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Scores of one class: ``sure`` starts a match in the first round; a track is kept when its best detection reaches
+    ``alone`` or when it was detected ``often`` times."""
+
+    sure: float
+    alone: float
+    often: int
+
+
+TRUST = {"face": Trust(sure=0.5, alone=0.35, often=2)}
+OTHER_TRUST = Trust(sure=0.6, alone=0.5, often=2)
+
+
+class _Row(NamedTuple):
+    """A track's box on one frame."""
+
+    frame: int
+    seconds: float
+    box: NDArray[np.float32]
+    angle: float
+    score: float
+    source: Source
+
+
+@dataclass(slots=True)
+class _Open:
+    """A track that is still being carried."""
+
+    label: str
+    box: NDArray[np.float32]
+    angle: float
+    first: float
+    """Seconds at the first detection."""
+    hit: int
+    """Frame of the last detection."""
+    last: float
+    """Its seconds."""
+    rows: deque[_Row] = field(default_factory=deque)
+    best: float = 0.0
+    hits: int = 0
+
+
+class Tracker:
+    """Feed :meth:`step` every frame in order, then call :meth:`finish`."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
+        self._open: list[_Open] = []
+        self._closed: list[Track] = []
+        self._motions: deque[tuple[float, Motion | None]] = deque()
+        """Time of each recent frame, in seconds, and its motion from the frame before."""
+        self._index = -1
+        self.cuts: list[int] = []
+
+    def step(self, seconds: float, motion: Motion | None, found: Sequence[tuple[tuple[str, ...], Detections]]) -> None:
+        """One frame: its time, its motion (None on the first), and what each detector that ran on it found, with the
+        classes that detector looks for."""
+        self._index += 1
+        if motion is None or motion.cut:
+            if motion is not None:
+                self.cuts.append(self._index)
+            self._close(self._open)
+            self._motions.clear()
+            motion = None
+        self._motions.append((seconds, motion))
+        while seconds - self._motions[0][0] > LOST_SECONDS:
+            self._motions.popleft()
+        if motion is not None:
+            self._carry_on(motion, seconds)
+        for labels, detections in found:
+            self._match(labels, detections)
+
+    def finish(self) -> tuple[Track, ...]:
+        """All tracks worth keeping, numbered from 1 in order of their first frame."""
+        self._close(self._open)
+        kept = sorted(self._closed, key=lambda t: (int(t.frames[0]), t.label, t.boxes[0].tolist()))
+        return tuple(replace(track, id=number) for number, track in enumerate(kept, start=1))
+
+    def _carry_on(self, motion: Motion, seconds: float) -> None:
+        if not self._open:
+            return
+        carried = self._carrier.on(np.array([t.box for t in self._open], np.float32), motion)
+        visible = self._carrier.inside(carried) > 0
+        lost = []
+        for track, box, seen in zip(self._open, carried, visible, strict=True):
+            track.box = box
+            if seen:
+                track.rows.append(_Row(self._index, seconds, box, track.angle, 0.0, Source.PROPAGATED))
+            if seconds - track.last >= LOST_SECONDS - 1e-6:
+                lost.append(track)
+        self._close(lost)
+
+    def _match(self, labels: tuple[str, ...], found: Detections) -> None:
+        if not len(found):
+            return
+        candidates = [t for t in self._open if t.label in labels]
+        free = np.ones(len(found), bool)
+        sure = np.array([s >= TRUST.get(n, OTHER_TRUST).sure for n, s in zip(found.labels, found.scores, strict=True)])
+        matched: list[tuple[_Open, int]] = []
+        for row in (sure, ~sure):
+            rows = np.flatnonzero(row & free)
+            pairs = _assign(candidates, found, rows)
+            matched += pairs
+            free[[d for _, d in pairs]] = False
+            taken = {id(t) for t, _ in pairs}
+            candidates = [t for t in candidates if id(t) not in taken]
+        born = [(self._born(found, int(d)), int(d)) for d in np.flatnonzero(free)]
+        self._carry_back(matched + born, found)
+        self._open += [track for track, _ in born]
+
+    def _born(self, found: Detections, row: int) -> _Open:
+        box = found.boxes[row]
+        now = self._motions[-1][0]
+        return _Open(found.labels[row], box, float(found.angles[row]), now, self._index, now)
+
+    def _whole(self, box: NDArray[np.float32], label: str, track: _Open | None) -> NDArray[np.float32]:
+        """A detection at the border, drawn out past it to the size the object had, or should have, when seen whole.
+
+        Otherwise it would be carried back into the picture as the part that was seen, and the rest would come in bare.
+        """
+        near = self._carrier.beyond(box) > -CUT_OFF * np.tile(box[2:] - box[:2], 2)
+        if not near.any():
+            return box
+        size = box[2:] - box[:2]
+        wanted = size.copy()
+        if track is not None and track.hits:
+            wanted = np.maximum(wanted, track.box[2:] - track.box[:2])
+        elif (shape := SHAPES.get(label)) is not None:
+            wanted = np.maximum(wanted, [size[1] / shape, size[0] * shape])
+        missing = wanted - size
+        # Only past the border, and only where it is cut off: to both sides if to both.
+        low = np.where(near[:2], np.where(near[2:], missing / 2, missing), 0)
+        high = np.where(near[2:], missing - low, 0)
+        return np.concatenate([box[:2] - low, box[2:] + high]).astype(np.float32)
+
+    def _carry_back(self, pairs: list[tuple[_Open, int]], found: Detections) -> None:
+        """Enter the detections, then carry their boxes back: to the last detection, or as far as a new track may
+        reach."""
+        ends = []
+        for track, row in pairs:
+            ends.append(track.hit if track.hits else -1)
+            self._hit(track, found, row)
+        boxes = np.array([track.box for track, _ in pairs], np.float32).reshape(-1, 4)
+        alive = np.ones(len(pairs), bool)
+        for back in range(1, len(self._motions)):
+            frame = self._index - back
+            motion = self._motions[-back][1]
+            alive &= frame > np.array(ends)
+            if motion is None or not alive.any():
+                break
+            places = np.flatnonzero(alive)
+            boxes[places] = self._carrier.back(boxes[places], motion)
+            visible = self._carrier.inside(boxes) > 0
+            seconds = self._motions[-1 - back][0]
+            for i in places:
+                track = pairs[i][0]
+                if ends[i] < 0:
+                    alive[i] = visible[i]
+                if visible[i]:
+                    _fill(track, _Row(frame, seconds, boxes[i].copy(), track.angle, 0.0, Source.PROPAGATED))
+
+    def _hit(self, track: _Open, found: Detections, row: int) -> None:
+        now = self._motions[-1][0]
+        if track.rows and track.rows[-1].frame == self._index:
+            track.rows.pop()
+        score = float(found.scores[row])
+        track.box = self._whole(found.boxes[row], track.label, track)
+        track.angle, track.hit, track.last = float(found.angles[row]), self._index, now
+        track.best = max(track.best, score)
+        track.hits += 1
+        track.rows.append(_Row(self._index, now, track.box, track.angle, score, Source.DETECTOR))
+
+    def _close(self, tracks: list[_Open]) -> None:
+        gone = {id(track) for track in tracks}
+        self._closed += [_final(track) for track in tracks if _trusted(track)]
+        self._open = [track for track in self._open if id(track) not in gone]
+
+
+def _assign(tracks: list[_Open], found: Detections, rows: NDArray[np.intp]) -> list[tuple[_Open, int]]:
+    """Optimal one-to-one pairs of track and detection row with enough overlap and the same class."""
+    if not tracks or not len(rows):
+        return []
+    ious, _ = overlap(_grown(np.array([t.box for t in tracks], np.float32)), _grown(found.boxes[rows]))
+    for i, track in enumerate(tracks):
+        ious[i, [found.labels[r] != track.label for r in rows]] = 0
+    pairs = zip(*linear_sum_assignment(-ious), strict=True)
+    return [(tracks[i], int(rows[j])) for i, j in pairs if ious[i, j] >= LEAST_OVERLAP]
+
+
+def _grown(boxes: Boxes) -> Boxes:
+    reach = (boxes[:, 2:] - boxes[:, :2]) * GROWN
+    return np.hstack([boxes[:, :2] - reach, boxes[:, 2:] + reach])
+
+
+def _fill(track: _Open, row: _Row) -> None:
+    """Enter a box that was carried back. Where one was carried on to the same frame, the hull of both closes the gap,
+    never their mean."""
+    rows = track.rows
+    place = len(rows)
+    while place and rows[place - 1].frame > row.frame:
+        place -= 1
+    if place and rows[place - 1].frame == row.frame:
+        on = rows[place - 1].box
+        hull = np.concatenate([np.minimum(on[:2], row.box[:2]), np.maximum(on[2:], row.box[2:])])
+        rows[place - 1] = row._replace(box=hull, source=Source.FILLED)
+    else:
+        rows.insert(place, row)
+
+
+def _trusted(track: _Open) -> bool:
+    trust = TRUST.get(track.label, OTHER_TRUST)
+    return track.best >= trust.alone or track.hits >= trust.often
+
+
+def _final(track: _Open) -> Track:
+    """Compact at once: hours of footage hold millions of boxes. The number comes when all tracks are known."""
+    rows = list(track.rows)
+    if track.best < TRUST.get(track.label, OTHER_TRUST).sure:
+        low, high = track.first - FAINT_PAD_SECONDS - 1e-6, track.last + FAINT_PAD_SECONDS + 1e-6
+        rows = [row for row in rows if low <= row.seconds <= high]
+    return Track(
+        id=0,
+        label=track.label,
+        frames=np.array([row.frame for row in rows], np.int32),
+        boxes=steady(np.array([row.box for row in rows], np.float32)),
+        angles=np.array([row.angle for row in rows], np.float32),
+        scores=np.array([row.score for row in rows], np.float32),
+        sources=np.array([row.source for row in rows], np.uint8),
+    )
+
+
+STEADY_FRAMES = 7
+
+
+def steady(boxes: Boxes) -> Boxes:
+    """No box is smaller than the median of its neighbours in time: a detector's single short answer does not shrink a
+    mask.
+
+    Boxes only ever grow here, about their centres.
+    """
+    if len(boxes) < 3:
+        return boxes
+    centre, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    reach = min(STEADY_FRAMES, (len(boxes) - 1) // 2 * 2 + 1) // 2
+    padded = np.pad(size, ((reach, reach), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
+    size = np.maximum(size, np.median(windows, axis=2))
+    return np.hstack([centre - size / 2, centre + size / 2]).astype(np.float32)

@@ -1,0 +1,91 @@
+"""Runs the command line: in this process where that is enough, as a real process where signals or limits matter."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("--preset", "fast", "--classes", "face")
+"""For tests that do not care what is found."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What ``--json`` printed: the whole of stdout, or this fails."""
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
+
+
+def redact(*args: str | Path) -> Ended:
+    """Run a command in this process."""
+    from redact.cli.app import app
+
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            app([str(arg) for arg in args], prog_name="redact")
+        except SystemExit as ended:
+            code = ended.code
+    assert isinstance(code, int)
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def start(
+    *args: str | Path, env: Mapping[str, str] | None = None, prepare: Callable[[], None] | None = None
+) -> subprocess.Popen[str]:
+    """Start a command as a process of its own. ``prepare`` runs in the child before Python starts."""
+
+    def in_child() -> None:
+        # A test run in the background of a shell hands down an ignored Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if prepare:
+            prepare()
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "redact", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        preexec_fn=in_child,  # noqa: PLW1509 - the child only sets signals and limits
+    )
+
+
+def finish(process: subprocess.Popen[str], timeout: float = 120) -> Ended:
+    """Wait for a started command."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+    return Ended(process.returncode, out, err)
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Every file below ``folder``, hidden ones too, with the hash of its content: to see what changed."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,80 @@
+"""Ctrl-C and kill -9 at different moments: nothing that could be taken for a finished copy, and an untouched master."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runner import QUICK, finish, listing, start
+from tests.media.clips import AudioSpec, make_clip
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Takes a second or more to analyse and to write."""
+    path = make_clip(tmp_path_factory.mktemp("long") / "in.mp4", frames=250, audio=[AudioSpec()])
+    return path.read_bytes()
+
+
+def _wait_for(process: subprocess.Popen[str], stage: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(stage):
+            return
+    pytest.fail(f"ended before {stage!r} began")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["imports", "find", "write"])
+def test_stopped(tmp_path: Path, long_clip: bytes, moment: str, number: signal.Signals) -> None:
+    (tmp_path / "in.mp4").write_bytes(long_clip)
+    before = listing(tmp_path)
+    process = start(
+        "run", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", "--tracks", tmp_path / "t.json", "--json", *QUICK
+    )
+    if moment == "imports":
+        time.sleep(0.6)
+    else:
+        _wait_for(process, moment)
+    process.send_signal(number)
+    ended = finish(process)
+    # Before the program has taken over, Python itself ends it.
+    if moment != "imports" or ended.code != -number:
+        assert ended.code == 130
+        assert "Traceback" not in ended.err
+    if moment != "imports":
+        assert [failure["code"] for failure in ended.document["failed"]] == ["R900"]
+    assert listing(tmp_path) == before
+
+
+def test_second_signal_does_not_wait(tmp_path: Path, long_clip: bytes) -> None:
+    (tmp_path / "in.mp4").write_bytes(long_clip)
+    before = listing(tmp_path)
+    process = start("run", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", *QUICK)
+    _wait_for(process, "find")
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    assert finish(process).code in (130, -signal.SIGINT)
+    assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("moment", ["find", "write"])
+def test_killed(tmp_path: Path, long_clip: bytes, moment: str) -> None:
+    (tmp_path / "in.mp4").write_bytes(long_clip)
+    args = ("run", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", "--tracks", tmp_path / "t.json", *QUICK)
+    before = listing(tmp_path)
+    process = start(*args)
+    _wait_for(process, moment)
+    process.kill()
+    finish(process)
+    left = set(listing(tmp_path)) - set(before)
+    assert all(name.startswith(".") and name.endswith("part") for name in left)
+    assert listing(tmp_path)["in.mp4"] == before["in.mp4"]
+    ended = finish(start(*args))
+    assert ended.code == 0, ended.err
+    assert set(listing(tmp_path)) == {"in.mp4", "out.mp4", "t.json"}

@@ -1,0 +1,180 @@
+"""Coverage of shapes, against independent rasterisers and by the definition itself."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from redact.mask.raster import coverage, rasterise, spans
+from redact.mask.types import Form, Shape
+
+WIDTH, HEIGHT = 61, 37
+"""Odd, so that the last row and column share no chroma sample with a neighbour."""
+
+shapes = st.builds(
+    Shape,
+    st.sampled_from([Form.ELLIPSE, Form.RECTANGLE]),
+    cx=st.floats(-20, WIDTH + 20),
+    cy=st.floats(-20, HEIGHT + 20),
+    w=st.floats(0.01, 90),
+    h=st.floats(0.01, 90),
+    angle=st.one_of(st.sampled_from([0.0, 90.0, -90.0, 180.0, 1e-7, 89.9999999]), st.floats(-400, 400)),
+)
+
+
+def points_inside(shape: Shape, count: int = 4000) -> NDArray[np.float64]:
+    """(n, 2) points x, y of the ideal shape, many of them at its rim, by the definition of :class:`Shape`."""
+    rng = np.random.default_rng(7)
+    rim = np.where(rng.random(count) < 0.5, 1 - 1e-6, rng.random(count))
+    if shape.form is Form.ELLIPSE:
+        turn = rng.uniform(0, 2 * math.pi, count)
+        u, v = rim * np.cos(turn), rim * np.sin(turn)
+    else:
+        u, v = rng.uniform(-1, 1, (2, count))
+        side = rng.random(count) < 0.5
+        u, v = np.where(side, np.sign(u) * rim, u), np.where(side, v, np.sign(v) * rim)
+    u, v = u * shape.w / 2, v * shape.h / 2
+    cos, sin = math.cos(math.radians(shape.angle)), math.sin(math.radians(shape.angle))
+    # y points down, so this turns (1, 0) towards (0, 1): clockwise on the screen.
+    return np.stack([shape.cx + u * cos - v * sin, shape.cy + u * sin + v * cos], axis=1)
+
+
+def pixels_inside(shape: Shape) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of picture pixels that have a sampled point of the ideal shape in them."""
+    x, y = np.floor(points_inside(shape)).astype(np.int64).T
+    seen = (x >= 0) & (x < WIDTH) & (y >= 0) & (y < HEIGHT)
+    return y[seen], x[seen]
+
+
+def within(shape: Shape, slack: float) -> NDArray[np.bool_]:
+    """Pixels whose centre lies within the shape after each half side has grown by ``slack`` pixels."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    cos, sin = math.cos(math.radians(shape.angle)), math.sin(math.radians(shape.angle))
+    u = ((x - shape.cx) * cos + (y - shape.cy) * sin) / (shape.w / 2 + slack)
+    v = ((y - shape.cy) * cos - (x - shape.cx) * sin) / (shape.h / 2 + slack)
+    inside: NDArray[np.bool_] = u**2 + v**2 <= 1 if shape.form is Form.ELLIPSE else np.maximum(abs(u), abs(v)) <= 1
+    return inside
+
+
+@settings(max_examples=400, deadline=None)
+@given(shapes)
+def test_every_pixel_a_shape_reaches_is_covered_and_none_far_from_it(shape: Shape) -> None:
+    covered = coverage([shape], WIDTH, HEIGHT)
+    assert covered[pixels_inside(shape)].all()
+    if shape.form is Form.RECTANGLE:
+        # The centre of a pixel that is touched is at most half a diagonal away; a pixel side more for shapes that grew.
+        least = 0.0 if min(shape.w, shape.h) >= 1 else 0.5
+        assert not covered[~within(shape, math.sqrt(0.5) + least + 0.02)].any()
+
+
+@pytest.mark.parametrize("angle", [3.0, 30.0, 45.0, -75.0, 100.0])
+def test_turned_rectangle_is_a_polygon_with_at_most_its_rim_added(angle: float) -> None:
+    shape = Shape(Form.RECTANGLE, 30.3, 18.1, 40.0, 11.0, angle)
+    covered = coverage([shape], WIDTH, HEIGHT)
+    polygon = np.zeros((HEIGHT, WIDTH), np.uint8)
+    corners = cv2.boxPoints(((shape.cx, shape.cy), (shape.w, shape.h), shape.angle))
+    # OpenCV has pixel centres at integers, and five bits after the point. It draws the outline too.
+    cv2.fillConvexPoly(polygon, np.round((corners - 0.5) * 32).astype(np.int32), 1, cv2.LINE_8, 5)
+    missed = (polygon > 0) & ~covered
+    assert not (missed & within(shape, 0.0)).any()
+    assert (covered & (polygon == 0)).sum() <= 2 * (shape.w + shape.h)
+    assert missed.sum() <= 4, "OpenCV's own rounding at the corners"
+
+
+@pytest.mark.parametrize("angle", [0.0, 20.0, 90.0])
+def test_ellipse_has_its_area_and_at_most_a_rim_of_one_pixel_more(angle: float) -> None:
+    covered = coverage([Shape(Form.ELLIPSE, 100.0, 100.0, 90.0, 60.0, angle)], 200, 200)
+    area, rim = math.pi * 45 * 30, math.pi * (45 + 30)
+    assert area < covered.sum() < area + 1.1 * rim
+
+
+@pytest.mark.parametrize("form", [Form.ELLIPSE, Form.RECTANGLE])
+@pytest.mark.parametrize(
+    ("cx", "cy", "row", "column"),
+    [
+        (0.0, 18.0, 18, 0),  # half over the left border
+        (WIDTH, 18.0, 18, WIDTH - 1),  # half over the right one
+        (30.0, 0.0, 0, 30),  # half over the top
+        (30.0, HEIGHT, HEIGHT - 1, 30),  # half over the bottom
+        (WIDTH - 8.0, 18.0, 18, WIDTH - 1),  # touching the right border from inside
+        (30.0, HEIGHT - 8.0, HEIGHT - 1, 30),  # touching the bottom from inside
+        (WIDTH + 7.999, 18.0, 18, WIDTH - 1),  # only a thousandth of a pixel reaches in
+        (30.0, HEIGHT + 7.999, HEIGHT - 1, 30),
+        (-7.999, 18.0, 18, 0),
+        (30.0, -7.999, 0, 30),
+    ],
+)
+def test_first_and_last_rows_and_columns_are_covered(form: Form, cx: float, cy: float, row: int, column: int) -> None:
+    assert coverage([Shape(form, cx, cy, 16.0, 16.0)], WIDTH, HEIGHT)[row, column]
+
+
+@pytest.mark.parametrize("angle", [0.0, 180.0, -360.0])
+def test_upright_rectangle_on_whole_pixels_is_exactly_those(angle: float) -> None:
+    expected = np.zeros((HEIGHT, WIDTH), bool)
+    expected[5:15, 10:40] = True
+    assert np.array_equal(coverage([Shape(Form.RECTANGLE, 25.0, 10.0, 30.0, 10.0, angle)], WIDTH, HEIGHT), expected)
+    turned = coverage([Shape(Form.RECTANGLE, 25.0, 10.0, 10.0, 30.0, angle + 90)], WIDTH, HEIGHT)
+    assert np.array_equal(turned, expected)
+
+
+def test_positive_angles_turn_clockwise_on_the_screen() -> None:
+    covered = coverage([Shape(Form.RECTANGLE, 30.0, 18.0, 30.0, 2.0, 30.0)], WIDTH, HEIGHT)
+    assert covered[24, 40]
+    assert not covered[12, 40]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Shape(Form.FULL),
+        Shape(Form.ELLIPSE, 9.0, 9.0, 0.0, 5.0),  # no width
+        Shape(Form.RECTANGLE, 9.0, 9.0, 5.0, -1.0),  # corners swapped
+        Shape(Form.ELLIPSE, math.nan, 9.0, 5.0, 5.0),
+        Shape(Form.RECTANGLE, 9.0, 9.0, 5.0, math.inf),
+        Shape(Form.RECTANGLE, 9.0, 9.0, 5.0, 5.0, math.nan),
+        Shape(Form.ELLIPSE, 1e300, 9.0, 5.0, 5.0),  # finite, but no place in any picture
+        Shape(Form.ELLIPSE, 9.0, 9.0, 9e6, 9e6, 33.0),  # sound, and larger than the picture on all sides
+    ],
+)
+def test_doubtful_and_boundless_shapes_cover_everything(shape: Shape) -> None:
+    assert coverage([shape], WIDTH, HEIGHT).all()
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-9, 0.3])
+@pytest.mark.parametrize("form", [Form.ELLIPSE, Form.RECTANGLE])
+def test_shapes_below_a_pixel_cover_the_pixel_they_are_in(form: Form, size: float) -> None:
+    assert coverage([Shape(form, 20.0, 10.0, size, size, 45.0)], WIDTH, HEIGHT)[10, 20]
+    assert coverage([Shape(form, WIDTH - 0.01, HEIGHT - 0.01, size, size)], WIDTH, HEIGHT)[-1, -1]
+
+
+@pytest.mark.parametrize(("cx", "cy"), [(-8.0, 18.0), (WIDTH + 8.0, 18.0), (30.0, -8.0), (30.0, 900.0)])
+def test_shapes_beside_the_picture_cover_nothing(cx: float, cy: float) -> None:
+    rows, columns, mask = rasterise(Shape(Form.RECTANGLE, cx, cy, 16.0, 16.0), WIDTH, HEIGHT, "cpu")
+    assert (rows, columns, tuple(mask.shape)) == (slice(0, 0), slice(0, 0), (0, 0))
+
+
+def test_coverage_is_the_union() -> None:
+    one, two = Shape(Form.ELLIPSE, 10.0, 10.0, 9.0, 9.0), Shape(Form.RECTANGLE, 14.0, 12.0, 9.0, 5.0, 20.0)
+    both = coverage([one, two], WIDTH, HEIGHT)
+    assert np.array_equal(both, coverage([one], WIDTH, HEIGHT) | coverage([two], WIDTH, HEIGHT))
+    assert not coverage([], WIDTH, HEIGHT).any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(shapes, st.sampled_from([(0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 2)]))
+def test_shared_samples_are_those_that_any_covered_pixel_has(shape: Shape, subsampling: tuple[int, int]) -> None:
+    sx, sy = subsampling
+    y, x = np.nonzero(coverage([shape], WIDTH, HEIGHT))
+    expected = np.zeros((-(-HEIGHT >> sy), -(-WIDTH >> sx)), bool)
+    expected[y >> sy, x >> sx] = True
+    rows, columns, mask = spans(shape, WIDTH, HEIGHT).shared(sx, sy).mask(torch.device("cpu"))
+    shared = np.zeros_like(expected)
+    shared[rows, columns] = mask.numpy()
+    assert np.array_equal(shared, expected)
