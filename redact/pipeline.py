@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -230,7 +230,7 @@ def render(
     check_target(source, target, overwrite=settings.overwrite)
     info = probe(source)
     media = tracks.media
-    with _unchanged(source):
+    with _unchanged(source) as check:
         sha256 = hash_file(source)
         if sha256 != media.sha256:
             raise TracksMismatch(
@@ -258,20 +258,22 @@ def render(
         masked = 0
         reader = VideoReader(info, interlaced=settings.interlaced, on_corrupt=settings.on_corrupt)
         with (
+            _one_torch_thread(),
             CopyWriter(target, info, table, settings.encode, sound, overwrite=settings.overwrite) as writer,
             reader,
             ahead(_pictures(reader, media, stages), AHEAD_FRAMES) as pictures,
         ):
-            for index, corrupt, image in pictures:
+            for index, corrupt, decoded in pictures:
                 shapes = [Shape(Form.FULL)] if corrupt else plan.shapes(index)
                 masked += bool(shapes)
                 with stages("mask"):
+                    image = decoded.to(compositor.device)
                     compositor.draw(image, [(shape, settings.effect) for shape in shapes])
                 with stages("encode"):
                     writer.write(index, image)
                 progress("write", index + 1, len(table))
             with stages("encode"):
-                copy = writer.finish()
+                copy = writer.finish(check)
     notes = (*copy.notes, *_notes(info, settings, reader.table))
     return RenderReport(target, copy.frames, masked, copy.sha256, sha256, time.monotonic() - started, notes)
 
@@ -336,14 +338,34 @@ def _expected_frames(info: MediaInfo) -> int | None:
 
 
 @contextmanager
-def _unchanged(source: Path) -> Iterator[None]:
-    """Raises :class:`MasterChanged` if the file is another one, or another size or age, after the block than before."""
+def _one_torch_thread() -> Iterator[None]:
+    """Masks are small: torch's worker threads would be in the encoder's way longer than they take to draw."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
-    def mark() -> tuple[int, int, int]:
-        status = source.stat()
+
+@contextmanager
+def _unchanged(source: Path) -> Iterator[Callable[[], None]]:
+    """Gives a check that raises :class:`MasterChanged` if the file is another one, or another size or age, than before
+    the block; it also is made at its end."""
+
+    def mark() -> tuple[int, int, int] | None:
+        try:
+            status = source.stat()
+        except OSError:
+            return None
         return status.st_ino, status.st_size, status.st_mtime_ns
 
+    def check() -> None:
+        if mark() != before:
+            raise MasterChanged(
+                f"{source.name} changed while it was being worked on.", "Work on a file nobody writes to."
+            )
+
     before = mark()
-    yield
-    if mark() != before:
-        raise MasterChanged(f"{source.name} changed while it was being worked on.", "Work on a file nobody writes to.")
+    yield check
+    check()

@@ -105,14 +105,17 @@ class EncodeDefault:
     quality: int
     quality_range: tuple[int, int]
     preset: str
+    fast: str
+    """The encoder's preset that goes with :attr:`Preset.FAST`."""
     presets: tuple[str, ...]
 
 
 X26X_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+# SVT-AV1 shows artefacts from its preset 10 on, so these are not offered.
 ENCODE_DEFAULTS: dict[VideoCodec, EncodeDefault] = {
-    VideoCodec.H264: EncodeDefault(20, (0, 51), "veryfast", X26X_PRESETS),
-    VideoCodec.HEVC: EncodeDefault(22, (0, 51), "superfast", X26X_PRESETS),
-    VideoCodec.AV1: EncodeDefault(30, (0, 63), "10", tuple(str(n) for n in range(14))),
+    VideoCodec.H264: EncodeDefault(20, (0, 51), "veryfast", "superfast", X26X_PRESETS),
+    VideoCodec.HEVC: EncodeDefault(22, (0, 51), "superfast", "ultrafast", X26X_PRESETS),
+    VideoCodec.AV1: EncodeDefault(30, (0, 63), "8", "9", tuple(str(n) for n in range(10))),
 }
 
 

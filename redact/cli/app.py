@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from redact import __version__
-from redact.cli import batch, convert, demo, doctor, evaluate, footage
+from redact.cli import batch, bench, convert, demo, doctor, evaluate, footage
 
 app = typer.Typer(
     name="redact",
@@ -43,6 +43,7 @@ app.command()(footage.detect)
 app.command()(footage.apply)
 app.command()(convert.convert)
 app.command()(evaluate.evaluate)
+app.command()(bench.bench)
 app.command()(batch.batch)
 app.command()(demo.demo)
 app.command()(doctor.doctor)

@@ -59,7 +59,7 @@ def batch(
         find = opt.analyse_settings(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
         )
-        encode = opt.encode_settings(codec, quality, encoder_preset)
+        encode = opt.encode_settings(codec, quality, encoder_preset, preset)
         hide = opt.render_settings(
             effect,
             fill,

@@ -57,7 +57,7 @@ def run(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
         )
         spans = opt.sound_spans(mute, bleep, disguise)
-        encode = opt.encode_settings(codec, quality, encoder_preset)
+        encode = opt.encode_settings(codec, quality, encoder_preset, preset)
         hide = opt.render_settings(
             effect,
             fill,

@@ -92,7 +92,10 @@ EncoderPreset = Annotated[
         "--encoder-preset",
         metavar="NAME",
         help="Speed of the encoder: "
-        + ", ".join(f"{c} {d.presets[0]} to {d.presets[-1]} (else {d.preset})" for c, d in ENCODE_DEFAULTS.items())
+        + ", ".join(
+            f"{c} {d.presets[0]} to {d.presets[-1]} (else {d.preset}, or {d.fast} with --preset fast)"
+            for c, d in ENCODE_DEFAULTS.items()
+        )
         + ".",
         rich_help_panel=WRITE,
     ),
@@ -152,15 +155,17 @@ def parse_fill(untrusted_text: str) -> tuple[int, int, int]:
     return (int(untrusted_text[1:3], 16), int(untrusted_text[3:5], 16), int(untrusted_text[5:7], 16))
 
 
-def encode_settings(codec: VideoCodec, quality: int | None, preset: str | None) -> EncodeSettings:
-    """Check quality and preset against what the codec takes."""
+def encode_settings(
+    codec: VideoCodec, quality: int | None, preset: str | None, effort: Preset = Preset.BALANCED
+) -> EncodeSettings:
+    """Check quality and preset against what the codec takes. ``effort`` decides where no preset is named."""
     allowed = ENCODE_DEFAULTS[codec]
     low, high = allowed.quality_range
     if quality is not None and not low <= quality <= high:
         raise BadUsage(f"A quality of {quality} is out of range.", f"For {codec} it goes from {low} to {high}.")
     if preset is not None and preset not in allowed.presets:
         raise BadUsage(f"{codec} has no encoder preset {preset!r}.", f"Its presets are {', '.join(allowed.presets)}.")
-    return EncodeSettings(codec, quality, preset)
+    return EncodeSettings(codec, quality, preset or (allowed.fast if effort is Preset.FAST else allowed.preset))
 
 
 def sound_spans(mute: list[str] | None, bleep: list[str] | None, disguise: list[str] | None) -> tuple[SoundSpan, ...]:

@@ -20,13 +20,15 @@ def overlap(one: Boxes, many: Boxes) -> tuple[NDArray[np.float32], NDArray[np.fl
     return (shared / union).astype(np.float32), (shared / np.minimum(areas[:, None], others[None])).astype(np.float32)
 
 
-def suppress(found: Detections, iou: float, inside: float = 2.0) -> Detections:
-    """Greedy non-maximum suppression within each class, by score.
+def suppress(
+    found: Detections, iou: float, inside: float = 2.0, partial: NDArray[np.bool_] | None = None
+) -> Detections:
+    """Greedy non-maximum suppression within each class, by score; boxes marked ``partial`` (n,) come after all others.
 
     A box goes when a better one of its class overlaps it by more than ``iou`` (intersection over union), or when more
     than the share ``inside`` of the smaller of the two is common (never, at the default).
     """
-    order = np.argsort(-found.scores, kind="stable")
+    order = np.lexsort((-found.scores, np.zeros(len(found), bool) if partial is None else partial))
     labels = np.array(found.labels, dtype=object)
     ious, shares = overlap(found.boxes, found.boxes)
     rivals = ((ious > iou) | (shares > inside)) & (labels[:, None] == labels[None])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from redact.detect.boxes import join, moved, suppress
 from redact.detect.types import Detections, ModelRecord
@@ -20,6 +21,8 @@ LARGEST_PASS = 2048
 TILE_OVERLAP = 192
 """Pixels two tiles share: an object up to this size lies whole in one of them; larger ones are found at a smaller
 scale."""
+SEAM = 0.1
+"""A box that ends within this share of its size from a tile's inner edge, or past it, may be cut off there."""
 MERGE_IOU = 0.45
 MERGE_INSIDE = 0.75
 
@@ -43,46 +46,59 @@ class FixedSizeDetector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scales:
-    """Longest sides, in pixels, that frames are scaled to. 0 means: as large as the footage, but no less than
-    ``floor``."""
+class Scale:
+    """A size that frames are scaled to: their longer side becomes ``share`` of what it is, but at least ``floor`` and
+    at most ``ceiling`` pixels (0: no limit)."""
 
-    sides: tuple[int, ...]
-    floor: int = 0
+    share: float
+    floor: int
+    ceiling: int
 
-    def sizes(self, width: int, height: int) -> list[tuple[int, int]]:
-        """(width, height) of each scale, largest first, no two alike."""
-        longest = max(width, height)
-        wanted = {max(side or longest, self.floor if side == 0 else 0) for side in self.sides}
-        return [(round(width * s / longest), round(height * s / longest)) for s in sorted(wanted, reverse=True)]
+    def side(self, longest: int) -> int:
+        """The longer side, in pixels, for footage whose own longer side is ``longest``."""
+        side = max(round(self.share * longest), self.floor)
+        return min(side, self.ceiling) if self.ceiling else side
 
 
 class MultiScaleDetector:
     """Implements :class:`redact.detect.types.Detector` around a network family."""
 
-    def __init__(self, inner: FixedSizeDetector, scales: Scales) -> None:
+    def __init__(self, inner: FixedSizeDetector, scales: Sequence[Scale]) -> None:
         self._inner = inner
-        self._scales = scales
+        self._scales = tuple(scales)
+        self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self.labels = inner.labels
         self.record = inner.record
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """The largest scale: the smaller ones are made from it."""
-        return self._scales.sizes(width, height)[0]
+        longest = max(width, height)
+        sides = sorted({scale.side(longest) for scale in self._scales}, reverse=True)
+        sizes = [(max(1, round(width * s / longest)), max(1, round(height * s / longest))) for s in sides]
+        self._sizes[sizes[0]] = sizes
+        return sizes[0]
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
-        """See :class:`redact.detect.types.Detector`."""
+        """See :class:`redact.detect.types.Detector`. Frames of a size that :meth:`input_size` did not give are first
+        scaled to the one it gives for them."""
         height, width = int(frames.shape[2]), int(frames.shape[3])
         found: list[list[Detections]] = [[] for _ in frames]
-        sizes = self._scales.sizes(width, height)
+        cut: list[list[NDArray[np.bool_]]] = [[] for _ in frames]
+        sizes = self._sizes.get((width, height)) or self._sizes[self.input_size(width, height)]
         for w, h in sizes:
             scaled = resize(frames, w, h)
             for x, y, tile in tiles(scaled):
-                for rows, part in zip(found, self._inner.detect(padded(tile)), strict=True):
+                inner = _inner_edges(x, y, tile, w, h)
+                for rows, marks, part in zip(found, cut, self._inner.detect(padded(tile)), strict=True):
+                    marks.append(_cut_off(part.boxes, inner))
                     rows.append(moved(part, (width / w, height / h), (x * width / w, y * height / h)))
-        if len(sizes) == 1 and len(found[0]) == 1:
+        if all(len(rows) == 1 for rows in found):
             return [rows[0] for rows in found]
-        return [suppress(join(rows), MERGE_IOU, MERGE_INSIDE) for rows in found]
+        # The part of an object that one tile sees may score higher than the whole that another sees.
+        return [
+            suppress(join(rows), MERGE_IOU, MERGE_INSIDE, np.concatenate(marks))
+            for rows, marks in zip(found, cut, strict=True)
+        ]
 
 
 def tiles(frames: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
@@ -91,6 +107,23 @@ def tiles(frames: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
     for y in _starts(height):
         for x in _starts(width):
             yield x, y, frames[:, :, y : y + LARGEST_PASS, x : x + LARGEST_PASS]
+
+
+def _inner_edges(x: int, y: int, tile: torch.Tensor, width: int, height: int) -> NDArray[np.float32]:
+    """(4,) where a tile at (x, y) of a picture ends (left, top, right, bottom), infinitely far where the picture ends
+    too."""
+    high, wide = int(tile.shape[2]), int(tile.shape[3])
+    far = np.inf
+    edges = [0 if x else -far, 0 if y else -far, wide if x + wide < width else far, high if y + high < height else far]
+    return np.array(edges, np.float32)
+
+
+def _cut_off(boxes: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) which boxes reach one of these edges."""
+    near = SEAM * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    beyond = (boxes - edges) * np.array([-1, -1, 1, 1], np.float32)
+    cut: NDArray[np.bool_] = np.any(beyond > -near, axis=1)
+    return cut
 
 
 def _starts(length: int) -> list[int]:

@@ -7,14 +7,14 @@ growth below is in multiples of its height. A number plate is found by the line 
 kernel grown to what surrounds the characters on real plates: measured on UK, US, Brazilian and Romanian layouts, with
 the state name above, the motto below and the country band at the side.
 
-On pictures without any text the network is prone to call most of the picture text: its global pooling has nothing to
-compare with. Such an answer is recognised by lines of impossible height, and the frame is asked again with a strip of
-known text attached below (the *anchor*), against which the rest falls silent. The strip costs a little recall, so it is
-used only where needed, and the plain question is tried again every few frames.
+The network has two weaknesses that are dealt with here. It is blind in the dark, so dark frames are brightened first.
+And where nothing is text, it is prone to call large parts of the picture text; such answers are broad, and weaker than
+real text of that size, so a large kernel must bring more evidence than a small one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from redact.detect.boxes import join, take
+from redact.detect.boxes import take
 from redact.detect.registry import builtin_model
 from redact.detect.runtime import Normalisation, load_network
 from redact.detect.types import Detections, ModelRecord
@@ -46,11 +46,16 @@ SMALLEST_KERNEL = 8
 """Pixels of the probability map; smaller specks are noise."""
 CONTAINED = 0.75
 """A box that lies by this share inside a larger one adds nothing."""
-TALLEST_LINE = 0.12
-"""Kernel height, as a share of the picture's longer side, that no plate reaches unless it fills the picture."""
-ANCHORED_CALLS = 4
-"""Calls in a row that take the anchor at once, after one that needed it, before the plain question is tried again."""
-ANCHOR_HEIGHT = 32
+LARGE = 0.012
+"""Kernel height, as a share of the picture's longer side, above which a kernel must bring evidence."""
+EVIDENCE = 10.5
+"""Least 10 score + 2.5 ln(width / height) - 0.5 ln(height / large) of a large kernel. Fitted by logistic regression
+on kernels on and off 31 US and Brazilian plates: it keeps 96 % of the former and 4 % of the area of the latter."""
+BRIGHT = 230
+"""Brightness that the lightest hundredth of a dark frame is raised to,"""
+MOST_GAIN = 4.0
+"""but by no more than this factor."""
+LEAST_GAIN = 1.1
 LONGEST_PLATE = 14.0
 """Kernel width over height above which, when text is asked for as well, a line is text rather than a plate."""
 
@@ -67,43 +72,21 @@ class TextDetector:
         self.labels = labels
         self._network = load_network(model.verified_bytes(), Normalisation(127.5, 127.5, bgr=True), device)
         self._threshold = threshold
-        self._anchored_calls = 0
         self.record = ModelRecord(model.name, model.sha256, model.licence, self._network.runtime)
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
         """See :class:`redact.detect.types.Detector`; H and W must be multiples of 32."""
-        if self._anchored_calls > 0:
-            self._anchored_calls -= 1
-            found = [self._lines(p, self._threshold) for p in self._map(anchored(frames), int(frames.shape[2]))]
-            if any(len(f) for f in found):
-                self._anchored_calls = 0
-            return found
-        maps = self._map(frames, int(frames.shape[2]))
-        doubtful = [b for b, probability in enumerate(maps) if _implausible(probability)]
-        found = [self._lines(p, self._threshold) for p in maps]
-        if doubtful:
-            self._anchored_calls = ANCHORED_CALLS
-            again = self._map(anchored(frames[doubtful]), int(frames.shape[2]))
-            for b, probability in zip(doubtful, again, strict=True):
-                # What the second answer says is believed whatever its size; of the first, the lines that can be text.
-                rows = found[b].scores >= self._threshold
-                rows &= ~_too_tall(found[b], maps[b].shape)
-                found[b] = join([self._lines(probability, self._threshold), take(found[b], rows)])
-        return found
-
-    def _map(self, frames: torch.Tensor, height: int) -> list[NDArray[np.float32]]:
-        """Probability maps of the first ``height`` rows."""
-        outputs = self._network.run(frames)
+        outputs = self._network.run(brightened(frames))
         if len(outputs) != 1 or outputs[0].shape != (len(frames), 1, *frames.shape[2:]):
             raise ModelUnusable(
                 "The text network did not answer with one map.", "Reinstall the distribution `rapidocr`."
             )
-        return [probability.numpy() for probability in outputs[0][:, 0, :height].float().cpu()]
+        return [self._lines(probability.numpy(), self._threshold) for probability in outputs[0][:, 0].float().cpu()]
 
     def _lines(self, probability: NDArray[np.float32], threshold: float) -> Detections:
         boxes, scores, labels, angles = [], [], [], []
         for centre, wide, high, angle, score in _kernels(probability):
-            if score < threshold:
+            if score < threshold or not _convincing(wide, high, score, max(probability.shape)):
                 continue
             label = self._label(wide / high)
             growth = PLATE_GROWTH if label == "plate" else TEXT_GROWTH
@@ -135,27 +118,30 @@ def _kernels(probability: NDArray[np.float32]) -> Iterator[tuple[tuple[float, fl
             yield *_upright(cv2.minAreaRect(contour)), float(inside.mean())
 
 
-def _implausible(probability: NDArray[np.float32]) -> bool:
-    limit = TALLEST_LINE * max(probability.shape)
-    return any(min(wide, high) > limit for _, wide, high, _, _ in _kernels(probability))
+def _convincing(wide: float, high: float, score: float, longest: int) -> bool:
+    size = min(wide, high) / (LARGE * longest)
+    if size <= 1:
+        return True
+    shape = max(wide, high) / min(wide, high)
+    return 10 * score + 2.5 * math.log(shape) - 0.5 * math.log(size) > EVIDENCE
 
 
-def _too_tall(found: Detections, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    sizes = found.boxes[:, 2:] - found.boxes[:, :2]
-    growth = 1 + PLATE_GROWTH.above + PLATE_GROWTH.below
-    tall: NDArray[np.bool_] = sizes.min(1) > TALLEST_LINE * max(shape) * growth
-    return tall
+def brightened(frames: torch.Tensor) -> torch.Tensor:
+    """Dark frames of a uint8 (B, 3, H, W) batch multiplied up, bright ones as they are."""
+    sample = frames[:, :, ::4, ::4].amax(1).flatten(1).float()
+    light = torch.quantile(sample, 0.99, dim=1, interpolation="nearest").clamp(min=1.0)
+    gains = (BRIGHT / light).clamp(1.0, MOST_GAIN).tolist()
+    if max(gains) < LEAST_GAIN:
+        return frames
+    lifted = [f if g < LEAST_GAIN else _multiplied(f, g) for f, g in zip(frames, gains, strict=True)]
+    return torch.stack(lifted)
 
 
-def anchored(frames: torch.Tensor) -> torch.Tensor:
-    """Frames with the strip of known text below them."""
-    width = int(frames.shape[3])
-    strip = np.full((ANCHOR_HEIGHT, width, 3), 230, np.uint8)
-    for column in range(4):
-        at = (20 + column * width // 4, ANCHOR_HEIGHT - 8)
-        cv2.putText(strip, "AB12 CDE 345", at, cv2.FONT_HERSHEY_SIMPLEX, min(0.8, width / 1600), (20, 20, 20), 2)
-    below = torch.from_numpy(strip).permute(2, 0, 1).to(frames.device)
-    return torch.cat([frames, below.expand(len(frames), -1, -1, -1)], dim=2)
+def _multiplied(frame: torch.Tensor, gain: float) -> torch.Tensor:
+    if frame.device.type == "cpu":
+        rows = np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
+        return torch.from_numpy(cv2.convertScaleAbs(rows, alpha=gain)).permute(2, 0, 1)
+    return (frame.float() * gain).clamp(0, 255).to(torch.uint8)
 
 
 def _upright(

@@ -29,8 +29,8 @@ class Margin:
 
 
 DEFAULT_MARGINS: Mapping[str, Margin] = {
-    "face": Margin(Form.ELLIPSE, 0.30, 0.16),
-    "plate": Margin(Form.RECTANGLE, 0.06, 0.10),
+    "face": Margin(Form.ELLIPSE, 0.30, 0.18),
+    "plate": Margin(Form.RECTANGLE, 0.08, 0.12),
     "text": Margin(Form.RECTANGLE, 0.06, 0.15),
 }
 NEAR_BORDER = 0.1

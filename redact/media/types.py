@@ -145,3 +145,8 @@ class PlanarImage:
     def width(self) -> int:
         """Pixels."""
         return int(self.planes[0].shape[1])
+
+    def to(self, device: torch.device) -> PlanarImage:
+        """The same picture on another device; itself where it is there already."""
+        y, u, v = (plane.to(device, non_blocking=True) for plane in self.planes)
+        return PlanarImage((y, u, v), self.bit_depth, self.subsampling, self.colour)

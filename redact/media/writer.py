@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -204,8 +204,11 @@ class CopyWriter:
                 track.pull(time)
         self._next += 1
 
-    def finish(self) -> CopyReport:
-        """Write what is left, verify the file, give it its name, and say what it is."""
+    def finish(self, check: Callable[[], None] | None = None) -> CopyReport:
+        """Write what is left, verify the file, give it its name, and say what it is.
+
+        ``check`` is asked last before the file gets its name; what it raises keeps it from getting one.
+        """
         assert self._part is not None
         if self._next != len(self._table):
             raise FrameCountMismatch(f"{self._next} frames of {len(self._table)} were written.")
@@ -222,6 +225,8 @@ class CopyWriter:
         with self._part.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = self._part.path.stat().st_size
+        if check is not None:
+            check()
         self._part.publish(overwrite=self._overwrite)
         return CopyReport(
             path=self._target,

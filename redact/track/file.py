@@ -40,7 +40,7 @@ for _source, _name in SOURCE_NAMES.items():
     _CODES[ord(_name[0])] = _source
 
 _TODO = "Take an intact copy of the file, or make it again."
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def save(tracks: TrackSet, path: Path, *, overwrite: bool) -> None:

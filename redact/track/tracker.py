@@ -29,7 +29,7 @@ from redact.track.types import Source, Track
 LEAST_OVERLAP = 0.15
 """Intersection over union, of boxes grown by :data:`GROWN`, for a detection to continue a track."""
 GROWN = 0.25
-LOST_SECONDS = 3.0
+LOST_SECONDS = 4.0
 """How long a track is carried on unseen in case it is found again."""
 FAINT_PAD_SECONDS = 1.0
 """How far a track without one sure detection reaches before its first and after its last, while it is in the picture.
@@ -53,7 +53,8 @@ class Trust:
 
 
 TRUST = {"face": Trust(sure=0.5, alone=0.35, often=2)}
-OTHER_TRUST = Trust(sure=0.6, alone=0.5, often=2)
+OTHER_TRUST = Trust(sure=0.85, alone=0.7, often=2)
+"""Of the text detector, that is; a score is the mean probability within a kernel."""
 
 
 class _Row(NamedTuple):

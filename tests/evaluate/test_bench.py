@@ -1,0 +1,185 @@
+"""Measuring in a process of its own: what comes back, what is measured, and how it ends."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import sys
+import time
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from redact.errors import Cancelled, CorruptFrames, NoVideo, RedactError, SetupIncomplete, Unexpected
+from redact.evaluate.bench import STAGES, grouped, peak_memory, run_apart, transcode
+from redact.evaluate.peer import time_deface
+from redact.progress import Progress, silent
+from redact.settings import EncodeSettings
+from tests.media.clips import make_clip
+
+MIB = 1 << 20
+
+
+def _fill(mebibytes: int, progress: Progress) -> int:
+    return int(np.ones(mebibytes * MIB, np.uint8)[:: 1 << 12].sum())
+
+
+def _raise(error: type[RedactError], progress: Progress) -> None:
+    raise error("It happened.", "Do this.")
+
+
+def _surprise(progress: Progress) -> None:
+    raise ZeroDivisionError("none")
+
+
+def _die(progress: Progress) -> None:
+    os._exit(7)
+
+
+def _dawdle(progress: Progress) -> None:
+    for done in range(600):
+        progress("dawdle", done, 600)
+        time.sleep(0.1)
+
+
+def _chatter(progress: Progress) -> str:
+    print("a library says hello")
+    os.write(1, b"and so does its C half\n")
+    return "said"
+
+
+def test_memory_is_that_of_the_work_alone() -> None:
+    ours = np.ones(400 * MIB, np.uint8)
+    little = run_apart(partial(_fill, 1), silent).peak_bytes
+    much = run_apart(partial(_fill, 200), silent).peak_bytes
+    own = peak_memory()
+    assert little is not None
+    assert much is not None
+    assert own is not None
+    assert own > ours.nbytes
+    # Whatever this process holds, which the kernel's ru_maxrss would hand down, is not in the figure.
+    assert little < own - 200 * MIB
+    assert 190 * MIB < much - little < 215 * MIB
+
+
+@pytest.mark.parametrize("error", [NoVideo, SetupIncomplete])
+def test_errors_come_back_as_they_were(error: type[RedactError]) -> None:
+    with pytest.raises(error) as caught:
+        run_apart(partial(_raise, error), silent)
+    assert caught.value.text == error("It happened.", "Do this.").text
+
+
+def test_surprises_and_sudden_ends_are_told() -> None:
+    with pytest.raises(Unexpected, match="ZeroDivisionError"):
+        run_apart(_surprise, silent)
+    with pytest.raises(Unexpected, match="exit code 7"):
+        run_apart(_die, silent)
+
+
+def test_stopping_ends_the_process() -> None:
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if stage == "dawdle":
+            raise Cancelled("Stopped on request.")
+
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        run_apart(_dawdle, progress)
+    assert time.monotonic() - started < 30
+    assert not multiprocessing.active_children()
+
+
+def test_nothing_of_the_process_reaches_stdout(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_apart(_chatter, silent).value == "said"
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "hello" in err
+    assert "C half" in err
+
+
+def test_stages_are_gathered_and_unknown_ones_kept() -> None:
+    seconds = {"decode": 1.0, "planes": 0.5, "detect": 2.0, "convert": 0.25, "polish": 3.0}
+    stages = {stage.name: stage for stage in grouped(seconds, 10)}
+    assert list(stages) == [*STAGES, "polish"]
+    assert {name: stage.seconds for name, stage in stages.items()} == {
+        "decode": 1.5,
+        "detect": 2.25,
+        "track": 0,
+        "mask": 0,
+        "encode": 0,
+        "polish": 3.0,
+    }
+    assert stages["decode"].ms_per_frame == 150
+    assert stages["decode"].fps == pytest.approx(10 / 1.5)
+    assert stages["mask"].fps is None
+
+
+@pytest.mark.parametrize(
+    ("size", "pix_fmt", "codec"),
+    [
+        ((160, 96), "yuv420p", "libx264"),
+        # Odd sides and more than 8 bits: the encoder takes neither as they are.
+        ((161, 97), "yuv444p10le", "libx264"),
+        ((160, 96), "yuvj420p", "mjpeg"),
+    ],
+)
+def test_transcode_takes_every_frame(tmp_path: Path, size: tuple[int, int], pix_fmt: str, codec: str) -> None:
+    path = make_clip(tmp_path / "in.mkv", size=size, pix_fmt=pix_fmt, codec=codec, frames=20)
+    figures = transcode(path, EncodeSettings(), silent)
+    assert figures.frames == 20
+    assert figures.seconds > 0
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_a_transcode_that_stops_at_damage_is_an_error(tmp_path: Path) -> None:
+    """It would take less time than it should, and be no floor."""
+    path = make_clip(tmp_path / "in.mp4", frames=6)
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    with path.open("rb+") as file:
+        for pos, size in places[2:]:
+            assert pos is not None
+            file.seek(pos)
+            file.write(b"\xff" * size)
+    with pytest.raises(CorruptFrames):
+        transcode(path, EncodeSettings(), silent)
+
+
+def test_the_peer_not_being_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    with pytest.raises(SetupIncomplete, match="pip install deface"):
+        time_deface(tmp_path / "in.mp4", tmp_path, silent)
+
+
+def test_the_peer_failing_is_said(tmp_path: Path) -> None:
+    """It skips what it takes for no video, and ends with 0 all the same."""
+    if importlib.util.find_spec("deface") is None:
+        pytest.skip("deface is not installed")
+    (tmp_path / "in.txt").write_text("Minutes of the meeting.")
+    with pytest.raises(SetupIncomplete, match="made no copy"):
+        time_deface(tmp_path / "in.txt", tmp_path, silent)
+
+
+def test_stopping_ends_the_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in that would run for a minute is gone when the call comes back."""
+    monkeypatch.setattr(metadata, "version", lambda name: "0")
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    stand_in.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(stand_in))
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if (tmp_path / "pid").exists():
+            raise Cancelled("Stopped on request.")
+
+    with pytest.raises(Cancelled):
+        time_deface(tmp_path / "in.mp4", tmp_path, progress)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
