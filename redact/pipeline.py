@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -33,7 +35,7 @@ from redact.media.sound import SoundTrack
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan
 from redact.media.writer import CopyWriter, check_target
 from redact.progress import Progress, silent
-from redact.settings import FLOW_SIDES, AnalyseSettings, Interlaced, RenderSettings
+from redact.settings import FLOW_SIDES, AnalyseSettings, EffectSettings, Interlaced, RenderSettings
 from redact.stages import Stages
 from redact.track.carry import Carrier
 from redact.track.motion import Motion, MotionEstimator
@@ -88,7 +90,11 @@ class Finder:
             tracker = Tracker(Carrier(estimator.centres, video.upright_width, video.upright_height))
             reader = VideoReader(info, interlaced=self._settings.interlaced, on_corrupt=self._settings.on_corrupt)
             total = _expected_frames(info)
-            with reader, ahead(self._look(reader, estimator, info, stages), AHEAD_FRAMES) as frames:
+            with (
+                _one_thread(cv2, "getNumThreads", "setNumThreads"),
+                reader,
+                ahead(self._look(reader, estimator, info, stages), AHEAD_FRAMES) as frames,
+            ):
                 for batch in self._batches(frames):
                     found = self._detect(batch, info, stages)
                     for seen, detections in zip(batch, found, strict=True):
@@ -171,7 +177,7 @@ class Finder:
                 continue
             detector = scheduled.detector
             with stages("detect"):
-                frames = torch.cat([x for _, x in rows]).to(self._device)
+                frames = (torch.cat([x for _, x in rows]) if len(rows) > 1 else rows[0][1]).to(self._device)
                 results = detector.detect(frames)
             scale = (info.video.upright_width / frames.shape[3], info.video.upright_height / frames.shape[2])
             for (place, _), result in zip(rows, results, strict=True):
@@ -258,17 +264,15 @@ def render(
         masked = 0
         reader = VideoReader(info, interlaced=settings.interlaced, on_corrupt=settings.on_corrupt)
         with (
-            _one_torch_thread(),
+            _one_thread(torch, "get_num_threads", "set_num_threads"),
             CopyWriter(target, info, table, settings.encode, sound, overwrite=settings.overwrite) as writer,
             reader,
-            ahead(_pictures(reader, media, stages), AHEAD_FRAMES) as pictures,
+            ahead(
+                _masked(reader, plan, compositor, media=media, effect=settings.effect, stages=stages), AHEAD_FRAMES
+            ) as pictures,
         ):
-            for index, corrupt, decoded in pictures:
-                shapes = [Shape(Form.FULL)] if corrupt else plan.shapes(index)
-                masked += bool(shapes)
-                with stages("mask"):
-                    image = decoded.to(compositor.device)
-                    compositor.draw(image, [(shape, settings.effect) for shape in shapes])
+            for index, hidden, image in pictures:
+                masked += hidden
                 with stages("encode"):
                     writer.write(index, image)
                 progress("write", index + 1, len(table))
@@ -278,18 +282,28 @@ def render(
     return RenderReport(target, copy.frames, masked, copy.sha256, sha256, time.monotonic() - started, notes)
 
 
-def _pictures(
-    reader: VideoReader, media: MediaRef, stages: Stages
+def _masked(
+    reader: VideoReader,
+    plan: MaskPlan,
+    compositor: Compositor,
+    *,
+    media: MediaRef,
+    effect: EffectSettings,
+    stages: Stages,
 ) -> Generator[tuple[int, bool, PlanarImage], None, None]:
-    """The master's frames, each checked to be the very frame the tracks speak of."""
+    """The copy's frames: index, whether anything is hidden, picture. Each is checked to be the very frame the tracks
+    speak of."""
     count = 0
     for frame in stages.each("decode again", reader):
         if frame.index >= media.pts.size or frame.pts != int(media.pts[frame.index]):
             raise _other_frames(frame.index)
         count += 1
+        shapes = [Shape(Form.FULL)] if frame.corrupt else plan.shapes(frame.index)
         with stages("planes"):
-            image = frame.planes()
-        yield frame.index, frame.corrupt, image
+            image = frame.planes().to(compositor.device)
+        with stages("mask"):
+            compositor.draw(image, [(shape, effect) for shape in shapes])
+        yield frame.index, bool(shapes), image
     if count != media.pts.size:
         raise _other_frames(count)
 
@@ -338,14 +352,15 @@ def _expected_frames(info: MediaInfo) -> int | None:
 
 
 @contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Masks are small: torch's worker threads would be in the encoder's way longer than they take to draw."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _one_thread(library: Any, read: str, write: str) -> Iterator[None]:
+    """Masks and small pictures are little work: a library's worker threads for them would be in the way of the networks
+    and the encoder, which do need every core."""
+    before = getattr(library, read)()
+    getattr(library, write)(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        getattr(library, write)(before)
 
 
 @contextmanager

@@ -116,7 +116,7 @@ class OpenVinoNetwork:
         for row in rows:
             outputs = request.infer({0: row[None]}, share_inputs=True)
             found.append([torch.from_numpy(np.array(outputs[o])) for o in request.model_outputs])
-        return [torch.cat(parts) for parts in zip(*found, strict=True)]
+        return [torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True)]
 
 
 class OrtNetwork:

@@ -74,7 +74,8 @@ class MultiScaleDetector:
         """The largest scale: the smaller ones are made from it."""
         longest = max(width, height)
         sides = sorted({scale.side(longest) for scale in self._scales}, reverse=True)
-        sizes = [(max(1, round(width * s / longest)), max(1, round(height * s / longest))) for s in sides]
+        # Whole steps: a stretch of a percent or so costs no detection, padding every frame costs milliseconds.
+        sizes = [(_whole_steps(width * s / longest), _whole_steps(height * s / longest)) for s in sides]
         self._sizes[sizes[0]] = sizes
         return sizes[0]
 
@@ -99,6 +100,10 @@ class MultiScaleDetector:
             suppress(join(rows), MERGE_IOU, MERGE_INSIDE, np.concatenate(marks))
             for rows, marks in zip(found, cut, strict=True)
         ]
+
+
+def _whole_steps(side: float) -> int:
+    return max(1, round(side / STEP)) * STEP
 
 
 def tiles(frames: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:

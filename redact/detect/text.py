@@ -128,11 +128,13 @@ def _convincing(wide: float, high: float, score: float, longest: int) -> bool:
 
 def brightened(frames: torch.Tensor) -> torch.Tensor:
     """Dark frames of a uint8 (B, 3, H, W) batch multiplied up, bright ones as they are."""
-    sample = frames[:, :, ::4, ::4].amax(1).flatten(1).float()
+    sample = frames[:, :, ::8, ::8].amax(1).flatten(1).float()
     light = torch.quantile(sample, 0.99, dim=1, interpolation="nearest").clamp(min=1.0)
     gains = (BRIGHT / light).clamp(1.0, MOST_GAIN).tolist()
     if max(gains) < LEAST_GAIN:
         return frames
+    if len(frames) == 1:
+        return _multiplied(frames[0], gains[0])[None]
     lifted = [f if g < LEAST_GAIN else _multiplied(f, g) for f, g in zip(frames, gains, strict=True)]
     return torch.stack(lifted)
 

@@ -145,7 +145,12 @@ def _from_checkpoint(path: Path, device: torch.device) -> tuple[Network, list[st
 def _from_onnx(path: Path, device: torch.device) -> tuple[Network, list[str]]:
     content = path.read_bytes()
     network = load_network(content, PIXELS, device)
-    properties = {p.key: p.value for p in onnx.load_model_from_string(content).metadata_props}
+    model = onnx.load_model_from_string(content)
+    if any(d.dim_value for value in model.graph.input for d in value.type.tensor_type.shape.dim[2:]):
+        raise ModelUnusable(
+            f"{path.name} was exported for one picture size only.", "Export it again with dynamic sizes (dynamic=True)."
+        )
+    properties = {p.key: p.value for p in model.metadata_props}
     try:
         names = ast.literal_eval(properties.get("names", ""))
     except (ValueError, SyntaxError):

@@ -18,7 +18,9 @@ CUT_CORRELATION = 0.35
 CUT_HISTOGRAM = 0.25
 """Share of pixels whose brightness must have changed its band: a shake blurs the picture but keeps its tones."""
 BANDS = 32
-FIT_ROUNDS = 4
+FIT_ROUNDS = 8
+SAMPLE = 7
+"""Every so many cells take part in the fit of the camera's motion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,11 @@ class MotionEstimator:
         w, h = self.size
         cells = cv2.resize(flow, (w // CELL, h // CELL), interpolation=cv2.INTER_AREA)
         cells *= np.array([self._width / w, self._height / h], np.float32)
-        camera = fit_similarity(self.centres.reshape(-1, 2)[::3], cells.reshape(-1, 2)[::3])
+        camera = fit_similarity(self.centres.reshape(-1, 2)[::SAMPLE], cells.reshape(-1, 2)[::SAMPLE])
         return Motion(cells.astype(np.float16), camera, self._is_cut(before, grey, flow))
 
     def _is_cut(self, before: NDArray[np.uint8], grey: NDArray[np.uint8], flow: NDArray[np.float32]) -> bool:
-        tones = [np.bincount((g >> 3).ravel(), minlength=BANDS) / g.size for g in (before, grey)]
+        tones = [cv2.calcHist([g], [0], None, [BANDS], [0, 256]) / g.size for g in (before, grey)]
         if np.abs(tones[0] - tones[1]).sum() / 2 < CUT_HISTOGRAM:
             return False
         # flow leads from before to now, so the frame now is fetched along it and compared with the frame before.

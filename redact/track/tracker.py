@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import lap
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from redact.detect.boxes import Boxes, overlap
 from redact.detect.types import Detections
@@ -229,8 +229,8 @@ def _assign(tracks: list[_Open], found: Detections, rows: NDArray[np.intp]) -> l
     ious, _ = overlap(_grown(np.array([t.box for t in tracks], np.float32)), _grown(found.boxes[rows]))
     for i, track in enumerate(tracks):
         ious[i, [found.labels[r] != track.label for r in rows]] = 0
-    pairs = zip(*linear_sum_assignment(-ious), strict=True)
-    return [(tracks[i], int(rows[j])) for i, j in pairs if ious[i, j] >= LEAST_OVERLAP]
+    _, columns, _ = lap.lapjv(1.0 - ious.astype(np.float64), extend_cost=True, cost_limit=1.0 - LEAST_OVERLAP)
+    return [(track, int(rows[j])) for track, j in zip(tracks, columns, strict=True) if j >= 0]
 
 
 def _grown(boxes: Boxes) -> Boxes:
