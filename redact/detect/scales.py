@@ -103,7 +103,7 @@ class MultiScaleDetector:
 
 
 def _whole_steps(side: float) -> int:
-    return max(1, round(side / STEP)) * STEP
+    return max(1, int(side / STEP + 0.5)) * STEP
 
 
 def tiles(frames: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
