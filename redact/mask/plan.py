@@ -25,11 +25,11 @@ class Margin:
     width: float
     height: float
     pixels: float = 2.0
-    motion: float = 0.25
+    motion: float = 0.5
 
 
 DEFAULT_MARGINS: Mapping[str, Margin] = {
-    "face": Margin(Form.ELLIPSE, 0.30, 0.18),
+    "face": Margin(Form.ELLIPSE, 0.30, 0.16),
     "plate": Margin(Form.RECTANGLE, 0.08, 0.12),
     "text": Margin(Form.RECTANGLE, 0.06, 0.15),
 }
