@@ -47,7 +47,7 @@ FACE_TIERS = {
 }
 TEXT_TIERS = {
     Preset.FAST: Tier((HALF,), 0.32),
-    Preset.BALANCED: Tier((THREE_QUARTERS,), 0.28),
+    Preset.BALANCED: Tier((THREE_QUARTERS,), 0.24),
     Preset.THOROUGH: Tier((WHOLE, COARSE), 0.08),
 }
 YOLO_TIERS = FACE_TIERS

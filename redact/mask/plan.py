@@ -37,8 +37,6 @@ NEAR_BORDER = 0.1
 """A box that ends within this share of its size from the picture's border is taken to be cut off there."""
 PAST_BORDER = 0.25
 """How far such a box is thought to go on outside, as a share of its size."""
-CUT_MARGIN = 1.0
-"""A cut-off face gets a rectangle, whose corners need less of a margin than an ellipse's sides: this share of it."""
 FORMS = tuple(Form)
 OTHER_MARGIN = Margin(Form.RECTANGLE, 0.12, 0.12)
 """For classes that only a user's own model knows."""
@@ -79,7 +77,6 @@ class MaskPlan:
             if margin.form is Form.ELLIPSE:
                 # What is left of a face at the border fills the corners of its box as well as the middle.
                 form[cut] = FORMS.index(Form.RECTANGLE)
-                reach[cut] *= CUT_MARGIN
             rows.append(np.column_stack([centre, size + 2 * reach, track.angles]).astype(np.float32))
             forms.append(form)
             frames.append(track.frames)

@@ -53,7 +53,7 @@ class Trust:
 
 
 TRUST = {"face": Trust(sure=0.5, alone=0.35, often=2)}
-OTHER_TRUST = Trust(sure=0.85, alone=0.7, often=2)
+OTHER_TRUST = Trust(sure=0.85, alone=0.85, often=2)
 """Of the text detector, that is; a score is the mean probability within a kernel."""
 
 
