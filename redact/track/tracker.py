@@ -207,10 +207,14 @@ class Tracker:
 
     def _hit(self, track: _Open, found: Detections, row: int) -> None:
         now = self._motions[-1][0]
+        box = self._whole(found.boxes[row], track.label, track)
         if track.rows and track.rows[-1].frame == self._index:
-            track.rows.pop()
+            here = track.rows.pop()
+            if here.source is Source.DETECTOR:
+                # Another detector of this class saw it on this very frame: what either of them saw is hidden.
+                box = _hull(here.box, box)
         score = float(found.scores[row])
-        track.box = self._whole(found.boxes[row], track.label, track)
+        track.box = box
         track.angle, track.hit, track.last = float(found.angles[row]), self._index, now
         track.best = max(track.best, score)
         track.hits += 1
@@ -246,11 +250,13 @@ def _fill(track: _Open, row: _Row) -> None:
     while place and rows[place - 1].frame > row.frame:
         place -= 1
     if place and rows[place - 1].frame == row.frame:
-        on = rows[place - 1].box
-        hull = np.concatenate([np.minimum(on[:2], row.box[:2]), np.maximum(on[2:], row.box[2:])])
-        rows[place - 1] = row._replace(box=hull, source=Source.FILLED)
+        rows[place - 1] = row._replace(box=_hull(rows[place - 1].box, row.box), source=Source.FILLED)
     else:
         rows.insert(place, row)
+
+
+def _hull(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([np.minimum(one[:2], other[:2]), np.maximum(one[2:], other[2:])])
 
 
 def _trusted(track: _Open) -> bool:

@@ -155,6 +155,15 @@ def test_two_that_cross() -> None:
             assert any(covers(track, n, true, slack=4.5) for track in tracks), n
 
 
+def test_what_either_of_two_detectors_sees_is_covered() -> None:
+    """Both know faces; on frame 0 the one sees the left of it, the other the right."""
+    left, right = (100.0, 100.0, 150.0, 160.0), (120.0, 110.0, 170.0, 170.0)
+    tracker = Tracker(Carrier(grid(), WIDTH, HEIGHT))
+    tracker.step(0.0, None, [(("face",), detections([(box, SURE)])) for box in (left, right)])
+    (track,) = tracker.finish()
+    assert box_at(track, 0).tolist() == [100, 100, 170, 170]
+
+
 def test_classes_do_not_mix() -> None:
     tracker = Tracker(Carrier(grid(), WIDTH, HEIGHT))
     for frame in range(4):
