@@ -74,8 +74,8 @@ class MultiScaleDetector:
         """The largest scale: the smaller ones are made from it."""
         longest = max(width, height)
         sides = sorted({scale.side(longest) for scale in self._scales}, reverse=True)
-        # Whole steps: a stretch of a percent or so costs no detection, padding every frame costs milliseconds.
-        sizes = [(_whole_steps(width * s / longest), _whole_steps(height * s / longest)) for s in sides]
+        # True to shape: faint plates are lost already when the picture is stretched by a percent.
+        sizes = [(max(1, round(width * s / longest)), max(1, round(height * s / longest))) for s in sides]
         self._sizes[sizes[0]] = sizes
         return sizes[0]
 
@@ -100,10 +100,6 @@ class MultiScaleDetector:
             suppress(join(rows), MERGE_IOU, MERGE_INSIDE, np.concatenate(marks))
             for rows, marks in zip(found, cut, strict=True)
         ]
-
-
-def _whole_steps(side: float) -> int:
-    return max(1, int(side / STEP + 0.5)) * STEP
 
 
 def tiles(frames: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
@@ -152,5 +148,11 @@ def resize(frames: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
 def padded(frames: torch.Tensor) -> torch.Tensor:
     """Grey to the right and below until both sides are multiples of :data:`STEP`."""
-    right, below = -frames.shape[3] % STEP, -frames.shape[2] % STEP
-    return torch.nn.functional.pad(frames, (0, right, 0, below), value=114) if right or below else frames
+    batch, _, height, width = frames.shape
+    right, below = -width % STEP, -height % STEP
+    if not (right or below):
+        return frames
+    # Pixel by pixel in memory, as decoders give frames and networks on a CPU take them.
+    whole = torch.full((batch, height + below, width + right, 3), 114, dtype=frames.dtype, device=frames.device)
+    whole[:, :height, :width] = frames.permute(0, 2, 3, 1)
+    return whole.permute(0, 3, 1, 2)

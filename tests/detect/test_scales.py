@@ -40,12 +40,12 @@ class Blobs:
     ("scales", "frame", "sizes"),
     [
         # Share, floor and ceiling of the longer side; what the network sees, as multiples of 32.
-        ([Scale(0.5, 0, 0)], (1280, 720), [(640, 352)]),
-        ([Scale(0.5, 0, 0)], (720, 1280), [(352, 640)]),
-        ([Scale(0.5, 640, 960)], (640, 360), [(640, 352)]),  # no less than the floor, in steps of 32
+        ([Scale(0.5, 0, 0)], (1280, 720), [(640, 384)]),
+        ([Scale(0.5, 0, 0)], (720, 1280), [(384, 640)]),
+        ([Scale(0.5, 640, 960)], (640, 360), [(640, 384)]),  # no less than the floor
         ([Scale(0.5, 640, 960)], (3840, 2160), [(960, 544)]),  # no more than the ceiling
-        ([Scale(1.0, 1280, 0), Scale(0.0, 640, 640)], (1920, 1080), [(1920, 1088), (640, 352)]),
-        ([Scale(0.0, 640, 640), Scale(1.0, 1280, 0)], (640, 360), [(1280, 736), (640, 352)]),  # enlarged; largest first
+        ([Scale(1.0, 1280, 0), Scale(0.0, 640, 640)], (1920, 1080), [(1920, 1088), (640, 384)]),
+        ([Scale(0.0, 640, 640), Scale(1.0, 1280, 0)], (640, 360), [(1280, 736), (640, 384)]),  # enlarged; largest first
         ([Scale(1.0, 0, 0), Scale(0.5, 1280, 0)], (1280, 720), [(1280, 736)]),  # no scale twice
     ],
 )
