@@ -7,6 +7,7 @@ error is shown to a user.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 UNHARMED = "The master was not changed and no copy was written."
@@ -64,6 +65,10 @@ class OutputNotWritable(RedactError):
     """The output folder is missing or may not be written to."""
 
     code = "R111"
+
+
+FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when there is no more room: on the disk, in the quota, or for one file."""
 
 
 class DiskFull(RedactError):

@@ -52,7 +52,6 @@ class _Seen:
     """One frame on its way to the detectors: for each of these a picture, or None where it does not run."""
 
     index: int
-    pts: int
     seconds: float
     motion: Motion | None
     inputs: list[torch.Tensor | None]
@@ -89,7 +88,7 @@ class Finder:
             estimator = MotionEstimator(video.upright_width, video.upright_height, FLOW_SIDES[self._settings.preset])
             tracker = Tracker(Carrier(estimator.centres, video.upright_width, video.upright_height))
             reader = VideoReader(info, interlaced=self._settings.interlaced, on_corrupt=self._settings.on_corrupt)
-            total = _expected_frames(info)
+            total = info.expected_frames
             with (
                 _one_thread(cv2, "getNumThreads", "setNumThreads"),
                 reader,
@@ -127,7 +126,7 @@ class Finder:
                 if starts:
                     self._convert(*held, sizes, [True] * len(sizes), stages)
                 yield held[1]
-            seen = _Seen(frame.index, frame.pts, seconds, motion, [None] * len(sizes))
+            seen = _Seen(frame.index, seconds, motion, [None] * len(sizes))
             self._convert(frame, seen, sizes, runs, stages)
             held = (frame, seen)
         if held is not None:
@@ -343,12 +342,6 @@ def _notes(info: MediaInfo, settings: RenderSettings, table: FrameTable) -> list
         listed = ", ".join(str(int(i)) for i in broken[:20]) + (" ..." if broken.size > 20 else "")
         notes.append(f"{broken.size} frames that could not be decoded soundly were masked whole: {listed}.")
     return notes
-
-
-def _expected_frames(info: MediaInfo) -> int | None:
-    if info.duration is None or info.video.average_rate is None:
-        return None
-    return max(1, round(info.duration * info.video.average_rate))
 
 
 @contextmanager

@@ -81,12 +81,12 @@ class TextDetector:
             raise ModelUnusable(
                 "The text network did not answer with one map.", "Reinstall the distribution `rapidocr`."
             )
-        return [self._lines(probability.numpy(), self._threshold) for probability in outputs[0][:, 0].float().cpu()]
+        return [self._lines(probability.numpy()) for probability in outputs[0][:, 0].float().cpu()]
 
-    def _lines(self, probability: NDArray[np.float32], threshold: float) -> Detections:
+    def _lines(self, probability: NDArray[np.float32]) -> Detections:
         boxes, scores, labels, angles = [], [], [], []
         for centre, wide, high, angle, score in _kernels(probability):
-            if score < threshold or not _convincing(wide, high, score, max(probability.shape)):
+            if score < self._threshold or not _convincing(wide, high, score, max(probability.shape)):
                 continue
             label = self._label(wide / high)
             growth = PLATE_GROWTH if label == "plate" else TEXT_GROWTH

@@ -247,11 +247,10 @@ def transcode(source: Path, encode: EncodeSettings, progress: Progress) -> Floor
     Raises :class:`CorruptFrames`.
     """
     info = probe(source)
-    total = round(info.duration * info.video.average_rate) if info.duration and info.video.average_rate else None
     started = time.perf_counter()
     try:
         frames, problem = (
-            _transcode(info, encode, lambda done: progress("floor", done, total)),
+            _transcode(info, encode, lambda done: progress("floor", done, info.expected_frames)),
             "not one frame came out",
         )
     except av.FFmpegError as error:

@@ -7,9 +7,8 @@ import os
 import sys
 import traceback
 
-from redact.errors import Cancelled, DiskFull, OutputNotWritable, RedactError, Unexpected
+from redact.errors import FULL_ERRNOS, Cancelled, DiskFull, OutputNotWritable, RedactError, Unexpected
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -19,7 +18,7 @@ def as_failure(error: BaseException) -> RedactError:
         return error
     if isinstance(error, KeyboardInterrupt):
         return Cancelled("Stopped on request.")
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in FULL_ERRNOS:
         return DiskFull("The disk ran full.", "Make room, or write to another disk.")
     if isinstance(error, OSError) and error.errno in _REFUSED:
         return OutputNotWritable(f"{error.filename or 'A file'}: {error.strerror}.", "Write to another folder.")

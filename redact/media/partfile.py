@@ -16,10 +16,9 @@ import re
 import secrets
 from pathlib import Path
 
-from redact.errors import DiskFull, EncodeFailed, OutputExists, OutputNotWritable, RedactError
+from redact.errors import FULL_ERRNOS, DiskFull, EncodeFailed, OutputExists, OutputNotWritable, RedactError
 
 SUFFIX = ".redact-part"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NAME_BYTES = 200
 """File systems take names of 255 bytes; the rest is ours."""
 _PROBE = 4096
@@ -70,7 +69,7 @@ class PartFile:
                 f'"{self._target}" appeared while the copy was being written.', "Choose another name or --overwrite."
             ) from error
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL_ERRNOS:
                 raise write_error(self._target, error) from error
             raise _not_writable(self._target, error) from error
         _sync_folder(self._target.parent)
@@ -109,7 +108,7 @@ def remove_stale_parts(target: Path) -> None:
 
 def write_error(target: Path, error: BaseException) -> RedactError:
     """What to tell about ``error``, raised while writing the copy of ``target``."""
-    if getattr(error, "errno", None) in _FULL:
+    if getattr(error, "errno", None) in FULL_ERRNOS:
         return DiskFull(f'The disk ran full while "{target.name}" was being written.', "Make room and run it again.")
     return EncodeFailed(f'"{target.name}" could not be written: {error}.')
 

@@ -155,7 +155,7 @@ class VideoReader:
 
 def scan(info: MediaInfo, *, interlaced: Interlaced, on_corrupt: OnCorrupt, progress: Progress = silent) -> FrameTable:
     """The frame table alone: every frame is decoded, none converted. Raises what :class:`VideoReader` raises."""
-    total = round(info.duration * info.video.average_rate) if info.duration and info.video.average_rate else None
+    total = info.expected_frames
     # Deinterlacing changes neither count nor times, so the filter is not run here.
     with VideoReader(info, interlaced=Interlaced.KEEP, on_corrupt=on_corrupt) as reader:
         for frame in reader:

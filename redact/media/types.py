@@ -92,6 +92,13 @@ class MediaInfo:
     audio: tuple[AudioStream, ...]
     dropped: tuple[str, ...] = ()
 
+    @property
+    def expected_frames(self) -> int | None:
+        """Frames by duration and average rate, for progress alone; None where the file does not say."""
+        if not self.duration or not self.video.average_rate:
+            return None
+        return max(1, round(self.duration * self.video.average_rate))
+
 
 @dataclass(frozen=True, slots=True)
 class FrameTable:

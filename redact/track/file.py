@@ -5,7 +5,6 @@ Nothing that is read is trusted: every value carries the name ``untrusted_...`` 
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -18,7 +17,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from redact.errors import DiskFull, InputMissing, OutputExists, OutputNotWritable, TracksMismatch, TracksUnreadable
+from redact.errors import (
+    FULL_ERRNOS,
+    DiskFull,
+    InputMissing,
+    OutputExists,
+    OutputNotWritable,
+    TracksMismatch,
+    TracksUnreadable,
+)
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
 FORMAT = "redact-tracks/1"
@@ -40,7 +47,6 @@ for _source, _name in SOURCE_NAMES.items():
     _CODES[ord(_name[0])] = _source
 
 _TODO = "Take an intact copy of the file, or make it again."
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def save(tracks: TrackSet, path: Path, *, overwrite: bool) -> None:
@@ -378,7 +384,7 @@ def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
             part.unlink(missing_ok=True)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL_ERRNOS:
             raise DiskFull(f"The disk ran full while {path} was written.", "Free space, then run again.") from error
         raise OutputNotWritable(
             f"{path} cannot be written ({error.strerror}).", "Give a folder that exists and that you may write to."
