@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import QUICK, finish, listing, start
+from tests.cli.runner import QUICK, ROOT, finish, listing, start
 from tests.media.clips import AudioSpec, make_clip
 
 
@@ -78,3 +79,16 @@ def test_killed(tmp_path: Path, long_clip: bytes, moment: str) -> None:
     ended = finish(start(*args))
     assert ended.code == 0, ended.err
     assert set(listing(tmp_path)) == {"in.mp4", "out.mp4", "t.json"}
+
+
+def test_stopped_inside_made_up_code() -> None:
+    """Python ends in SIGINT after a Ctrl-C inside ``exec``, as in the imports of dataclasses, whether caught or not."""
+    program = (
+        "import redact.cli.main as m\n"
+        "def stopped():\n"
+        "    try: exec('raise KeyboardInterrupt')\n"
+        "    except KeyboardInterrupt: return 130\n"
+        "m._run = stopped\n"
+        "m.main()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 130
