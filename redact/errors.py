@@ -204,3 +204,36 @@ class SetupIncomplete(RedactError):
 
     code = "R404"
     unharmed = ""
+
+
+class TrainingUnusable(RedactError):
+    """Pictures, labels or a checkpoint that a detector cannot be trained on."""
+
+    code = "R510"
+    unharmed = "No weights were written."
+
+
+class RegistryInvalid(RedactError):
+    """A registry of models that cannot be read, or says something it must not say."""
+
+    code = "R405"
+
+
+class ModelNotTrusted(RedactError):
+    """Weights that are code, and that nobody has vouched for."""
+
+    code = "R406"
+    unharmed = "Nothing in it was run."
+
+
+class ModelExists(RedactError):
+    """A model of this name, or with these very weights, is registered already."""
+
+    code = "R407"
+    unharmed = "The registered models were not changed."
+
+
+class DeviceMemoryShort(RedactError):
+    """The card has too little memory free for even one picture at a time."""
+
+    code = "R410"

@@ -20,19 +20,22 @@ import redact
 from redact.ahead import ahead
 from redact.audio.editor import make_editor
 from redact.audio.spans import check_spans
+from redact.detect.batches import Batches, memory_shortage_named
 from redact.detect.boxes import moved
 from redact.detect.factory import Scheduled, device_name, make_detectors
 from redact.detect.runtime import choose_device
-from redact.detect.types import Detections
+from redact.detect.types import Detections, Detector
 from redact.errors import MasterChanged, TracksMismatch
+from redact.feed import Feed, make_feed
 from redact.mask.compositor import Compositor
 from redact.mask.plan import MaskPlan
 from redact.mask.types import Form, Shape
 from redact.media.hashing import hash_file
+from redact.media.planar import Size
 from redact.media.probe import probe
 from redact.media.reader import Frame, VideoReader
 from redact.media.sound import SoundTrack
-from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan
+from redact.media.types import FrameTable, MediaInfo, Scan
 from redact.media.writer import CopyWriter, check_target
 from redact.progress import Progress, silent
 from redact.settings import FLOW_SIDES, AnalyseSettings, EffectSettings, Interlaced, RenderSettings
@@ -42,19 +45,21 @@ from redact.track.motion import Motion, MotionEstimator
 from redact.track.schedule import Schedule
 from redact.track.tracker import Tracker
 from redact.track.types import MediaRef, TrackSet
+from redact.transfer import Courier, UnderWay
 
 AHEAD_FRAMES = 4
-CUDA_BATCH = 8
+LOOK_AHEAD_FRAMES = 32
+"""While detectors work on a batch: what waits is small, motion and scaled pictures of the frames they run on."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """One frame on its way to the detectors: for each of these a picture, or None where it does not run."""
+    """One frame on its way to the detectors: for each of these what the feed made, or None where it does not run."""
 
     index: int
     seconds: float
     motion: Motion | None
-    inputs: list[torch.Tensor | None]
+    inputs: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Finder:
         self._settings = settings
         self._device = choose_device(settings.device)
         self._detectors = make_detectors(settings)
+        self._feed: Feed[Any] = make_feed(self._device)
+        self._batched = [Batches(self._feed.batch) for _ in self._detectors]
 
     def analyse(self, source: Path, *, progress: Progress = silent, stages: Stages | None = None) -> TrackSet:
         """See :func:`analyse`; ``stages`` collects the time spent."""
@@ -91,9 +98,12 @@ class Finder:
             total = info.expected_frames
             with (
                 _one_thread(cv2, "getNumThreads", "setNumThreads"),
+                memory_shortage_named(),
                 reader,
-                ahead(self._look(reader, estimator, info, stages), AHEAD_FRAMES) as frames,
+                _decoded(reader, self._device, stages, "decode") as decoded,
+                ahead(self._look(decoded, estimator, info, stages), LOOK_AHEAD_FRAMES) as frames,
             ):
+                decoder = reader.decoder
                 for batch in self._batches(frames):
                     found = self._detect(batch, info, stages)
                     for seen, detections in zip(batch, found, strict=True):
@@ -106,17 +116,18 @@ class Finder:
         media = MediaRef(
             sha256, video.upright_width, video.upright_height, table.time_base, table.pts, table.last_duration
         )
-        return TrackSet(media, tracks, tuple(tracker.cuts), self._provenance(info))
+        return TrackSet(media, tracks, tuple(tracker.cuts), self._provenance(info, decoder))
 
     def _look(
-        self, reader: VideoReader, estimator: MotionEstimator, info: MediaInfo, stages: Stages
+        self, decoded: Iterator[Frame], estimator: MotionEstimator, info: MediaInfo, stages: Stages
     ) -> Generator[_Seen, None, None]:
         """Frames with their motion and the detectors' inputs. Runs one frame behind the reader: a shot's last frame is
         known only when the next one has been seen."""
         schedule = Schedule([s.period for s in self._detectors])
         sizes = [self._input_size(s, info) for s in self._detectors]
+        every = [True] * len(sizes)
         held: tuple[Frame, _Seen] | None = None
-        for frame in stages.each("decode", reader):
+        for frame in decoded:
             with stages("flow"):
                 motion = estimator.step(frame.grey(estimator.size))
             starts = motion is None or motion.cut
@@ -124,26 +135,14 @@ class Finder:
             runs = schedule.due(seconds, first_of_shot=starts)
             if held is not None:
                 if starts:
-                    self._convert(*held, sizes, [True] * len(sizes), stages)
+                    self._feed.take(held[0], held[1].inputs, sizes, every, stages)
                 yield held[1]
             seen = _Seen(frame.index, seconds, motion, [None] * len(sizes))
-            self._convert(frame, seen, sizes, runs, stages)
+            self._feed.take(frame, seen.inputs, sizes, runs, stages)
             held = (frame, seen)
         if held is not None:
-            self._convert(*held, sizes, [True] * len(sizes), stages)
+            self._feed.take(held[0], held[1].inputs, sizes, every, stages)
             yield held[1]
-
-    def _convert(
-        self, frame: Frame, seen: _Seen, sizes: list[tuple[int, int]], runs: Sequence[bool], stages: Stages
-    ) -> None:
-        with stages("convert"):
-            pictures: dict[tuple[int, int], torch.Tensor] = {}
-            for i, (size, run) in enumerate(zip(sizes, runs, strict=True)):
-                if run and seen.inputs[i] is None:
-                    if size not in pictures:
-                        rgb = np.ascontiguousarray(frame.rgb(size))
-                        pictures[size] = torch.from_numpy(rgb).permute(2, 0, 1)[None]
-                    seen.inputs[i] = pictures[size]
 
     @staticmethod
     def _input_size(scheduled: Scheduled, info: MediaInfo) -> tuple[int, int]:
@@ -153,10 +152,11 @@ class Finder:
 
     def _batches(self, frames: Iterator[_Seen]) -> Iterator[list[_Seen]]:
         """Frames in order, cut where some detector has a batch together."""
-        most = CUDA_BATCH if self._device.type == "cuda" else 1
         batch: list[_Seen] = []
         waiting = [0] * len(self._detectors)
         for seen in frames:
+            # Once memory has proved short, fewer pictures wait on the card as well.
+            most = max((batched.limit for batched in self._batched), default=1)
             batch.append(seen)
             waiting = [n + (x is not None) for n, x in zip(waiting, seen.inputs, strict=True)]
             if max(waiting, default=0) >= most or len(batch) >= most * 16:
@@ -170,20 +170,23 @@ class Finder:
     ) -> list[list[tuple[tuple[str, ...], Detections]]]:
         """For each frame of the batch: what each detector that ran on it found, in upright pixels."""
         found: list[list[tuple[tuple[str, ...], Detections]]] = [[] for _ in batch]
+        sizes = [self._input_size(s, info) for s in self._detectors]
         for i, scheduled in enumerate(self._detectors):
-            rows = [(place, x) for place, seen in enumerate(batch) if (x := seen.inputs[i]) is not None]
-            if not rows:
-                continue
-            detector = scheduled.detector
-            with stages("detect"):
-                frames = (torch.cat([x for _, x in rows]) if len(rows) > 1 else rows[0][1]).to(self._device)
-                results = detector.detect(frames)
-            scale = (info.video.upright_width / frames.shape[3], info.video.upright_height / frames.shape[2])
-            for (place, _), result in zip(rows, results, strict=True):
+            detector, size = scheduled.detector, sizes[i]
+            places = [place for place, seen in enumerate(batch) if seen.inputs[i] is not None]
+
+            def look(waiting: Sequence[Any], detector: Detector = detector, size: Size = size) -> list[Detections]:
+                frames = self._feed.pictures(waiting, size, stages)
+                with stages.queued("detect"):
+                    return detector.detect(frames)
+
+            results = self._batched[i].run([batch[place].inputs[i] for place in places], look)
+            scale = (info.video.upright_width / size[0], info.video.upright_height / size[1])
+            for place, result in zip(places, results, strict=True):
                 found[place].append((detector.labels, moved(result, scale)))
         return found
 
-    def _provenance(self, info: MediaInfo) -> dict[str, object]:
+    def _provenance(self, info: MediaInfo, decoder: str) -> dict[str, object]:
         records = [s.detector.record for s in self._detectors]
         kept = info.video.scan is Scan.INTERLACED and self._settings.interlaced is Interlaced.KEEP
         return {
@@ -198,6 +201,7 @@ class Finder:
                 "scan": "interlaced, kept" if kept else info.video.scan.value,
             },
             "device": device_name(self._device),
+            "decoder": decoder,
             "versions": {
                 "python": platform.python_version(),
                 "torch": torch.__version__,
@@ -259,21 +263,26 @@ def render(
             for stream in info.audio
         ]
         plan = MaskPlan(tracks)
-        compositor = Compositor(media.width, media.height, choose_device(settings.device))
+        device = choose_device(settings.device)
+        compositor = Compositor(media.width, media.height, device)
+        card = device.type == "cuda"
         masked = 0
         reader = VideoReader(info, interlaced=settings.interlaced, on_corrupt=settings.on_corrupt)
         with (
             _one_thread(torch, "get_num_threads", "set_num_threads"),
-            CopyWriter(target, info, table, settings.encode, sound, overwrite=settings.overwrite) as writer,
+            memory_shortage_named(),
+            CopyWriter(target, info, table, settings.encode, sound, overwrite=settings.overwrite, card=card) as writer,
             reader,
+            _decoded(reader, device, stages, "decode again") as decoded,
             ahead(
-                _masked(reader, plan, compositor, media=media, effect=settings.effect, stages=stages), AHEAD_FRAMES
+                _masked(decoded, plan, compositor, media=media, effect=settings.effect, stages=stages), AHEAD_FRAMES
             ) as pictures,
         ):
             for index, hidden, image in pictures:
                 masked += hidden
+                drawn = image.on_host()
                 with stages("encode"):
-                    writer.write(index, image)
+                    writer.write(index, drawn)
                 progress("write", index + 1, len(table))
             with stages("encode"):
                 copy = writer.finish(check)
@@ -282,29 +291,45 @@ def render(
 
 
 def _masked(
-    reader: VideoReader,
+    decoded: Iterator[Frame],
     plan: MaskPlan,
     compositor: Compositor,
     *,
     media: MediaRef,
     effect: EffectSettings,
     stages: Stages,
-) -> Generator[tuple[int, bool, PlanarImage], None, None]:
+) -> Generator[tuple[int, bool, UnderWay], None, None]:
     """The copy's frames: index, whether anything is hidden, picture. Each is checked to be the very frame the tracks
     speak of."""
+    courier = Courier(compositor.device)
     count = 0
-    for frame in stages.each("decode again", reader):
+    for frame in decoded:
         if frame.index >= media.pts.size or frame.pts != int(media.pts[frame.index]):
             raise _other_frames(frame.index)
         count += 1
         shapes = [Shape(Form.FULL)] if frame.corrupt else plan.shapes(frame.index)
         with stages("planes"):
-            image = frame.planes().to(compositor.device)
-        with stages("mask"):
-            compositor.draw(image, [(shape, effect) for shape in shapes])
-        yield frame.index, bool(shapes), image
+            image = frame.planes(pinned=courier.wants_pinned)
+        with courier.lane():
+            there = courier.send(image, stages).on_device()
+            with stages.queued("mask"):
+                compositor.draw(there, [(shape, effect) for shape in shapes])
+            back = courier.fetch(there, stages)
+        yield frame.index, bool(shapes), back
     if count != media.pts.size:
         raise _other_frames(count)
+
+
+@contextmanager
+def _decoded(reader: VideoReader, device: torch.device, stages: Stages, stage: str) -> Iterator[Iterator[Frame]]:
+    """The reader's frames, counted towards ``stage``. Where a card does the heavy work, the processor has a core to
+    spare that does nothing but decode."""
+    frames = stages.each(stage, reader)
+    if device.type == "cuda":
+        with ahead(frames, AHEAD_FRAMES) as ready:
+            yield ready
+    else:
+        yield frames
 
 
 def _other_frames(index: int) -> TracksMismatch:

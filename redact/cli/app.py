@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from redact import __version__
-from redact.cli import batch, bench, convert, demo, doctor, evaluate, footage
+from redact.cli import batch, bench, convert, demo, doctor, evaluate, footage, models
 
 app = typer.Typer(
     name="redact",
@@ -46,4 +46,5 @@ app.command()(evaluate.evaluate)
 app.command()(bench.bench)
 app.command()(batch.batch)
 app.command()(demo.demo)
+app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)

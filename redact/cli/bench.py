@@ -85,6 +85,7 @@ def _say(job: Job, report: BenchReport) -> None:
         f"({done.frames} frames in {report.job_seconds:.2f} s: analyse {done.analyse_seconds:.2f} s, "
         f"render {done.render_seconds:.2f} s) on {done.device}"
     )
+    job.say(f"decoder: {done.decoder}; encoder: {report.encoder['encoder']}")
     job.say(
         f"loading models: {done.load_seconds:.2f} s; whole process, starting up included: {report.job.seconds:.2f} s"
     )

@@ -63,7 +63,7 @@ def doctor(as_json: opt.Json = False) -> None:
 
 def all_checks() -> Iterator[Check]:
     """Every check; one that breaks is reported as bad itself instead of ending the report."""
-    for group in (python, processor, cuda, runtimes, codecs, weights, space):
+    for group in (python, processor, cuda, card_video, runtimes, codecs, weights, space):
         yield from guarded(group)
 
 
@@ -104,6 +104,21 @@ def cuda() -> Iterator[Check]:  # noqa: D103
     yield Check("CUDA", State.NOTE, why, remedy)
 
 
+def card_video() -> Iterator[Check]:  # noqa: D103
+    import torch
+
+    from redact.media.encoder import CARD_ENCODERS, card_problem
+
+    yield Check("decoding", State.OK, "in software: a card's decoder (NVDEC) does not say which frames are damaged")
+    if not torch.cuda.is_available():
+        yield Check("encoding", State.OK, "in software")
+        return
+    for name in CARD_ENCODERS.values():
+        problem = card_problem(name)
+        found = f"used with --device cuda and auto{'' if not problem else f'; not here: {problem}'}"
+        yield Check(f"encoder {name}", State.NOTE if problem else State.OK, found)
+
+
 def runtimes() -> Iterator[Check]:  # noqa: D103
     import onnxruntime
     import openvino
@@ -140,12 +155,13 @@ def has_codec(name: str, mode: str) -> bool:
 
 
 def weights() -> Iterator[Check]:  # noqa: D103
-    from redact.detect.registry import WeightState, builtin_models
+    from redact.detect.entries import WeightState
+    from redact.detect.registry import everything
 
-    for model in builtin_models():
+    for model in everything().models:
         state = model.state()
-        remedy = "" if state is WeightState.OK else REINSTALL.format(model.distribution)
-        origin = f"{model.distribution}, {model.licence}; SHA-256 {model.sha256[:16]}"
+        remedy = "" if state is WeightState.OK else model.place.remedy
+        origin = f"{model.place}, {model.licence}; SHA-256 {model.sha256[:16]}"
         found = f"{'' if state is WeightState.OK else f'{state}; '}finds {', '.join(model.classes)}; {origin}"
         yield Check(f"weights {model.name}", State.OK if state is WeightState.OK else State.BAD, found, remedy)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,14 +74,16 @@ def run(
         )
         if tracks_file:
             opt.check_side_file(tracks_file, overwrite=overwrite, others=(source, target))
-        from redact.media.writer import check_target
+        with loading():
+            from redact.jobs.single import redact_file
+            from redact.media.writer import check_target
+            from redact.pipeline import Finder
 
         check_target(source, target, overwrite=overwrite)
-        from redact.jobs.single import redact_file
-        from redact.pipeline import Finder
-
         with job.working() as progress:
-            tracks, report = redact_file(source, target, tracks_file, Finder(find), hide, progress=progress)
+            with loading():
+                finder = Finder(find)
+            tracks, report = redact_file(source, target, tracks_file, finder, hide, progress=progress)
         say_copy(job, report, tracks)
         if tracks_file:
             job.say(f"tracks: {tracks_file}")
@@ -107,8 +112,9 @@ def detect(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
         )
         opt.check_side_file(output, overwrite=overwrite, others=(source,))
-        from redact.pipeline import analyse
-        from redact.track import file
+        with loading():
+            from redact.pipeline import analyse
+            from redact.track import file
 
         with job.working() as progress:
             tracks = analyse(source, find, progress=progress)
@@ -164,17 +170,28 @@ def apply(
             device=device,
             overwrite=overwrite,
         )
-        from redact.media.writer import check_target
+        with loading():
+            from redact.media.writer import check_target
+            from redact.pipeline import render
+            from redact.track import file
 
         check_target(source, output, overwrite=overwrite)
-        from redact.pipeline import render
-        from redact.track import file
-
         tracks = file.load(tracks_file)
         with job.working() as progress:
             report = render(source, tracks, output, hide, progress=progress)
         say_copy(job, report, tracks)
         job.finish(copy_record(source, report, tracks))
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Without the garbage collector: importing torch makes many objects and no garbage, and looking through them again
+    and again takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def tracks_count(tracks: TrackSet) -> dict[str, int]:

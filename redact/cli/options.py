@@ -46,7 +46,7 @@ Device = Annotated[
 Models = Annotated[
     list[Path] | None,
     typer.Option(
-        "--model", metavar="PATH", help="Ultralytics YOLO weights to use as well. Repeatable.", rich_help_panel=FIND
+        "--model", metavar="FILE.onnx", help="A YOLO network to use this once. Repeatable.", rich_help_panel=FIND
     ),
 ]
 EffectOption = Annotated[Effect, typer.Option("--effect", help="What covers the picture.", rich_help_panel=HIDE)]
@@ -132,16 +132,16 @@ def analyse_settings(
 
 
 def parse_classes(untrusted_text: str, *, closed: bool) -> tuple[str, ...]:
-    """Names without repeats, in the order given. ``closed`` means that only the built-in models are there to know them.
+    """Names without repeats, in the order given. ``closed`` means that only registered models are there to know them.
 
-    Raises :class:`UnknownClass` or, for an empty list, :class:`BadUsage`.
+    Raises :class:`UnknownClass`, :class:`redact.errors.RegistryInvalid` or, for an empty list, :class:`BadUsage`.
     """
-    from redact.detect.registry import builtin_models
+    from redact.detect.registry import everything
 
     names = tuple(dict.fromkeys(name.strip() for name in untrusted_text.split(",") if name.strip()))
     if not names:
         raise BadUsage("--classes names nothing to look for.", "Name at least one, as in --classes face,plate.")
-    known = sorted({label for model in builtin_models() for label in model.classes})
+    known = sorted({label for model in everything().models for label in model.classes})
     for name in names:
         if closed and name not in known:
             raise UnknownClass(f"No model finds the class {name!r}.", f"The classes are {', '.join(known)}.")
@@ -158,14 +158,14 @@ def parse_fill(untrusted_text: str) -> tuple[int, int, int]:
 def encode_settings(
     codec: VideoCodec, quality: int | None, preset: str | None, effort: Preset = Preset.BALANCED
 ) -> EncodeSettings:
-    """Check quality and preset against what the codec takes. ``effort`` decides where no preset is named."""
+    """Check quality and preset against what the codec takes. Fast ``effort`` is a preset where none is named."""
     allowed = ENCODE_DEFAULTS[codec]
     low, high = allowed.quality_range
     if quality is not None and not low <= quality <= high:
         raise BadUsage(f"A quality of {quality} is out of range.", f"For {codec} it goes from {low} to {high}.")
     if preset is not None and preset not in allowed.presets:
         raise BadUsage(f"{codec} has no encoder preset {preset!r}.", f"Its presets are {', '.join(allowed.presets)}.")
-    return EncodeSettings(codec, quality, preset or (allowed.fast if effort is Preset.FAST else allowed.preset))
+    return EncodeSettings(codec, quality, preset or (allowed.fast if effort is Preset.FAST else None))
 
 
 def sound_spans(mute: list[str] | None, bleep: list[str] | None, disguise: list[str] | None) -> tuple[SoundSpan, ...]:

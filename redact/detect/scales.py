@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from redact.detect.boxes import join, moved, suppress
+from redact.detect.resample import as_levels, resampled
 from redact.detect.types import Detections, ModelRecord
 
 STEP = 32
@@ -142,8 +143,7 @@ def resize(frames: torch.Tensor, width: int, height: int) -> torch.Tensor:
         method = cv2.INTER_AREA if width < frames.shape[3] else cv2.INTER_LINEAR
         rows = [cv2.resize(f, (width, height), interpolation=method) for f in frames.permute(0, 2, 3, 1).numpy()]
         return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)
-    scaled = torch.nn.functional.interpolate(frames.float(), (height, width), mode="bilinear", antialias=True)
-    return scaled.round().clamp(0, 255).to(torch.uint8)
+    return as_levels(resampled(frames, width, height))
 
 
 def padded(frames: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,8 @@ import torch
 from numpy.typing import NDArray
 
 from redact.detect.boxes import take
-from redact.detect.registry import builtin_model
+from redact.detect.entries import RegisteredModel
+from redact.detect.resample import as_levels
 from redact.detect.runtime import Normalisation, load_network
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import ModelUnusable
@@ -67,8 +68,7 @@ class TextDetector:
     too long for a plate are called text.
     """
 
-    def __init__(self, labels: tuple[str, ...], threshold: float, device: torch.device) -> None:
-        model = builtin_model("ppocr-text")
+    def __init__(self, model: RegisteredModel, labels: tuple[str, ...], threshold: float, device: torch.device) -> None:
         self.labels = labels
         self._network = load_network(model.verified_bytes(), Normalisation(127.5, 127.5, bgr=True), device)
         self._threshold = threshold
@@ -81,7 +81,10 @@ class TextDetector:
             raise ModelUnusable(
                 "The text network did not answer with one map.", "Reinstall the distribution `rapidocr`."
             )
-        return [self._lines(probability.numpy()) for probability in outputs[0][:, 0].float().cpu()]
+        maps = outputs[0][:, 0]
+        if maps.device.type == "cuda":
+            maps = maps.half()  # as precise as the network there is, and half the way back
+        return [self._lines(probability.numpy()) for probability in maps.cpu().float()]
 
     def _lines(self, probability: NDArray[np.float32]) -> Detections:
         boxes, scores, labels, angles = [], [], [], []
@@ -143,7 +146,7 @@ def _multiplied(frame: torch.Tensor, gain: float) -> torch.Tensor:
     if frame.device.type == "cpu":
         rows = np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
         return torch.from_numpy(cv2.convertScaleAbs(rows, alpha=gain)).permute(2, 0, 1)
-    return (frame.float() * gain).clamp(0, 255).to(torch.uint8)
+    return as_levels(frame.float() * gain)
 
 
 def _upright(

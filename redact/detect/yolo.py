@@ -1,16 +1,11 @@
-"""Ultralytics YOLO weights that a user names: ``.pt`` checkpoints or ``.onnx`` exports of a detection model.
+"""Ultralytics YOLO detection networks, as ONNX: exported by their owner, or converted by ``redact models add``.
 
-A checkpoint is a pickle, and a pickle is code. It is read with Ultralytics' restricted loader, which builds known
-network
-classes only and refuses everything else; nothing is fetched. Suppression is done here: torchvision's operators are not
-available with every build of torch.
+Suppression is done here: torchvision's operators are not available with every build of torch.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -18,72 +13,82 @@ import torch
 from numpy.typing import NDArray
 
 from redact.detect.boxes import suppress
-from redact.detect.runtime import Network, Normalisation, load_network
+from redact.detect.entries import RegisteredModel
+from redact.detect.runtime import Normalisation, load_network, parsed
 from redact.detect.types import Detections, ModelRecord
-from redact.errors import InputMissing, ModelUnusable
+from redact.errors import ModelNotTrusted, ModelUnusable
 
 NMS_IOU = 0.5
 MOST_CANDIDATES = 2000
 PIXELS = Normalisation(scale=255.0)
-
-
-class _CheckpointNetwork:
-    """A restored ``.pt`` network as a :class:`redact.detect.runtime.Network`; half precision on CUDA."""
-
-    def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
-        self._half = device.type == "cuda"
-        self._device = device
-        module = module.float().eval().to(device)
-        self._module = module.half() if self._half else module
-
-    @property
-    def runtime(self) -> str:
-        return f"torch {torch.__version__} {self._device.type} {'fp16' if self._half else 'fp32'}"
-
-    @torch.inference_mode()
-    def run(self, frames: torch.Tensor) -> list[torch.Tensor]:
-        x = frames.to(self._device)
-        answer = self._module((x.half() if self._half else x.float()) / PIXELS.scale)
-        return [(answer[0] if isinstance(answer, tuple | list) else answer).float()]
+PICKLES = (b"PK\x03\x04", b"\x80")
+"""How a checkpoint of torch begins: a zip archive, or a bare pickle. No ONNX file begins so."""
+TRIAL = 256
+"""Side, in pixels, of the picture that tells the layout of the answers."""
 
 
 class YoloDetector:
-    """One file of YOLO weights, for those of the wanted classes that it knows."""
+    """One network, for those of the wanted classes that it knows.
 
-    def __init__(self, path: Path, wanted: tuple[str, ...], threshold: float, device: torch.device) -> None:
-        if not path.is_file():
-            raise InputMissing(f"There is no model file {path}.", "Check the path given with --model.")
-        if path.suffix == ".onnx":
-            self._network, names = _from_onnx(path, device)
-        elif path.suffix == ".pt":
-            self._network, names = _from_checkpoint(path, device)
-        else:
-            raise ModelUnusable(f"{path.name} is neither a .pt nor an .onnx file.", "Name Ultralytics YOLO weights.")
-        self.all_labels = tuple(names)
-        self.labels = tuple(name for name in names if name in wanted)
+    Raises :class:`ModelNotTrusted` for a checkpoint, :class:`ModelUnusable` for what is not a detection network, and
+    what :meth:`redact.detect.entries.RegisteredModel.verified_bytes` raises.
+    """
+
+    def __init__(self, model: RegisteredModel, wanted: tuple[str, ...], threshold: float, device: torch.device) -> None:
+        content = model.verified_bytes()
+        refuse_pickle(content, model.name)
+        graph = parsed(content)
+        classes = class_names(graph, model.name)
+        unknown = [name for name in model.names if name not in classes]
+        if unknown:
+            raise ModelUnusable(
+                f"{model.name} is registered with classes that its network does not have: {', '.join(unknown)}.",
+                f"It has: {', '.join(classes)}. Correct its `names` in the registry.",
+            )
+        # A network's class that the registry gives no name is not wanted, whatever it is called.
+        labels = [model.names.get(name, "") if model.names else name for name in classes]
+        self.all_labels = tuple(dict.fromkeys(label for label in labels if label))
+        self._columns = [column for column, label in enumerate(labels) if label in wanted]
+        self._names = [labels[column] for column in self._columns]
+        self.labels = tuple(dict.fromkeys(self._names))
         if not self.labels:
             raise ModelUnusable(
-                f"{path.name} knows none of the classes asked for ({', '.join(wanted)}).",
-                f"It knows: {', '.join(names)}. Name some of these with --classes.",
+                f"{model.name} knows none of the classes asked for ({', '.join(wanted)}).",
+                f"It knows: {', '.join(self.all_labels)}. Name some of these with --classes.",
             )
-        self._columns = [names.index(name) for name in self.labels]
-        self._classes = len(names)
+        self._rows = 4 + len(classes)
         self._threshold = threshold
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.record = ModelRecord(path.name, digest, "unknown", self._network.runtime)
+        self._network = load_network(graph, PIXELS, device)
+        self._end_to_end = self._answers_end_to_end(model.name, device)
+        self.record = ModelRecord(model.name, model.sha256, model.licence, self._network.runtime)
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
         """See :class:`redact.detect.types.Detector`; H and W must be multiples of 32."""
-        (answer,) = self._network.run(frames)[:1]
-        rows = answer.cpu().numpy()
-        if rows.ndim != 3 or rows.shape[0] != len(frames) or not np.isfinite(rows).all():
+        answers = self._network.run(frames)
+        rows: NDArray[np.float32] = answers[0].cpu().numpy() if answers else np.empty(0, np.float32)
+        fits = rows.ndim == 3 and (rows.shape[2] == 6 if self._end_to_end else rows.shape[1] == self._rows)
+        if not fits or rows.shape[0] != len(frames) or not np.isfinite(rows).all():
             raise ModelUnusable("The YOLO network did not answer with boxes.", "Use weights of a detection model.")
-        if rows.shape[1] == 4 + self._classes:
-            return [self._dense(row) for row in rows]
-        if rows.shape[2] == 6:
-            return [self._end_to_end(row) for row in rows]
+        return [self._sparse(row) if self._end_to_end else self._dense(row) for row in rows]
+
+    def _answers_end_to_end(self, name: str, device: torch.device) -> bool:
+        """Whether answers are (n, 6), with duplicates removed, rather than (4 + classes, one column an anchor).
+
+        An answer of (n, 6) may have 4 + classes rows by chance, but never the other way round: networks have an anchor
+        for every 64 pixels at least, so a picture of :data:`TRIAL` pixels a side has more than six.
+        """
+        try:
+            answers = self._network.run(torch.zeros((1, 3, TRIAL, TRIAL), dtype=torch.uint8, device=device))
+            shape = tuple(answers[0].shape)
+        except Exception as error:  # each runtime has its own types, and none promises them
+            raise ModelUnusable(
+                f"{name} cannot be run on a picture of {TRIAL} x {TRIAL} pixels.",
+                "Export it again with dynamic sizes (dynamic=True).",
+            ) from error
+        if len(shape) == 3 and (shape[2] == 6 or shape[1] == self._rows):
+            return shape[2] == 6
         raise ModelUnusable(
-            f"The YOLO network answers in a shape that is not a detection model's: {rows.shape}.",
+            f"{name} answers in a shape that is not a detection model's: {shape}.",
             "Segmentation, pose and oriented models are not supported.",
         )
 
@@ -97,7 +102,7 @@ class YoloDetector:
         centre, half = row[:2, anchor].T, row[2:4, anchor].T / 2
         return suppress(self._found(np.hstack([centre - half, centre + half]), values, label), NMS_IOU)
 
-    def _end_to_end(self, row: NDArray[np.float32]) -> Detections:
+    def _sparse(self, row: NDArray[np.float32]) -> Detections:
         """(n, 6): xyxy, score, class index, already free of duplicates."""
         row = row[row[:, 4] > self._threshold]
         columns = {column: position for position, column in enumerate(self._columns)}
@@ -106,53 +111,43 @@ class YoloDetector:
 
     def _found(self, boxes: NDArray[np.float32], scores: NDArray[np.float32], label: NDArray[np.intp]) -> Detections:
         solid = (boxes[:, 2:] > boxes[:, :2]).all(1)
-        names = tuple(self.labels[i] for i in label[solid])
+        names = tuple(self._names[i] for i in label[solid])
         return Detections(
             boxes[solid].astype(np.float32), scores[solid].astype(np.float32), names, np.zeros(len(names), np.float32)
         )
 
 
-def _class_names(untrusted_names: object, path: Path) -> list[str]:
-    if isinstance(untrusted_names, dict):
+def refuse_pickle(content: bytes, name: str) -> None:
+    """Raises :class:`ModelNotTrusted` for a checkpoint, by what it holds and not by what it is called."""
+    if content.startswith(PICKLES):
+        raise ModelNotTrusted(
+            f"{name} is a checkpoint: a pickle, which is a program, and reading it does what that program says.",
+            "If you trust whoever made it, convert and register it with `redact models add FILE --trust`; or export it"
+            " to ONNX where it was trained.",
+        )
+
+
+def class_names(model: onnx.ModelProto, name: str) -> list[str]:
+    """What an Ultralytics ONNX export calls its classes, in the order of its scores. Raises :class:`ModelUnusable`."""
+    # Such weights would be read from whatever folder the workbench is started in.
+    constants = [attribute.t for node in model.graph.node for attribute in node.attribute]
+    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in (*model.graph.initializer, *constants)):
+        raise ModelUnusable(f"{name} has its weights in another file.", "Export it again as one file.")
+    if any(d.dim_value for value in model.graph.input for d in value.type.tensor_type.shape.dim[2:]):
+        raise ModelUnusable(
+            f"{name} was exported for one picture size only.", "Export it again with dynamic sizes (dynamic=True)."
+        )
+    properties = {p.key: p.value for p in model.metadata_props}
+    try:
+        untrusted_names = ast.literal_eval(properties.get("names", ""))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        untrusted_names = None
+    if isinstance(untrusted_names, dict) and all(isinstance(key, int) for key in untrusted_names):
         untrusted_names = [untrusted_names[key] for key in sorted(untrusted_names)]
     if not (
         isinstance(untrusted_names, list | tuple)
         and untrusted_names
-        and all(isinstance(n, str) for n in untrusted_names)
+        and all(isinstance(n, str) and n for n in untrusted_names)
     ):
-        raise ModelUnusable(
-            f"{path.name} does not say what its classes are called.", "Use an Ultralytics detection model."
-        )
-    return [str(name) for name in untrusted_names]
-
-
-def _from_checkpoint(path: Path, device: torch.device) -> tuple[Network, list[str]]:
-    from ultralytics.nn.tasks import DetectionModel, torch_safe_load
-
-    try:
-        checkpoint, _ = torch_safe_load(path, safe_only=True)
-        module = checkpoint.get("ema") or checkpoint.get("model")
-    except Exception as error:  # any of a dozen types, all meaning the same to the reader
-        raise ModelUnusable(
-            f"{path.name} is not an Ultralytics checkpoint, is damaged, or holds more than a network.",
-            "Export it to ONNX where it was trained and name that file.",
-        ) from error
-    if not isinstance(module, DetectionModel):
-        raise ModelUnusable(f"{path.name} is not a detection model.", "Name Ultralytics YOLO detection weights.")
-    return _CheckpointNetwork(module, device), _class_names(module.names, path)
-
-
-def _from_onnx(path: Path, device: torch.device) -> tuple[Network, list[str]]:
-    content = path.read_bytes()
-    network = load_network(content, PIXELS, device)
-    model = onnx.load_model_from_string(content)
-    if any(d.dim_value for value in model.graph.input for d in value.type.tensor_type.shape.dim[2:]):
-        raise ModelUnusable(
-            f"{path.name} was exported for one picture size only.", "Export it again with dynamic sizes (dynamic=True)."
-        )
-    properties = {p.key: p.value for p in model.metadata_props}
-    try:
-        names = ast.literal_eval(properties.get("names", ""))
-    except (ValueError, SyntaxError):
-        names = None
-    return network, _class_names(names, path)
+        raise ModelUnusable(f"{name} does not say what its classes are called.", "Use an Ultralytics detection model.")
+    return [str(n) for n in untrusted_names]

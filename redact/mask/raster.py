@@ -52,7 +52,11 @@ class Spans:
         right = int(self.edges[1].max(initial=0))
         if left >= right:
             return slice(0, 0), slice(0, 0), torch.zeros((0, 0), dtype=torch.bool, device=device)
-        starts, ends = torch.from_numpy(self.edges).to(device).unsqueeze(2)
+        edges = torch.from_numpy(self.edges)
+        if device.type == "cuda":
+            # From page-locked memory, or the host would wait for all that the device still has to do before this.
+            edges = edges.pin_memory().to(device, non_blocking=True)
+        starts, ends = edges.unsqueeze(2)
         columns = torch.arange(left, right, dtype=torch.int32, device=device)
         mask = (columns >= starts).logical_and_(columns < ends)
         return slice(self.top, self.top + self.edges.shape[1]), slice(left, right), mask

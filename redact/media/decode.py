@@ -32,6 +32,13 @@ _DURATION_SLACK = Fraction(1)
 class Decoder:
     """All frames of one footage in presentation order, as :class:`Slot` s; a context manager around one decoding pass.
 
+    Always in software, also where a card has a decoder of its own (NVDEC). That one hides damage: with a hardware
+    decoder, FFmpeg parses headers only, skips all of its error marking (``er_supported`` and ``ff_er_add_slice`` in its
+    error_resilience.c return at once), and its nvdec.c never asks the card how a picture went
+    (``cuvidGetDecodeStatus``). A frame with a broken slice would come back unmarked and could reach a copy unmasked;
+    and were only the analysis to use the card, `redact detect` would no longer stop at frames that `redact apply`
+    refuses.
+
     What cannot be known: damage that still is valid syntax (arithmetic-coded H.264 and HEVC, VP9) decodes without a
     sign, and a transport stream that was cut between two packets looks complete.
     """
@@ -44,6 +51,11 @@ class Decoder:
         except BaseException:
             self._container.close()
             raise
+
+    @property
+    def name(self) -> str:
+        """FFmpeg's name of the decoder, for example ``h264``, and where it runs."""
+        return f"{self._stream.codec_context.name}, in software"
 
     def close(self) -> None:
         """Stop the decoder's threads, then close the file."""

@@ -1,4 +1,4 @@
-"""The file an export writes into, beside its target, until it has been verified.
+"""The file an output is written into, beside its target, until it is whole and, for a copy, has been verified.
 
 Named ``.<target name>.<process id>-<random>.redact-part``, which no one takes for a finished copy. While an export runs
 it holds a lock on its part file; what a killed export left is cleaned up by the next export of the same target.
@@ -42,8 +42,17 @@ class PartFile:
         with contextlib.suppress(OSError):
             fcntl.flock(self.raw.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def write(self, data: bytes) -> None:
+        """Append all of ``data``. Raises DiskFull or OutputNotWritable."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self.raw.write(left) :]
+        except OSError as error:
+            raise self._refused(error) from error
+
     def sync(self) -> None:
-        """Have all that was written on the disk. Raises DiskFull or EncodeFailed."""
+        """Have all that was written on the disk. Raises DiskFull or OutputNotWritable."""
         try:
             # A write that the disk took only half of raises nothing, the next one does. This is the last one's next.
             end = self.raw.seek(0, os.SEEK_END)
@@ -52,7 +61,7 @@ class PartFile:
             self.raw.truncate(end)
             os.fsync(self.raw.fileno())
         except OSError as error:
-            raise write_error(self._target, error) from error
+            raise self._refused(error) from error
 
     def publish(self, *, overwrite: bool) -> None:
         """Give the file the target's name in one step. Without ``overwrite`` a file of that name is never replaced.
@@ -69,11 +78,13 @@ class PartFile:
                 f'"{self._target}" appeared while the copy was being written.', "Choose another name or --overwrite."
             ) from error
         except OSError as error:
-            if error.errno in FULL_ERRNOS:
-                raise write_error(self._target, error) from error
-            raise _not_writable(self._target, error) from error
+            raise self._refused(error) from error
         _sync_folder(self._target.parent)
         self.raw.close()
+
+    def _refused(self, error: OSError) -> RedactError:
+        full = error.errno in FULL_ERRNOS
+        return write_error(self._target, error) if full else _not_writable(self._target, error)
 
     def _publish_new(self) -> None:
         try:

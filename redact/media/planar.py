@@ -56,8 +56,8 @@ class Converter:
         small = self._scale(self._to_grey, picture, size, "gray")
         return self._turn(_rows(small.planes[0])[:, : small.width], own=small is not picture)
 
-    def planes(self, picture: VideoFrame | None) -> PlanarImage:
-        """4:2:0 planes of their own memory; black without a picture."""
+    def planes(self, picture: VideoFrame | None, *, pinned: bool = False) -> PlanarImage:
+        """4:2:0 planes of their own memory, page-locked if ``pinned``; black without a picture."""
         if picture is None:
             return self._black()
         if _DIRECT.get(picture.format.name) != self._depth:
@@ -69,10 +69,15 @@ class Converter:
                 interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
                 threads=1,
             )
-        y, u, v = (
-            torch.from_numpy(np.array(np.rot90(self._samples(p), self._turns), order="C")) for p in picture.planes[:3]
-        )
+        y, u, v = (self._own(np.rot90(self._samples(p), self._turns), pinned=pinned) for p in picture.planes[:3])
         return PlanarImage((y, u, v), self._depth, (1, 1), self._stream.colour)
+
+    @staticmethod
+    def _own(samples: NDArray[np.uint8] | NDArray[np.int16], *, pinned: bool) -> torch.Tensor:
+        sample = torch.uint8 if samples.dtype == np.uint8 else torch.int16
+        copy = torch.empty(samples.shape, dtype=sample, pin_memory=pinned)
+        copy.numpy()[...] = samples
+        return copy
 
     def _samples(self, plane: VideoPlane) -> NDArray[np.uint8] | NDArray[np.int16]:
         rows = _rows(plane)

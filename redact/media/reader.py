@@ -47,9 +47,10 @@ class Frame:
         """The upright picture's luma as (h, w) uint8, scaled to ``size`` = (w, h) pixels. Rows may be padded."""
         return self._converter.grey(self._picture, size)
 
-    def planes(self) -> PlanarImage:
-        """The upright picture at full size, 4:2:0, 8 bit or (sources over 8 bit) 10 bit, in memory of its own."""
-        return self._converter.planes(self._picture)
+    def planes(self, *, pinned: bool = False) -> PlanarImage:
+        """The upright picture at full size, 4:2:0, 8 bit or (sources over 8 bit) 10 bit, in memory of its own, which a
+        card can read by itself if ``pinned`` (then there must be one)."""
+        return self._converter.planes(self._picture, pinned=pinned)
 
 
 class VideoReader:
@@ -93,6 +94,13 @@ class VideoReader:
         if self._frames is None:
             raise RuntimeError("a VideoReader is read inside a with block")
         return self._frames
+
+    @property
+    def decoder(self) -> str:
+        """For the log: what decodes, and where; only there inside the ``with`` block."""
+        if self._decoder is None:
+            raise RuntimeError("a VideoReader has its decoder inside a with block")
+        return self._decoder.name
 
     @property
     def table(self) -> FrameTable:

@@ -67,6 +67,7 @@ class SoundReader:
     def __init__(self, path: Path, track: AudioStream, end: Fraction, fill_until: Fraction) -> None:
         self._container, self._stream = open_track(path, track.index)
         self._track = track
+        self._decoder = self._stream.codec_context
         self._end = self._sample(end)
         self._fill_until = self._sample(fill_until)
         self._resampler: av.AudioResampler | None = None
@@ -88,7 +89,7 @@ class SoundReader:
 
     def _decode(self, packet: av.Packet[av.AudioStream] | None) -> Iterator[Samples]:
         try:
-            frames = self._stream.codec_context.decode(packet)
+            frames = self._decoder.decode(packet)
         except EOFError:
             return
         except av.FFmpegError:
@@ -96,9 +97,26 @@ class SoundReader:
             return
         for frame in frames:
             at = self.position if frame.pts is None else self._sample(frame.pts * (frame.time_base or Fraction(0)))
-            for block in self._convert(frame):
+            try:
+                blocks = self._convert(frame)
+            except av.FFmpegError:
+                if len(frame.layout.channels) == self._track.channels:
+                    raise
+                # A damaged packet made the decoder believe in another set of channels, which it would go on doing.
+                self.undecodable += 1
+                self._decoder = self._fresh_decoder()
+                continue
+            for block in blocks:
                 yield from self._place(at, block)
                 at += block.shape[1]
+
+    def _fresh_decoder(self) -> av.AudioCodecContext:
+        settings = self._stream.codec_context
+        fresh = av.CodecContext.create(settings.codec, "r")
+        assert isinstance(fresh, av.AudioCodecContext)
+        fresh.extradata = settings.extradata
+        fresh.sample_rate, fresh.layout = self._track.sample_rate, named_layout(self._track)
+        return fresh
 
     def _convert(self, frame: av.AudioFrame) -> list[Samples]:
         """``frame`` as planar float32 at the track's rate and channel count, which damaged packets may differ from."""

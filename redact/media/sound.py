@@ -25,10 +25,11 @@ from redact.media.types import AudioStream
 FILL_BEYOND_PICTURE_SECONDS = 10
 """How far past the picture's end silence is ever made: a damaged timestamp must not cost hours of it."""
 
-AAC_BITS_PER_CHANNEL = 192_000
-_AAC_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
-_AAC_MAX_BITS_PER_SAMPLE = 6
-"""ISO/IEC 14496-3: at most 6144 bits a channel and frame of 1024 samples."""
+_AAC_RATES = (32000, 44100, 48000, 64000, 88200, 96000)
+"""Lower ones exist, but allow too few bits a second: speech of 16000 Hz comes out 11 dB cleaner at 32000 Hz."""
+_AAC_BITS_PER_SAMPLE = 6
+"""The most there is: 6144 bits a channel and frame of 1024 samples (ISO/IEC 14496-3). What is not edited should come
+through unchanged; sound takes little room beside a picture."""
 # Noise substitution and intensity stereo save bits by inventing sound; there are bits enough not to.
 _AAC_OPTIONS = {"aac_pns": "0", "aac_is": "0"}
 
@@ -117,18 +118,21 @@ def survey_sound(path: Path, track: AudioStream, suffix: str) -> SoundSurvey:
             problem = "its settings are of an unusual size"
         untrusted_language = stream.language or ""
         language = untrusted_language if re.fullmatch("[a-z]{3}", untrusted_language) else "und"
-        problems, end = _look_at_packets(container, stream)
-        problem = problem or next(iter(problems), "")
-    return SoundSurvey(end, problem, codec, language)
+        packet_problem, end = _look_at_packets(container, stream, decode=not problem)
+    return SoundSurvey(end, problem or packet_problem, codec, language)
 
 
-def _look_at_packets(container: InputContainer, stream: av.AudioStream) -> tuple[list[str], Fraction | None]:
-    """Why the packets of ``stream`` cannot be copied, if so, and when the last of them ends, in seconds."""
+def _look_at_packets(container: InputContainer, stream: av.AudioStream, *, decode: bool) -> tuple[str, Fraction | None]:
+    """Why the packets of ``stream`` cannot be copied, or "", and when the last of them ends, in seconds.
+
+    ``decode`` also tries whether all of them can be decoded, as long as nothing else is wrong.
+    """
     problems: list[str] = []
     end: Fraction | None = None
     expected: Fraction | None = None
     durations: set[Fraction] = set()
     last: Fraction | None = None
+    kinds: set[tuple[int, int]] = set()
     tick = stream.time_base or Fraction(0)
     for packet in read_packets(container, stream):
         if packet.pts is None or packet.dts is None:
@@ -138,6 +142,8 @@ def _look_at_packets(container: InputContainer, stream: av.AudioStream) -> tuple
         # Packets of a run-up may last any time, or none: only what follows is regular.
         run_up = start < 0 or (end is None and packet.has_sidedata("skip_samples"))
         problems.extend(_packet_problem(packet, start, duration))
+        if decode and not problems:
+            problems.extend(_decoding_problem(packet, stream, kinds))
         if not run_up:
             if duration <= 0 or (expected is not None and abs(start - expected) > GAP_SECONDS):
                 problems.append("its timestamps have gaps")
@@ -151,7 +157,22 @@ def _look_at_packets(container: InputContainer, stream: av.AudioStream) -> tuple
     # An MP4 tells of a gap by the length of the packet before it. The very last packet may be shorter.
     if durations and max(durations) - min(durations) > GAP_SECONDS:
         problems.append("its timestamps have gaps")
-    return problems, end
+    return next(iter(problems), ""), end
+
+
+def _decoding_problem(
+    packet: av.Packet[av.AudioStream], stream: av.AudioStream, kinds: set[tuple[int, int]]
+) -> Iterator[str]:
+    """``kinds`` gathers the channel counts and rates of all frames: the header of a copy can only tell of one."""
+    try:
+        frames = stream.codec_context.decode(packet)
+    except av.FFmpegError:
+        # The muxer refuses some such packets; in the others may be anything at all.
+        yield "a packet is damaged"
+        return
+    kinds.update((len(frame.layout.channels), frame.sample_rate) for frame in frames)
+    if len(kinds) > 1:
+        yield "its settings change on the way"
 
 
 def _packet_problem(packet: av.Packet[av.AudioStream], start: Fraction, duration: Fraction) -> Iterator[str]:
@@ -230,7 +251,7 @@ class EncodedSound:
         fill_until: Fraction,
     ) -> None:
         stream = track.stream
-        rate = aac_rate(stream.sample_rate)
+        rate = self._rate = aac_rate(stream.sample_rate)
         self._layout = named_layout(stream)
         self._out = out
         self._stream = out.add_stream("aac", rate=rate, options=dict(_AAC_OPTIONS))
@@ -238,7 +259,7 @@ class EncodedSound:
         context = self._stream.codec_context
         context.layout = self._layout
         context.time_base = Fraction(1, rate)
-        context.bit_rate = min(AAC_BITS_PER_CHANNEL, _AAC_MAX_BITS_PER_SAMPLE * rate) * stream.channels
+        context.bit_rate = _AAC_BITS_PER_SAMPLE * rate * stream.channels
         assert survey.end is not None
         self._track = stream
         self._editor = track.editor
@@ -296,6 +317,8 @@ class EncodedSound:
     def notes(self) -> list[str]:
         """See :class:`SoundWriter`."""
         notes = []
+        if self._rate != self._track.sample_rate:
+            notes.append(f"written at {self._rate} Hz, not {self._track.sample_rate} Hz")
         if self._reader.undecodable:
             notes.append(f"{self._reader.undecodable} packets could not be decoded and became silence")
         if self._reader.jumps:

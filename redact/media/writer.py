@@ -29,6 +29,7 @@ from redact.errors import (
     RedactError,
     SameFile,
 )
+from redact.media.encoder import encoder_for
 from redact.media.parity import timeline_shift, verify_copy
 from redact.media.partfile import PartFile, remove_stale_parts, write_error
 from redact.media.planes import FORMATS, even, to_frame
@@ -42,10 +43,9 @@ from redact.media.sound import (
     survey_sound,
 )
 from redact.media.types import FrameTable, MediaInfo, PlanarImage
-from redact.settings import ENCODE_DEFAULTS, EncodeSettings, VideoCodec
+from redact.settings import EncodeSettings, VideoCodec
 
 SUFFIXES = (".mp4", ".mov")
-ENCODERS = {VideoCodec.H264: "libx264", VideoCodec.HEVC: "libx265", VideoCodec.AV1: "libsvtav1"}
 _CODEC_NAMES = {VideoCodec.H264: "H.264", VideoCodec.HEVC: "HEVC", VideoCodec.AV1: "AV1"}
 
 _MAX_SCALE = 2**31 - 1
@@ -94,19 +94,6 @@ def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
         raise OutputNotWritable(f'You may not write to the folder "{folder}".', "Choose another one.")
 
 
-def encoder_options(settings: EncodeSettings) -> dict[str, str]:
-    """Options for the encoder of ``settings``. Raises BadUsage for a quality or preset it does not have."""
-    default = ENCODE_DEFAULTS[settings.codec]
-    quality = default.quality if settings.quality is None else settings.quality
-    preset = default.preset if settings.preset is None else settings.preset
-    low, high = default.quality_range
-    if not low <= quality <= high:
-        raise BadUsage(f"{quality} is no quality of {settings.codec}.", f"Give {low} (best) to {high} (smallest).")
-    if preset not in default.presets:
-        raise BadUsage(f'"{preset}" is no preset of {settings.codec}.', f"Presets are {', '.join(default.presets)}.")
-    return {"crf": str(quality), "preset": preset}
-
-
 def media_time_base(table: FrameTable) -> Fraction:
     """The time base a copy of ``table`` is written in: the table's own, or a coarser one that loses nothing.
 
@@ -127,7 +114,8 @@ class CopyWriter:
     """Writes one copy. Use it as a context manager, ``write`` every frame in order, then ``finish``.
 
     Leaving the context without ``finish``, or with an exception, removes everything that was written. Pictures are
-    upright, of the size ``info.video`` says. Raises on entering: what :func:`check_target` raises, BadUsage for encoder
+    upright, of the size ``info.video`` says. With ``card``, a card's encoder is used where there is one; the report's
+    notes say whether, and why not. Raises on entering: what :func:`check_target` raises, BadUsage for encoder
     settings, EncodeFailed. While writing and finishing: DiskFull, EncodeFailed, and FrameCountMismatch where frames are
     missing or the finished file is not what it should be.
     """
@@ -141,22 +129,21 @@ class CopyWriter:
         sound: Sequence[SoundTrack],
         *,
         overwrite: bool = False,
+        card: bool = False,
     ) -> None:
         self._target, self._info, self._table, self._settings = target, info, table, settings
         self._tracks, self._overwrite = tuple(sound), overwrite
-        self._options = encoder_options(settings)
+        self._encoder = encoder_for(info, settings, card=card)
         if settings.codec is VideoCodec.AV1 and target.suffix.lower() == ".mov":
             raise BadUsage("A .mov file cannot hold AV1.", "Name the copy .mp4 or choose another codec.")
         if len(table) == 0:
             raise EncodeFailed("The master has no frames.")
         self._time_base = media_time_base(table)
         self._shift = timeline_shift(info, table)
-        # 10-bit H.264 exists, but browsers and most players do not show it.
-        wide = info.video.bit_depth > 8 and settings.codec is not VideoCodec.H264
-        self._bit_depth = 10 if wide else 8
+        self._bit_depth = self._encoder.bit_depth
         self._next = 0
         self._pending: av.Packet[av.VideoStream] | None = None
-        self._notes: list[str] = []
+        self._notes: list[str] = [self._encoder.note] if self._encoder.note else []
         self._sounds: list[SoundWriter] = []
         self._sound_numbers: list[int] = []
         self._part: PartFile | None = None
@@ -231,8 +218,8 @@ class CopyWriter:
         return CopyReport(
             path=self._target,
             codec=self._settings.codec,
-            encoder=ENCODERS[self._settings.codec],
-            settings=dict(self._options),
+            encoder=self._encoder.name,
+            settings=dict(self._encoder.options),
             frames=len(self._table),
             size_bytes=size,
             sha256=digest,
@@ -261,17 +248,17 @@ class CopyWriter:
 
     def _open_video(self) -> av.VideoStream:
         video, codec = self._info.video, self._settings.codec
-        options = dict(self._options)
-        if codec is VideoCodec.HEVC:
+        encoder, options = self._encoder, dict(self._encoder.options)
+        if encoder.name == "libx265":
             # In clips of fewer frames than it reorders, x265 leaves decoding times undefined.
             short = ":bframes=0" if len(self._table) <= _SHORT_CLIP else ""
             options["x265-params"] = f"log-level=error{short}"
-        if codec is VideoCodec.AV1:
+        if encoder.name == "libsvtav1":
             # The library prints a page about itself otherwise; it is asked through the environment only.
             os.environ.setdefault("SVT_LOG", "1")
             # Its temporal filter blends pictures with their neighbours, which evidence is better without.
             options["svtav1-params"] = "enable-tf=0"
-        stream = self._out.add_stream(ENCODERS[codec], rate=self._rate(), options=options)
+        stream = self._out.add_stream(encoder.name, rate=self._rate(), options=options)
         assert isinstance(stream, av.VideoStream)
         context = stream.codec_context
         context.width, context.height = even(video.upright_width), even(video.upright_height)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import uuid
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -17,15 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from redact.errors import (
-    FULL_ERRNOS,
-    DiskFull,
-    InputMissing,
-    OutputExists,
-    OutputNotWritable,
-    TracksMismatch,
-    TracksUnreadable,
-)
+from redact.errors import InputMissing, OutputExists, OutputNotWritable, TracksMismatch, TracksUnreadable
+from redact.media.partfile import PartFile, remove_stale_parts
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
 FORMAT = "redact-tracks/1"
@@ -52,8 +44,8 @@ _TODO = "Take an intact copy of the file, or make it again."
 def save(tracks: TrackSet, path: Path, *, overwrite: bool) -> None:
     """Write ``tracks`` so that ``path`` is, at every moment, either as it was or the whole new file.
 
-    The same tracks give the same bytes. Raises :class:`OutputExists`, :class:`OutputNotWritable` or :class:`DiskFull`;
-    ``ValueError`` for tracks that :func:`load` would refuse (a caller's mistake: nothing is written then either).
+    The same tracks give the same bytes. Raises what :func:`write_file` does, and ``ValueError`` for tracks that
+    :func:`load` would refuse (a caller's mistake: nothing is written then either).
     """
     write_file(path, encode(tracks), overwrite=overwrite)
 
@@ -366,35 +358,17 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 
 def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write beside ``path`` under another name, fsync, then put it in place in one step.
+    """Write beside ``path`` under another name, and put it in place in one step once it is on the disk.
 
-    Raises :class:`OutputExists`, :class:`OutputNotWritable` or :class:`DiskFull`; ``path`` then is as it was.
+    Raises :class:`OutputExists`, :class:`OutputNotWritable` or :class:`~redact.errors.DiskFull`; ``path`` then is as it
+    was.
     """
     check_target(path, overwrite=overwrite)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    remove_stale_parts(path)
+    part = PartFile(path)
     try:
-        try:
-            with part.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            check_target(path, overwrite=overwrite)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    except OSError as error:
-        if error.errno in FULL_ERRNOS:
-            raise DiskFull(f"The disk ran full while {path} was written.", "Free space, then run again.") from error
-        raise OutputNotWritable(
-            f"{path} cannot be written ({error.strerror}).", "Give a folder that exists and that you may write to."
-        ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
+        part.write(data)
+        part.sync()
+        part.publish(overwrite=overwrite)
     finally:
-        os.close(handle)
+        part.discard()

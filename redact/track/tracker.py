@@ -52,7 +52,7 @@ class Trust:
     often: int
 
 
-TRUST = {"face": Trust(sure=0.5, alone=0.35, often=2)}
+TRUST = {"face": Trust(sure=0.5, alone=0.35, often=2), "plate": Trust(sure=0.6, alone=0.65, often=3)}
 OTHER_TRUST = Trust(sure=0.85, alone=0.85, often=2)
 """Of the text detector, that is; a score is the mean probability within a kernel."""
 
@@ -109,7 +109,7 @@ class Tracker:
             self._motions.clear()
             motion = None
         self._motions.append((seconds, motion))
-        while seconds - self._motions[0][0] > LOST_SECONDS:
+        while seconds - self._motions[0][0] > LOST_SECONDS + 1e-6:
             self._motions.popleft()
         if motion is not None:
             self._carry_on(motion, seconds)

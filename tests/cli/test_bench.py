@@ -38,6 +38,8 @@ def test_figures(tmp_path: Path, scratch: Path) -> None:
     assert document["process_seconds"] > document["job_seconds"] + document["load_seconds"]
     assert document["peak_memory_bytes"] > 50 << 20
     assert document["peer"] is None
+    assert document["decoder"] == "h264, in software"
+    assert document["floor"]["encoder"]["encoder"] == "libx264"
     assert listing(tmp_path) == before
     assert list(scratch.iterdir()) == []
 
@@ -48,7 +50,16 @@ def test_text_and_the_peer(tmp_path: Path, scratch: Path) -> None:
     ended = redact("bench", clip, "--against", "deface", *QUICK)
     assert ended.code == 0, ended.err
     assert [line.split()[0] for line in ended.out.splitlines()[1:6]] == list(STAGES)
-    for said in ("end to end", "transcode floor", "ratio to the floor", "deface 1", "times as long", "peak memory"):
+    for said in (
+        "end to end",
+        "decoder: h264",
+        "encoder: libx264",
+        "transcode floor",
+        "ratio to the floor",
+        "deface 1",
+        "times as long",
+        "peak memory",
+    ):
         assert said in ended.out
     assert [p.name for p in tmp_path.iterdir() if p != scratch] == ["in.mp4"]
     assert list(scratch.iterdir()) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redact.cli import doctor
-from redact.detect.registry import RegisteredModel, WeightState
+from redact.detect.entries import RegisteredModel, WeightState
 from tests.cli.runner import redact
 
 
@@ -14,7 +14,12 @@ def test_everything_is_there() -> None:
     assert ended.code == 0, ended.err
     checks = {check["what"]: check for check in ended.document["checks"]}
     assert "libx264" in checks["encoders"]["found"]
-    assert {name for name in checks if name.startswith("weights")} == {"weights centerface", "weights ppocr-text"}
+    assert "in software" in checks["decoding"]["found"]
+    assert {name for name in checks if name.startswith("weights")} == {
+        "weights centerface",
+        "weights plates",
+        "weights ppocr-text",
+    }
     assert not [check for check in checks.values() if check["state"] == "bad"]
 
 

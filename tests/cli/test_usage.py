@@ -23,10 +23,10 @@ def test_help_has_an_example(command: str) -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     script = (
-        "import sys; sys.argv = ['redact', '--help']\n"
+        "import atexit, sys; sys.argv = ['redact', '--help']\n"
+        "atexit.register(lambda: print(*sys.modules))\n"
         "from redact.cli.main import main\n"
-        "try: main()\n"
-        "finally: print(*sys.modules)"
+        "main()"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     loaded = {name.split(".")[0] for name in ended.stdout.splitlines()[-1].split()}

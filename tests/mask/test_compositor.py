@@ -19,12 +19,9 @@ from redact.mask.sheet import contact_sheet
 from redact.mask.types import Form, Shape
 from redact.media.types import ColourTags, PlanarImage
 from redact.settings import Effect, EffectSettings
+from tests.devices import DEVICES, needs_cuda
 from tests.mask.test_raster import HEIGHT, WIDTH, pixels_inside, shapes
 
-DEVICES = [
-    "cpu",
-    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")),
-]
 SUBSAMPLINGS = [(1, 1), (1, 0), (0, 0), (0, 1)]
 SOLID, MOSAIC, BLUR = (EffectSettings(effect) for effect in Effect)
 GREEN = EffectSettings(Effect.SOLID, (0, 255, 0))
@@ -87,6 +84,22 @@ def test_every_effect_reaches_the_last_row_and_column_and_stops_at_its_rim(
     shape = Shape(Form.RECTANGLE, WIDTH - 8.0, HEIGHT - 8.0, 30.0, 20.0, 10.0)
     after = draw(image, (shape, EffectSettings(effect)))
     assert np.array_equal(after[0] != 31 << (depth - 8), coverage([shape], WIDTH, HEIGHT))
+
+
+@needs_cuda
+@pytest.mark.parametrize("effect", list(Effect))
+@pytest.mark.parametrize("depth", [8, 10])
+def test_a_card_draws_as_the_processor_does(effect: Effect, depth: int) -> None:
+    masks = [(FACE, EffectSettings(effect)), (Shape(Form.RECTANGLE, 20.0, 80.0, 50.0, 30.0, 20.0), SOLID)]
+    before = [plane.numpy() for plane in picture(noise(120, 100, depth), depth=depth).planes]
+    one, two = (draw(picture(noise(120, 100, depth), depth=depth, device=name), *masks) for name in ("cpu", "cuda"))
+    covered = coverage([shape for shape, _ in masks], 120, 100)
+    assert np.array_equal(one[0][~covered], before[0][~covered])
+    assert np.array_equal(two[0][~covered], before[0][~covered])
+    for here, there in zip(one, two, strict=True):
+        # Means that lie between two levels may be rounded to either.
+        step = 0 if effect is Effect.SOLID else LUMA_STEP << (depth - 8)
+        assert np.abs(here.astype(int) - there).max() <= step
 
 
 @pytest.mark.parametrize(

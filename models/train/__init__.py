@@ -1,0 +1,1 @@
+"""Training recipe: synthetic scenes, the network, the loop and the evaluation."""

@@ -1,0 +1,72 @@
+"""Evening out the light of a picture before a network looks at it.
+
+A street at night holds lamps and, beside them, plates a few grey levels off their surroundings. Brightening the whole
+frame is stopped by the lamps; here every part of it is stretched to its own range.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+
+HOST = "cpu"
+TILE = 96
+"""Pixels of the network's input, a side: larger than most plates, smaller than the pool of light of a lamp."""
+EVERY = 6
+"""Every so many pixels of a tile are looked at."""
+DARKEST, LIGHTEST = 0.02, 0.99
+"""The shares of a tile's pixels that are darker than its darkest and its lightest level."""
+TARGET = 230.0
+"""What the range between these two is stretched to,"""
+MOST_GAIN = 4.0
+"""but by no more than this factor: more would make pictures out of noise."""
+
+
+def evened(frames: torch.Tensor) -> torch.Tensor:
+    """uint8 (B, 3, H, W) with the levels of every tile stretched, smoothly from tile to tile; alike on every device,
+    but for a level or two of rounding."""
+    lightness = frames[:, :, ::EVERY, ::EVERY].amax(1, keepdim=True).float()
+    side = TILE // EVERY
+    missing = (0, -lightness.shape[3] % side, 0, -lightness.shape[2] % side)
+    rows, columns = ((lightness.shape[2 + i] + missing[3 - 2 * i]) // side for i in (0, 1))
+    tiles = F.unfold(F.pad(lightness, missing, mode="replicate"), side, stride=side)
+    levels = torch.quantile(tiles, torch.tensor([DARKEST, LIGHTEST], device=frames.device), dim=1)
+    low, high = _smooth(levels.view(2, -1, rows, columns))
+    gain = (TARGET / (high - low).clamp(min=1.0)).clamp(1.0, MOST_GAIN)
+    offset = -low * gain
+    if frames.device.type == HOST:
+        # OpenCV's arithmetic takes a third of the time of torch's on pictures with their colours side by side.
+        pictures = zip(frames.permute(0, 2, 3, 1).numpy(), gain.numpy(), offset.numpy(), strict=True)
+        return torch.from_numpy(np.stack([_stretched(*picture) for picture in pictures])).permute(0, 3, 1, 2)
+    height, width = int(frames.shape[2]), int(frames.shape[3])
+    wide_gain, wide_offset = (
+        F.interpolate(x[:, None], (rows * TILE, columns * TILE), mode="bilinear")[:, :, :height, :width]
+        for x in (gain, offset)
+    )
+    return (frames.float() * wide_gain + wide_offset).round().clamp(0, 255).to(torch.uint8)
+
+
+def _smooth(levels: torch.Tensor) -> torch.Tensor:
+    """(2, B, rows, columns), each tile's levels mixed with its neighbours'."""
+    weights = torch.tensor([1.0, 2.0, 1.0], device=levels.device) / 4
+    kernel = (weights[:, None] * weights[None])[None, None]
+    rows, columns = levels.shape[2:]
+    spread = F.conv2d(F.pad(levels.reshape(-1, 1, rows, columns), (1, 1, 1, 1), mode="replicate"), kernel)
+    return spread.reshape(levels.shape)
+
+
+def _stretched(
+    picture: NDArray[np.uint8],
+    gain: NDArray[np.float32],
+    offset: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    height, width = picture.shape[:2]
+    whole = (gain.shape[1] * TILE, gain.shape[0] * TILE)
+    wide_gain, wide_offset = (
+        cv2.resize(cv2.merge([x] * 3), whole, interpolation=cv2.INTER_LINEAR)[:height, :width] for x in (gain, offset)
+    )
+    stretched = cv2.multiply(picture, wide_gain, dtype=cv2.CV_32F)
+    return np.asarray(cv2.add(stretched, wide_offset, dtype=cv2.CV_8U), np.uint8)

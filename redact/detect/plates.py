@@ -1,0 +1,90 @@
+"""Number plates by the project's own network (``models/train`` made it; its card lies beside its weights).
+
+For every fourth pixel the network says whether it lies in the middle of a plate, and how far the plate reaches from
+there to each side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from redact.detect.boxes import suppress
+from redact.detect.entries import Family, RegisteredModel
+from redact.detect.light import evened
+from redact.detect.runtime import Normalisation, load_network
+from redact.detect.types import Detections, ModelRecord
+from redact.errors import ModelUnusable
+
+MARK = "family"
+"""Name of the mark in the metadata of the recipe's networks."""
+STRIDE = 4
+"""Pixels between the network's answers."""
+NORMALISATION = Normalisation(127.5, 127.5, bgr=True)
+LONGEST_REACH = 6.5
+"""A reach is an exponent; e to this many cells is past the side of any picture that is given at once."""
+PEAK = (3, 5)
+"""Height and width of the window, in cells, in which only the strongest answer counts."""
+GROWTH = (0.145, 0.25)
+"""By these shares of its width and height a plate is taken to reach past what the network answers, on each side: one
+side a tenth short shows a character."""
+NMS_IOU = 0.35
+NMS_INSIDE = 0.7
+
+
+class PlateDetector:
+    """Implements :class:`redact.detect.scales.FixedSizeDetector`."""
+
+    labels = ("plate",)
+
+    def __init__(
+        self, model: RegisteredModel, _labels: tuple[str, ...], threshold: float, device: torch.device
+    ) -> None:
+        self._network = load_network(model.verified_bytes(), NORMALISATION, device)
+        self._threshold = threshold
+        self.record = ModelRecord(model.name, model.sha256, model.licence, self._network.runtime)
+
+    def detect(self, frames: torch.Tensor) -> list[Detections]:
+        """See :class:`redact.detect.types.Detector`; H and W must be multiples of 32."""
+        outputs = self._network.run(evened(frames))
+        rows, columns = frames.shape[2] // STRIDE, frames.shape[3] // STRIDE
+        if [tuple(y.shape) for y in outputs] != [(len(frames), n, rows, columns) for n in (1, 4)]:
+            raise ModelUnusable("The plate network did not answer with plates.", "Reinstall the workbench.")
+        return decode(outputs[0], outputs[1], self._threshold)
+
+
+def is_plate_network(model: onnx.ModelProto) -> bool:
+    """Whether this is a network that the workbench's recipe made."""
+    return any(p.key == MARK and p.value == Family.PLATES for p in model.metadata_props)
+
+
+def decode(plate: torch.Tensor, reach: torch.Tensor, threshold: float) -> list[Detections]:
+    """The maps of a batch, (B, 1, h, w) in 0..1 and (B, 4, h, w) log cells -> each frame's plates, in pixels of the
+    network's input."""
+    if not bool(torch.isfinite(plate).all()):
+        raise ModelUnusable("The plate network did not answer with numbers.", "Reinstall the workbench.")
+    around = (PEAK[0] // 2, PEAK[1] // 2)
+    peaks = (plate == torch.nn.functional.max_pool2d(plate, PEAK, 1, around)) & (plate > threshold)
+    # Picked on the device, so that what comes back is small and comes at once for the whole batch.
+    at = peaks[:, 0].nonzero()
+    frame, row, column = at.unbind(1)
+    values = torch.cat([plate[frame, :, row, column], reach[frame, :, row, column]], 1).cpu().numpy()
+    places = at.cpu().numpy()
+    return [_boxes(*(part[places[:, 0] == number] for part in (places, values))) for number in range(len(plate))]
+
+
+def _boxes(places: NDArray[np.int64], values: NDArray[np.float32]) -> Detections:
+    """``places``: (n, 3) frame, row and column of cells; ``values``: (n, 5) score and log cells to left, top, right and
+    bottom."""
+    if not np.isfinite(values).all():
+        raise ModelUnusable("The plate network did not answer with numbers.", "Reinstall the workbench.")
+    centre = (places[:, [2, 1]] + 0.5) * STRIDE
+    far = np.exp(np.minimum(values[:, 1:], LONGEST_REACH)) * STRIDE
+    boxes = np.hstack([centre - far[:, :2], centre + far[:, 2:]])
+    past = (boxes[:, 2:] - boxes[:, :2]) * GROWTH
+    boxes = np.hstack([boxes[:, :2] - past, boxes[:, 2:] + past]).astype(np.float32)
+    scores = values[:, 0].astype(np.float32)
+    every = Detections(boxes, scores, ("plate",) * len(scores), np.zeros(len(scores), np.float32))
+    return suppress(every, NMS_IOU, NMS_INSIDE)

@@ -1,0 +1,94 @@
+"""Which encoder writes a copy, and what it is told: in software, or a card's own (NVENC) where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+
+from redact.errors import BadUsage
+from redact.media.planes import FORMATS, even
+from redact.media.types import MediaInfo
+from redact.settings import ENCODE_DEFAULTS, EncodeSettings, VideoCodec
+
+ENCODERS = {VideoCodec.H264: "libx264", VideoCodec.HEVC: "libx265", VideoCodec.AV1: "libsvtav1"}
+CARD_ENCODERS = {VideoCodec.H264: "h264_nvenc", VideoCodec.HEVC: "hevc_nvenc", VideoCodec.AV1: "av1_nvenc"}
+CARD_PRESETS = 7
+"""NVENC's presets are p1 (fastest) to p7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """``name`` as FFmpeg calls it, ``options`` as it is told them; ``note`` says, where the card's was asked for, that
+    it was taken or why not."""
+
+    name: str
+    options: Mapping[str, str]
+    bit_depth: int
+    note: str = ""
+
+
+def encoder_for(info: MediaInfo, settings: EncodeSettings, *, card: bool) -> Encoder:
+    """The encoder for a copy of ``info``; with ``card``, NVENC where it can be opened for such a picture.
+
+    Raises BadUsage for a quality or preset the codec does not have.
+    """
+    options = encoder_options(settings)
+    # 10-bit H.264 exists, but browsers and most players do not show it.
+    depth = 10 if info.video.bit_depth > 8 and settings.codec is not VideoCodec.H264 else 8
+    software = ENCODERS[settings.codec]
+    if not card:
+        return Encoder(software, options, depth)
+    name = CARD_ENCODERS[settings.codec]
+    if depth > 8:
+        return Encoder(software, options, depth, note=f"encoded with {software}: {name} takes 8-bit pictures only here")
+    told = _card_options(settings, options)
+    problem = card_problem(name, even(info.video.upright_width), even(info.video.upright_height), told)
+    if problem:
+        return Encoder(software, options, depth, note=f"encoded with {software}: {name} cannot be used ({problem})")
+    return Encoder(name, told, depth, note=f"encoded with {name}, on the card")
+
+
+def encoder_options(settings: EncodeSettings) -> dict[str, str]:
+    """Options for the software encoder of ``settings``. Raises BadUsage for a quality or preset it does not have."""
+    default = ENCODE_DEFAULTS[settings.codec]
+    quality = default.quality if settings.quality is None else settings.quality
+    preset = default.preset if settings.preset is None else settings.preset
+    low, high = default.quality_range
+    if not low <= quality <= high:
+        raise BadUsage(f"{quality} is no quality of {settings.codec}.", f"Give {low} (best) to {high} (smallest).")
+    if preset not in default.presets:
+        raise BadUsage(f'"{preset}" is no preset of {settings.codec}.', f"Presets are {', '.join(default.presets)}.")
+    return {"crf": str(quality), "preset": preset}
+
+
+def card_problem(name: str, width: int = 1280, height: int = 720, options: Mapping[str, str] | None = None) -> str:
+    """Why the card's encoder ``name`` cannot be opened for pictures of this size; empty if it can."""
+    try:
+        context = av.CodecContext.create(name, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.width, context.height, context.pix_fmt = width, height, FORMATS[8]
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        context.options = dict(options or {})
+        context.open()
+    except av.codec.codec.UnknownCodecError:
+        return "this build of FFmpeg does not have it"
+    except (av.FFmpegError, ValueError, OSError) as error:
+        return f"opening it failed: {getattr(error, 'strerror', None) or error}"
+    return ""
+
+
+def _card_options(settings: EncodeSettings, options: Mapping[str, str]) -> dict[str, str]:
+    """The same wishes in NVENC's words: constant quality on the same scale, the preset at the same share of the list.
+
+    No B-frames: the order of decoding is then that of showing, and every timestamp is the master's by construction.
+    """
+    presets = ENCODE_DEFAULTS[settings.codec].presets
+    place = presets.index(options["preset"]) / (len(presets) - 1)
+    if settings.codec is VideoCodec.AV1:  # counts from thorough to fast, the others the other way round
+        place = 1 - place
+    # A target of 0 would mean "none set".
+    quality = str(max(1, int(options["crf"])))
+    return {"preset": f"p{1 + round(place * (CARD_PRESETS - 1))}", "rc": "vbr", "cq": quality, "b": "0", "bf": "0"}

@@ -1,0 +1,16 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home() -> Iterator[None]:
+    """No test reads what the person who runs it has registered, nor adds to it: tests that add set a home of theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Not in pytest's folder, which the processes that tests start as another user may not look into.
+        patch.setenv("REDACT_HOME", "/nonexistent/redact")
+        yield

@@ -1,0 +1,69 @@
+"""Batches that adapt to a card's memory, with work that fails as a full card does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from redact.detect.batches import Batches, memory_shortage_named
+from redact.errors import DeviceMemoryShort
+
+
+class Card:
+    """Has room for ``room`` pictures at once; remembers what it was given."""
+
+    def __init__(self, room: int, error: type[RuntimeError] = torch.OutOfMemoryError, words: str = "full") -> None:
+        self.room, self._error, self._words = room, error, words
+        self.tried: list[int] = []
+
+    def square(self, items: Sequence[int]) -> list[int]:
+        self.tried.append(len(items))
+        if len(items) > self.room:
+            raise self._error(self._words)
+        return [n * n for n in items]
+
+
+@pytest.mark.parametrize(
+    ("most", "room", "count", "tried"),
+    [
+        (8, 8, 0, []),
+        (8, 8, 8, [8]),
+        (8, 8, 21, [8, 8, 4, 1]),  # powers of two only
+        (8, 5, 8, [8, 4, 4]),  # halved once
+        (8, 1, 4, [4, 2, 1, 1, 1, 1]),  # down to one by one
+        (1, 1, 3, [1, 1, 1]),
+    ],
+)
+def test_pieces_that_fit_in_order(most: int, room: int, count: int, tried: list[int]) -> None:
+    card = Card(room)
+    assert Batches(most).run(list(range(count)), card.square) == [n * n for n in range(count)]
+    assert card.tried == tried
+
+
+def test_what_fitted_is_remembered() -> None:
+    batches, card = Batches(16), Card(5)
+    batches.run(list(range(16)), card.square)
+    card.tried.clear()
+    batches.run(list(range(16)), card.square)
+    assert card.tried == [4, 4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(torch.OutOfMemoryError, "full"), (RuntimeError, "cuBLAS: CUBLAS_STATUS_ALLOC_FAILED")]
+)
+def test_no_room_for_one_is_an_error_that_says_what_to_do(error: type[RuntimeError], words: str) -> None:
+    with pytest.raises(DeviceMemoryShort, match="--device cpu"):
+        Batches(4).run([1, 2, 3], Card(0, error, words).square)
+    with pytest.raises(DeviceMemoryShort), memory_shortage_named():
+        Card(0, error, words).square([1])
+
+
+def test_other_failures_are_not_tried_again() -> None:
+    card = Card(0, RuntimeError, "CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="illegal"):
+        Batches(8).run([1, 2], card.square)
+    assert card.tried == [2]
+    with pytest.raises(RuntimeError, match="illegal"), memory_shortage_named():
+        card.square([1])

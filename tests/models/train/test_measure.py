@@ -1,0 +1,64 @@
+"""Covered plates and false masks, counted on made-up answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.train.measure import false_masks, look, recall, turned
+from models.train.scenes import Picture
+from redact.detect.types import Detections, ModelRecord
+
+
+class _Says:
+    labels = ("plate",)
+    record = ModelRecord("", "", "", "")
+
+    def __init__(self, *rows: tuple[float, float, float, float, float]) -> None:
+        table = np.array(rows, np.float32).reshape(-1, 5)
+        count = len(table)
+        self._found = Detections(table[:, :4], table[:, 4], ("plate",) * count, np.zeros(count, np.float32))
+
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        return width, height
+
+    def detect(self, frames: torch.Tensor) -> list[Detections]:
+        return [self._found] * len(frames)
+
+
+PICTURE = Picture(np.zeros((200, 400, 3), np.uint8), np.array([[100, 100, 200, 120]], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("rows", "covered", "false"),
+    [
+        ([], 0.0, 0),
+        ([(100, 100, 200, 120, 0.8)], 0.8, 0),
+        ([(100, 100, 150, 120, 0.8)], 0.0, 0),  # half of it
+        ([(100, 100, 150, 120, 0.8), (150, 100, 200, 120, 0.4)], 0.4, 0),  # two halves, as sure as the weaker
+        ([(300, 20, 360, 40, 0.9)], 0.0, 1),
+        ([(205, 100, 230, 120, 0.9)], 0.0, 0),  # beside the plate: still about it
+    ],
+)
+def test_look(rows: list[tuple[float, float, float, float, float]], covered: float, false: int) -> None:
+    seen = look(_Says(*rows), PICTURE)
+    assert seen.best.tolist() == pytest.approx([covered])
+    assert len(seen.false) == false
+
+
+def test_shares() -> None:
+    seen = [look(_Says((100, 100, 200, 120, 0.8), (300, 20, 360, 40, 0.3)), PICTURE), look(_Says(), PICTURE)]
+    assert recall(seen, 0.5) == 0.5
+    assert recall(seen, 0.9) == 0
+    assert false_masks(seen, 0.2) == 0.5
+    assert false_masks(seen, 0.5) == 0
+
+
+def test_turned_plates_stay_in_their_boxes() -> None:
+    image = np.zeros((200, 400, 3), np.uint8)
+    image[100:120, 100:200] = 255
+    turn = turned(Picture(image, PICTURE.boxes), 20)
+    rows, columns = np.nonzero(turn.image[:, :, 0] > 127)
+    assert turn.boxes[0] == pytest.approx([columns.min(), rows.min(), columns.max(), rows.max()], abs=2)
+    assert rows[columns < 110].mean() < rows[columns > 180].mean()  # clockwise
