@@ -21,7 +21,7 @@ from models.train.scenes import Picture, make_scene
 from models.train.targets import loss, targets
 from redact.detect.light import evened
 from redact.detect.plates import NORMALISATION, STRIDE
-from redact.detect.runtime import Network, load_network
+from redact.detect.runtime import Network, cores, load_network
 from redact.errors import TrainingUnusable
 
 CHECKPOINT = "checkpoint.pt"
@@ -84,7 +84,7 @@ def train(
     trunk = _trunk(device) if device.type == "cuda" else None
     if trunk is None and workers:
         # The processes that draw scenes have the other cores.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
+        torch.set_num_threads(max(1, cores() - workers))
     started, sums = time.monotonic(), torch.zeros(2)
     for batch in _batches(pictures, recipe, done, workers, features=trunk is None):
         maps, weight, *inputs = (x.to(device, non_blocking=True) for x in batch)
@@ -191,5 +191,5 @@ def _alone(worker: int) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[worker % len(cores)]})
+        usable = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {usable[worker % len(usable)]})

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.train.scenes import Picture
+from redact.detect.boxes import widened
 from redact.detect.entries import Family, OwnFile, RegisteredModel
 from redact.detect.plates import PlateDetector
 from redact.detect.registry import builtin
@@ -64,7 +65,7 @@ def look(detector: Detector, picture: Picture) -> Seen:
     order = np.argsort(-found.scores)
     best = np.array([_covered_at(plate, masks[order], found.scores[order]) for plate in picture.boxes], np.float32)
     size = picture.boxes[:, 2:] - picture.boxes[:, :2]
-    near = np.hstack([picture.boxes[:, :2] - size / 2, picture.boxes[:, 2:] + size / 2]).astype(np.float32)
+    near = widened(picture.boxes, (0.5, 0.5))
     on = np.array([_share(mask, near) for mask in masks], np.float32)
     return Seen(
         picture.boxes,
@@ -90,8 +91,7 @@ def turned(picture: Picture, degrees: float) -> Picture:
 def grown(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Boxes as the default mask of a plate at rest."""
     margin = DEFAULT_MARGINS["plate"]
-    reach = (boxes[:, 2:] - boxes[:, :2]) * np.array([margin.width, margin.height], np.float32) + margin.pixels
-    return np.hstack([boxes[:, :2] - reach, boxes[:, 2:] + reach]).astype(np.float32)
+    return widened(boxes, (margin.width, margin.height), margin.pixels)
 
 
 def _covered_at(plate: NDArray[np.float32], masks: NDArray[np.float32], scores: NDArray[np.float32]) -> float:

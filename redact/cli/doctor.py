@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import tempfile
@@ -84,8 +83,9 @@ def python() -> Iterator[Check]:  # noqa: D103
 def processor() -> Iterator[Check]:  # noqa: D103
     import torch
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Check("processor", State.OK, f"{usable} cores usable, torch uses {torch.get_num_threads()} threads")
+    from redact.detect.runtime import cores
+
+    yield Check("processor", State.OK, f"{cores()} cores usable, torch uses {torch.get_num_threads()} threads")
 
 
 def cuda() -> Iterator[Check]:  # noqa: D103

@@ -23,7 +23,7 @@ from redact.detect.runtime import parsed
 from redact.detect.yolo import PICKLES, class_names, refuse_pickle
 from redact.errors import BadUsage, InputMissing, ModelExists, ModelUnusable
 from redact.home import folder_for
-from redact.media.partfile import PartFile
+from redact.media.partfile import write_whole
 from redact.settings import Preset
 
 CPU = torch.device("cpu")
@@ -88,7 +88,7 @@ def add(path: Path, wish: Wish) -> RegisteredModel:
     with _locked(folder):
         _check_new(name, digest)
         # What lies there under a name that is not registered was left by an adding that was killed.
-        _write(target, content)
+        write_whole(target, content, overwrite=True)
         try:
             _try_out(model)
             _register(model, wish.presets)
@@ -146,7 +146,7 @@ def _register(model: RegisteredModel, presets: Sequence[Preset]) -> None:
     after += "".join(_tier_text(model.name, preset, own[preset]) for preset in presets)
     # As strict with what is written as with what is read: a registry that cannot be read stops every later run.
     registry.parse_added(after)
-    _write(folder_for(registry.FOLDER) / registry.FILE, after.encode())
+    write_whole(folder_for(registry.FOLDER) / registry.FILE, after.encode(), overwrite=True)
 
 
 def _model_text(model: RegisteredModel) -> str:
@@ -175,17 +175,6 @@ def _tier_text(name: str, preset: Preset, tier: Tier) -> str:
 def _quoted(text: str) -> str:
     """A TOML basic string. JSON's escapes are TOML's; what TOML forbids besides, :func:`is_line` has kept out."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _write(target: Path, content: bytes) -> None:
-    part = PartFile(target)
-    try:
-        part.write(content)
-        part.sync()
-        part.publish(overwrite=True)
-    except BaseException:
-        part.discard()
-        raise
 
 
 @contextmanager

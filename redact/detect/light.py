@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from redact.detect.resample import as_levels
+
 HOST = "cpu"
 TILE = 96
 """Pixels of the network's input, a side: larger than most plates, smaller than the pool of light of a lamp."""
@@ -46,7 +48,7 @@ def evened(frames: torch.Tensor) -> torch.Tensor:
         F.interpolate(x[:, None], (rows * TILE, columns * TILE), mode="bilinear")[:, :, :height, :width]
         for x in (gain, offset)
     )
-    return (frames.float() * wide_gain + wide_offset).round().clamp(0, 255).to(torch.uint8)
+    return as_levels(frames.float() * wide_gain + wide_offset)
 
 
 def _smooth(levels: torch.Tensor) -> torch.Tensor:

@@ -11,9 +11,10 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from redact.detect.boxes import suppress
+from redact.detect.boxes import suppress, widened
 from redact.detect.entries import Family, RegisteredModel
 from redact.detect.light import evened
+from redact.detect.peaks import at_peaks
 from redact.detect.runtime import Normalisation, load_network
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import ModelUnusable
@@ -65,26 +66,17 @@ def decode(plate: torch.Tensor, reach: torch.Tensor, threshold: float) -> list[D
     network's input."""
     if not bool(torch.isfinite(plate).all()):
         raise ModelUnusable("The plate network did not answer with numbers.", "Reinstall the workbench.")
-    around = (PEAK[0] // 2, PEAK[1] // 2)
-    peaks = (plate == torch.nn.functional.max_pool2d(plate, PEAK, 1, around)) & (plate > threshold)
-    # Picked on the device, so that what comes back is small and comes at once for the whole batch.
-    at = peaks[:, 0].nonzero()
-    frame, row, column = at.unbind(1)
-    values = torch.cat([plate[frame, :, row, column], reach[frame, :, row, column]], 1).cpu().numpy()
-    places = at.cpu().numpy()
-    return [_boxes(*(part[places[:, 0] == number] for part in (places, values))) for number in range(len(plate))]
+    return [_boxes(*peaks) for peaks in at_peaks((plate, reach), threshold, PEAK)]
 
 
 def _boxes(places: NDArray[np.int64], values: NDArray[np.float32]) -> Detections:
-    """``places``: (n, 3) frame, row and column of cells; ``values``: (n, 5) score and log cells to left, top, right and
-    bottom."""
+    """``places``: (n, 2) row and column of cells; ``values``: (n, 5) score and log cells to each side."""
     if not np.isfinite(values).all():
         raise ModelUnusable("The plate network did not answer with numbers.", "Reinstall the workbench.")
-    centre = (places[:, [2, 1]] + 0.5) * STRIDE
+    centre = (places[:, ::-1] + 0.5) * STRIDE
     far = np.exp(np.minimum(values[:, 1:], LONGEST_REACH)) * STRIDE
     boxes = np.hstack([centre - far[:, :2], centre + far[:, 2:]])
-    past = (boxes[:, 2:] - boxes[:, :2]) * GROWTH
-    boxes = np.hstack([boxes[:, :2] - past, boxes[:, 2:] + past]).astype(np.float32)
+    boxes = widened(boxes, GROWTH)
     scores = values[:, 0].astype(np.float32)
     every = Detections(boxes, scores, ("plate",) * len(scores), np.zeros(len(scores), np.float32))
     return suppress(every, NMS_IOU, NMS_INSIDE)

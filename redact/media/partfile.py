@@ -107,6 +107,21 @@ class PartFile:
             self.path.unlink()
 
 
+def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write beside ``target``, and put it in place in one step once it is on the disk; else ``target`` is as it was.
+
+    Raises OutputExists, OutputNotWritable, DiskFull.
+    """
+    remove_stale_parts(target)
+    part = PartFile(target)
+    try:
+        part.write(data)
+        part.sync()
+        part.publish(overwrite=overwrite)
+    finally:
+        part.discard()
+
+
 def remove_stale_parts(target: Path) -> None:
     """Remove the part files that dead exports of this very ``target`` left beside it; those of live ones stay."""
     pattern = re.compile(re.escape(_prefix(target)) + r"(\d{1,10})-[0-9a-f]{12}" + re.escape(SUFFIX))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redact.errors import InputMissing, OutputExists, OutputNotWritable, TracksMismatch, TracksUnreadable
-from redact.media.partfile import PartFile, remove_stale_parts
+from redact.media.partfile import write_whole
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
 FORMAT = "redact-tracks/1"
@@ -364,11 +364,4 @@ def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
     was.
     """
     check_target(path, overwrite=overwrite)
-    remove_stale_parts(path)
-    part = PartFile(path)
-    try:
-        part.write(data)
-        part.sync()
-        part.publish(overwrite=overwrite)
-    finally:
-        part.discard()
+    write_whole(path, data, overwrite=overwrite)
