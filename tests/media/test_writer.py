@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -138,6 +139,17 @@ def test_pictures_come_out_in_order_and_whole(
             assert np.mean((rgb - before.to_ndarray(format="rgb24").astype(float)) ** 2) < 255**2 / 10**3.5
     assert (size[0] % 2 or size[1] % 2) == any("padded" in note for note in report.notes)
     assert (expected == "yuv420p" and "10" in pix_fmt) == any("10-bit" in note for note in report.notes)
+
+
+def test_the_same_pictures_give_the_same_file(tmp_path: Path) -> None:
+    master = make_clip(tmp_path / "a.mp4", size=(320, 192), frames=15, options={"crf": "10"})
+
+    def copy(number: int) -> str:
+        return write_copy(master, tmp_path / f"{number}.mp4").sha256
+
+    # Several at once: what races does so when threads have to wait for one another.
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(copy, range(60)))) == 1
 
 
 def test_padding_repeats_and_depth_rounds() -> None:
