@@ -237,3 +237,326 @@ class DeviceMemoryShort(RedactError):
     """The card has too little memory free for even one picture at a time."""
 
     code = "R410"
+
+
+class RecordsUnavailable(RedactError):
+    """The database of records cannot be reached, is of a newer version, or is not one."""
+
+    code = "R650"
+    unharmed = "No record was changed."
+
+
+class RecordMissing(RedactError):
+    """There is no such case, footage, release or person."""
+
+    code = "R651"
+    unharmed = "No record was changed."
+
+
+class RecordExists(RedactError):
+    """There is one of this name or reference already."""
+
+    code = "R652"
+    unharmed = "No record was changed."
+
+
+class BadRecord(BadUsage):
+    """A value that a record cannot take."""
+
+    code = "R653"
+    unharmed = "No record was changed."
+
+
+class NotAllowed(RedactError):
+    """The person may not do this: the role does not include it, or somebody else has to do it."""
+
+    code = "R654"
+    unharmed = "No record was changed."
+
+
+class SignInFailed(RedactError):
+    """Name and password do not belong together, or the account is disabled."""
+
+    code = "R655"
+    unharmed = "No record was changed."
+
+
+class ChainBroken(RedactError):
+    """The audit chain is not what was written."""
+
+    code = "R656"
+    unharmed = "No record was changed."
+
+
+class WrongState(RedactError):
+    """A case, footage or release is not in the state that this needs."""
+
+    code = "R657"
+    unharmed = "No record was changed."
+
+
+class KeyUnusable(RedactError):
+    """A key or certificate that cannot be made, read or understood."""
+
+    code = "R630"
+    unharmed = "Nothing was signed."
+
+
+class KeyExposed(RedactError):
+    """A private key that other people of the computer can read or replace."""
+
+    code = "R631"
+    unharmed = "Nothing was signed."
+
+
+class StatementInvalid(RedactError):
+    """A statement that cannot be read, or is not of the form this program signs."""
+
+    code = "R640"
+    unharmed = "Nothing was changed."
+
+
+class ManifestFailed(RedactError):
+    """The C2PA manifest could not be put into a copy, or does not read back as it should."""
+
+    code = "R641"
+    unharmed = "No signed copy was written."
+
+
+class NotVerified(RedactError):
+    """A proof of a pack or copy is broken, or there is none that could be checked."""
+
+    code = "R642"
+    unharmed = "Nothing was changed."
+
+
+class NothingToVerify(RedactError):
+    """What should be verified is no pack folder and no copy."""
+
+    code = "R643"
+    unharmed = "Nothing was changed."
+
+
+class BadClip(RedactError):
+    """A clip that is not within its master."""
+
+    code = "R310"
+
+
+class TitleUnusable(RedactError):
+    """A slate or a watermark that cannot be drawn: no text, too much of it, or characters there is no picture of."""
+
+    code = "R311"
+
+
+class PolicyInvalid(RedactError):
+    """A release policy that cannot be read, or says something it must not say."""
+
+    code = "R600"
+    unharmed = "No record was changed."
+
+
+class PolicyUnknown(BadUsage):
+    """There is no release policy of this name."""
+
+    code = "R601"
+    unharmed = "No record was changed."
+
+
+class DecisionInvalid(RedactError):
+    """A decision to hide or show that is about nothing in the release, or lacks what it needs."""
+
+    code = "R602"
+    unharmed = "No record was changed."
+
+
+class CodesInvalid(RedactError):
+    """A list of reason codes that cannot be read, or says something it must not say."""
+
+    code = "R610"
+    unharmed = "No record was changed."
+
+
+class CodesUnknown(BadUsage):
+    """There is no list of reason codes of this name."""
+
+    code = "R611"
+    unharmed = "No record was changed."
+
+
+class CodeUnknown(RedactError):
+    """A reason code that is not in the list the release uses."""
+
+    code = "R612"
+    unharmed = "No record was changed."
+
+
+class CodeNotAllowed(RedactError):
+    """A reason code that the law does not provide for this kind of release, or not for hiding part of footage."""
+
+    code = "R613"
+    unharmed = "No record was changed."
+
+
+class LogUnreadable(RedactError):
+    """The log of a release that is not one, is of a newer version, or contradicts itself."""
+
+    code = "R620"
+    unharmed = "Nothing was changed."
+
+
+class LogHoldsInternal(RedactError):
+    """A log meant to leave the force that still tells what must stay inside it."""
+
+    code = "R621"
+    unharmed = "No log was written and no record was changed."
+
+
+class PublishedLogTells(RedactError):
+    """An edition for the public that would hold something identifying."""
+
+    code = "R622"
+    unharmed = "No log was written and no record was changed."
+
+
+class TypesettingFailed(RedactError):
+    """A document that could not be set as a PDF."""
+
+    code = "R623"
+    unharmed = "No document was written and no record was changed."
+
+
+class SourceChanged(RedactError):
+    """A file changed while it was being taken into the store."""
+
+    code = "R660"
+    unharmed = "Nothing was added."
+
+
+class StoreDamaged(RedactError):
+    """A file of the store is missing, or not what was put there."""
+
+    code = "R661"
+    unharmed = "No record was changed."
+
+
+class StoreFull(RedactError):
+    """The disk of the store ran full."""
+
+    code = "R662"
+    unharmed = "Nothing was added."
+
+
+class StoreNotWritable(RedactError):
+    """The store's folders cannot be made, locked or written."""
+
+    code = "R663"
+    unharmed = "Nothing was added."
+
+
+class EditInvalid(RedactError):
+    """An edit of tracks or sound that cannot be understood, or makes no sense."""
+
+    code = "R520"
+    unharmed = "No edit was recorded."
+
+
+class EditConflict(RedactError):
+    """Somebody else changed the same thing meanwhile. ``revision`` is the log's now, ``conflicts`` the ids of the edits
+    that are in the way."""
+
+    code = "R521"
+    unharmed = "No edit was recorded, and none was lost."
+
+    def __init__(self, happened: str, todo: str = "", *, revision: int = 0, conflicts: tuple[str, ...] = ()) -> None:
+        super().__init__(happened, todo)
+        self.revision = revision
+        self.conflicts = conflicts
+
+
+class EditReused(RedactError):
+    """An edit under the id of another one."""
+
+    code = "R522"
+    unharmed = "No edit was recorded."
+
+
+class RetentionInvalid(RedactError):
+    """Retention rules that cannot be read, or say something they must not say."""
+
+    code = "R670"
+    unharmed = "Nothing was disposed of and no record was changed."
+
+
+class FootageHeld(RedactError):
+    """Footage that is not due, or that something keeps: a mark, an open case, a release."""
+
+    code = "R671"
+    unharmed = "Nothing of it was disposed of."
+
+
+class WitnessUnusable(RedactError):
+    """The file of noted heads of the audit chain cannot be read or written."""
+
+    code = "R672"
+    unharmed = "No record was changed."
+
+
+class SignInThrottled(RedactError):
+    """Too many failed attempts to sign in."""
+
+    code = "R710"
+    unharmed = "No record was changed."
+
+
+class RequestRefused(RedactError):
+    """A request that did not come from the workbench's own pages, or asks for a host that this is not."""
+
+    code = "R711"
+    unharmed = "No record was changed."
+
+
+class NotSignedIn(RedactError):
+    """A request without a session, or whose session has ended."""
+
+    code = "R712"
+    unharmed = "No record was changed."
+
+
+class RequestTooLarge(RedactError):
+    """A request's body, or an upload, is larger than is taken."""
+
+    code = "R713"
+    unharmed = "Nothing was added."
+
+
+class UploadOutOfStep(RedactError):
+    """A piece of an upload that does not follow what is there. ``received`` is how many bytes there are."""
+
+    code = "R714"
+    unharmed = "What was received before was kept."
+
+    def __init__(self, happened: str, todo: str = "", *, received: int = 0) -> None:
+        super().__init__(happened, todo)
+        self.received = received
+
+
+class ServerUnusable(RedactError):
+    """The workbench cannot be served: the port is taken, or the TLS files cannot be used."""
+
+    code = "R715"
+    unharmed = "No record was changed."
+
+
+class BadJob(BadUsage):
+    """Work of a kind there is not, or with arguments that make no sense."""
+
+    code = "R700"
+    unharmed = "Nothing was queued."
+
+
+class JobGivenUp(RedactError):
+    """The program ended in the middle of a job, again and again."""
+
+    code = "R701"
+    unharmed = "What was there before the job was not changed."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -25,27 +25,28 @@ from redact.detect.boxes import moved
 from redact.detect.factory import Scheduled, device_name, make_detectors
 from redact.detect.runtime import choose_device
 from redact.detect.types import Detections, Detector
-from redact.errors import MasterChanged, TracksMismatch
+from redact.errors import TracksMismatch
 from redact.feed import Feed, make_feed
 from redact.mask.compositor import Compositor
-from redact.mask.plan import MaskPlan
-from redact.mask.types import Form, Shape
-from redact.media.hashing import hash_file
-from redact.media.planar import Size
+from redact.mask.title import Format, Watermark, check_slate, check_watermark, draw_slate
+from redact.masked import Brush, masked, plans_of
+from redact.media.entry import entry_before
+from redact.media.hashing import hash_file, unchanged
+from redact.media.planar import Size, planes_depth
 from redact.media.probe import probe
 from redact.media.reader import Frame, VideoReader
 from redact.media.sound import SoundTrack
+from redact.media.timeline import Timeline, plan_timeline, usual_duration
 from redact.media.types import FrameTable, MediaInfo, Scan
-from redact.media.writer import CopyWriter, check_target
+from redact.media.writer import CopyReport, CopyWriter, check_target
 from redact.progress import Progress, silent
-from redact.settings import FLOW_SIDES, AnalyseSettings, EffectSettings, Interlaced, RenderSettings
+from redact.settings import FLOW_SIDES, AnalyseSettings, Interlaced, RenderSettings
 from redact.stages import Stages
 from redact.track.carry import Carrier
 from redact.track.motion import Motion, MotionEstimator
 from redact.track.schedule import Schedule
 from redact.track.tracker import Tracker
 from redact.track.types import MediaRef, TrackSet
-from redact.transfer import Courier, UnderWay
 
 AHEAD_FRAMES = 4
 LOOK_AHEAD_FRAMES = 32
@@ -64,15 +65,33 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class RenderReport:
-    """A finished copy, for the summary and the log."""
+    """A finished copy, for the summary and the log.
 
-    target: Path
-    frames: int
+    ``timeline`` says which of the master's frames it holds, after how many of a slate, and when each is shown;
+    ``masked_frames`` counts frames with masks, ``notes`` are for a reader of the log.
+    """
+
+    copy: CopyReport
+    timeline: Timeline
     masked_frames: int
-    sha256: str
     master_sha256: str
     seconds: float
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
+
+    @property
+    def target(self) -> Path:
+        """Where the copy is."""
+        return self.copy.path
+
+    @property
+    def frames(self) -> int:
+        """In the copy, those of a slate included."""
+        return self.copy.frames
+
+    @property
+    def sha256(self) -> str:
+        """Of the copy."""
+        return self.copy.sha256
 
 
 class Finder:
@@ -89,7 +108,7 @@ class Finder:
         """See :func:`analyse`; ``stages`` collects the time spent."""
         stages = stages or Stages()
         info = probe(source)
-        with _unchanged(source):
+        with unchanged(source):
             sha256 = hash_file(source)
             video = info.video
             estimator = MotionEstimator(video.upright_width, video.upright_height, FLOW_SIDES[self._settings.preset])
@@ -229,17 +248,22 @@ def render(
     progress: Progress = silent,
     stages: Stages | None = None,
 ) -> RenderReport:
-    """Tracks to a redacted copy of ``source`` at ``target``, verified before it gets that name.
+    """Tracks to a redacted copy of ``source`` at ``target``, or of the clip of it that ``settings`` names, verified
+    before it gets that name. Frames before a clip are decoded from the nearest place where that changes nothing, and
+    checked; those after it are not looked at.
 
-    Raises :class:`TracksMismatch` when the tracks are of another file or other frames; what probing, decoding, encoding
-    and verifying raise; and whatever ``progress`` raises. Nothing is left behind then.
+    Raises :class:`TracksMismatch` when the tracks are of another file or other frames; BadClip and TitleUnusable for
+    ``settings`` that do not fit the footage; what probing, decoding, encoding and verifying raise; and whatever
+    ``progress`` raises. Nothing is left behind then.
     """
     started = time.monotonic()
     stages = stages or Stages()
     check_target(source, target, overwrite=settings.overwrite)
+    slate = check_slate(settings.slate) if settings.slate else None
+    watermark = check_watermark(settings.watermark) if settings.watermark else ""
     info = probe(source)
     media = tracks.media
-    with _unchanged(source) as check:
+    with unchanged(source) as check:
         sha256 = hash_file(source)
         if sha256 != media.sha256:
             raise TracksMismatch(
@@ -247,77 +271,79 @@ def render(
                 "Run `redact detect` on this very file, or name the file the tracks belong to.",
             )
         table = _table(media)
-        first = table.seconds(0)
-        check_spans(settings.spans, table.seconds(len(table) - 1) + table.last_duration * table.time_base - first)
-        sound = [
-            SoundTrack(
-                stream,
-                make_editor(
-                    settings.spans,
-                    mode=settings.audio,
-                    sample_rate=stream.sample_rate,
-                    channels=stream.channels,
-                    origin=stream.start - first,
-                ),
-            )
-            for stream in info.audio
-        ]
-        plan = MaskPlan(tracks)
+        timeline = plan_timeline(table, settings.clip, Fraction(repr(float(slate.seconds))) if slate else Fraction(0))
         device = choose_device(settings.device)
-        compositor = Compositor(media.width, media.height, device)
-        card = device.type == "cuda"
-        masked = 0
-        reader = VideoReader(info, interlaced=settings.interlaced, on_corrupt=settings.on_corrupt)
+        form = Format(media.width, media.height, info.video.sample_aspect, planes_depth(info.video), info.video.colour)
+        brush = Brush(
+            plans_of(tracks, settings),
+            Compositor(media.width, media.height, device),
+            settings.effect,
+            Watermark(watermark, form, device) if watermark else None,
+        )
+        title, fits = draw_slate(slate, form) if slate else (None, True)
+        hidden, broken = 0, []
+        # Deinterlacing looks at the frame before.
+        entry = entry_before(info, media.pts, max(0, timeline.first - 2))
+        reader = VideoReader(info, interlaced=settings.interlaced, on_corrupt=settings.on_corrupt, entry=entry)
         with (
             _one_thread(torch, "get_num_threads", "set_num_threads"),
             memory_shortage_named(),
-            CopyWriter(target, info, table, settings.encode, sound, overwrite=settings.overwrite, card=card) as writer,
+            CopyWriter(
+                target,
+                info,
+                timeline.table,
+                settings.encode,
+                _sound(info, table, settings),
+                overwrite=settings.overwrite,
+                card=device.type == "cuda",
+                cut=timeline.cut,
+            ) as writer,
             reader,
             _decoded(reader, device, stages, "decode again") as decoded,
-            ahead(
-                _masked(decoded, plan, compositor, media=media, effect=settings.effect, stages=stages), AHEAD_FRAMES
-            ) as pictures,
+            ahead(masked(decoded, brush, media, timeline, stages), AHEAD_FRAMES) as pictures,
         ):
-            for index, hidden, image in pictures:
-                masked += hidden
-                drawn = image.on_host()
+            written = 0
+            while title is not None and written < timeline.slate_frames:
+                writer.write(written, title)
+                written += 1
+                progress("write", written, len(timeline.table))
+            for picture in pictures:
+                if picture.image is None:
+                    progress("skip", picture.index + 1, timeline.first)
+                    continue
+                hidden += picture.hidden
+                if picture.corrupt:
+                    broken.append(picture.index)
+                drawn = picture.image.on_host()
                 with stages("encode"):
-                    writer.write(index, drawn)
-                progress("write", index + 1, len(table))
+                    writer.write(written, drawn)
+                written += 1
+                progress("write", written, len(timeline.table))
             with stages("encode"):
                 copy = writer.finish(check)
-    notes = (*copy.notes, *_notes(info, settings, reader.table))
-    return RenderReport(target, copy.frames, masked, copy.sha256, sha256, time.monotonic() - started, notes)
+    notes = [*copy.notes, *_notes(info, settings, broken)]
+    if not fits:
+        notes.append("The slate's text does not all fit the picture: its end was left out.")
+    return RenderReport(copy, timeline, hidden, sha256, time.monotonic() - started, tuple(notes))
 
 
-def _masked(
-    decoded: Iterator[Frame],
-    plan: MaskPlan,
-    compositor: Compositor,
-    *,
-    media: MediaRef,
-    effect: EffectSettings,
-    stages: Stages,
-) -> Generator[tuple[int, bool, UnderWay], None, None]:
-    """The copy's frames: index, whether anything is hidden, picture. Each is checked to be the very frame the tracks
-    speak of."""
-    courier = Courier(compositor.device)
-    count = 0
-    for frame in decoded:
-        if frame.index >= media.pts.size or frame.pts != int(media.pts[frame.index]):
-            raise _other_frames(frame.index)
-        count += 1
-        shapes = [Shape(Form.FULL)] if frame.corrupt else plan.shapes(frame.index)
-        with stages("planes"):
-            image = frame.planes(pinned=courier.wants_pinned)
-        with courier.lane():
-            there = courier.send(image, stages).on_device()
-            with stages.queued("mask"):
-                compositor.draw(there, [(shape, effect) for shape in shapes])
-            back = courier.fetch(there, stages)
-        yield frame.index, bool(shapes), back
-    if count != media.pts.size:
-        raise _other_frames(count)
+def _sound(info: MediaInfo, table: FrameTable, settings: RenderSettings) -> list[SoundTrack]:
+    """The master's sound tracks with their editors. Spans count from the master's first frame, whatever the clip."""
+    first = table.seconds(0)
+    check_spans(settings.spans, table.seconds(len(table) - 1) + table.last_duration * table.time_base - first)
+    return [
+        SoundTrack(
+            stream,
+            make_editor(
+                settings.spans,
+                mode=settings.audio,
+                sample_rate=stream.sample_rate,
+                channels=stream.channels,
+                origin=stream.start - first,
+            ),
+        )
+        for stream in info.audio
+    ]
 
 
 @contextmanager
@@ -332,28 +358,16 @@ def _decoded(reader: VideoReader, device: torch.device, stages: Stages, stage: s
         yield frames
 
 
-def _other_frames(index: int) -> TracksMismatch:
-    return TracksMismatch(
-        f"From frame {index} on, the footage does not decode to the frames the tracks were made from.",
-        "Run `redact detect` again with this version of the program.",
-    )
-
-
 def _table(media: MediaRef) -> FrameTable:
     nothing = np.zeros(media.pts.size, np.bool_)
-    return FrameTable(media.pts, nothing, nothing, media.time_base, media.last_duration or _usual_duration(media))
+    table = FrameTable(media.pts, nothing, nothing, media.time_base, media.last_duration)
+    if table.last_duration:
+        return table
+    # Tracks that came from another format: the last frame lasts as long as most do.
+    return replace(table, last_duration=max(1, usual_duration(table) or round(Fraction(1, 25) / media.time_base)))
 
 
-def _usual_duration(media: MediaRef) -> int:
-    """For tracks that came from another format: the last frame lasts as long as most do."""
-    return (
-        max(1, int(np.median(np.diff(media.pts))))
-        if media.pts.size > 1
-        else max(1, round(Fraction(1, 25) / media.time_base))
-    )
-
-
-def _notes(info: MediaInfo, settings: RenderSettings, table: FrameTable) -> list[str]:
+def _notes(info: MediaInfo, settings: RenderSettings, broken: Sequence[int]) -> list[str]:
     notes = []
     if info.video.scan is Scan.INTERLACED:
         done = "deinterlaced" if settings.interlaced is Interlaced.DEINTERLACE else "kept interlaced"
@@ -362,10 +376,9 @@ def _notes(info: MediaInfo, settings: RenderSettings, table: FrameTable) -> list
         notes.append(f"The picture was turned upright by {info.video.rotation} degrees counter-clockwise.")
     if info.dropped:
         notes.append(f"Not carried over: {', '.join(info.dropped)}.")
-    broken = np.flatnonzero(table.corrupt)
-    if broken.size:
-        listed = ", ".join(str(int(i)) for i in broken[:20]) + (" ..." if broken.size > 20 else "")
-        notes.append(f"{broken.size} frames that could not be decoded soundly were masked whole: {listed}.")
+    if broken:
+        listed = ", ".join(str(index) for index in broken[:20]) + (" ..." if len(broken) > 20 else "")
+        notes.append(f"{len(broken)} frames that could not be decoded soundly were masked whole: {listed}.")
     return notes
 
 
@@ -379,26 +392,3 @@ def _one_thread(library: Any, read: str, write: str) -> Iterator[None]:
         yield
     finally:
         getattr(library, write)(before)
-
-
-@contextmanager
-def _unchanged(source: Path) -> Iterator[Callable[[], None]]:
-    """Gives a check that raises :class:`MasterChanged` if the file is another one, or another size or age, than before
-    the block; it also is made at its end."""
-
-    def mark() -> tuple[int, int, int] | None:
-        try:
-            status = source.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
-
-    def check() -> None:
-        if mark() != before:
-            raise MasterChanged(
-                f"{source.name} changed while it was being worked on.", "Work on a file nobody writes to."
-            )
-
-    before = mark()
-    yield check
-    check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -89,6 +90,30 @@ class SoundSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameSpan:
+    """Frames of a master, ``first`` and ``last`` included, counted from 0."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """A title picture before the footage. The first of ``lines`` is its heading."""
+
+    lines: tuple[str, ...]
+    seconds: float = 5.0
+
+
+SLATE_SECONDS = (0.1, 60.0)
+"""How long a slate may be shown."""
+SLATE_LINES, SLATE_LINE_LENGTH = 24, 300
+"""The most lines a slate may have, and the most characters one of them."""
+WATERMARK_LENGTH = 100
+"""The most characters a watermark may have."""
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeSettings:
     """``quality`` and ``preset`` of None take the codec's default of :data:`ENCODE_DEFAULTS`."""
 
@@ -137,6 +162,8 @@ class RenderSettings:
     """How the copy is made."""
 
     effect: EffectSettings = field(default_factory=EffectSettings)
+    effects: Mapping[int, EffectSettings] = field(default_factory=dict)
+    """By track id, where a track has another effect than :attr:`effect`."""
     encode: EncodeSettings = field(default_factory=EncodeSettings)
     audio: AudioMode = AudioMode.KEEP
     spans: tuple[SoundSpan, ...] = ()
@@ -145,3 +172,8 @@ class RenderSettings:
     device: DeviceChoice = DeviceChoice.AUTO
     """Where masks are drawn."""
     overwrite: bool = False
+    clip: FrameSpan | None = None
+    """What of the master is in the copy; None for all of it."""
+    slate: Slate | None = None
+    watermark: str = ""
+    """Text drawn over the footage, again and again; empty for none."""

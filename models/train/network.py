@@ -30,10 +30,8 @@ TAPS = (
     ("p2o.pd_op.add.27.0", 96),
     ("p2o.pd_op.add.50.0", 192),
     ("p2o.pd_op.add.63.0", 384),
-    ("p2o.pd_op.concat.1.0", 96),
 )
-"""Tensors of the trunk that the head reads, with their channels: the stages at strides 4, 8, 16 and 32, and the text
-head's own mixture of them at stride 4."""
+"""Tensors of the trunk that the head reads, with their channels: the stages at strides 4, 8, 16 and 32."""
 PYRAMID_CHANNELS = 64
 FINE_CHANNELS = 32
 RARE = -4.6
@@ -101,13 +99,13 @@ class PlateHead(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        fine, eighth, sixteenth, coarse, mixed = (channels for _, channels in TAPS)
+        fine, eighth, sixteenth, coarse = (channels for _, channels in TAPS)
         self.coarse = _Block(coarse, PYRAMID_CHANNELS, 1)
         self.sixteenth = _Block(sixteenth, PYRAMID_CHANNELS, 1)
         self.sixteenth_out = _Block(PYRAMID_CHANNELS, PYRAMID_CHANNELS, 3)
         self.eighth = _Block(eighth, PYRAMID_CHANNELS, 1)
         self.eighth_out = _Block(PYRAMID_CHANNELS, FINE_CHANNELS, 3)
-        self.fine = _Block(fine + mixed, FINE_CHANNELS, 1)
+        self.fine = _Block(fine, FINE_CHANNELS, 1)
         self.fine_out = _Block(FINE_CHANNELS, FINE_CHANNELS, 3)
         self.last = _Block(FINE_CHANNELS, FINE_CHANNELS, 3)
         self.answer = nn.Conv2d(FINE_CHANNELS, 5, 1)
@@ -117,10 +115,10 @@ class PlateHead(nn.Module):
 
     def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
         """``features`` in the order of :data:`TAPS`."""
-        fine, eighth, sixteenth, coarse, mixed = features
+        fine, eighth, sixteenth, coarse = features
         x = _doubled(self.coarse(coarse)) + self.sixteenth(sixteenth)
         x = _doubled(self.sixteenth_out(x)) + self.eighth(eighth)
-        x = _doubled(self.eighth_out(x)) + self.fine(torch.cat([fine, mixed], 1))
+        x = _doubled(self.eighth_out(x)) + self.fine(fine)
         answer: torch.Tensor = self.answer(self.last(self.fine_out(x)))
         return answer
 
@@ -134,12 +132,11 @@ def to_onnx(head: PlateHead) -> bytes:
     W / 4), see :mod:`redact.detect.plates`. Normalisations are folded into their convolutions."""
     model = trunk_graph()
     graph = model.graph
-    fine, eighth, sixteenth, coarse, mixed = (name for name, _ in TAPS)
+    fine, eighth, sixteenth, coarse = (name for name, _ in TAPS)
     writer = _Writer(graph)
     x = writer.added(writer.doubled(writer.block(head.coarse, coarse)), writer.block(head.sixteenth, sixteenth))
     x = writer.added(writer.doubled(writer.block(head.sixteenth_out, x)), writer.block(head.eighth, eighth))
-    joined = writer.node("Concat", [fine, mixed], axis=1)
-    x = writer.added(writer.doubled(writer.block(head.eighth_out, x)), writer.block(head.fine, joined))
+    x = writer.added(writer.doubled(writer.block(head.eighth_out, x)), writer.block(head.fine, fine))
     x = writer.block(head.last, writer.block(head.fine_out, x))
     weight, bias = head.answer.weight.detach(), _bias(head.answer).detach()
     plate = writer.convolution(weight[:1].numpy(), bias[:1].numpy(), x)

@@ -16,7 +16,7 @@ from models.train.plates import draw_plate
 from models.train.signs import caption, draw_sign
 
 MIN_HEIGHT = 8.0
-MAX_HEIGHT = 120.0
+MAX_HEIGHT = 160.0
 TOO_SMALL = 6.0
 INSIDE_SHARE = 1 / 3
 MIN_ZOOM, MAX_ZOOM = 0.55, 4.0
@@ -196,7 +196,7 @@ def _add_plate(rng: np.random.Generator, canvas: Canvas) -> None:
     """A drawn plate on a free place, often on a piece of body or bumper."""
     texture = draw_plate(rng).texture
     aspect = texture.shape[1] / texture.shape[0]
-    height = min(_log_uniform(rng, MIN_HEIGHT, MAX_HEIGHT), 0.8 * canvas.image.shape[1] / aspect)
+    height = min(_log_uniform(rng, MIN_HEIGHT, MAX_HEIGHT), 1.05 * canvas.image.shape[1] / aspect)
     outline = _place(rng, canvas, in_space(rng, aspect, height), 0.35 if rng.random() < 0.15 else 0.0, 0.1)
     if outline is None:
         return

@@ -7,7 +7,24 @@ from typing import Annotated
 import typer
 
 from redact import __version__
-from redact.cli import batch, bench, convert, demo, doctor, evaluate, footage, models
+from redact.cli import (
+    audit,
+    batch,
+    bench,
+    cases,
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    evidence,
+    footage,
+    models,
+    policies,
+    releases,
+    retention,
+    users,
+    verify,
+)
 
 app = typer.Typer(
     name="redact",
@@ -31,7 +48,7 @@ def redact(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Hide faces and number plates in footage.
+    """Hide faces and number plates in footage, and disclose it with a log that stands up.
 
     The footage itself is never changed. Every command ends with 0 only when all that was asked is done, with 1 when
     something failed, with 2 when it was asked wrongly, and with 130 when it was stopped.
@@ -46,5 +63,17 @@ app.command()(evaluate.evaluate)
 app.command()(bench.bench)
 app.command()(batch.batch)
 app.command()(demo.demo)
+app.command()(verify.verify)
+for command in (retention.mark, retention.hold, retention.lift):
+    evidence.footage_app.command()(command)
+app.add_typer(cases.app, name="case")
+app.add_typer(evidence.footage_app, name="footage")
+app.add_typer(releases.app, name="release")
+app.add_typer(policies.app, name="policies")
+app.add_typer(policies.codes_app, name="codes")
+app.add_typer(evidence.store_app, name="store")
+app.add_typer(retention.retention_app, name="retention")
+app.add_typer(audit.app, name="audit")
+app.add_typer(users.app, name="user")
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)

@@ -18,13 +18,14 @@ from redact.detect import registry
 from redact.detect.entries import Family, OwnFile, RegisteredModel, Tier
 from redact.detect.factory import MAKERS
 from redact.detect.plates import is_plate_network
-from redact.detect.registry_file import MODEL_NAME, is_class_name, is_line
+from redact.detect.registry_file import MODEL_NAME, is_class_name
 from redact.detect.runtime import parsed
 from redact.detect.yolo import PICKLES, class_names, refuse_pickle
 from redact.errors import BadUsage, InputMissing, ModelExists, ModelUnusable
 from redact.home import folder_for
 from redact.media.partfile import write_whole
 from redact.settings import Preset
+from redact.strict_toml import is_line
 
 CPU = torch.device("cpu")
 

@@ -6,17 +6,15 @@ run, and nobody would know. ``models/README.md`` describes the format.
 
 from __future__ import annotations
 
-import math
 import re
-import tomllib
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from redact.detect.entries import DistributionFile, Family, OwnFile, PackageFile, Place, RegisteredModel, Registry, Tier
 from redact.errors import RegistryInvalid
 from redact.settings import Preset
+from redact.strict_toml import Table, is_line, parse_table
 
 _Kind = TypeVar("_Kind", Family, Preset)
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -24,101 +22,6 @@ LONGEST_PERIOD = 2.0
 """Seconds. A track is carried unseen for no more than a few; whoever appears in between must be found."""
 LARGEST_SIDE = 16384
 LARGEST_SHARE = 4.0
-LONGEST_TEXT = 200
-
-
-class _Table:
-    """One table of a registry. Every key must be asked for by the time :meth:`done` is called."""
-
-    def __init__(self, untrusted_value: object, place: str, origin: str) -> None:
-        self.place = place
-        self._origin = origin
-        if not isinstance(untrusted_value, dict):
-            self.refuse("is not a table")
-        self._rest: dict[str, object] = dict(untrusted_value)
-
-    def refuse(self, why: str) -> NoReturn:
-        """Raise what is wrong with this table."""
-        raise RegistryInvalid(
-            f"In the registry of models {self._origin}, [{self.place}] {why}.",
-            "Correct it; models/README.md of the workbench describes the format.",
-        )
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._rest
-
-    def names(self) -> list[str]:
-        """What has not been asked for yet."""
-        return list(self._rest)
-
-    def take(self, key: str) -> object:
-        """The unchecked value of a key that must be there."""
-        if key not in self._rest:
-            self.refuse(f"lacks {key}")
-        return self._rest.pop(key)
-
-    def table(self, key: str) -> _Table:
-        """A table in this one."""
-        return self.child(self.take(key), key)
-
-    def child(self, untrusted_value: object, key: str) -> _Table:
-        """A value found under ``key`` as a table."""
-        return _Table(untrusted_value, f"{self.place}.{key}" if self.place else key, self._origin)
-
-    def tables(self, key: str) -> list[tuple[str, _Table]]:
-        """Every table of an optional table of tables, by name."""
-        if key not in self._rest:
-            return []
-        outer = self.table(key)
-        return [(name, outer.table(name)) for name in outer.names()]
-
-    def text(self, key: str) -> str:
-        """A line of text that can be shown as it is."""
-        return self._line(self.take(key), key)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of such lines, not empty and without repeats."""
-        value = self.take(key)
-        if not isinstance(value, list) or not value:
-            self.refuse(f"{key} is not a list of texts")
-        lines = tuple(self._line(item, key) for item in value)
-        if len(set(lines)) < len(lines):
-            self.refuse(f"{key} names something twice")
-        return lines
-
-    def number(self, key: str, low: float, high: float) -> float:
-        """A number from ``low`` to ``high``."""
-        value = self.take(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            self.refuse(f"{key} is not a number")
-        if not low <= value <= high:
-            self.refuse(f"{key} is {value}, outside of {low:g} to {high:g}")
-        return float(value)
-
-    def whole(self, key: str, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``."""
-        if not isinstance(self._rest.get(key, 0), int):
-            self.refuse(f"{key} is not a whole number")
-        return int(self.number(key, low, high))
-
-    def done(self) -> None:
-        """Refuse what nobody asked for."""
-        if self._rest:
-            self.refuse(f"says {', '.join(map(repr, self._rest))}, which means nothing there")
-
-    def _line(self, untrusted_value: object, key: str) -> str:
-        if not isinstance(untrusted_value, str) or not is_line(untrusted_value):
-            self.refuse(f"{key} is not a line of text")
-        return untrusted_value
-
-
-def is_line(untrusted_text: str) -> bool:
-    """Whether this is one short line of visible text, with nothing in it that steers a terminal."""
-    return (
-        0 < len(untrusted_text) <= LONGEST_TEXT
-        and untrusted_text == untrusted_text.strip()
-        and all(unicodedata.category(c)[0] not in "C" and c not in "\u2028\u2029" for c in untrusted_text)
-    )
 
 
 def is_class_name(untrusted_text: str) -> bool:
@@ -133,10 +36,14 @@ def parse(text: str, origin: str, folder: Path | None) -> Registry:
     in it; None for the workbench's own, whose models come with distributions or with the package ``models``.
     Raises :class:`RegistryInvalid`.
     """
-    try:
-        table = _Table(tomllib.loads(text), "", origin)
-    except tomllib.TOMLDecodeError as error:
-        raise RegistryInvalid(f"The registry of models {origin} is not TOML: {error}.", "Correct it.") from error
+
+    def refusal(why: str) -> RegistryInvalid:
+        return RegistryInvalid(
+            f"In the registry of models {origin}, {why}.",
+            "Correct it; models/README.md of the workbench describes the format.",
+        )
+
+    table = parse_table(text.encode(), refusal)
     models = tuple(_model(name, entry, folder) for name, entry in table.tables("model"))
     by_name = {model.name: model for model in models}
     presets: dict[Preset, dict[str, Tier]] = {}
@@ -156,14 +63,14 @@ def parse(text: str, origin: str, folder: Path | None) -> Registry:
     return Registry(models, presets, own)
 
 
-def _member(kind: type[_Kind], name: str, table: _Table) -> _Kind:
+def _member(kind: type[_Kind], name: str, table: Table) -> _Kind:
     try:
         return kind(name)
     except ValueError:
         table.refuse(f"is about {name!r}; what there is: {', '.join(kind)}")
 
 
-def _model(name: str, table: _Table, folder: Path | None) -> RegisteredModel:
+def _model(name: str, table: Table, folder: Path | None) -> RegisteredModel:
     if not MODEL_NAME.fullmatch(name):
         table.refuse("is not a name of lower-case letters, digits, - and _")
     family = _member(Family, table.text("family"), table)
@@ -188,7 +95,7 @@ def _model(name: str, table: _Table, folder: Path | None) -> RegisteredModel:
     return model
 
 
-def _place(table: _Table, folder: Path | None) -> Place:
+def _place(table: Table, folder: Path | None) -> Place:
     if folder is not None:
         name = table.text("path")
         if PurePosixPath(name).name != name:
@@ -199,21 +106,21 @@ def _place(table: _Table, folder: Path | None) -> Place:
     return DistributionFile(table.text("distribution"), _relative(table, "file"))
 
 
-def _relative(table: _Table, key: str) -> str:
+def _relative(table: Table, key: str) -> str:
     path = PurePosixPath(table.text(key))
     if path.is_absolute() or ".." in path.parts or "\\" in str(path):
         table.refuse(f"has a {key} that leads out of its package")
     return str(path)
 
 
-def _sha256(table: _Table, key: str) -> str:
+def _sha256(table: Table, key: str) -> str:
     value = table.text(key)
     if not re.fullmatch("[0-9a-f]{64}", value):
         table.refuse(f"has a {key} that is not 64 hexadecimal digits in lower case")
     return value
 
 
-def _size(table: _Table) -> tuple[int, int]:
+def _size(table: Table) -> tuple[int, int]:
     value = table.take("input_size")
     if not (
         isinstance(value, list) and len(value) == 2 and all(type(n) is int and 0 < n <= LARGEST_SIDE for n in value)
@@ -222,14 +129,14 @@ def _size(table: _Table) -> tuple[int, int]:
     return (int(value[0]), int(value[1]))
 
 
-def _names(table: _Table, classes: tuple[str, ...]) -> Mapping[str, str]:
+def _names(table: Table, classes: tuple[str, ...]) -> Mapping[str, str]:
     names = {key: table.text(key) for key in table.names()}
     if set(names.values()) != set(classes):
         table.refuse("does not lead to exactly the classes of the model")
     return names
 
 
-def _tier(table: _Table, classes: tuple[str, ...]) -> Tier:
+def _tier(table: Table, classes: tuple[str, ...]) -> Tier:
     threshold = table.number("threshold", 0, 1)
     period = table.number("period", 0, LONGEST_PERIOD)
     scales = table.take("scales")
@@ -243,7 +150,7 @@ def _tier(table: _Table, classes: tuple[str, ...]) -> Tier:
     return tier
 
 
-def _scale(tier: _Table, untrusted_value: object) -> tuple[float, int, int]:
+def _scale(tier: Table, untrusted_value: object) -> tuple[float, int, int]:
     table = tier.child(untrusted_value, "scales")
     share = table.number("share", 0, LARGEST_SHARE)
     floor = table.whole("floor", 0, LARGEST_SIDE)

@@ -9,6 +9,7 @@ import torch
 
 from redact.mask.effects import Levels, cell_grid, cover, fill_colour, obscure
 from redact.mask.raster import spans
+from redact.mask.title import Watermark
 from redact.mask.types import Shape
 from redact.media.types import PlanarImage
 from redact.settings import Effect, EffectSettings
@@ -41,8 +42,10 @@ class Compositor:
         self.height = height
         self.device = torch.device(device)
 
-    def draw(self, image: PlanarImage, masks: Sequence[tuple[Shape, EffectSettings]]) -> None:
-        """Hide what lies under ``masks``, in place.
+    def draw(
+        self, image: PlanarImage, masks: Sequence[tuple[Shape, EffectSettings]], watermark: Watermark | None = None
+    ) -> None:
+        """Hide what lies under ``masks``, in place, and draw the ``watermark`` over the rest.
 
         A chroma sample is hidden when any masked pixel shares it; the unmasked pixels that share it too lose their
         colour. Where masks overlap, the order they are given in does not matter for what is hidden:
@@ -50,7 +53,8 @@ class Compositor:
         - solid fills come first, so that no cell of a mosaic or blur averages what a fill hides, and again last, so
           that what they cover is exactly the fill;
         - mosaics and blurs come in between, those with the largest cells first, each computed from the picture as
-          drawn so far: a pixel under two of them reaches the copy only through the larger cells.
+          drawn so far: a pixel under two of them reaches the copy only through the larger cells;
+        - the watermark comes over mosaics and blurs, and under the last fills.
 
         Raises ``ValueError`` when the picture is not of the size or sample type it should be; nothing is drawn then.
         """
@@ -65,7 +69,9 @@ class Compositor:
                 self._fill(image, layer)
             for layer in veils:
                 self._veil(image, layer)
-            if veils:
+            if watermark is not None:
+                watermark.draw(image)
+            if veils or watermark is not None:
                 for layer in fills:
                     self._fill(image, layer)
 

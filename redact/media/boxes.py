@@ -17,6 +17,16 @@ from redact.errors import FrameCountMismatch
 MAX_PADDING = 64
 """Bytes of zeros a ``free`` or ``wide`` box may hold; the muxer's own hold none."""
 
+MAX_BRANDS = 64
+"""Bytes of the ``ftyp`` box, which C2PA leaves out of its hash; the muxer's own holds 20 to 28."""
+
+MAX_MANIFEST = 64 << 20
+"""Bytes of a C2PA manifest."""
+
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + bytes(4) + b"manifest\0" + bytes(8)
+"""How the content of the box with a C2PA manifest starts (C2PA specification 2.2, A.5.1): its UUID, version and flags,
+its purpose, and that there are no Merkle trees elsewhere. What follows is one JUMBF box."""
+
 _SAMPLE_DESCRIPTION = "stsd"
 _VIDEO_ENTRIES = frozenset({"avc1", "hvc1", "av01"})
 _AUDIO_ENTRIES = frozenset({"mp4a", ".mp3", "ac-3", "ec-3", "Opus", "alac", "fLaC"})
@@ -63,20 +73,25 @@ class Layout:
     track_ends: tuple[Fraction, ...]
 
 
-def read_layout(file: BinaryIO, size: int) -> Layout:
-    """What the boxes of ``file``, an MP4 or MOV of ``size`` bytes, say, after checking every one of them.
+def read_layout(file: BinaryIO, size: int, *, signed: bool = False) -> Layout:
+    """What the boxes of ``file``, an MP4 or MOV of ``size`` bytes, say, after checking every one of them. ``signed``:
+    it may hold one C2PA manifest, of which only the outermost frame is checked.
 
     Raises :class:`~redact.errors.FrameCountMismatch` for a box that the muxer does not write for a copy, padding that
     is not empty, and boxes that do not fill their parent exactly.
     """
     found: dict[str, list[Box]] = {}
-    for box in _boxes(file, Box("", 0, size)):
+    allowed = _CHILDREN[""] | {"uuid"} if signed else None
+    for box in _boxes(file, Box("", 0, size), allowed):
         found.setdefault(box.kind, []).append(box)
     for kind in ("ftyp", "moov", "mdat"):
         if len(found.get(kind, ())) != 1:
             raise _strange(f'it holds {len(found.get(kind, ()))} boxes of kind "{kind}" where one is expected')
     for padding in (*found.get("free", ()), *found.get("wide", ())):
         _check_padding(file, padding)
+    if found["ftyp"][0].end - found["ftyp"][0].content > MAX_BRANDS:
+        raise _strange("it names more brands than a copy has")
+    _check_manifest(file, found.get("uuid", []))
     leaves = _leaves(file, found["moov"][0])
     scales = [_movie_scale(file, box) for box in leaves if box.kind == "mvhd"]
     if len(scales) != 1 or scales[0] == 0:
@@ -160,6 +175,17 @@ def _check_padding(file: BinaryIO, box: Box) -> None:
     file.seek(box.content)
     if any(_read(file, length)):
         raise _strange("its padding is not empty")
+
+
+def _check_manifest(file: BinaryIO, boxes: list[Box]) -> None:
+    if len(boxes) > 1:
+        raise _strange("it holds more than one manifest")
+    for box in boxes:
+        file.seek(box.content)
+        head, inner = file.read(len(_C2PA)), box.content + len(_C2PA)
+        size, kind = struct.unpack(">I4s", _read(file, 8))
+        if head != _C2PA or kind != b"jumb" or inner + size != box.end or size > MAX_MANIFEST:
+            raise _strange("it holds a box of its own kind that is no C2PA manifest")
 
 
 def _read(file: BinaryIO, length: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from fractions import Fraction
 
 import av
@@ -13,6 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from redact.errors import MasterChanged, TruncatedFile, UnsupportedMedia
+from redact.media.entry import Entry
 from redact.media.order import Order, Received, Sent, Slot
 from redact.media.probe import MAX_SIDE, turn_of
 from redact.media.source import open_media, packets_of
@@ -30,7 +32,7 @@ _DURATION_SLACK = Fraction(1)
 
 
 class Decoder:
-    """All frames of one footage in presentation order, as :class:`Slot` s; a context manager around one decoding pass.
+    """All frames of one footage in presentation order, as :class:`Slot` s, or those from ``entry`` on.
 
     Always in software, also where a card has a decoder of its own (NVDEC). That one hides damage: with a hardware
     decoder, FFmpeg parses headers only, skips all of its error marking (``er_supported`` and ``ff_er_add_slice`` in its
@@ -43,11 +45,14 @@ class Decoder:
     sign, and a transport stream that was cut between two packets looks complete.
     """
 
-    def __init__(self, info: MediaInfo) -> None:
+    def __init__(self, info: MediaInfo, entry: Entry | None = None) -> None:
         self._info = info
+        self._entry = entry
         self._container: InputContainer = open_media(info.path)
         try:
             self._stream = self._find_stream()
+            if entry is not None:
+                self._container.seek(entry.seek, stream=self._stream)
         except BaseException:
             self._container.close()
             raise
@@ -84,12 +89,13 @@ class Decoder:
 
     def slots(self) -> Generator[Slot[VideoFrame], None, None]:
         """Every frame once. Raises :class:`TruncatedFile` or :class:`UnsupportedMedia`; damage is in the slots."""
-        return _Pass(self._info, self._container, self._stream).run()
+        return _Pass(self._info, self._container, self._stream, self._entry).run()
 
 
 class _Pass:
-    def __init__(self, info: MediaInfo, container: InputContainer, stream: AvVideoStream) -> None:
+    def __init__(self, info: MediaInfo, container: InputContainer, stream: AvVideoStream, entry: Entry | None) -> None:
         self._info, self._video, self._container, self._stream = info, info.video, container, stream
+        self._entry = entry
         self._set_up()
         self._order: Order[VideoFrame] | None = None
         self._seq = 0
@@ -123,6 +129,13 @@ class _Pass:
         return self._info.container.startswith("matroska")
 
     def run(self) -> Generator[Slot[VideoFrame], None, None]:
+        with closing(self._slots()) as slots:
+            for slot in slots:
+                # HEVC may decode pictures after an IDR picture that are shown before it.
+                if self._entry is None or slot.pts >= self._entry.pts:
+                    yield slot
+
+    def _slots(self) -> Generator[Slot[VideoFrame], None, None]:
         demuxed = packets_of(self._container, None if self._checks_duration() else self._stream)
         try:
             for packet in self._read(demuxed):
@@ -134,7 +147,8 @@ class _Pass:
         self._decode(None)
         order = self._order if self._order is not None else self._start(by_dts=False)
         yield from order.finish()
-        self._check_complete()
+        if self._entry is None:
+            self._check_complete()
 
     def _read(self, demuxed: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         while True:

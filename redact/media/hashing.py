@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from redact.errors import InputMissing
+from redact.errors import InputMissing, MasterChanged
 from redact.progress import Progress, silent
 
 _BLOCK = 1 << 20
@@ -30,3 +32,26 @@ def hash_file(path: Path, progress: Progress = silent) -> str:
             f"{path.name} cannot be read: {error.strerror}.", "Check the path and the permissions."
         ) from error
     return digest.hexdigest()
+
+
+@contextmanager
+def unchanged(source: Path) -> Iterator[Callable[[], None]]:
+    """Gives a check that raises :class:`MasterChanged` if the file is another one, or another size or age, than before
+    the block; it also is made at its end."""
+
+    def mark() -> tuple[int, int, int] | None:
+        try:
+            status = source.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    def check() -> None:
+        if mark() != before:
+            raise MasterChanged(
+                f"{source.name} changed while it was being worked on.", "Work on a file nobody writes to."
+            )
+
+    before = mark()
+    yield check
+    check()

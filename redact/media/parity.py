@@ -13,8 +13,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from redact.errors import FrameCountMismatch
-from redact.media.boxes import read_layout
+from redact.errors import FrameCountMismatch, NotMedia
+from redact.media.boxes import Layout, read_layout
+from redact.media.source import open_media
 from redact.media.types import FrameTable, MediaInfo
 
 SOUND_TOLERANCE = Fraction(1, 20)
@@ -36,7 +37,7 @@ class ExpectedSound:
 
 
 @dataclass(slots=True)
-class _Found:
+class Found:
     """What reading one stream of the copy showed: times in seconds, sizes in bytes."""
 
     times: list[Fraction]
@@ -64,14 +65,9 @@ def verify_copy(path: Path, info: MediaInfo, table: FrameTable, expected_sound: 
     :func:`timeline_shift`), the last as long as it says; one sound stream per entry of ``expected_sound``, starting and
     ending there; no other stream, chapter or tag; only boxes the muxer writes, and no media byte outside the streams.
     """
-    with path.open("rb") as file:
-        layout = read_layout(file, path.stat().st_size)
-    try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            _check_streams(container, len(expected_sound))
-            found = _read_packets(container)
-    except (av.FFmpegError, ValueError) as error:
-        raise _mismatch(f"it cannot be read back: {error}") from error
+    layout, found = read_contents(path)
+    if len(found) != 1 + len(expected_sound):
+        raise _mismatch(f"it holds {len(found) - 1} sound tracks, not {len(expected_sound)}")
     shift = timeline_shift(info, table)
     _check_frames(found[0].times, shift, table)
     if len(layout.track_ends) != len(found):
@@ -79,13 +75,30 @@ def verify_copy(path: Path, info: MediaInfo, table: FrameTable, expected_sound: 
     _check_last_frame(layout.track_ends[0], shift, table)
     for number, (track, expected) in enumerate(zip(found[1:], expected_sound, strict=True), start=1):
         _check_sound(number, track, expected)
+
+
+def read_contents(path: Path, *, signed: bool = False) -> tuple[Layout, list[Found]]:
+    """What is in the copy at ``path``: its picture first, then its sound tracks; a C2PA manifest too, if ``signed``.
+
+    Raises :class:`~redact.errors.FrameCountMismatch` where there is anything else in it: a stream, chapter or tag, a
+    box the muxer does not write, or media bytes outside the streams.
+    """
+    with path.open("rb") as file:
+        layout = read_layout(file, path.stat().st_size, signed=signed)
+    try:
+        with open_media(path) as container:
+            _check_streams(container)
+            found = _read_packets(container)
+    except (av.FFmpegError, ValueError, NotMedia) as error:
+        raise _mismatch(f"it cannot be read back: {error}") from error
     if layout.media_bytes != sum(stream.payload for stream in found):
         raise _mismatch("it holds media that belongs to no stream")
+    return layout, found
 
 
-def _check_streams(container: av.container.InputContainer, sounds: int) -> None:
+def _check_streams(container: av.container.InputContainer) -> None:
     kinds = [stream.type for stream in container.streams]
-    if kinds != ["video", *["audio"] * sounds]:
+    if kinds != ["video", *["audio"] * (len(kinds) - 1)]:
         raise _mismatch(f"it holds the streams {', '.join(kinds)}")
     if container.chapters():
         raise _mismatch("it holds chapters")
@@ -96,8 +109,8 @@ def _check_streams(container: av.container.InputContainer, sounds: int) -> None:
         raise _mismatch("its tracks have names")
 
 
-def _read_packets(container: av.container.InputContainer) -> list[_Found]:
-    found = [_Found([], Fraction(0), Fraction(0), 0) for _ in container.streams]
+def _read_packets(container: av.container.InputContainer) -> list[Found]:
+    found = [Found([], Fraction(0), Fraction(0), 0) for _ in container.streams]
     for packet in container.demux():
         if packet.size == 0:
             continue
@@ -132,7 +145,7 @@ def _check_last_frame(end: Fraction, shift: Fraction, table: FrameTable) -> None
         raise _mismatch(f"its picture ends at {float(end):.6f} s, not at {float(expected):.6f} s")
 
 
-def _check_sound(number: int, track: _Found, expected: ExpectedSound) -> None:
+def _check_sound(number: int, track: Found, expected: ExpectedSound) -> None:
     if not track.times:
         raise _mismatch(f"sound track {number} is empty")
     tolerance = max(SOUND_TOLERANCE, track.longest * Fraction(3, 2))

@@ -23,6 +23,11 @@ _TARGET = {8: "yuv420p", 10: "yuv420p10le"}
 _LUMA_BLACK, _CHROMA_GREY = 16, 128
 
 
+def planes_depth(stream: VideoStream) -> int:
+    """Bits of the planes that :meth:`Converter.planes` makes: 8, or 10 for sources of more than 8."""
+    return 10 if stream.bit_depth > 8 else 8
+
+
 class Converter:
     """Conversions of one stream's frames. Keeps swscale's tables between frames; use from one thread at a time."""
 
@@ -30,9 +35,10 @@ class Converter:
         self._stream = stream
         self._turns = stream.rotation // 90
         self._upright: Size = (stream.upright_width, stream.upright_height)
-        self._depth = 10 if stream.bit_depth > 8 else 8
+        self._depth = planes_depth(stream)
         # One scaler each: a shared one would rebuild its tables whenever the wanted picture changes.
-        self._to_size, self._to_rgb, self._to_grey, self._to_planes = (VideoReformatter() for _ in range(4))
+        self._to_size, self._to_rgb, self._to_grey = (VideoReformatter() for _ in range(3))
+        self._to_planes, self._to_small = VideoReformatter(), VideoReformatter()
 
     def rgb(self, picture: VideoFrame | None, size: Size | None) -> NDArray[np.uint8]:
         """(h, w, 3) uint8; black without a picture."""
@@ -59,7 +65,7 @@ class Converter:
     def planes(self, picture: VideoFrame | None, *, pinned: bool = False) -> PlanarImage:
         """4:2:0 planes of their own memory, page-locked if ``pinned``; black without a picture."""
         if picture is None:
-            return self._black()
+            return black_picture(self._stream, self._upright, self._depth)
         if _DIRECT.get(picture.format.name) != self._depth:
             picture = self._to_planes.reformat(
                 picture,
@@ -69,8 +75,28 @@ class Converter:
                 interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
                 threads=1,
             )
-        y, u, v = (self._own(np.rot90(self._samples(p), self._turns), pinned=pinned) for p in picture.planes[:3])
-        return PlanarImage((y, u, v), self._depth, (1, 1), self._stream.colour)
+        return self._upright_planes(picture, self._depth, pinned=pinned)
+
+    def small_planes(self, picture: VideoFrame | None, size: Size) -> PlanarImage:
+        """4:2:0 planes of 8 bit at ``size`` (even sides), in memory of their own; black without a picture."""
+        if picture is None:
+            return black_picture(self._stream, size, 8)
+        width, height = size[::-1] if self._turns % 2 else size
+        small = self._to_small.reformat(
+            picture,
+            width,
+            height,
+            _TARGET[8],
+            dst_colorspace=self._stream.colour.matrix if picture.format.is_rgb else None,
+            dst_color_range=ColorRange.JPEG if self._stream.colour.full_range else ColorRange.MPEG,
+            interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
+            threads=1,
+        )
+        return self._upright_planes(small, 8, pinned=False)
+
+    def _upright_planes(self, picture: VideoFrame, depth: int, *, pinned: bool) -> PlanarImage:
+        y, u, v = (self._own(np.rot90(_samples(p, depth), self._turns), pinned=pinned) for p in picture.planes[:3])
+        return PlanarImage((y, u, v), depth, (1, 1), self._stream.colour)
 
     @staticmethod
     def _own(samples: NDArray[np.uint8] | NDArray[np.int16], *, pinned: bool) -> torch.Tensor:
@@ -78,10 +104,6 @@ class Converter:
         copy = torch.empty(samples.shape, dtype=sample, pin_memory=pinned)
         copy.numpy()[...] = samples
         return copy
-
-    def _samples(self, plane: VideoPlane) -> NDArray[np.uint8] | NDArray[np.int16]:
-        rows = _rows(plane)
-        return rows[:, : plane.width] if self._depth == 8 else rows.view(np.int16)[:, : plane.width]
 
     def _scale(self, scaler: VideoReformatter, picture: VideoFrame, size: Size, form: str) -> VideoFrame:
         width, height = size[::-1] if self._turns % 2 else size
@@ -93,21 +115,28 @@ class Converter:
             return np.array(np.rot90(rows, self._turns), order="C")
         return rows if own else rows.copy()
 
-    def _black(self) -> PlanarImage:
-        width, height = self._upright
-        sample, shift = (torch.uint8, 0) if self._depth == 8 else (torch.int16, 2)
-        luma = 0 if self._stream.colour.full_range else _LUMA_BLACK << shift
-        chroma = ((height + 1) // 2, (width + 1) // 2)
-        return PlanarImage(
-            (
-                torch.full((height, width), luma, dtype=sample),
-                torch.full(chroma, _CHROMA_GREY << shift, dtype=sample),
-                torch.full(chroma, _CHROMA_GREY << shift, dtype=sample),
-            ),
-            self._depth,
-            (1, 1),
-            self._stream.colour,
-        )
+
+def black_picture(stream: VideoStream, size: Size, depth: int) -> PlanarImage:
+    """Black 4:2:0 planes of ``depth`` bits in the colours of ``stream``, at ``size``."""
+    width, height = size
+    sample, shift = (torch.uint8, 0) if depth == 8 else (torch.int16, depth - 8)
+    luma = 0 if stream.colour.full_range else _LUMA_BLACK << shift
+    chroma = ((height + 1) // 2, (width + 1) // 2)
+    return PlanarImage(
+        (
+            torch.full((height, width), luma, dtype=sample),
+            torch.full(chroma, _CHROMA_GREY << shift, dtype=sample),
+            torch.full(chroma, _CHROMA_GREY << shift, dtype=sample),
+        ),
+        depth,
+        (1, 1),
+        stream.colour,
+    )
+
+
+def _samples(plane: VideoPlane, depth: int) -> NDArray[np.uint8] | NDArray[np.int16]:
+    rows = _rows(plane)
+    return rows[:, : plane.width] if depth == 8 else rows.view(np.int16)[:, : plane.width]
 
 
 def _rows(plane: VideoPlane) -> NDArray[np.uint8]:

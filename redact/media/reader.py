@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from redact.errors import CorruptFrames, NoVideo
 from redact.media.decode import Decoder
 from redact.media.deinterlace import Deinterlacer
+from redact.media.entry import Entry
 from redact.media.order import Slot
 from redact.media.planar import Converter, Size
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan
@@ -52,9 +53,14 @@ class Frame:
         card can read by itself if ``pinned`` (then there must be one)."""
         return self._converter.planes(self._picture, pinned=pinned)
 
+    def small_planes(self, size: Size) -> PlanarImage:
+        """The upright picture at ``size`` = (w, h) pixels (even), 4:2:0 and 8 bit, in memory of its own; black for a
+        ``corrupt`` frame."""
+        return self._converter.small_planes(None if self.corrupt else self._picture, size)
+
 
 class VideoReader:
-    """Iterates over all :class:`Frame` s of the video once; use as a context manager.
+    """Iterates over all :class:`Frame` s of the video once, or those from ``entry`` on; use as a context manager.
 
     ``interlaced`` says whether interlaced footage is turned into whole pictures; it changes no timestamp and no count.
     At a frame that cannot be decoded soundly, ``on_corrupt`` STOP raises :class:`CorruptFrames` with its index and
@@ -66,8 +72,11 @@ class VideoReader:
     is not one frame. A transport stream, a live MKV or a fragmented MP4 that was cut cannot be told from a whole one.
     """
 
-    def __init__(self, info: MediaInfo, *, interlaced: Interlaced, on_corrupt: OnCorrupt) -> None:
+    def __init__(
+        self, info: MediaInfo, *, interlaced: Interlaced, on_corrupt: OnCorrupt, entry: Entry | None = None
+    ) -> None:
         self._info = info
+        self._entry = entry
         self._on_corrupt = on_corrupt
         self._deinterlace = info.video.scan is Scan.INTERLACED and interlaced is Interlaced.DEINTERLACE
         self._decoder: Decoder | None = None
@@ -77,7 +86,7 @@ class VideoReader:
         self._table: FrameTable | None = None
 
     def __enter__(self) -> Self:
-        self._decoder = Decoder(self._info)
+        self._decoder = Decoder(self._info, self._entry)
         self._frames = self._read(self._decoder)
         return self
 
@@ -104,7 +113,7 @@ class VideoReader:
 
     @property
     def table(self) -> FrameTable:
-        """All frames; only there when every frame has been read."""
+        """All frames; only there when every frame has been read, from the first one on."""
         if self._table is None:
             raise RuntimeError("the frame table is complete only after the last frame")
         return self._table
@@ -120,7 +129,8 @@ class VideoReader:
                     yield Frame(self._register(slot), slot, slot.picture, converter)
         finally:
             slots.close()
-        self._table = self._make_table()
+        if self._entry is None:
+            self._table = self._make_table()
 
     def _through_filter(self, slots: Iterator[Slot[VideoFrame]], converter: Converter) -> Iterator[Frame]:
         deinterlacer: Deinterlacer[tuple[int, Slot[VideoFrame]]] = Deinterlacer()
@@ -132,13 +142,14 @@ class VideoReader:
             yield Frame(at, done, picture, converter)
 
     def _register(self, slot: Slot[VideoFrame]) -> int:
-        index = len(self._pts)
+        index = len(self._pts) + (self._entry.index if self._entry else 0)
         self._pts.append(slot.pts)
         self._keyframe.append(slot.keyframe)
         self._corrupt.append(slot.corrupt)
         self._last_duration = slot.duration
         if slot.corrupt and self._on_corrupt is OnCorrupt.STOP:
-            time = (slot.pts - self._pts[0]) * self._info.video.time_base
+            origin = self._entry.origin if self._entry else self._pts[0]
+            time = (slot.pts - origin) * self._info.video.time_base
             raise CorruptFrames(
                 f"{self._info.path.name}: frame {index}, {timecode(time)} after the first, cannot be decoded soundly.",
                 "To have it and those that depend on it masked whole instead, use --on-corrupt mask.",

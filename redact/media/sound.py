@@ -6,6 +6,7 @@ Each sample keeps its place on the container's timeline: gaps become silence, no
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +21,14 @@ from av.container import InputContainer, OutputContainer
 from redact.errors import EncodeFailed
 from redact.media.parity import ExpectedSound
 from redact.media.samples import GAP_SECONDS, Samples, SoundReader, named_layout, open_track, read_packets
+from redact.media.timeline import Cut
 from redact.media.types import AudioStream
 
 FILL_BEYOND_PICTURE_SECONDS = 10
 """How far past the picture's end silence is ever made: a damaged timestamp must not cost hours of it."""
+
+_FOREVER = 2**63 - 1
+"""Sample number no track reaches."""
 
 _AAC_RATES = (32000, 44100, 48000, 64000, 88200, 96000)
 """Lower ones exist, but allow too few bits a second: speech of 16000 Hz comes out 11 dB cleaner at 32000 Hz."""
@@ -66,10 +71,12 @@ class SoundTrack:
     """A track to write. ``editor`` of None copies its packets if the copy's container can hold them, else re-encodes.
 
     An editor gets float32 samples at the stream's own rate and channel count; the first is heard at ``stream.start``.
+    Without ``copying``, packets are never copied.
     """
 
     stream: AudioStream
     editor: SoundEditor | None
+    copying: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +113,9 @@ class SoundWriter(Protocol):
         ...
 
 
-def survey_sound(path: Path, track: AudioStream, suffix: str) -> SoundSurvey:
-    """Look at every packet of ``track``; ``suffix`` (".mp4" or ".mov") is that of the copy."""
+def survey_sound(path: Path, track: AudioStream, suffix: str, *, copying: bool) -> SoundSurvey:
+    """Look at every packet of ``track``, closely if they may be copied; ``suffix`` (".mp4" or ".mov") is that of the
+    copy."""
     container, stream = open_track(path, track.index)
     with container:
         if stream.codec_context is None or stream.time_base is None:
@@ -118,7 +126,7 @@ def survey_sound(path: Path, track: AudioStream, suffix: str) -> SoundSurvey:
             problem = "its settings are of an unusual size"
         untrusted_language = stream.language or ""
         language = untrusted_language if re.fullmatch("[a-z]{3}", untrusted_language) else "und"
-        packet_problem, end = _look_at_packets(container, stream, decode=not problem)
+        packet_problem, end = _look_at_packets(container, stream, decode=copying and not problem)
     return SoundSurvey(end, problem or packet_problem, codec, language)
 
 
@@ -238,7 +246,11 @@ class CopiedSound:
 
 
 class EncodedSound:
-    """Decodes a track, passes it through its editor if it has one, and encodes it as AAC."""
+    """Decodes a track, passes it through its editor if it has one, and encodes it as AAC.
+
+    With ``cut``, exactly the samples heard within it are written, and silence wherever the track has none: before them,
+    under a slate, and after them, until the cut ends.
+    """
 
     def __init__(
         self,
@@ -249,6 +261,7 @@ class EncodedSound:
         *,
         shift: Fraction,
         fill_until: Fraction,
+        cut: Cut | None,
     ) -> None:
         stream = track.stream
         rate = self._rate = aac_rate(stream.sample_rate)
@@ -265,42 +278,63 @@ class EncodedSound:
         self._editor = track.editor
         self._reader = SoundReader(path, stream, survey.end, fill_until)
         self._blocks = self._reader.blocks()
-        self._first = round((stream.start + shift) * stream.sample_rate)
-        self._written = 0
+        # From here on, samples are counted on the copy's timeline.
+        self._first = self._next = round((stream.start + shift) * stream.sample_rate)
+        self._window = _Window.whole() if cut is None else _Window.of(cut, stream, self._first)
+        self._ended = False
 
     def pull(self, until: Fraction) -> None:
         """See :class:`SoundWriter`."""
         while self._track.start + Fraction(self._reader.position, self._track.sample_rate) <= until:
-            block = next(self._blocks, None)
-            if block is None:
+            if not self._advance():
                 return
-            self._write(self._editor.process(block) if self._editor else block)
 
     def finish(self) -> ExpectedSound:
         """See :class:`SoundWriter`. Raises EncodeFailed if the editor lost or invented samples."""
-        for block in self._blocks:
+        while self._advance():
+            pass
+        start, end = max(self._first, 0), self._next
+        if self._window.total is not None:
+            start, end = 0, self._window.total
+            self._silence(end)
+        self._out.mux(self._stream.encode(None))
+        return ExpectedSound(Fraction(start, self._track.sample_rate), Fraction(end, self._track.sample_rate))
+
+    def _advance(self) -> bool:
+        """Take the next block from the master; False when there is nothing left that belongs into the copy."""
+        if self._ended or self._next >= self._window.stop:
+            return False
+        block = next(self._blocks, None)
+        if block is not None:
             self._write(self._editor.process(block) if self._editor else block)
+            return True
+        self._ended = True
         if self._editor:
             self._write(self._editor.flush())
-        if self._written != self._reader.position:
+        if self._next - self._first != self._reader.position:
             raise EncodeFailed(
-                f"A sound edit made {self._written} samples of {self._reader.position}.",
+                f"A sound edit made {self._next - self._first} samples of {self._reader.position}.",
                 "Please report this as a defect.",
             )
-        self._out.mux(self._stream.encode(None))
-        rate = self._track.sample_rate
-        return ExpectedSound(Fraction(max(self._first, 0), rate), Fraction(self._first + self._written, rate))
+        return False
 
     def _write(self, samples: Samples) -> None:
         if samples.shape[0] != self._track.channels:
             raise EncodeFailed(f"A sound edit made {samples.shape[0]} channels of {self._track.channels}.")
-        at = self._first + self._written
-        self._written += samples.shape[1]
-        if at < 0:
-            # Nothing can be heard before time 0 in an MP4.
-            samples, at = samples[:, -at:], 0
-        if samples.shape[1] == 0:
-            return
+        at = self._next
+        self._next += samples.shape[1]
+        start, stop = max(at, self._window.start), min(self._next, self._window.stop)
+        if start < stop:
+            self._silence(start)
+            self._encode(samples[:, start - at : stop - at], start)
+
+    def _silence(self, until: int) -> None:
+        """In a cut track, from the last sample written up to ``until``."""
+        while self._window.filled is not None and self._window.filled < until:
+            part = min(until - self._window.filled, self._track.sample_rate)
+            self._encode(np.zeros((self._track.channels, part), np.float32), self._window.filled)
+
+    def _encode(self, samples: Samples, at: int) -> None:
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples, dtype=np.float32), format="fltp", layout=self._layout
         )
@@ -308,6 +342,8 @@ class EncodedSound:
         frame.time_base = Fraction(1, self._track.sample_rate)
         frame.pts = at
         self._out.mux(self._stream.encode(frame))
+        if self._window.filled is not None:
+            self._window.filled = at + samples.shape[1]
 
     def close(self) -> None:
         """See :class:`SoundWriter`."""
@@ -323,9 +359,34 @@ class EncodedSound:
             notes.append(f"{self._reader.undecodable} packets could not be decoded and became silence")
         if self._reader.jumps:
             notes.append("timestamps that jump far out of place were ignored")
-        if self._first < 0:
+        if self._first < 0 and self._window.total is None:
             notes.append("sound before time 0 was left out")
         return notes
+
+
+@dataclass(slots=True)
+class _Window:
+    """Which samples of a track are written, counted on the copy's timeline: from ``start`` up to, not including,
+    ``stop``. Of a cut track also how many there are in ``total`` with the silence around them, and up to where it has
+    been ``filled``."""
+
+    start: int
+    stop: int
+    total: int | None = None
+    filled: int | None = None
+
+    @classmethod
+    def whole(cls) -> _Window:
+        """All, but nothing can be heard before time 0 in an MP4."""
+        return cls(0, _FOREVER)
+
+    @classmethod
+    def of(cls, cut: Cut, stream: AudioStream, first: int) -> _Window:
+        """Those of ``cut``, in a track whose first sample is number ``first`` of the copy's. The first sample at or
+        after an edge is the first one on its far side: hence ceil for both."""
+        start, stop = (first + math.ceil((edge - stream.start) * stream.sample_rate) for edge in (cut.start, cut.end))
+        total = max(1, round((cut.end + cut.shift) * stream.sample_rate))
+        return cls(max(start, 0), min(stop, total), total, filled=0)
 
 
 def aac_rate(sample_rate: int) -> int:

@@ -42,6 +42,7 @@ from redact.media.sound import (
     aac_rate,
     survey_sound,
 )
+from redact.media.timeline import Cut
 from redact.media.types import FrameTable, MediaInfo, PlanarImage
 from redact.settings import EncodeSettings, VideoCodec
 
@@ -68,6 +69,10 @@ class CopyReport:
     size_bytes: int
     sha256: str
     notes: tuple[str, ...]
+    width: int
+    height: int
+    time_base: Fraction
+    """Unit of the timestamps as they stand in the file."""
 
 
 def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -115,9 +120,12 @@ class CopyWriter:
 
     Leaving the context without ``finish``, or with an exception, removes everything that was written. Pictures are
     upright, of the size ``info.video`` says. With ``card``, a card's encoder is used where there is one; the report's
-    notes say whether, and why not. Raises on entering: what :func:`check_target` raises, BadUsage for encoder
-    settings, EncodeFailed. While writing and finishing: DiskFull, EncodeFailed, and FrameCountMismatch where frames are
-    missing or the finished file is not what it should be.
+    notes say whether, and why not. ``options`` are put to the encoder's. With ``cut``, ``table`` starts at 0, and of
+    the sound only what is heard in this stretch of the master is written, always encoded (see :class:`EncodedSound`).
+
+    Raises on entering: what :func:`check_target` raises, BadUsage for encoder settings, EncodeFailed. While writing and
+    finishing: DiskFull, EncodeFailed, and FrameCountMismatch where frames are missing or the finished file is not what
+    it should be.
     """
 
     def __init__(
@@ -130,16 +138,20 @@ class CopyWriter:
         *,
         overwrite: bool = False,
         card: bool = False,
+        cut: Cut | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         self._target, self._info, self._table, self._settings = target, info, table, settings
-        self._tracks, self._overwrite = tuple(sound), overwrite
+        self._tracks, self._overwrite, self._cut = tuple(sound), overwrite, cut
         self._encoder = encoder_for(info, settings, card=card)
+        self._options = {**self._encoder.options, **(options or {})}
         if settings.codec is VideoCodec.AV1 and target.suffix.lower() == ".mov":
             raise BadUsage("A .mov file cannot hold AV1.", "Name the copy .mp4 or choose another codec.")
         if len(table) == 0:
             raise EncodeFailed("The master has no frames.")
         self._time_base = media_time_base(table)
         self._shift = timeline_shift(info, table)
+        self._sound_shift = cut.shift if cut else self._shift
         self._bit_depth = self._encoder.bit_depth
         self._next = 0
         self._pending: av.Packet[av.VideoStream] | None = None
@@ -188,7 +200,7 @@ class CopyWriter:
             for packet in self._video.encode(frame):
                 self._mux(packet)
             for track in self._sounds:
-                track.pull(time)
+                track.pull(time + self._shift - self._sound_shift)
         self._next += 1
 
     def finish(self, check: Callable[[], None] | None = None) -> CopyReport:
@@ -204,6 +216,7 @@ class CopyWriter:
                 self._mux(packet)
             self._mux_last()
             expected = [track.finish() for track in self._sounds]
+            self._time_base_written = self._video.time_base or self._time_base
             self._out.close()
         for number, track in zip(self._sound_numbers, self._sounds, strict=True):
             self._notes.extend(f"sound track {number}: {note}" for note in track.notes())
@@ -219,7 +232,10 @@ class CopyWriter:
             path=self._target,
             codec=self._settings.codec,
             encoder=self._encoder.name,
-            settings=dict(self._encoder.options),
+            settings=dict(self._options),
+            width=even(self._info.video.upright_width),
+            height=even(self._info.video.upright_height),
+            time_base=self._time_base_written,
             frames=len(self._table),
             size_bytes=size,
             sha256=digest,
@@ -248,7 +264,7 @@ class CopyWriter:
 
     def _open_video(self) -> av.VideoStream:
         video, codec = self._info.video, self._settings.codec
-        encoder, options = self._encoder, dict(self._encoder.options)
+        encoder, options = self._encoder, dict(self._options)
         if encoder.name == "libx264":
             # With it, x264's threads race and the same pictures do not always give the same file. It costs next to
             # nothing: 1 % smaller, 0.3 dB less and 6 % faster on a 720p clip at "veryfast".
@@ -279,7 +295,8 @@ class CopyWriter:
         return stream
 
     def _open_sound(self, number: int, track: SoundTrack, suffix: str) -> None:
-        survey = survey_sound(self._info.path, track.stream, suffix)
+        copying = track.copying and track.editor is None and self._cut is None
+        survey = survey_sound(self._info.path, track.stream, suffix, copying=copying)
         if survey.end is None:
             self._notes.append(f"sound track {number}: has no sound and was left out")
             return
@@ -287,14 +304,23 @@ class CopyWriter:
         if not problem and (self._shift / track.stream.time_base).denominator != 1:
             problem = "the timeline had to be moved"
         self._sound_numbers.append(number)
-        if track.editor is None and not problem:
+        if copying and not problem:
             self._sounds.append(CopiedSound(self._out, self._info.path, track.stream, survey, self._shift))
             return
-        reason = "edited" if track.editor is not None else problem
-        self._notes.append(f"sound track {number}: {survey.codec} re-encoded to AAC ({reason})")
-        limit = self._table.seconds(len(self._table) - 1) + FILL_BEYOND_PICTURE_SECONDS
+        reason = "edited" if track.editor is not None else "cut with the picture" if self._cut else problem
+        told = f" ({reason})" if reason else ""
+        self._notes.append(f"sound track {number}: {survey.codec} re-encoded to AAC{told}")
+        last = self._cut.end if self._cut else self._table.seconds(len(self._table) - 1)
         self._sounds.append(
-            EncodedSound(self._out, self._info.path, track, survey, shift=self._shift, fill_until=limit)
+            EncodedSound(
+                self._out,
+                self._info.path,
+                track,
+                survey,
+                shift=self._sound_shift,
+                fill_until=last + FILL_BEYOND_PICTURE_SECONDS,
+                cut=self._cut,
+            )
         )
 
     def _note_picture(self) -> None:

@@ -1,0 +1,265 @@
+"""``redact audit``: is the trail what was written, and the trail to hand out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli import options as opt
+from redact.cli.acting import As, acting
+from redact.cli.reading import AUDIT, reading
+from redact.cli.report import Job, failure_record
+from redact.errors import BadUsage, ChainBroken, InputMissing, RecordMissing, RedactError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from redact.cases.audit_file import Wish
+    from redact.cases.chain import SignedHead
+    from redact.cases.db import Database
+    from redact.cases.keys import PublicKey
+
+app = typer.Typer(no_args_is_help=True, help="The trail of who did what, and whether it is what was written.")
+
+AsUnlessFile = Annotated[
+    str | None,
+    typer.Option(
+        "--as", envvar="REDACT_USER", metavar="LOGIN", help="Who you are. Not needed with --file.", show_default=False
+    ),
+]
+
+
+@app.command()
+def verify(
+    *,
+    login: AsUnlessFile = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE.jsonl", help="Check an exported trail, without the database."),
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", metavar="PUBLIC.pem", help="Also trust this key, of another computer. Repeatable."),
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Read the whole trail; every event that was altered, removed, moved or put in is told. Ends with 1 if any was.
+
+    Prints the signed head, and notes it in the file audit/heads.jsonl of REDACT_HOME: every later check, and every log
+    that was handed out, holds the trail to it. Keep copies of that file elsewhere.
+
+    Example: redact audit verify --as auditor
+
+    Example: redact audit verify --file trail.jsonl --key public-key.pem
+    """
+    with Job("audit verify", as_json) as job:
+        keys = [_key(path) for path in key or ()]
+        if file is not None:
+            _verify_file(job, file, keys)
+            return
+        if login is None:
+            raise BadUsage("Nobody says who checks.", "Give --as LOGIN, or --file for an exported trail.")
+        with reading(login, AUDIT) as (db, _, session):
+            from redact.cases import chain, witness
+
+            known = witness.known_heads(session)
+            # Not the keys that the database names: whoever rewrites that names their own.
+            report = chain.verify(session, [db.key.public, *keys], known)
+            if report.sound and report.head is not None:
+                witness.note_head(report.head)
+        _say_head(job, report.head)
+        failed = [_fault(job, fault.what, fault.seq) for fault in report.faults]
+        sound = "all are what was written" if report.sound else f"{len(failed)} faults"
+        job.say(f"{report.events} events, {sound}; compared with {len(known)} heads noted before.")
+        head = witness.head_record(report.head) if report.head else None
+        job.finish({"events": report.events, "head": head, "known_heads": len(known)}, failed)
+
+
+@app.command()
+def head(*, login: As, as_json: opt.Json = False) -> None:
+    """Print the signed head: how many events there are, and the hash, root and signature that vouch for them.
+
+    Example: redact audit head --as auditor
+    """
+    with Job("audit head", as_json) as job:
+        with reading(login, AUDIT) as (_, _, session):
+            from redact.cases import chain, witness
+
+            newest = chain.signed_head(session)
+        _say_head(job, newest)
+        job.finish({"head": witness.head_record(newest) if newest else None})
+
+
+@app.command()
+def export(
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.jsonl", help="The trail as JSON Lines.")
+    ] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE.pdf", help="The trail to read.")] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            "--subject", metavar="TEXT", help="Only what is about this, as case:FOI-2026-017; each with its proof."
+        ),
+    ] = None,
+    since: Annotated[
+        int, typer.Option("--since", metavar="COUNT", min=0, help="Only what came after the first COUNT events.")
+    ] = 0,
+    organisation: Annotated[
+        str, typer.Option("--organisation", envvar="REDACT_ORGANISATION", metavar="TEXT", help="Printed on the PDF.")
+    ] = "",
+    overwrite: opt.Overwrite = False,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Write the trail as JSON Lines, as a PDF, or both. That it was exported is noted in the trail.
+
+    A long trail makes several PDFs: FILE.pdf, FILE-2.pdf, and so on. `redact audit verify --file` checks the JSON
+    Lines, also where they hold a part of the trail only.
+
+    Example: redact audit export -o trail.jsonl --pdf trail.pdf --as auditor
+    """
+    with Job("audit export", as_json) as job:
+        if output is None and pdf is None:
+            raise BadUsage("Nothing says where to write to.", "Give -o FILE.jsonl, --pdf FILE.pdf, or both.")
+        for target, other in ((output, pdf), (pdf, output)):
+            if target is not None:
+                opt.check_side_file(target, overwrite=overwrite, others=(other,) if other else ())
+        with acting(login) as (db, actor):
+            from redact.cases.audit_file import Wish
+
+            wish, made = Wish(subject, since), datetime.now(UTC)
+            with _allowed(db, actor) as session:
+                files = []
+                if output is not None:
+                    files += _write_lines(session, db, wish, output, made=made, overwrite=overwrite)
+                if pdf is not None:
+                    files += _write_pdfs(session, wish, pdf, organisation=organisation, made=made, overwrite=overwrite)
+            _note(db, actor, wish, files)
+        for path in files:
+            job.say(str(path))
+        job.finish({"files": [str(path) for path in files]})
+
+
+def _write_lines(
+    session: Session, db: Database, wish: Wish, target: Path, *, made: datetime, overwrite: bool
+) -> list[Path]:
+    from redact.cases import audit_file
+    from redact.cases.keys import PublicKey
+    from redact.cases.schema import Head, InstallationKey
+    from redact.media.partfile import PartFile, remove_stale_parts
+
+    newest = session.get(Head, 1)
+    signer = session.get(InstallationKey, newest.key) if newest else None
+    key = PublicKey.from_pem(signer.public_pem.encode()) if signer else db.key.public
+    remove_stale_parts(target)
+    part = PartFile(target)
+    try:
+        for line in audit_file.export(session, wish, key, made):
+            part.write(line)
+        part.sync()
+        part.publish(overwrite=overwrite)
+    finally:
+        part.discard()
+    return [target]
+
+
+def _write_pdfs(
+    session: Session, wish: Wish, target: Path, *, organisation: str, made: datetime, overwrite: bool
+) -> list[Path]:
+    from sqlalchemy import func, select
+
+    from redact.cases import chain, witness
+    from redact.disclose.log_parts import AuditHead
+    from redact.disclose.papers import TrailEvent, audit_trail
+    from redact.media.partfile import write_whole
+
+    newest = chain.signed_head(session)
+    if newest is None:
+        raise RecordMissing("There is no event in the audit trail yet.")
+    events = (
+        TrailEvent(e.seq, e.at, e.actor, e.kind, e.subject, e.body, e.hash)
+        for e in session.scalars(wish.query().execution_options(yield_per=chain.BATCH))
+    )
+    count = session.scalar(select(func.count()).select_from(wish.query().subquery())) or 0
+    printed = AuditHead.model_validate(witness.head_record(newest))
+    files: list[Path] = []
+    for part in audit_trail(events, count=count, head=printed, organisation=organisation, made=made):
+        name = target if part.number == 1 else target.with_name(f"{target.stem}-{part.number}{target.suffix}")
+        write_whole(name, part.pdf, overwrite=overwrite)
+        files.append(name)
+    return files
+
+
+def _note(db: Database, actor: str, wish: Wish, files: list[Path]) -> None:
+    from redact.cases import people
+
+    with db.writing(actor) as work:
+        people.acting(work, people.Right.AUDIT)
+        names = [path.name for path in files]
+        work.event("audit.exported", "audit", {"subject": wish.subject, "since": wish.since, "files": names})
+
+
+@contextmanager
+def _allowed(db: Database, actor: str) -> Iterator[Session]:
+    """One state of the records, for who may read the trail."""
+    from redact.cases import people
+
+    with db.reading() as session:
+        people.require(people.find(session, actor), people.Right.AUDIT)
+        yield session
+
+
+def _verify_file(job: Job, file: Path, keys: list[PublicKey]) -> None:
+    from redact.cases import audit_file, witness
+
+    if len(keys) > 1:
+        raise BadUsage("An exported trail is signed by one key.", "Give one --key.")
+    try:
+        with file.open("rb") as lines:
+            report = audit_file.check(lines, keys[0] if keys else None)
+    except OSError as error:
+        raise InputMissing(f"{file.name} cannot be read: {error.strerror}.", "Check the path.") from error
+    _say_head(job, report.head)
+    failed = [_fault(job, what) for what in report.faults]
+    if report.own_key and report.head is not None:
+        job.say("note: checked with the key in the file itself; compare its fingerprint, or give --key")
+    job.say(f"{report.events} events, {'all are what was written' if not failed else f'{len(failed)} faults'}.")
+    printed = witness.head_record(report.head) if report.head else None
+    job.finish({"events": report.events, "head": printed, "own_key": report.own_key}, failed)
+
+
+def _key(path: Path) -> PublicKey:
+    from redact.cases.keys import PublicKey
+
+    try:
+        return PublicKey.from_pem(path.read_bytes())
+    except OSError as error:
+        raise InputMissing(f"{path.name} cannot be read: {error.strerror}.", "Check the path.") from error
+
+
+def _fault(job: Job, what: str, seq: int | None = None) -> dict[str, object]:
+    error: RedactError = ChainBroken(what)
+    job.say_failure(error)
+    return failure_record(error, event=seq)
+
+
+def _say_head(job: Job, newest: SignedHead | None) -> None:
+    if newest is None:
+        job.say("There is no signed head.")
+        return
+    rows = (
+        ("events", newest.count),
+        ("hash of the last", newest.hash),
+        ("Merkle root", newest.root),
+        ("signature", newest.signature),
+        ("key", newest.key),
+    )
+    for name, value in rows:
+        job.say(f"{name}: {value}")

@@ -1,0 +1,284 @@
+"""``redact footage`` and ``redact store``: footage into cases, and whether the store still holds what was put there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli import options as opt
+from redact.cli.acting import As, acting, records
+from redact.cli.footage import DEFAULTS, loading, tracks_count
+from redact.cli.report import Job, failure_record, inert
+from redact.errors import BadUsage, Cancelled, StoreDamaged
+from redact.jobs.failures import as_failure
+from redact.settings import DeviceChoice, Interlaced, OnCorrupt, Preset
+
+if TYPE_CHECKING:
+    from redact.cases.schema import Footage, MachineTracks
+
+footage_app = typer.Typer(no_args_is_help=True, help="Take footage into a case, list it, and look for faces in it.")
+store_app = typer.Typer(no_args_is_help=True, help="The store of masters and what belongs to them.")
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Footage. It is only ever read.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="FOOTAGE", help="First digits of its SHA-256 or, with --case, its exhibit reference."),
+]
+CaseOf = Annotated[str | None, typer.Option("--case", metavar="REF", help="The case of the exhibit.")]
+
+
+@footage_app.command()
+def add(
+    files: Files,
+    *,
+    case: Annotated[str, typer.Option("--case", metavar="REF", help="Reference of the case it belongs to.")],
+    login: As,
+    exhibit: Annotated[
+        str | None, typer.Option("--exhibit", metavar="REF", help="Exhibit reference; else BWV-1, BWV-2, ...")
+    ] = None,
+    wearer: Annotated[str | None, typer.Option("--wearer", metavar="NAME", help="Who wore the camera.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start", metavar="TIME", help="Start by the camera's clock, as 2026-05-01T10:11:12Z; else from the file."
+        ),
+    ] = None,
+    clock_offset: Annotated[
+        float | None,
+        typer.Option("--clock-offset", metavar="SECONDS", help="To add to the camera's clock for the true time."),
+    ] = None,
+    pre_event: Annotated[
+        float | None,
+        typer.Option(
+            "--pre-event", metavar="SECONDS", help="Silent span at the start, 0 to 120; else measured from the sound."
+        ),
+    ] = None,
+    retention_class: Annotated[
+        str | None, typer.Option("--retention-class", metavar="NAME", help="Which rule says how long it is kept.")
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Take footage into the store and into a case as an exhibit.
+
+    Each file is hashed while it is copied, and refused if it changes meanwhile. Footage that is in the store already
+    becomes another exhibit of the same record.
+
+    Example: redact footage add bodycam.mp4 --case FOI-2026-017 --exhibit JS/1 --wearer "PC 1234" --as jsmith
+    """
+    with Job("footage add", as_json) as job:
+        begins = parse_time(start)
+        if len(files) > 1 and (exhibit is not None or start is not None):
+            raise BadUsage("--exhibit and --start are of one file.", "Add the files one by one.")
+        added: list[dict[str, object]] = []
+        failed: list[dict[str, object]] = []
+        with acting(login) as (db, actor):
+            with loading():
+                from redact.cases.intake import add_footage
+            job.partial = {"footage": added}
+            for file in files:
+                try:
+                    with job.working() as progress:
+                        footage = add_footage(
+                            db,
+                            actor,
+                            file,
+                            case=case,
+                            exhibit=exhibit,
+                            wearer=wearer,
+                            recorded_start=begins,
+                            clock_offset=clock_offset,
+                            pre_event=pre_event,
+                            retention_class=retention_class,
+                            progress=progress,
+                        )
+                except Exception as error:
+                    failure = as_failure(error)
+                    if isinstance(failure, Cancelled) or len(files) == 1:
+                        raise
+                    job.say_failure(failure, str(file))
+                    failed.append(failure_record(failure, file=str(file)))
+                    continue
+                added.append(brief(footage))
+                say_added(job, footage, case)
+        job.finish({"footage": added}, failed)
+
+
+@footage_app.command("list")
+def list_footage(
+    case: Annotated[str | None, typer.Option("--case", metavar="REF", help="Only that of this case.")] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """List footage with its exhibits.
+
+    Example: redact footage list --case FOI-2026-017
+    """
+    with Job("footage list", as_json) as job, records() as db:
+        from redact.cases import cases, footage
+
+        with db.reading() as session:
+            if case is not None:
+                cases.find(session, case)
+            found = [brief(one) for one in footage.listed(session, case)]
+        columns = ("footage", "name", "recorded", "duration", "exhibits", "state")
+        job.table(columns, [row(one) for one in found])
+        job.finish({"footage": found})
+
+
+@footage_app.command()
+def show(name: Name, case: CaseOf = None, as_json: opt.Json = False) -> None:
+    """Show all that is known of one file, with what its camera wrote into it.
+
+    Example: redact footage show JS/1 --case FOI-2026-017
+    """
+    with Job("footage show", as_json) as job, records() as db:
+        from redact.cases import footage
+
+        with db.reading() as session:
+            found = footage.find(session, name, case)
+        for key, value in brief(found).items():
+            if key != "exhibits":
+                job.say(f"{key.replace('_', ' ')}: {'-' if value in (None, '') else value}")
+        for exhibit in found.exhibits:
+            job.say(f"exhibit {exhibit.reference} of case {exhibit.case.reference}")
+        for part, told in (("media", found.media), ("camera", found.camera)):
+            for key, value in told.items():
+                if not isinstance(value, dict | list):
+                    job.say(f"{part}, {key.replace('_', ' ')}: {value}")
+        for place in found.camera["positions"]:
+            job.say(f"camera, position: {place['latitude']}, {place['longitude']}")
+        job.finish({"footage": {**brief(found), "media": found.media, "camera": found.camera}})
+
+
+@footage_app.command()
+def detect(
+    name: Name,
+    *,
+    login: As,
+    case: CaseOf = None,
+    classes: opt.Classes = DEFAULTS,
+    preset: opt.PresetOption = Preset.BALANCED,
+    device: opt.Device = DeviceChoice.AUTO,
+    models: opt.Models = None,
+    interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
+    on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
+    as_json: opt.Json = False,
+) -> None:
+    """Find faces and number plates in footage of the store; the tracks are kept beside it.
+
+    Example: redact footage detect JS/1 --case FOI-2026-017 --as jsmith
+    """
+    with Job("footage detect", as_json) as job:
+        find = opt.analyse_settings(
+            classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
+        )
+        with acting(login) as (db, actor):
+            with loading():
+                from redact.cases import footage
+                from redact.cases.store import Store
+                from redact.cases.tracks import detect_footage, load_tracks
+            with db.reading() as session:
+                found = footage.find(session, name, case)
+            store = Store()
+            with job.working() as progress:
+                made = detect_footage(db, actor, found, find, progress=progress, store=store)
+            with db.reading() as session:
+                counted = tracks_count(load_tracks(session, store, made))
+        what = ", ".join(f"{label} {number}" for label, number in counted.items()) or "nothing was found"
+        job.say(f"{found.original_name}: {made.tracks} tracks ({what}), found on {made.provenance['device']}")
+        job.finish({"sha256": found.sha256, **tracks_record(made, counted)})
+
+
+@store_app.command()
+def verify(as_json: opt.Json = False) -> None:
+    """Read every file of the store and compare it with the records. Ends with 1 if anything is wrong.
+
+    Files that no record names are told of, too: a run that was killed may have left them.
+
+    Example: redact store verify
+    """
+    with Job("store verify", as_json) as job, records() as db:
+        from redact.cases.store import Store
+        from redact.cases.store_check import verify_store
+
+        with job.working() as progress:
+            report = verify_store(db, Store(), progress)
+        failed = []
+        for kind in ("damaged", "missing", "orphans"):
+            for finding in getattr(report, kind):
+                job.say(f"{kind.removesuffix('s')}: {finding.place}: {finding.what}")
+                about = failure_record(StoreDamaged(f"{finding.place}: {finding.what}"), kind=kind, file=finding.place)
+                failed.append(about)
+        job.say(f"{report.checked} files are there and were read; {len(failed) or 'none'} with something wrong.")
+        found = {key: value for key, value in asdict(report).items() if key != "checked"}
+        job.finish({"checked": report.checked, **found}, failed)
+
+
+def parse_time(untrusted: str | None) -> datetime | None:
+    """A time with its zone. Raises BadUsage."""
+    if untrusted is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(untrusted)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadUsage(f"--start {inert(untrusted)!r} is no time with its zone.", "Write it as 2026-05-01T10:11:12Z.")
+    return moment
+
+
+def say_added(job: Job, footage: Footage, case: str) -> None:
+    """Tell of footage that was taken in."""
+    reference = next(e.reference for e in footage.exhibits if e.case.reference == case.strip())
+    media = footage.media
+    job.say(f"{footage.original_name}: exhibit {reference} of case {case}, {media['frames']} frames")
+    job.say(f"SHA-256 {footage.sha256}")
+    if footage.pre_event_seconds:
+        job.say(f"silent for the first {footage.pre_event_seconds:g} s, as the camera's buffer is")
+    if media["damaged_frames"]:
+        job.say(f"note: {media['damaged_frames']} frames cannot be decoded soundly")
+    if footage.recorded_start is None:
+        job.say("note: the file does not tell when it was recorded; --start says so")
+
+
+def brief(footage: Footage) -> dict[str, object]:
+    """Footage in a document, without what the file tells."""
+    return {
+        "sha256": footage.sha256,
+        "original_name": footage.original_name,
+        "size_bytes": footage.size,
+        "state": footage.state,
+        "added_at": footage.added_at.isoformat(),
+        "wearer": footage.wearer,
+        "recorded_start": footage.recorded_start.isoformat() if footage.recorded_start else None,
+        "recorded_end": footage.recorded_end.isoformat() if footage.recorded_end else None,
+        "clock_offset_seconds": footage.clock_offset_seconds,
+        "pre_event_seconds": footage.pre_event_seconds,
+        "retention_class": footage.retention_class,
+        "duration_seconds": footage.media["duration_seconds"],
+        "frames": footage.media["frames"],
+        "damaged_frames": footage.media["damaged_frames"],
+        "exhibits": [{"case": e.case.reference, "reference": e.reference} for e in footage.exhibits],
+    }
+
+
+def row(one: dict[str, object]) -> list[object]:
+    """Footage in a table."""
+    exhibits = one["exhibits"]
+    assert isinstance(exhibits, list)
+    named = ", ".join(f"{e['case']}: {e['reference']}" for e in exhibits)
+    sha256 = str(one["sha256"])[:12]
+    return [sha256, one["original_name"], one["recorded_start"] or "-", one["duration_seconds"], named, one["state"]]
+
+
+def tracks_record(made: MachineTracks, counted: dict[str, int]) -> dict[str, object]:
+    """Machine tracks in a document."""
+    return {
+        "tracks_sha256": made.file_sha256,
+        "made_at": made.made_at.isoformat(),
+        "tracks": counted,
+        "device": made.provenance["device"],
+    }

@@ -1,0 +1,157 @@
+"""``redact policies`` and ``redact codes``: what releases may look like, and for which reasons something is hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli import options as opt
+from redact.cli.report import Job, failure_record
+from redact.errors import CodesInvalid, PolicyInvalid
+
+if TYPE_CHECKING:
+    from redact.disclose.codes import Code, Codes
+    from redact.disclose.policy import Policy
+
+app = typer.Typer(no_args_is_help=True, help="List, show and check the policies of releases.")
+codes_app = typer.Typer(no_args_is_help=True, help="List the reason codes.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As `list` shows it.")]
+
+
+@app.command("list")
+def list_all(as_json: opt.Json = False) -> None:
+    """Show every policy: whom it is for, its version and hash. Ends with 1 if one cannot be used.
+
+    Example: redact policies list
+    """
+    with Job("policies list", as_json) as job:
+        from redact.disclose.policy import list_policies, load_policy
+
+        found, failed = [], []
+        for name in list_policies():
+            try:
+                found.append(load_policy(name))
+            except (PolicyInvalid, CodesInvalid) as error:
+                failed.append(failure_record(error, name=name))
+        columns = ("name", "kind", "title", "version", "codes", "sha256")
+        records = [record(policy) for policy in found]
+        job.table(columns, [[row[column] for column in columns] for row in records])
+        for failure in failed:
+            job.say(failure["text"])
+        job.finish({"policies": records}, failed)
+
+
+@app.command()
+def show(name: Name, as_json: opt.Json = False) -> None:
+    """Print the file of a policy: to read it, or to make a policy of your own from it.
+
+    A force's own policies lie in the folder policies/ of REDACT_HOME (else ~/.local/share/redact), as NAME.toml.
+
+    Example: redact policies show public
+    """
+    with Job("policies show", as_json) as job:
+        from redact.disclose.policy import load_policy
+
+        policy = load_policy(name)
+        text = policy.raw.decode("utf-8")
+        for line in text.splitlines():
+            job.say(line)
+        job.finish({"policy": record(policy), "text": text})
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy as NAME.toml, wherever it lies.")],
+    as_json: opt.Json = False,
+) -> None:
+    """Check a policy before it is used. Ends with 1, and says where and why, if it cannot be.
+
+    Example: redact policies check our-court.toml
+    """
+    with Job("policies check", as_json) as job:
+        from redact.disclose.policy import SHELF, checked_policy
+
+        policy = checked_policy(SHELF.read_path(file))
+        job.say(f"{policy.name} is a policy of the kind {policy.kind}; SHA-256 {policy.sha256}")
+        job.finish({"policy": record(policy)})
+
+
+@codes_app.command("list")
+def list_codes(
+    list_name: Annotated[
+        str | None, typer.Option("--list", metavar="NAME", help="One list only; else all of them.")
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Show the reason codes: what they stand for, and in which releases they may be used.
+
+    A force's own lists lie in the folder codes/ of REDACT_HOME (else ~/.local/share/redact), as NAME.toml.
+
+    Example: redact codes list
+    """
+    with Job("codes list", as_json) as job:
+        from redact.disclose import codes
+
+        lists = [codes.load_codes(name) for name in ([list_name] if list_name else codes.list_codes())]
+        for known in lists:
+            job.say(f"{known.name} {known.version}: {known.title}; SHA-256 {known.sha256}")
+            columns = ("code", "title", "statute", "releases", "asks for")
+            job.table(columns, [row(code) for code in known.by_id.values()])
+        job.finish({"lists": [codes_record(known) for known in lists]})
+
+
+def record(policy: Policy) -> dict[str, object]:
+    """A policy in a document."""
+    return {
+        "name": policy.name,
+        "version": policy.version,
+        "title": policy.title,
+        "kind": policy.kind,
+        "regime": policy.regime,
+        "codes": policy.codes,
+        "four_eyes": policy.four_eyes,
+        "watch_all": policy.watch_all,
+        "sha256": policy.sha256,
+    }
+
+
+def row(code: Code) -> tuple[str, ...]:
+    """A code in the table."""
+    asked = {
+        "limb": code.limb,
+        "balance": code.balance,
+        "assessment": code.assessment,
+        "reference": code.reference,
+    }
+    releases = ", ".join(code.kinds) if code.use == "redaction" else "answers a request"
+    return code.id, code.title, code.statute, releases, ", ".join(name for name, value in asked.items() if value)
+
+
+def codes_record(known: Codes) -> dict[str, object]:
+    """A list of codes in a document."""
+    return {
+        "name": known.name,
+        "version": known.version,
+        "title": known.title,
+        "sha256": known.sha256,
+        "codes": [
+            {
+                "id": code.id,
+                "title": code.title,
+                "statute": code.statute,
+                "legal_basis": code.legal_basis,
+                "kinds": code.kinds,
+                "use": code.use,
+                "exemption": code.exemption,
+                "limb": code.limb,
+                "balance": code.balance,
+                "regime": code.regime,
+                "assessment": code.assessment,
+                "reference": code.reference,
+            }
+            for code in known.by_id.values()
+        ],
+    }

@@ -1,0 +1,85 @@
+"""``redact verify``: is a pack, or a copy, what it says it is?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli import options as opt
+from redact.cli.report import Job, failure_record
+from redact.errors import InputMissing, NotVerified
+from redact.home import home
+
+if TYPE_CHECKING:
+    from redact.cases.keys import PublicKey
+    from redact.disclose.proofs import Verdict
+
+
+def verify(
+    pack: Annotated[Path, typer.Argument(metavar="PACK|COPY", help="The folder of a pack, or a copy out of one.")],
+    *,
+    master: Annotated[
+        Path | None, typer.Option("--master", metavar="FILE", help="Also hold it against this master.")
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="PUBLIC.pem", help="The signer's key; this installation's own if not given."),
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Check a pack or a copy, without the records and without the network.
+
+    Each proof is held, broken or absent. Ends with 1 if one is broken, or if nothing vouches for the file at all. An
+    encrypted ZIP has to be unpacked first.
+
+    Example: redact verify FOI-26-17/ --key force.pem
+    """
+    with Job("verify", as_json) as job:
+        from redact.disclose import verify as packs
+
+        trusted = _trusted(key)
+        with job.working() as progress:
+            verdict = packs.verify(pack, master=master, trusted=trusted, progress=progress)
+        job.table(("proof", "file", "state", ""), [(p.what, p.file, p.state, p.text) for p in verdict.proofs])
+        job.say(_summary(verdict, trusted))
+        job.finish(
+            {
+                "path": pack,
+                "signer": verdict.signer,
+                "signer_trusted": trusted is not None,
+                "proofs": [{"proof": p.what, "file": p.file, "state": p.state, "text": p.text} for p in verdict.proofs],
+            },
+            _failed(verdict, trusted),
+        )
+
+
+def _trusted(untrusted_key: Path | None) -> PublicKey | None:
+    from redact.cases.keys import PublicKey, load_public
+
+    if untrusted_key is None:
+        return load_public(home() / "keys")
+    try:
+        return PublicKey.from_pem(untrusted_key.read_bytes())
+    except OSError as error:
+        raise InputMissing(f"{untrusted_key} cannot be read: {error.strerror}.", "Check the path.") from error
+
+
+def _summary(verdict: Verdict, trusted: PublicKey | None) -> str:
+    if verdict.broken:
+        return f"{len(verdict.broken)} of {len(verdict.proofs)} proofs are broken: do not rely on it."
+    if not verdict.sound:
+        return "Nothing vouches for it: there is no signature, and no C2PA manifest."
+    if trusted is None:
+        return "No proof is broken, but who made it was not checked: give the force's key with --key."
+    return "No proof is broken."
+
+
+def _failed(verdict: Verdict, trusted: PublicKey | None) -> list[dict[str, object]]:
+    if not verdict.broken and not verdict.sound:
+        return [failure_record(NotVerified(_summary(verdict, trusted), "Ask for the whole pack."))]
+    return [
+        failure_record(NotVerified(proof.text, "Ask for the pack again."), proof=proof.what, file=proof.file)
+        for proof in verdict.broken
+    ]

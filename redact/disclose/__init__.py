@@ -1,0 +1,1 @@
+"""What leaves the force: release policies, reason codes, logs, packs, provenance and verification."""

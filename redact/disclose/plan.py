@@ -1,0 +1,113 @@
+"""From the records to what a release hides and shows: tracks, edits and decisions of each clip, resolved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from redact.cases.edits import applied
+from redact.cases.schema import Edit, Release
+from redact.cases.store import Store
+from redact.disclose import decision_json, details, releases
+from redact.disclose.codes import Codes
+from redact.disclose.decisions import Decision, TrackTarget, described
+from redact.disclose.policy import Action, Policy
+from redact.disclose.resolve import resolve
+from redact.disclose.resolved import Clip, Resolved
+from redact.mask.edit_result import Edited
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlan:
+    """A release as it stands: ``edited`` and ``exhibits`` go with the clips, ``decided_by`` with the decisions."""
+
+    release: Release
+    policy: Policy
+    codes: Codes
+    edited: tuple[Edited, ...]
+    exhibits: tuple[str, ...]
+    resolved: Resolved
+    decided_by: tuple[tuple[str, str], ...]
+    """Full name of who decided, and when, as text."""
+    content: str
+    """Digest of all of it."""
+    doubts: tuple[str, ...]
+    """Decisions that do not hold any more, a sentence each."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the release from being submitted, a sentence each."""
+        return [
+            *self.doubts,
+            *(p.text for p in self.resolved.problems),
+            *details.missing(self.release, self.policy.kind),
+        ]
+
+
+def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
+    """Raises what reading tracks from the store, and resolving, raise."""
+    policy, codes = releases.rules_of(release)
+    exhibits = tuple(releases.exhibit_of(release, clip.footage_id) for clip in release.clips)
+    edited = tuple(applied(session, store, clip.tracks_id) for clip in release.clips)
+    clips = [
+        Clip(exhibit, edits.tracks, clip.first_frame, clip.last_frame, edits.sounds, _links(edits))
+        for clip, exhibit, edits in zip(release.clips, exhibits, edited, strict=True)
+    ]
+    # A decision on footage that has no clip any more waits until it has one again.
+    there = {clip.footage_id for clip in release.clips} | {None}
+    rows = [row for row in releases.decisions_of(session, release) if row.footage_id in there]
+    merges = {clip.footage_id: _merges(session, clip.tracks_id) for clip in release.clips}
+    decisions: list[Decision] = []
+    doubts: list[str] = []
+    for row in rows:
+        footage = releases.exhibit_of(release, row.footage_id) if row.footage_id is not None else None
+        decision = decision_json.read(json.loads(row.content), footage)
+        if _outdated(decision, row.event_seq, merges.get(row.footage_id or 0, ())):
+            # Somebody else may be in it now.
+            doubts.append(f"The decision to show {described(decision.target)} is older than a merge: decide again.")
+            decision = replace(decision, action=Action.DEFAULT, effect=None, codes=(), reason="")
+        decisions.append(decision)
+    resolved = resolve(policy, codes, clips, decisions, details.of(release).given)
+    names = releases.full_names(session, {row.person_id for row in rows})
+    return ReleasePlan(
+        release,
+        policy,
+        codes,
+        edited,
+        exhibits,
+        resolved,
+        tuple((names[row.person_id], row.at.isoformat()) for row in rows),
+        releases.content_digest(session, release),
+        tuple(doubts),
+    )
+
+
+def _merges(session: Session, tracks_id: int) -> list[tuple[int, int]]:
+    """Event and track of every merge in an edit log, undone ones too."""
+    rows = session.execute(select(Edit.event_seq, Edit.payload).where(Edit.tracks_id == tracks_id))
+    told = [(seq, json.loads(payload)) for seq, payload in rows]
+    merged = [(seq, entry) for seq, entry in told if entry["op"] == "merge"]
+    return [(seq, entry[key]) for seq, entry in merged for key in ("track", "other")]
+
+
+def _outdated(decision: Decision, seq: int, merges: Sequence[tuple[int, int]]) -> bool:
+    """Whether a decision to show a track was made before another track became part of it."""
+    target = decision.target
+    shows = decision.action is Action.SHOW and isinstance(target, TrackTarget)
+    return shows and any(
+        later > seq and isinstance(target, TrackTarget) and track == target.track_id for later, track in merges
+    )
+
+
+def _links(edited: Edited) -> tuple[tuple[int, ...], ...]:
+    """Groups of tracks that reviewers marked as one person or thing."""
+    groups: dict[int, list[int]] = {}
+    for state in edited.states.values():
+        groups.setdefault(state.subject, []).append(state.id)
+    shown = {track.id for track in edited.tracks.tracks}
+    kept = (tuple(id_ for id_ in ids if id_ in shown) for ids in groups.values())
+    return tuple(group for group in kept if len(group) > 1)

@@ -1,0 +1,67 @@
+"""``redact policies`` and ``redact codes``: the lists, the file as it lies, and where a mistake is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from redact.disclose.policy import load_policy
+from redact.home import home
+from tests.cli.runner import redact
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
+
+
+@pytest.mark.parametrize("command", ["policies list", "policies show", "policies check", "codes list"])
+def test_help_has_an_example(command: str) -> None:
+    ended = redact(*command.split(), "--help")
+    assert ended.code == 0
+    assert f"Example: redact {command}" in ended.out
+
+
+def test_shown_changed_checked_and_listed(tmp_path: Path) -> None:
+    shown = redact("policies", "show", "court")
+    assert shown.out.encode() == load_policy("court").raw
+    own = tmp_path / "our-court.toml"
+    own.write_text(shown.out.replace('"mute"', '"bleep"'))
+    checked = redact("policies", "check", own, "--json")
+    assert checked.document["policy"]["kind"] == "court"
+
+    (home() / "policies").mkdir(parents=True)
+    own.rename(home() / "policies" / own.name)
+    listed = redact("policies", "list", "--json").document["policies"]
+    assert [policy["name"] for policy in listed][-1] == "our-court"
+    assert listed[-1]["sha256"] == checked.document["policy"]["sha256"] != listed[0]["sha256"]
+
+
+def test_a_mistake_is_found_and_placed(tmp_path: Path) -> None:
+    folder = home() / "policies"
+    folder.mkdir(parents=True)
+    own = folder / "ours.toml"
+    own.write_text(load_policy("public").raw.decode().replace("four_eyes = true", "four_eyes = false"))
+    for args in (("policies", "check", own), ("policies", "show", "ours")):
+        ended = redact(*args)
+        assert ended.code == 1
+        assert f'R600 In the release policy "{own}", [approval] must have four_eyes = true' in ended.err
+    ended = redact("policies", "list")
+    assert ended.code == 1
+    assert "[approval]" in ended.out
+    # The others can be used as before.
+    assert "subject-access" in ended.out
+    assert redact("policies", "show", "none").code == 2
+    assert redact("policies", "check", tmp_path / "none.toml").code == 1
+
+
+def test_codes() -> None:
+    ended = redact("codes", "list")
+    assert ended.code == 0
+    for expected in ("england-wales", "s31(1)(a)", "limb, balance", "s40(2)-3A", "answers a request"):
+        assert expected in ended.out
+    (known,) = redact("codes", "list", "--list", "england-wales", "--json").document["lists"]
+    (code,) = [code for code in known["codes"] if code["id"] == "s30(2)"]
+    assert (code["exemption"], code["balance"], code["limb"]) == ("qualified", True, False)
+    assert redact("codes", "list", "--list", "none").code == 2

@@ -1,0 +1,267 @@
+"""People, cases, marks, retention and the audit trail by command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from datetime import date, timedelta
+from pathlib import Path
+
+import argon2
+import pypdf
+import pytest
+
+from redact.cases import people
+from redact.cases.db import FILE, Database
+from redact.cases.keys import load_or_create
+from redact.cli.users import NEW_PASSWORD
+from tests.cases.test_retention import OLD, add
+from tests.cli.runner import Ended, redact
+
+PASSWORD = "correct horse battery"
+ONE_TIME = re.compile(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Records with an administrator, an officer and an auditor, all with one password, which the environment holds."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("REDACT_HOME", str(folder))
+    for variable in ("REDACT_DATABASE_URL", "REDACT_USER", "REDACT_PASSWORD_FILE", f"{NEW_PASSWORD}_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setenv("REDACT_PASSWORD", PASSWORD)
+    monkeypatch.delenv(NEW_PASSWORD, raising=False)
+    db = Database()
+    for login, role in (("admin", "administrator"), ("officer", "officer"), ("auditor", "auditor")):
+        told = {"full_name": login.title(), "roles": [people.Role(role)], "must_change": False}
+        people.add(db, "admin", login, PASSWORD, **told)  # type: ignore[arg-type]
+    db.close()
+    return folder
+
+
+@pytest.fixture
+def nobody(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Records without anybody."""
+    folder = tmp_path / "new"
+    monkeypatch.setenv("REDACT_HOME", str(folder))
+    return folder
+
+
+def ok(*args: str | Path) -> Ended:
+    ended = redact(*args)
+    assert ended.code == 0, ended.err + ended.out
+    return ended
+
+
+def refused(code: str, *args: str | Path) -> Ended:
+    ended = redact(*args, "--json")
+    assert ended.code == (2 if code in ("R100", "R102", "R653") else 1), ended.err
+    assert [failure["code"] for failure in ended.document["failed"]] == [code]
+    return ended
+
+
+COMMANDS = [
+    *(f"user {name}" for name in ("add", "disable", "passwd", "list")),
+    *(f"case {name}" for name in ("new", "list", "show", "change", "close", "reopen", "member", "time")),
+    *(f"retention {name}" for name in ("status", "run")),
+    *(f"audit {name}" for name in ("verify", "export", "head")),
+    *(f"footage {name}" for name in ("mark", "hold", "lift")),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command: str) -> None:
+    assert f"Example: redact {command}" in " ".join(ok(*command.split(), "--help").out.split())
+
+
+def test_the_first_account_needs_nobody_and_its_password_is_shown_once(nobody: Path) -> None:
+    told = ok("user", "add", "chief", "--role", "administrator", "--json").document
+    password = told["password"]
+    assert ONE_TIME.fullmatch(password)
+    assert (told["person"]["roles"], told["person"]["must_change"]) == (["administrator"], True)
+    # Nothing can be done with it but to choose another one.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REDACT_PASSWORD", password)
+        refused("R655", "user", "list", "--as", "chief")
+        patch.setenv(NEW_PASSWORD, PASSWORD)
+        changed = ok("user", "passwd", "chief", "--as", "chief", "--json").document
+        assert "password" not in changed
+    assert password not in ok("user", "list", "--as", "chief", "--json").out
+    assert password.encode() not in (nobody / "records" / FILE).read_bytes()
+    refused("R100", "user", "add", "second", "--role", "administrator")
+
+
+def test_the_first_account_with_a_password_of_ones_own(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NEW_PASSWORD, PASSWORD)
+    refused("R653", "user", "add", "chief", "--role", "officer")
+    told = ok("user", "add", "chief", "--role", "administrator", "--role", "auditor", "--json")
+    assert PASSWORD not in told.out + told.err
+    ok("user", "list", "--as", "chief")
+
+
+def test_accounts_by_command(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = ok("user", "add", "jo", "--name", "Jo Smith", "--role", "reviewer", "--as", "admin").out
+    password = ONE_TIME.search(shown)
+    assert password
+    refused("R655", "user", "passwd", "jo", "--as", "jo")  # not the password there is
+    # From files, as a script would do it: the old one and the new.
+    (tmp_path / "old").write_text(password[0] + "\n")
+    (tmp_path / "new").write_text("a brand new password\n")
+    with monkeypatch.context() as patch:
+        patch.setenv("REDACT_PASSWORD_FILE", str(tmp_path / "old"))
+        patch.setenv(f"{NEW_PASSWORD}_FILE", str(tmp_path / "new"))
+        ok("user", "passwd", "jo", "--as", "jo")
+    # An administrator gives out another one.
+    given = ok("user", "passwd", "jo", "--as", "admin", "--json").document
+    assert ONE_TIME.fullmatch(given["password"])
+    refused("R654", "user", "passwd", "jo", "--as", "officer")
+    refused("R654", "user", "add", "x1", "--role", "officer", "--as", "officer")
+    refused("R100", "user", "add", "x1", "--role", "king", "--as", "admin")
+    ok("user", "disable", "jo", "--reason", "left", "--as", "admin")
+    rows = ok("user", "list", "--as", "auditor").out
+    assert re.search(r"jo +Jo Smith +reviewer +disabled +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]", rows)
+    refused("R653", "user", "disable", "admin", "--reason", "tired", "--as", "admin")
+
+
+def test_a_case_from_receipt_to_closing(home: Path) -> None:
+    today = date.today()
+    say = ("--as", "officer", "--json")
+    told = ok("case", "new", "FOI-1", "--kind", "foi", "--title", "Arrest", "--received", "2026-05-01", *say).document
+    assert (told["case"]["due_on"], told["case"]["state"]) == ("2026-06-02", "open")  # two bank holidays
+    due = today + timedelta(3)
+    ok("case", "new", "CC-1", "--kind", "court", "--title", "R v S", "--due", str(due), "--detail", "urn=17", *say)
+    ok("case", "new", "IN-1", "--kind", "internal", "--title", "Training", *say)
+    listed = ok("case", "list", "--as", "auditor").out
+    assert f"overdue by {(today - date(2026, 6, 2)).days} days" in listed
+    assert "due in 3 days" in listed
+    assert "no due date" in listed
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == ["FOI-1", "CC-1", "IN-1"]
+    ok("case", "change", "CC-1", "--due", str(due + timedelta(1)), "--reason", "adjourned", *say)
+    ok("case", "time", "FOI-1", "--locating", "45", *say)
+    ok("case", "time", "FOI-1", "--redacting", "600", *say)
+    ok("case", "member", "FOI-1", "officer", "--role", "disclosure officer", *say)
+    shown = ok("case", "show", "FOI-1", "--as", "auditor").out
+    assert "45 minutes locating" in shown
+    assert "600 minutes redacting (do not)" in shown
+    assert "disclosure officer: Officer (officer)" in shown
+    assert "due on 2026-06-02 (20 working days, england-and-wales), overdue by" in shown
+    ok("case", "close", "FOI-1", "--reason", "answered", *say)
+    assert "FOI-1" not in ok("case", "list", "--as", "auditor").out
+    assert "closed" in ok("case", "list", "--all", "--as", "auditor").out
+    refused("R657", "case", "time", "FOI-1", "--locating", "1", "--as", "officer")
+    ok("case", "reopen", "FOI-1", "--reason", "review", *say)
+    for wrong in (
+        ("case", "change", "CC-1", "--due", "tomorrow", "--reason", "r"),
+        ("case", "change", "CC-1", "--detail", "urn", "--reason", "r"),
+        ("case", "new", "X", "--kind", "civil", "--title", "t"),
+        ("case", "new", "X", "--kind", "foi", "--nation", "wessex", "--title", "t"),
+    ):
+        refused("R100", *wrong, "--as", "officer")
+    refused("R654", "case", "new", "X", "--kind", "foi", "--title", "t", "--as", "auditor")
+
+
+def test_marks_and_disposal_by_command(home: Path) -> None:
+    db = Database()
+    kept, due = add(db, "kept", recorded=OLD), add(db, "due", recorded=OLD)
+    db.close()
+    ok("footage", "mark", kept[:10], "--reason", "shows the assault", "--as", "officer")
+    held = ok(
+        "footage", "hold", kept, "--kind", "legal-hold", "--reason", "claim 17", "--as", "officer", "--json"
+    ).document
+    refused("R100", "footage", "hold", kept, "--kind", "evidence", "--reason", "r", "--as", "officer")
+    refused("R653", "footage", "lift", kept, "--reason", "which?", "--as", "officer")
+    shown = ok("retention", "status", "--as", "auditor").out
+    assert "by officer: shows the assault; [2] legal-hold since" in shown
+    assert re.search(r"overdue by \d+ days: disposed of by the next run", shown)
+    assert [
+        one["sha256"] for one in ok("retention", "status", "--due", "--as", "auditor", "--json").document["footage"]
+    ] == [due]
+
+    refused("R654", "retention", "run", "--dispose", "--as", "officer")
+    dry = ok("retention", "run", "--as", "admin")
+    assert "1 would be disposed of; nothing was done" in dry.out
+    assert list((home / "store").rglob(due))
+    told = ok("retention", "run", "--dispose", "--organisation", "Example Police", "--as", "admin", "--json").document
+    assert [one["sha256"] for one in told["disposed"]] == [due]
+    assert not list((home / "store").rglob(due))
+    assert list((home / "store").rglob(kept))
+    (certificate,) = map(Path, told["certificates"])
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(certificate).pages)
+    assert "Certificate of disposal" in text
+    assert due in re.sub(r"\s", "", text)
+    assert "Nothing is due" in ok("retention", "run", "--dispose", "--as", "admin").out
+
+    # A certificate that an earlier run did not come to is made up for.
+    certificate.unlink()
+    assert str(certificate) in ok("retention", "run", "--dispose", "--as", "admin").out
+    refused("R657", "footage", "mark", due, "--reason", "too late", "--as", "officer")
+    ok("footage", "lift", kept, "--mark", str(held["mark"]), "--reason", "settled", "--as", "officer")
+    ok("footage", "lift", kept, "--kind", "evidence", "--reason", "case dropped", "--as", "officer")
+    ok("audit", "verify", "--as", "auditor")
+
+
+def test_the_trail_is_verified_and_its_head_noted(home: Path) -> None:
+    first = ok("audit", "verify", "--as", "auditor", "--json").document
+    assert (first["known_heads"], first["failed"]) == (0, [])
+    ok("case", "new", "IN-1", "--kind", "internal", "--title", "t", "--as", "officer")
+    second = ok("audit", "verify", "--as", "auditor").out
+    assert f"{first['events'] + 1} events, all are what was written; compared with 1 heads noted before" in second
+    head = ok("audit", "head", "--as", "auditor", "--json").document["head"]
+    noted = [json.loads(line) for line in (home / "audit" / "heads.jsonl").read_text().splitlines()]
+    assert {**noted[-1], **head} == noted[-1]
+    for value in (head["hash"], head["merkle_root"], head["key_fingerprint"]):
+        assert value in second
+    refused("R654", "audit", "verify", "--as", "officer")
+    refused("R654", "audit", "head", "--as", "officer")
+    refused("R100", "audit", "verify")
+
+    with sqlite3.connect(home / "records" / FILE) as raw:
+        raw.execute("DROP TRIGGER events_no_update")
+        raw.execute("UPDATE events SET actor = 'ben' WHERE seq = 2")
+    broken = redact("audit", "verify", "--as", "auditor", "--json")
+    assert broken.code == 1
+    assert [(f["code"], f["event"]) for f in broken.document["failed"]] == [("R656", 2)]
+    assert "Event 2 is not what was written." in broken.err
+    assert len((home / "audit" / "heads.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_trail_signed_by_a_key_that_the_database_brings_is_not_believed(home: Path, tmp_path: Path) -> None:
+    other = Database(key=load_or_create(tmp_path / "keys"))
+    with other.writing("officer") as work:
+        work.event("note.made", "x", {})
+    other.close()
+    assert "key that is not trusted" in redact("audit", "verify", "--as", "auditor").err
+    # Unless somebody vouches for it: the key of another computer with the same records.
+    (tmp_path / "other.pem").write_bytes(other.key.public.pem)
+    ok("audit", "verify", "--key", tmp_path / "other.pem", "--as", "auditor")
+
+
+def test_the_trail_is_exported_and_checked_elsewhere(home: Path, tmp_path: Path) -> None:
+    ok("case", "new", "IN-1", "--kind", "internal", "--title", "t", "--as", "officer")
+    trail, pdf, part = tmp_path / "trail.jsonl", tmp_path / "trail.pdf", tmp_path / "part.jsonl"
+    told = ok("audit", "export", "-o", trail, "--pdf", pdf, "--as", "auditor", "--json").document
+    assert told["files"] == [str(trail), str(pdf)]
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages)
+    assert "case.opened" in text
+    ok("audit", "export", "-o", part, "--subject", "case:IN-1", "--as", "auditor")
+    assert ok("audit", "head", "--as", "auditor", "--json").document["head"]["count"] == 7
+
+    key = tmp_path / "key.pem"
+    key.write_bytes(load_or_create(home / "keys").public.pem)
+    for file, count in ((trail, 5), (part, 1)):
+        checked = ok("audit", "verify", "--file", file, "--key", key, "--json").document
+        assert (checked["events"], checked["own_key"]) == (count, False)
+    assert "compare its fingerprint" in ok("audit", "verify", "--file", trail).out
+    trail.write_text(trail.read_text().replace('"actor":"officer"', '"actor":"auditor"'))
+    forged = redact("audit", "verify", "--file", trail, "--key", key)
+    assert forged.code == 1
+    assert "is not what was written" in forged.err
+
+    refused("R110", "audit", "export", "-o", trail, "--as", "auditor")
+    ok("audit", "export", "-o", trail, "--overwrite", "--as", "auditor")
+    refused("R100", "audit", "export", "--as", "auditor")
+    refused("R102", "audit", "export", "-o", trail, "--pdf", trail, "--overwrite", "--as", "auditor")
+    refused("R654", "audit", "export", "-o", tmp_path / "x", "--as", "officer")
+    assert not (tmp_path / "x").exists()

@@ -1,0 +1,94 @@
+"""An approved release of a tiny film, made through the records: for tests of what comes after approval."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redact.cases import cases, people
+from redact.cases.clocks import CaseKind
+from redact.cases.db import Database
+from redact.cases.intake import add_footage
+from redact.cases.people import Role
+from redact.cases.store import Store
+from redact.cases.tracks import add_machine_tracks
+from redact.disclose import details, releases
+from redact.disclose.codes import ReleaseKind
+from redact.media.probe import probe
+from redact.media.reader import scan
+from redact.settings import Interlaced, OnCorrupt
+from redact.track.types import MediaRef, TrackSet
+from tests.media.clips import AudioSpec, make_clip
+from tests.track.factory import track
+
+FRAMES = 24
+PASSWORD = "correct horse battery"
+DETAILS: dict[str, Any] = {
+    "organisation": "Example Police",
+    "recipient": {"name": "CPS", "purpose": "Service on the defence"},
+    "delivery": {"method": "Digital Case System", "encryption": "TLS"},
+    "retention": {"rule": "As the case file"},
+    "material": "used",
+    "clip_reason": "Not about the events.",
+    "cpia": {"hidden_may_meet_test": None},
+}
+CASE = {"urn": "01AB1234526", "officer_in_case": "DC Ames", "disclosure_officer": "DS Birch"}
+
+
+def staff(db: Database) -> None:
+    """One of each, by the name of the role."""
+    for role in (Role.ADMINISTRATOR, Role.OFFICER, Role.REVIEWER, Role.APPROVER):
+        name = role.value
+        people.add(db, "administrator", name, PASSWORD, full_name=name.title(), roles=[role], must_change=False)
+
+
+def found(path: Path, sha256: str) -> TrackSet:
+    """What a machine would find: a face on the left, all the time, and a plate that comes later."""
+    info = probe(path)
+    table = scan(info, interlaced=Interlaced.DEINTERLACE, on_corrupt=OnCorrupt.MASK)
+    video = info.video
+    media = MediaRef(sha256, video.upright_width, video.upright_height, table.time_base, table.pts, table.last_duration)
+    face = {n: [20.0 + n, 30.0, 60.0 + n, 80.0] for n in range(FRAMES)}
+    plate = {n: [160.0, 120.0, 220.0, 140.0] for n in range(8, 20)}
+    rows = [track(1, "face", list(face), list(face.values())), track(2, "plate", list(plate), list(plate.values()))]
+    told = {"models": [{"name": "test", "sha256": "0" * 64, "licence": "none", "runtime": "test"}]}
+    return TrackSet(media, tuple(rows), (), {**told, "settings": {"preset": "fast"}, "versions": {"av": "1"}})
+
+
+def prepared(db: Database, store: Store, folder: Path) -> str:
+    """A draft ``R-1#1`` for court."""
+    master = make_clip(
+        folder / "master.mp4", size=(256, 160), frames=FRAMES, audio=[AudioSpec(seconds=Fraction(FRAMES, 25))]
+    )
+    cases.open_case(
+        db, "officer", "R-1", kind=CaseKind.COURT, title="R v Doe", received=date(2026, 11, 2), details=CASE
+    )
+    footage = add_footage(db, "officer", master, case="R-1", exhibit="AB/1", store=store)
+    add_machine_tracks(db, "officer", footage, found(master, footage.sha256), store=store)
+    releases.create(db, "reviewer", "R-1", policy_name="court")
+    releases.set_details(db, "reviewer", "R-1#1", details.check(ReleaseKind.COURT, DETAILS))
+    return "R-1#1"
+
+
+def approved(db: Database, store: Store, folder: Path) -> str:
+    """The same, approved by ``approver``."""
+    staff(db)
+    name = prepared(db, store, folder)
+    releases.submit(db, "reviewer", name, [])
+    with db.reading() as session:
+        content = releases.content_digest(session, releases.find(session, name))
+    releases.note_watched(db, "approver", name, 0, spans=[(0, FRAMES - 1)], content=content)
+    releases.approve(db, "approver", name)
+    return name
+
+
+def luma(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Grey pictures of a file, frame by frame."""
+    import av
+
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])

@@ -1,0 +1,154 @@
+"""Runs the documented example, command by command, and looks into what comes out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pypdf
+import pytest
+import pyzipper
+import skimage.data
+from numpy.typing import NDArray
+
+from tests.cli.runner import Ended, redact
+from tests.media.clips import AudioSpec, make_clip
+
+PAGE = Path(__file__).parents[1] / "docs" / "walkthrough.md"
+PASSWORD, ARCHIVE = "correct horse battery", "a password for the archive"
+FRAMES, SIZE = 40, (480, 240)
+MUST_HOLD = {"signature", "C2PA manifest", "masks"}
+SECRETS = ("4711", "rita", "Rita", "ahmed", "Ahmed", "olive", "Olive", "Doe", "bodycam", "AB1", "agreed in writing")
+
+
+def passers_by(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Two faces that move a little before a wall."""
+    face = cv2.resize(skimage.data.astronaut()[20:220, 120:320], (140, 140), interpolation=cv2.INTER_AREA)
+    picture = np.full((size[1], size[0], 3), 120, np.uint8)
+    picture[50:190, 20 + index : 160 + index] = face
+    picture[60:200, 320 - index : 460 - index] = face[:, ::-1]
+    return picture
+
+
+def commands() -> list[list[str]]:
+    """Every command of the page, in order."""
+    blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert all(line.startswith("$ redact ") for line in lines)
+    return [shlex.split(line.removeprefix("$ redact ")) for line in lines]
+
+
+def files() -> dict[str, str]:
+    """What the page says to write."""
+    return dict(re.findall(r"```json (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Ended]]:
+    """The folder after the last command, and how each command ended."""
+    folder = tmp_path_factory.mktemp("walk")
+    sound = [AudioSpec("aac", 32000)]
+    make_clip(folder / "bodycam.mp4", size=SIZE, frames=FRAMES, picture=passers_by, audio=sound)
+    for name, text in files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "previews").mkdir()
+    ended: dict[str, Ended] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("REDACT_HOME", str(folder / "home"))
+        patch.delenv("REDACT_DATABASE_URL", raising=False)
+        for name, value in {"PASSWORD": PASSWORD, "NEW_PASSWORD": PASSWORD, "ARCHIVE_PASSWORD": ARCHIVE}.items():
+            patch.setenv(f"REDACT_{name}", value)
+        track = "1"
+        for words in commands():
+            passwd = words[:2] == ["user", "passwd"]
+            patch.setenv("REDACT_NEW_PASSWORD", f"{PASSWORD} 2" if passwd else PASSWORD)
+            patch.setenv("REDACT_PASSWORD", PASSWORD if passwd or words[-1] == "admin" else f"{PASSWORD} 2")
+            line = " ".join(words)
+            ended[line] = redact(*[track if word == "TRACK" else word for word in words], "--json")
+            assert ended[line].code == 0, f"{line}\n{ended[line].out}\n{ended[line].err}"
+            if words[:2] == ["release", "show"]:
+                track = str(ended[line].document["tracks"][0]["track"])
+    return folder, ended
+
+
+def one(ended: dict[str, Ended], start: str) -> dict[str, Any]:
+    return next(e.document for line, e in ended.items() if line.startswith(start))
+
+
+def pdf_text(path: Path) -> str:
+    reader = pypdf.PdfReader(path)
+    return "\n".join(page.extract_text() for page in reader.pages) + str(reader.metadata)
+
+
+def test_nobody_can_be_found_in_the_public_pack(walked: tuple[Path, dict[str, Ended]]) -> None:
+    folder, _ = walked
+    pack = folder / "public-pack"
+    assert sorted(p.name for p in pack.iterdir()) == [
+        "how-to-check.pdf", "log.csv", "log.json", "log.pdf", "public-key.pem", "statement.dsse.json", "video-1.mp4",
+    ]  # fmt: skip
+    for path in pack.iterdir():
+        content = path.read_bytes()
+        texts = [content.decode("latin-1"), content.decode("utf-16-le", "ignore")]
+        if path.suffix == ".pdf":
+            texts.append(pdf_text(path))
+        for secret in (*SECRETS, str(folder)):
+            assert not any(secret in text for text in texts), (path.name, secret)
+    told = json.loads((pack / "log.json").read_bytes())
+    assert told["document"] == "published-log"
+    assert {code for span in told["ranges"] for code in span["codes"]} == {"s40(2)-3A"}
+    assert "masks" not in told
+
+
+def test_the_court_pack_tells_all_but_what_is_internal(walked: tuple[Path, dict[str, Ended]]) -> None:
+    folder, _ = walked
+    pack = folder / "court-pack"
+    told = json.loads((pack / "log.json").read_bytes())
+    assert told["section"]["urn"] == "01AB1234526"
+    assert told["outputs"][0]["master"]["clip_first_frame"] == 5
+    assert told["outputs"][0]["master"]["original_name"] == "bodycam.mp4"
+    assert {m["class"] for m in told["masks"]} == {"face"}
+    assert all(m["codes"] == ["TP"] for m in told["masks"])
+    assert "edited version" in pdf_text(pack / "log.pdf").lower()
+    for path in pack.iterdir():
+        assert b"MG6D" not in path.read_bytes()
+        assert path.suffix != ".pdf" or "MG6D" not in pdf_text(path)
+    drafts = folder / "court-pack-drafts"
+    assert "DRAFT" in pdf_text(drafts / "draft-mg6c.pdf")
+
+
+def test_both_packs_verify_and_a_changed_one_does_not(walked: tuple[Path, dict[str, Ended]]) -> None:
+    folder, ended = walked
+    for line in ("verify public-pack", "verify court-pack"):
+        states = {(p["proof"], p["state"]) for p in one(ended, line)["proofs"]}
+        assert {state for _, state in states} <= {"held", "absent"}, states
+        assert {proof for proof, state in states if state == "held"} >= MUST_HOLD, states
+    video = folder / "public-pack" / "video-1.mp4"
+    content = bytearray(video.read_bytes())
+    content[len(content) // 2] ^= 1
+    video.write_bytes(content)
+    assert redact("verify", folder / "public-pack").code == 1
+
+
+def test_the_archive_opens_with_its_password_only(walked: tuple[Path, dict[str, Ended]]) -> None:
+    folder, _ = walked
+    with pyzipper.AESZipFile(folder / "public-pack.zip") as archive:
+        names = archive.namelist()
+        assert all(info.flag_bits & 1 for info in archive.infolist())
+        with pytest.raises(RuntimeError):
+            archive.read(names[0], pwd=b"another")
+        content = archive.read("public-pack/log.json", pwd=ARCHIVE.encode())
+    assert content == (folder / "public-pack" / "log.json").read_bytes()
+
+
+def test_the_master_is_what_it_was_and_held(walked: tuple[Path, dict[str, Ended]]) -> None:
+    _, ended = walked
+    assert one(ended, "audit verify")["ok"]
+    assert one(ended, "store verify")["ok"]
+    added, again = (e.document for line, e in ended.items() if line.startswith("footage add"))
+    assert added["footage"][0]["sha256"] == again["footage"][0]["sha256"]
