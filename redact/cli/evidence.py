@@ -12,6 +12,7 @@ import typer
 from redact.cli import options as opt
 from redact.cli.acting import As, acting, records
 from redact.cli.footage import DEFAULTS, loading, tracks_count
+from redact.cli.reading import SEE, reading
 from redact.cli.report import Job, failure_record, inert
 from redact.errors import BadUsage, Cancelled, StoreDamaged
 from redact.jobs.failures import as_failure
@@ -109,36 +110,36 @@ def add(
 
 @footage_app.command("list")
 def list_footage(
+    *,
     case: Annotated[str | None, typer.Option("--case", metavar="REF", help="Only that of this case.")] = None,
+    login: As,
     as_json: opt.Json = False,
 ) -> None:
     """List footage with its exhibits.
 
-    Example: redact footage list --case FOI-2026-017
+    Example: redact footage list --case FOI-2026-017 --as jsmith
     """
-    with Job("footage list", as_json) as job, records() as db:
+    with Job("footage list", as_json) as job, reading(login, SEE) as (_, _, session):
         from redact.cases import cases, footage
 
-        with db.reading() as session:
-            if case is not None:
-                cases.find(session, case)
-            found = [brief(one) for one in footage.listed(session, case)]
+        if case is not None:
+            cases.find(session, case)
+        found = [brief(one) for one in footage.listed(session, case)]
         columns = ("footage", "name", "recorded", "duration", "exhibits", "state")
         job.table(columns, [row(one) for one in found])
         job.finish({"footage": found})
 
 
 @footage_app.command()
-def show(name: Name, case: CaseOf = None, as_json: opt.Json = False) -> None:
+def show(name: Name, *, case: CaseOf = None, login: As, as_json: opt.Json = False) -> None:
     """Show all that is known of one file, with what its camera wrote into it.
 
-    Example: redact footage show JS/1 --case FOI-2026-017
+    Example: redact footage show JS/1 --case FOI-2026-017 --as jsmith
     """
-    with Job("footage show", as_json) as job, records() as db:
+    with Job("footage show", as_json) as job, reading(login, SEE) as (_, _, session):
         from redact.cases import footage
 
-        with db.reading() as session:
-            found = footage.find(session, name, case)
+        found = footage.find(session, name, case)
         for key, value in brief(found).items():
             if key != "exhibits":
                 job.say(f"{key.replace('_', ' ')}: {'-' if value in (None, '') else value}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -44,9 +44,10 @@ from redact.disclose.plan import ReleasePlan
 from redact.disclose.resolved import Clip, PictureMask, ResolvedClip, ShownSound, ShownTrack
 from redact.errors import WrongState
 from redact.mask.plan import MaskPlan
+from redact.mask.types import Shape
 from redact.media.timeline import timeline_digest
 from redact.pipeline import RenderReport
-from redact.settings import Effect
+from redact.settings import Effect, EffectSettings
 
 SAMPLE_EVERY = 12
 """Frames between two samples of a mask."""
@@ -362,25 +363,31 @@ class Logbook:
     def _samples(self) -> Iterator[MaskSample]:
         for place, resolved in enumerate(self._plan.resolved.clips):
             clip, slate = resolved.clip, self._copies[place].report.timeline.slate_frames
-            tracks = {track.id: track for track in resolved.hidden.tracks}
-            for mask in resolved.masks:
-                alone = MaskPlan(replace(resolved.hidden, tracks=(tracks[mask.track_id],)))
-                solid = mask.effect.effect is Effect.SOLID
-                frames = {f for first, last in mask.runs for f in (*range(first, last, SAMPLE_EVERY), last)}
-                for frame in sorted(frames):
-                    for shape in alone.shapes(frame):
-                        yield MaskSample(
-                            output=place,
-                            frame=frame - clip.first_frame + slate,
-                            effect=mask.effect.effect.value,
-                            fill=mask.effect.fill if solid else None,
-                            form=shape.form.value,
-                            cx=round(float(shape.cx), 2),
-                            cy=round(float(shape.cy), 2),
-                            w=round(float(shape.w), 2),
-                            h=round(float(shape.h), 2),
-                            angle=round(float(shape.angle), 2),
-                        )
+            runs = [run for mask in resolved.masks for run in mask.runs]
+            frames = {frame for run in runs for frame in run}
+            for first, last in runs:
+                frames |= set(range(first + -first % SAMPLE_EVERY, last + 1, SAMPLE_EVERY))
+            plans = [(MaskPlan(tracks), effect) for effect, tracks in resolved.layers().items()]
+            # All masks of a frame or none: what lies under another mask looks like that one.
+            for frame in sorted(frames):
+                for plan, effect in plans:
+                    for shape in plan.shapes(frame):
+                        yield _sample(place, frame - clip.first_frame + slate, shape, effect)
+
+
+def _sample(place: int, frame: int, shape: Shape, effect: EffectSettings) -> MaskSample:
+    return MaskSample(
+        output=place,
+        frame=frame,
+        effect=effect.effect.value,
+        fill=effect.fill if effect.effect is Effect.SOLID else None,
+        form=shape.form.value,
+        cx=round(shape.cx, 2),
+        cy=round(shape.cy, 2),
+        w=round(shape.w, 2),
+        h=round(shape.h, 2),
+        angle=round(shape.angle, 2),
+    )
 
 
 def _mappings(value: object) -> list[Mapping[str, object]]:

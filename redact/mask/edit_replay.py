@@ -37,10 +37,6 @@ from redact.mask.edit_types import (
 from redact.settings import SoundSpan
 from redact.track.types import Track, TrackSet
 
-WHOLE_MARGIN = 1.0
-"""How far the box of a whole frame reaches past the picture, as a share of it: no outline inscribed in it leaves a
-corner."""
-
 
 class EditSkipped(Exception):  # noqa: N818 - no error: the edit is listed, the rest goes on
     """An edit has no effect; the text says why."""
@@ -181,8 +177,7 @@ class Replay:
     def _new(self, edit: Draw | SetArea | HideFrames) -> list[_State]:
         self._check_frame(edit.last)
         kind, label = TrackKind.FRAME, WHOLE_FRAME_LABEL
-        width, height = self._machine.media.width, self._machine.media.height
-        box = np.array([0, 0, width, height]) + WHOLE_MARGIN * np.array([-width, -height, width, height])
+        box = np.array([0, 0, self._machine.media.width, self._machine.media.height], np.float64)
         angle, marks = 0.0, {}
         first = edit.frame if isinstance(edit, Draw) else edit.first
         if isinstance(edit, Draw | SetArea):

@@ -80,7 +80,8 @@ def trimmed(layers: Layers, first: int, last: int, seconds: Floats) -> Layers:
     count = seconds.size
     shown = resolve(layers, seconds)
     low, high = (int(shown.frames[0]), int(shown.frames[-1])) if len(shown) else (count, -1)
-    was_hidden = first > low and _hidden_at(layers.marks, first)
+    # Within a gap that a person made, the gap goes on; past the end there is none.
+    was_hidden = low < first <= high and _hidden_at(layers.marks, first)
     marks = {
         f: mark
         for f, mark in layers.marks.items()

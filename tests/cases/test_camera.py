@@ -20,8 +20,8 @@ TAGS = {
     "make": "Acme",
     "model": "BW-9",
     "location": "+51.5074-000.1278+035.5/",
-    "com.acme.camera.serial-number": "SN 0042",
     "com.acme.lens.serial": "no camera's",
+    "com.acme.camera.serial-number": "SN 0042",
     "firmware": "1.2.3",
 }
 KEYS = {"movflags": "use_metadata_tags"}

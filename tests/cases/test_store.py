@@ -236,15 +236,15 @@ def test_verification_names_leftovers_strangers_and_what_should_be_gone(db: Data
     store = Store()
     (store.folder / "incoming" / "dead").mkdir()
     (store.folder / "notes.txt").touch()
-    (store.folder / "packs" / "pack").mkdir()  # has a statement of its own
-    assert places(verify_store(db, store)) == ["notes.txt", "incoming/dead"]
+    (store.folder / "packs" / "pack").mkdir()
+    assert places(verify_store(db, store)) == ["notes.txt", "incoming/dead", "packs/pack"]
     with db.writing("officer") as work:
         work.session.get_one(Footage, footage.id).state = "disposed"
         work.event("footage.disposed", "footage:x", {})
-    assert len(places(verify_store(db, store))) == 2 + 4
+    assert len(places(verify_store(db, store))) == 3 + 4
     removed = store.dispose(footage.sha256)
     assert len(removed) == 4 and store.dispose(footage.sha256) == ()
-    assert places(verify_store(db, store)) == ["notes.txt", "incoming/dead"]
+    assert places(verify_store(db, store)) == ["notes.txt", "incoming/dead", "packs/pack"]
 
 
 def places(report: StoreReport) -> list[str]:

@@ -45,12 +45,12 @@ def test_from_the_camera_to_the_tracks(run: Callable[..., Ended], tmp_path: Path
     assert ended.code == 0, ended.err
     assert "exhibit JS/1 of case FOI-1, 12 frames" in ended.out and "silent for the first 30 s" in ended.out
     assert add(run, clip, case="FOI-2").code == 0
-    listed = run("footage", "list", "--case", "FOI-2", "--json").document["footage"]
+    listed = run("footage", "list", "--case", "FOI-2", "--as", "auditor", "--json").document["footage"]
     assert [(e["case"], e["reference"]) for e in listed[0]["exhibits"]] == [("FOI-1", "JS/1"), ("FOI-2", "BWV-1")]
     assert listed[0]["recorded_start"] == "2026-05-01T10:00:00+00:00"
-    shown = run("footage", "show", "JS/1", "--case", "FOI-1", "--json").document["footage"]
+    shown = run("footage", "show", "JS/1", "--case", "FOI-1", "--as", "auditor", "--json").document["footage"]
     assert shown["sha256"] == listed[0]["sha256"] and shown["media"]["frames"] == 12
-    assert "exhibit JS/1 of case FOI-1" in run("footage", "show", shown["sha256"][:8]).out
+    assert "exhibit JS/1 of case FOI-1" in run("footage", "show", shown["sha256"][:8], "--as", "auditor").out
     ended = run("footage", "detect", "JS/1", "--case", "FOI-1", "--as", "officer", *QUICK, "--json")
     assert ended.code == 0, ended.err
     assert ended.document["sha256"] == shown["sha256"]
@@ -83,7 +83,7 @@ def test_what_is_asked_wrongly(
 ) -> None:
     ended = run("footage", "add", make_clip(tmp_path / "a.mp4", frames=2), *words)
     assert (ended.code, says in ended.err) == (code, True), ended.err
-    assert run("footage", "list", "--json").document["footage"] == []
+    assert run("footage", "list", "--as", "auditor", "--json").document["footage"] == []
 
 
 def test_store_verify_says_which_file(run: Callable[..., Ended], tmp_path: Path) -> None:

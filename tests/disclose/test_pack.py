@@ -18,8 +18,8 @@ from sqlalchemy import select
 
 from redact.cases import chain
 from redact.cases.db import Database
-from redact.cases.edits import SentEdit, record
-from redact.cases.schema import Export
+from redact.cases.edits import SentEdit, logged, record
+from redact.cases.schema import Export, Footage
 from redact.cases.store import PACKS, Store
 from redact.cases.store_check import verify_store
 from redact.disclose import releases
@@ -190,3 +190,42 @@ def test_a_pack_in_the_store_that_changed_is_found(ready: tuple[Database, Store]
     assert [f.place for f in report.damaged] == [f"packs/{done.log_id}/log.csv"]
     assert [f.place for f in report.missing] == [f"packs/{done.log_id}/log.pdf"]
     assert [f.place for f in report.orphans] == ["packs/Lother"]
+
+
+EDIT = """
+import sys
+from redact.cases.db import Database
+from redact.cases.edits import SentEdit, logged, record
+from redact.mask.edit_types import Box, Keyframe
+db, revision = Database(), int(sys.argv[1])
+print("go", flush=True)
+while True:
+    edit = SentEdit(f"killed-{revision:06}", Keyframe(1, revision % 20, Box(10, 10, 50, 50 + revision % 7)))
+    revision = record(db, "reviewer", 1, [edit], base_revision=revision).revision
+    print(edit.id, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_no_edit_that_was_acknowledged_is_lost(ready: tuple[Database, Store]) -> None:
+    """``KILLS`` as above; the rounds go on in the same records."""
+    db, _ = ready
+    acknowledged: set[str] = set()
+    for _ in range(int(os.environ.get("KILLS", "4"))):
+        with db.reading() as session:
+            revision = session.get_one(Footage, 1).revision
+        process = subprocess.Popen([sys.executable, "-c", EDIT, str(revision)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "go\n"
+        time.sleep(random.uniform(0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        told = process.stdout.read().split()
+        process.wait()
+        process.stdout.close()
+        acknowledged |= set(told)
+        assert sound(db)
+        with db.reading() as session:
+            edits = logged(session, 1)
+            assert [edit.revision for edit in edits] == list(range(1, session.get_one(Footage, 1).revision + 1))
+        assert acknowledged <= {edit.id for edit in edits}
+    assert acknowledged

@@ -199,10 +199,19 @@ def test_copies_go_by_time_and_size() -> None:
     assert twice[2] == boxes[1]
     assert twice[3] == [10, 0, 40, 20]
     assert max(twice) == 9  # half a frame after the last it was in sight on
+    late = TrackSet(media(10), (track(1, "face", [2, 3], boxes[2:4]),))
+    assert copied(late, target).keys() == set(range(3, 8))
     # Only the part that lies within the target.
     assert copied(source, media(3)).keys() == {0, 1, 2}
     assert copied(source, media(10), shift=-0.12).keys() == {0, 1}
     assert copied(source, media(10), shift=5.0) == {}
+
+
+def test_a_copy_is_cut_to_what_an_edit_may_hold() -> None:
+    # A picture's size out of the picture is as far as an edit may go; the picture is 320 x 240 here.
+    boxes = [[-5000.0, 0, 20, 20], [1279, 0, 1279.5, 20]]
+    source = TrackSet(media(2), (track(1, "face", [0, 1], boxes),))
+    assert copied(source, media(2, 320, 240)) == {0: [-320, 0, 10, 10], 1: [639, 0, 640, 10]}
 
 
 def test_gaps_stay_gaps_in_a_copy() -> None:

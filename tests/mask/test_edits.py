@@ -320,6 +320,17 @@ def test_merging_does_not_bridge_what_a_person_trimmed() -> None:
     assert shown(edited, 1).keys() == {*range(20), *range(40, 51)}
 
 
+def test_what_stands_still_stays_where_it_was_when_tracks_are_merged_or_split() -> None:
+    there: list[Edit] = [types.Keyframe(2, 120, moved(300)), types.Draw(9, "face", 121, 175, BOX)]
+    edited = applied(*there, types.RemoveKeyframe(9, 121), types.Merge(2, 9), tracks=[still(2, 110, 120, moved(300))])
+    assert shown(edited, 2) == {f: list(moved(300) if f <= 120 else BOX) for f in range(110, 176)}
+    # The keyframe on frame 1 is set where the track was shrunk; after it, where it was not, it is larger.
+    shrunk: list[Edit] = [types.Keyframe(1, 0, BOX), types.Resize(1, 0.5, 0, 1), types.Keyframe(1, 1, BOX)]
+    whole = shown(applied(*shrunk, tracks=[still(1, 0, 0)]), 1)
+    parts = applied(*shrunk, types.Split(1, 1, 8), tracks=[still(1, 0, 0)])
+    assert shown(parts, 1) | shown(parts, 8) == whole
+
+
 def test_a_hull_encloses_turned_boxes() -> None:
     # 40 x 60 about (120, 130), by a quarter turn 60 x 40.
     turned = replace(still(2, 0, 9), angles=np.full(10, 90, np.float32))
@@ -346,6 +357,28 @@ def test_a_trimmed_end_stays_hidden_after_a_split_and_can_be_had_back() -> None:
     hidden = applied(types.Outside(1, 40), types.Split(1, 50, 8), tracks=[machine])
     assert shown(hidden, 8) == {}
     assert shown(hidden, 1).keys() == set(range(40))
+
+
+def test_a_line_whose_far_end_is_trimmed_off_still_leads_there() -> None:
+    edits: list[Edit] = [
+        types.Draw(9, "face", 100, 110, BOX),
+        types.Keyframe(9, 150, moved(50)),
+        types.SetSpan(9, 100, 120),
+    ]
+    boxes = shown(applied(*edits), 9)
+    assert boxes.keys() == set(range(100, 121))
+    assert [boxes[f][0] for f in (115, 120)] == pytest.approx([115, 120], abs=1e-3)
+
+
+def test_the_span_goes_on_past_an_end_that_a_person_made() -> None:
+    machine = still(1, 0, 60)
+    moved_end = applied(types.Outside(1, 40), types.SetSpan(1, 10, 50), tracks=[machine])
+    assert shown(moved_end, 1).keys() == set(range(10, 51))
+    past = applied(types.Outside(1, 40), types.SetSpan(1, 45, 50), tracks=[machine])
+    assert shown(past, 1).keys() == set(range(45, 51))
+    # A gap in the middle is no end.
+    gap: list[Edit] = [types.Outside(1, 20), types.Keyframe(1, 30, BOX), types.SetSpan(1, 25, 50)]
+    assert shown(applied(*gap, tracks=[machine]), 1).keys() == set(range(30, 51))
 
 
 @pytest.mark.parametrize(
