@@ -22,8 +22,10 @@ from redact.cli import (
     policies,
     releases,
     retention,
+    serve,
     users,
     verify,
+    worker,
 )
 
 app = typer.Typer(
@@ -76,4 +78,6 @@ app.add_typer(retention.retention_app, name="retention")
 app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="user")
 app.add_typer(models.app, name="models")
+app.command()(serve.serve)
+app.command()(worker.worker)
 app.command()(doctor.doctor)

@@ -67,7 +67,7 @@ def add(
             from redact.cases import people
 
             roles = [people.Role(parse_member(word, people.Role, "--role")) for word in role]
-            password, made = _given_or_made(login)
+            password, made = given_or_made(login)
             # Whoever adds the first account is the person it is for.
             chosen = actor is None and not made
             person = people.add(
@@ -115,7 +115,7 @@ def passwd(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None
             # Not `acting`: this is how one gets rid of a password that was given out.
             person = people.authenticate(db, acting_login, password_of(acting_login))
             own = person.name == login.strip().lower()
-            password, made = (_own_new(login), False) if own else _given_or_made(login)
+            password, made = (_own_new(login), False) if own else given_or_made(login)
             people.set_password(db, person.name, login, password)
         job.say(f"The password of {login} is changed.")
         _say_password(job, login, password if made else None)
@@ -176,7 +176,7 @@ def _adding(login: str | None) -> Iterator[tuple[Database, str | None]]:
         yield db, actor
 
 
-def _given_or_made(login: str) -> tuple[str, bool]:
+def given_or_made(login: str) -> tuple[str, bool]:
     """A password for somebody else, and whether it was made here."""
     if NEW_PASSWORD in os.environ or f"{NEW_PASSWORD}_FILE" in os.environ:
         return password_of(login, NEW_PASSWORD), False

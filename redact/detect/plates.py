@@ -28,7 +28,7 @@ LONGEST_REACH = 6.5
 """A reach is an exponent; e to this many cells is past the side of any picture that is given at once."""
 PEAK = (3, 5)
 """Height and width of the window, in cells, in which only the strongest answer counts."""
-GROWTH = (0.145, 0.25)
+GROWTH = (0.17, 0.28)
 """By these shares of its width and height a plate is taken to reach past what the network answers, on each side: one
 side a tenth short shows a character."""
 NMS_IOU = 0.35

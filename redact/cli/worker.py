@@ -1,0 +1,26 @@
+"""``redact worker``: does the long work that the workbench's pages ask for."""
+
+from __future__ import annotations
+
+from redact.cli import interrupt
+from redact.cli import options as opt
+from redact.cli.acting import records
+from redact.cli.footage import loading
+from redact.cli.report import Job, raise_if_stopped
+
+
+def worker(as_json: opt.Json = False) -> None:
+    """Do the jobs that are waiting, one at a time, until stopped.
+
+    `redact serve` starts one worker of its own; more of them, on machines that share the home folder, do more at once.
+    The first Ctrl-C puts the job at hand back at its next frame.
+
+    Example: redact worker
+    """
+    with Job("worker", as_json) as job, records() as db:
+        with loading():
+            from redact.jobs.worker import run_worker
+
+        with interrupt.working():
+            run_worker(db, interrupt.stopped, tell=job.say)
+        raise_if_stopped()

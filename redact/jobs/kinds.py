@@ -1,0 +1,85 @@
+"""The kinds of long work: who may ask for it, what it has to be told, and what goes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from redact.cases.people import Right
+from redact.settings import AnalyseSettings, Interlaced, OnCorrupt, Preset
+
+
+class JobKind(StrEnum):
+    """What a job does. See :mod:`redact.jobs.work`."""
+
+    INTAKE = "intake"
+    DETECT = "detect"
+    PREVIEW = "preview"
+    SECOND_LOOK = "second-look"
+    EXPORT = "export"
+
+
+class Arguments(BaseModel):
+    """What a job is told, as JSON in its record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IntakeArguments(Arguments):
+    """``upload`` is the path of the file within the folder for uploads, ``name`` what the file was called where it
+    came from; the rest is what :func:`redact.cases.intake.add_footage` takes."""
+
+    upload: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,79})?$")
+    name: str = Field(min_length=1, max_length=1000)
+    case: str
+    exhibit: str | None = None
+    wearer: str | None = None
+    recorded_start: datetime | None = None
+    clock_offset: float | None = None
+    pre_event: float | None = None
+    retention_class: str | None = None
+
+
+class DetectArguments(Arguments):
+    """``footage`` is a whole SHA-256; the rest as in :class:`redact.settings.AnalyseSettings`."""
+
+    footage: str = Field(pattern=r"^[0-9a-f]{64}$")
+    classes: tuple[str, ...] = Field(AnalyseSettings().classes, min_length=1)
+    preset: Preset = Preset.BALANCED
+    interlaced: Interlaced = Interlaced.DEINTERLACE
+    on_corrupt: OnCorrupt = OnCorrupt.STOP
+
+
+class ReleaseArguments(Arguments):
+    """``release`` is a reference as in ``FOI-26-17#2``."""
+
+    release: str
+
+
+class SecondLookArguments(ReleaseArguments):
+    """``preset``: how hard to look."""
+
+    preset: Preset = Preset.BALANCED
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """``right`` is what the matching command asks for; work of a higher ``priority`` is begun first."""
+
+    right: Right
+    arguments: type[Arguments]
+    priority: int
+
+
+# Somebody sits and waits for a preview; detectors take longest, and what they hold up is not begun yet.
+KINDS: Mapping[JobKind, Terms] = {
+    JobKind.PREVIEW: Terms(Right.SEE, ReleaseArguments, 40),
+    JobKind.EXPORT: Terms(Right.EXPORT, ReleaseArguments, 30),
+    JobKind.INTAKE: Terms(Right.INTAKE, IntakeArguments, 20),
+    JobKind.SECOND_LOOK: Terms(Right.SEE, SecondLookArguments, 10),
+    JobKind.DETECT: Terms(Right.EDIT, DetectArguments, 0),
+}

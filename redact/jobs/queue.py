@@ -1,0 +1,366 @@
+"""Long work that outlives whoever asked for it: asking for it, watching it, stopping it.
+
+The table ``jobs`` is the truth. A job is queued, running, done, failed or cancelled. Whoever runs one holds a lock on a
+file for as long as its process lives (:func:`claim`), and notes that it is alive every few seconds; a job of which
+neither holds any more was broken off, and is queued again (:func:`recover`). So a job is never run by two at once, and
+work that was done just before the end is found again by the next run: see :mod:`redact.jobs.work`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from redact.cases import people
+from redact.cases.db import Database
+from redact.cases.people import Right
+from redact.cases.schema import Job, Json, Person
+from redact.errors import BadJob, Cancelled, JobGivenUp, NotAllowed, RecordMissing, RecordsUnavailable, WrongState
+from redact.home import folder_for
+from redact.jobs.carrier import carrier
+from redact.jobs.failures import as_failure
+from redact.jobs.kinds import KINDS, JobKind
+
+MOST_ATTEMPTS = 3
+HEARTBEAT_SECONDS = 2.0
+STALE_SECONDS = 15.0
+PROGRESS_SECONDS = 0.5
+RUNNERS = "runners"
+"""The folder of the files that running jobs hold locks on."""
+
+
+class JobState(StrEnum):
+    """Of a job. The last three are for good."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+
+
+class Break(StrEnum):
+    """Why a running job was told to stop."""
+
+    CANCELLED = "cancelled"
+    """Somebody asked for it."""
+    STOPPED = "stopped"
+    """The worker ends: the job is queued again."""
+
+
+def enqueue(
+    db: Database,
+    actor: str,
+    kind: str,
+    subject: str,
+    arguments: Mapping[str, object],
+    *,
+    unique_key: str | None = None,
+) -> Job:
+    """Have work done for ``actor``. ``subject`` is what it is about, as events name it; ``arguments`` are those of
+    :data:`redact.jobs.kinds.KINDS`. Where a job of this ``unique_key`` is under way, that one is returned.
+
+    Raises BadJob, NotAllowed, RecordMissing, RecordsUnavailable.
+    """
+    known, told = _checked(kind, arguments)
+    with db.bookkeeping() as session:
+        person = people.allowed(session, actor, KINDS[known].right)
+        job = _added(
+            session,
+            Job(
+                id=str(uuid.uuid4()),
+                kind=known.value,
+                subject=subject,
+                arguments=told,
+                owner_id=person.id,
+                state=JobState.QUEUED.value,
+                created_at=datetime.now(UTC),
+                result={},
+                unique_key=unique_key,
+            ),
+        )
+    _announce(db, job)
+    return job
+
+
+def _checked(untrusted_kind: str, untrusted_arguments: Mapping[str, object]) -> tuple[JobKind, Json]:
+    try:
+        kind = JobKind(untrusted_kind)
+        told = KINDS[kind].arguments.model_validate(dict(untrusted_arguments))
+    except ValidationError as error:
+        wrong = ", ".join(sorted({".".join(map(str, one["loc"])) or "all of it" for one in error.errors()}))
+        raise BadJob(f"What the {kind} job was told makes no sense: {wrong}.", "Correct that.") from error
+    except ValueError as error:
+        raise BadJob(f'There is no work called "{untrusted_kind[:40]}".', f"There is {', '.join(JobKind)}.") from error
+    return kind, told.model_dump(mode="json")
+
+
+def _added(session: Session, job: Job) -> Job:
+    """The job, or the one of its key that is under way."""
+    query = select(Job).where(Job.unique_key == job.unique_key)
+    while True:
+        under_way = session.scalars(query).first() if job.unique_key is not None else None
+        if under_way is not None:
+            return under_way
+        with contextlib.suppress(IntegrityError):  # somebody else was as quick
+            with session.begin_nested():
+                session.add(job)
+            return job
+
+
+def _announce(db: Database, job: Job) -> None:
+    # A job that no worker is told of now is found by the next look for such.
+    with contextlib.suppress(RecordsUnavailable), carrier(db) as queue:
+        queue.put(job.id, KINDS[JobKind(job.kind)].priority)
+
+
+def find(db: Database, job_id: str) -> Job:
+    """The job as it stands. Raises RecordMissing."""
+    with db.reading() as session:
+        return _get(session, job_id)
+
+
+def listed(
+    db: Database, actor: str, *, mine: bool = True, active: bool = False, subject: str | None = None, limit: int = 200
+) -> list[Job]:
+    """Jobs of ``actor``, or everybody's, the newest first. ``active``: only those that have not ended.
+
+    Raises NotAllowed, RecordMissing.
+    """
+    with db.reading() as session:
+        person = people.allowed(session, actor, Right.SEE)
+        query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
+        if mine:
+            query = query.where(Job.owner_id == person.id)
+        if active:
+            query = query.where(Job.state.in_(ACTIVE))
+        if subject is not None:
+            query = query.where(Job.subject == subject)
+        return list(session.scalars(query))
+
+
+def cancel(db: Database, actor: str, job_id: str) -> Job:
+    """Ask for a job's end: at once where it waits, at its next frame where it runs. One that has ended stays so.
+
+    Raises NotAllowed for anybody but its owner and administrators, RecordMissing.
+    """
+    with db.bookkeeping() as session:
+        job = _theirs(session, actor, job_id)
+        if job.state in ACTIVE:
+            job.cancel_requested = True
+            job.unique_key = None  # whoever asks for the same now wants another
+        if job.state == JobState.QUEUED:
+            _end(job, JobState.CANCELLED)
+    return job
+
+
+def retry(db: Database, actor: str, job_id: str) -> Job:
+    """The same work again, as another job, after one that failed or was cancelled; asked for twice, it is one.
+
+    Raises as :func:`cancel` and :func:`enqueue`, and WrongState.
+    """
+    with db.reading() as session:
+        job = _theirs(session, actor, job_id)
+    if job.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise WrongState(f"This job is {job.state}.", "Only what failed or was cancelled can be tried again.")
+    return enqueue(db, actor, job.kind, job.subject, job.arguments, unique_key=f"again:{job.id}")
+
+
+def _get(session: Session, job_id: str, *, lock: bool = False) -> Job:
+    job = session.get(Job, job_id, with_for_update=lock)
+    if job is None:
+        raise RecordMissing("There is no such job.", "See the list of jobs.")
+    return job
+
+
+def _theirs(session: Session, actor: str, job_id: str) -> Job:
+    job = _get(session, job_id, lock=True)
+    person = people.allowed(session, actor, Right.SEE)
+    if job.owner_id != person.id and not people.may(person, Right.ADMINISTER):
+        raise NotAllowed(f"This job is not {person.name}'s.", "Its owner or an administrator can do that.")
+    return job
+
+
+def _end(job: Job, state: JobState) -> None:
+    job.state, job.unique_key, job.finished_at = state.value, None, datetime.now(UTC)
+
+
+class Running:
+    """A job that this process runs. ``token`` is in the job's record while it does."""
+
+    def __init__(self, db: Database, job: Job, owner: str, token: str) -> None:
+        self.db, self.job, self.owner, self.token = db, job, owner, token
+
+    @contextmanager
+    def change(self) -> Iterator[Job]:
+        """A change of the record. Raises Cancelled where the job is no longer this run's."""
+        with self.db.bookkeeping() as session:
+            job = _get(session, self.job.id, lock=True)
+            if job.worker != self.token or job.state != JobState.RUNNING:
+                raise Cancelled("The job is somebody else's now.")
+            yield job
+
+    def beat(self) -> None:
+        """Note that the run is alive."""
+        with self.change() as job:
+            job.heartbeat_at = datetime.now(UTC)
+
+    def note(self, result: Json) -> None:
+        """Keep a result before the job's end: a run after a broken-off one finds it in ``job.result``."""
+        with self.change() as job:
+            job.result = result
+
+    def done(self, result: Json) -> None:
+        """The work is there."""
+        with self.change() as job:
+            job.result = result
+            if job.total is not None:
+                job.done = job.total
+            _end(job, JobState.DONE)
+
+    def failed(self, error: BaseException) -> None:
+        """The work is not there, and why."""
+        failure = as_failure(error)
+        with self.change() as job:
+            job.error_code, job.error_text = failure.code, failure.text
+            _end(job, JobState.FAILED)
+
+    def cancelled(self) -> None:
+        """The work was stopped because somebody asked for that."""
+        with self.change() as job:
+            _end(job, JobState.CANCELLED)
+
+    def give_back(self) -> None:
+        """Queue it again, as if it had not been begun."""
+        with self.change() as job:
+            job.state, job.worker, job.attempts = JobState.QUEUED.value, "", job.attempts - 1
+            again = job
+        _announce(self.db, again)
+
+
+class JobProgress:
+    """The :class:`redact.progress.Progress` of a running job: writes twice a second at most, and raises Cancelled when
+    somebody asked for that or ``stop`` says that the worker has to end. ``why`` says which of the two it was."""
+
+    def __init__(self, running: Running, stop: Callable[[], bool]) -> None:
+        self._running, self._stop = running, stop
+        self._next = 0.0
+        self.why: Break | None = None
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """See :class:`redact.progress.Progress`."""
+        if self._stop():
+            self.why = Break.STOPPED
+            raise Cancelled("The worker was stopped.", "The job goes on when a worker runs again.")
+        if time.monotonic() < self._next:
+            return
+        # Not seen for a moment is better than not done: a busy database is no reason to give up.
+        with contextlib.suppress(RecordsUnavailable), self._running.change() as job:
+            job.stage, job.done, job.total, job.heartbeat_at = stage, done, total, datetime.now(UTC)
+            self.why = Break.CANCELLED if job.cancel_requested else None
+        self._next = time.monotonic() + PROGRESS_SECONDS
+        if self.why is not None:
+            raise Cancelled("The job was cancelled.")
+
+
+@contextmanager
+def claim(db: Database, job_id: str) -> Iterator[Running | None]:
+    """The job for this process alone, as long as the block lasts; None where it does not wait to be run."""
+    token = secrets.token_hex(8)
+    place = _lock_place(token)
+    with place.open("xb") as lock:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+        try:
+            yield _claimed(db, job_id, token)
+        finally:
+            place.unlink(missing_ok=True)
+
+
+def _claimed(db: Database, job_id: str, token: str) -> Running | None:
+    now = datetime.now(UTC)
+    with db.bookkeeping() as session:
+        taken = session.scalars(
+            update(Job)
+            .where(Job.id == job_id, Job.state == JobState.QUEUED.value)
+            .values(
+                state=JobState.RUNNING.value,
+                worker=token,
+                attempts=Job.attempts + 1,
+                started_at=now,
+                heartbeat_at=now,
+                stage="",
+                done=0,
+                total=None,
+            )
+            .returning(Job.id)
+        ).first()
+        if taken is None:
+            return None
+        job = _get(session, taken)
+        return Running(db, job, session.get_one(Person, job.owner_id).name, token)
+
+
+def recover(db: Database) -> None:
+    """Queue again what was broken off, give up what was too often, and have workers told of all that waits."""
+    with db.bookkeeping() as session:
+        before = datetime.now(UTC) - timedelta(seconds=STALE_SECONDS)
+        query = select(Job).where(Job.state == JobState.RUNNING.value, Job.heartbeat_at < before)
+        for job in session.scalars(query.with_for_update(skip_locked=True)).all():
+            if not _alive(job.worker):
+                _lock_place(job.worker).unlink(missing_ok=True)
+                _requeue(job)
+    with db.reading() as session:
+        waiting = list(session.scalars(select(Job).where(Job.state == JobState.QUEUED).order_by(Job.created_at)))
+    if waiting:
+        with carrier(db) as queue:
+            known = queue.waiting()
+            for job in waiting:
+                if job.id not in known:
+                    queue.put(job.id, KINDS[JobKind(job.kind)].priority)
+
+
+def _requeue(job: Job) -> None:
+    job.worker = ""
+    if job.cancel_requested:
+        _end(job, JobState.CANCELLED)
+    elif job.attempts >= MOST_ATTEMPTS:
+        error = JobGivenUp(
+            f"The program that did this ended in the middle of it, {job.attempts} times.",
+            "Look at its log and at the machine's memory, then try again.",
+        )
+        job.error_code, job.error_text = error.code, error.text
+        _end(job, JobState.FAILED)
+    else:
+        job.state = JobState.QUEUED.value
+
+
+def _lock_place(token: str) -> Path:
+    return folder_for(RUNNERS) / f"{token}.lock"
+
+
+def _alive(token: str) -> bool:
+    """Whether the process that runs a job under this token lives."""
+    try:
+        with _lock_place(token).open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

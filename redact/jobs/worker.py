@@ -1,0 +1,104 @@
+"""The process that does the jobs, one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from redact.cases.db import Database
+from redact.errors import Cancelled, RecordsUnavailable
+from redact.jobs import queue, work
+from redact.jobs.carrier import carrier
+from redact.jobs.queue import Break, JobProgress, Running
+
+POLL_SECONDS = 0.25
+RECOVER_SECONDS = 5.0
+
+Tell = Callable[[str], None]
+
+
+def run_worker(db: Database, stop: Callable[[], bool], tell: Tell = lambda line: None) -> None:
+    """Do jobs until ``stop`` says so; the one at hand is put back then. ``tell`` is given a line for each job's end.
+
+    A database that cannot be reached is waited for.
+    """
+    told_of = ""
+    while not stop():
+        try:
+            with carrier(db, lambda job_id: run_job(db, job_id, stop, tell)) as jobs:
+                _work(db, jobs.work, stop)
+        except RecordsUnavailable as error:
+            if error.text != told_of:
+                tell(f"{error.code} {error.text}")
+            told_of = error.text
+            _wait(RECOVER_SECONDS, stop)
+
+
+def _work(db: Database, work_off: Callable[[], bool], stop: Callable[[], bool]) -> None:
+    look = 0.0
+    while not stop():
+        if time.monotonic() >= look:
+            queue.recover(db)
+            look = time.monotonic() + RECOVER_SECONDS
+        if not work_off():
+            _wait(POLL_SECONDS, stop)
+
+
+def _wait(seconds: float, stop: Callable[[], bool]) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not stop():
+        time.sleep(min(POLL_SECONDS, seconds))
+
+
+def run_job(db: Database, job_id: str, stop: Callable[[], bool], tell: Tell) -> None:
+    """Do one job, if it still waits to be done. Whatever becomes of it is in its record; nothing is raised but what
+    ends the process."""
+    with contextlib.suppress(RecordsUnavailable), queue.claim(db, job_id) as running:
+        # Where the end cannot be written down, the job counts as broken off, and is done again.
+        if running is not None:
+            with contextlib.suppress(Cancelled):
+                tell(f"{running.job.kind} {running.job.subject}: {_run(running, stop)}")
+
+
+def _run(running: Running, stop: Callable[[], bool]) -> str:
+    """Returns what became of the job. Raises Cancelled where it is no longer this run's."""
+    progress = JobProgress(running, stop)
+    try:
+        with _heartbeat(running):
+            result = work.do(running, progress)
+    except Exception as error:
+        if progress.why is Break.STOPPED:
+            running.give_back()
+            return "put back"
+        if progress.why is Break.CANCELLED:
+            running.cancelled()
+            return "cancelled"
+        running.failed(error)
+        return f"failed: {error}"
+    except BaseException:
+        running.give_back()
+        raise
+    running.done(result)
+    return "done"
+
+
+@contextmanager
+def _heartbeat(running: Running) -> Iterator[None]:
+    """Loading a model or closing a file takes its time without a word of progress."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(queue.HEARTBEAT_SECONDS):
+            with contextlib.suppress(RecordsUnavailable, Cancelled):
+                running.beat()
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,101 @@
+"""How errors are answered: ``{"code": "R654", "text": "..."}`` with a status, for every failure there is."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from redact.errors import (
+    DiskFull,
+    EditConflict,
+    NotAllowed,
+    NotSignedIn,
+    RecordMissing,
+    RecordsUnavailable,
+    RedactError,
+    RequestRefused,
+    RequestTooLarge,
+    SignInFailed,
+    SignInThrottled,
+    StoreDamaged,
+    StoreFull,
+    StoreNotWritable,
+    Unexpected,
+    UploadOutOfStep,
+)
+
+log = logging.getLogger(__name__)
+
+_STATUS: dict[type[RedactError], HTTPStatus] = {
+    NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    SignInFailed: HTTPStatus.UNAUTHORIZED,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    RequestRefused: HTTPStatus.FORBIDDEN,
+    RecordMissing: HTTPStatus.NOT_FOUND,
+    EditConflict: HTTPStatus.CONFLICT,
+    UploadOutOfStep: HTTPStatus.CONFLICT,
+    RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    SignInThrottled: HTTPStatus.TOO_MANY_REQUESTS,
+    RecordsUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreNotWritable: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""Everything else was asked wrongly: 400."""
+
+
+def status_of(error: RedactError) -> HTTPStatus:
+    """By the nearest class that has one."""
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), HTTPStatus.BAD_REQUEST)
+
+
+def text_of(error: RedactError) -> str:
+    """For a page: what a command would do about it is left out."""
+    todo = "" if "`redact " in error.todo else error.todo
+    return " ".join(part for part in (error.happened, error.unharmed, todo) if part)
+
+
+def answer(error: RedactError) -> JSONResponse:
+    """The response of a failure, with what the client needs to go on."""
+    told: dict[str, Any] = {"code": error.code, "text": text_of(error)}
+    if isinstance(error, EditConflict):
+        told |= {"revision": error.revision, "conflicts": list(error.conflicts)}
+    if isinstance(error, UploadOutOfStep):
+        told["received"] = error.received
+    return JSONResponse(told, status_of(error))
+
+
+def install(app: FastAPI) -> None:
+    """Answer all errors of ``app`` this way."""
+
+    @app.exception_handler(RedactError)
+    def _expected(_request: Request, error: RedactError) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # Not the values: they may be a password, and they are the sender's words.
+        fields = ", ".join(sorted({".".join(map(str, e["loc"][1:]))[:60] for e in error.errors()})) or "body"
+        return JSONResponse({"code": "R400", "text": f"The request makes no sense: see {fields}."}, 400)
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        try:
+            phrase = HTTPStatus(error.status_code).phrase
+        except ValueError:
+            phrase = "Error"
+        told = {"code": f"R{error.status_code}", "text": f"{phrase}."}
+        return JSONResponse(told, error.status_code, headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+        log.error("a request failed", exc_info=error)
+        return answer(Unexpected("Something went wrong that nobody thought of.", "The server's log says what."))

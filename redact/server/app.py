@@ -1,0 +1,54 @@
+"""The server, put together: the gate first, then the routes, the static files, and the pages of the workbench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
+
+import redact
+from redact.cases.db import Database
+from redact.cases.store import Store
+from redact.server import answers, footage, jobs, media, releases, review, signin, uploads
+from redact.server.cache import Cache
+from redact.server.gate import PAGES, Gate
+from redact.server.parts import Parts
+from redact.server.sessions import Sessions
+from redact.server.settings import ServerSettings
+
+STATIC = Path(redact.__file__).parents[1] / "ui" / "static"
+"""Style sheets and scripts: ``public`` for everybody, the rest for those who are signed in."""
+
+MountPages = Callable[[FastAPI], object]
+
+
+def create_app(
+    db: Database, store: Store, settings: ServerSettings, *, mount_pages: MountPages | None = None
+) -> FastAPI:
+    """The workbench as an ASGI application.
+
+    ``mount_pages`` puts the pages at :data:`redact.server.gate.PAGES`; they are behind the gate like all else, and find
+    the login in ``request.state.user``.
+    """
+    app = FastAPI(title="Redaction workbench", docs_url=None, redoc_url=None, openapi_url=None)
+    sessions = Sessions(db, settings)
+    app.state.parts = Parts(db, store, settings, sessions, Cache(settings.cache_bytes))
+    answers.install(app)
+    for part in (signin, footage, review, media, jobs, uploads, releases):
+        app.include_router(part.router)
+
+    @app.get("/")
+    def first() -> RedirectResponse:
+        return RedirectResponse(f"{PAGES}/", 303)
+
+    app.mount("/static", StaticFiles(directory=STATIC))
+    if mount_pages is not None:
+        mount_pages(app)
+    # Gradio answers any origin, with credentials, unless something before it speaks for no origin at all.
+    app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(Gate, sessions=sessions, settings=settings)
+    return app

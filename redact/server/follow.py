@@ -1,0 +1,104 @@
+"""Following one box for a few seconds, on or back: what the tracker does between two answers of a detector.
+
+The pictures come from the proxy. It has all the master's frames at the same times, can be entered a few frames before
+any of them whatever the master is, and motion is measured on pictures smaller than both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redact.errors import MasterChanged
+from redact.mask.edit_types import Box, PlacedBox
+from redact.media.entry import entry_before
+from redact.media.parity import timeline_shift
+from redact.media.reader import Frame, VideoReader
+from redact.media.types import FrameTable, MediaInfo
+from redact.settings import FLOW_SIDES, Interlaced, OnCorrupt, Preset
+from redact.track.carry import Carrier
+from redact.track.motion import Motion, MotionEstimator
+
+MOST_SECONDS = 10.0
+LEAST_SEEN = 0.05
+"""Share of the box in the picture below which there is nothing left to follow."""
+
+
+def follow(
+    proxy: MediaInfo, master: MediaInfo, table: FrameTable, start: PlacedBox, *, back: bool, seconds: float
+) -> list[PlacedBox]:
+    """``start``, and where it goes for ``seconds`` from there, or from how long before: in order of frames.
+
+    It ends at a cut, at the footage's end, and where the box has left the picture. ``table`` is the master's; boxes are
+    in the master's upright pixels. Raises MasterChanged where the proxy is not of this footage, and what reading does.
+    """
+    times = table.pts.astype(np.float64) * float(table.time_base)
+    limit = times[start.frame] + (-seconds if back else seconds)
+    first = int(np.searchsorted(times, limit - 1e-6)) if back else start.frame
+    last = start.frame if back else int(np.searchsorted(times, limit + 1e-6)) - 1
+    width, height = master.video.upright_width, master.video.upright_height
+    estimator = MotionEstimator(width, height, FLOW_SIDES[Preset.BALANCED])
+    motions: list[Motion] = []
+    with proxy_frames(proxy, master, table, first) as frames:
+        for frame in frames:
+            motion = estimator.step(frame.grey(estimator.size))
+            if motion is not None:
+                motions.append(motion)
+            if frame.index == last or (motion is not None and motion.cut and not back):
+                break
+    carrier = Carrier(estimator.centres, width, height)
+    rows, box = [start], np.array([start[1:5]], np.float32)
+    for step, motion in enumerate(reversed(motions) if back else motions, start=1):
+        if motion.cut:
+            break
+        box = carrier.back(box, motion) if back else carrier.on(box, motion)
+        if carrier.inside(box)[0] < LEAST_SEEN or not _sound(box[0], width, height):
+            break
+        placed = Box(*(round(float(value), 2) for value in box[0]))
+        rows.append(PlacedBox(start.frame + (-step if back else step), *placed, start.angle))
+    rows.sort()
+    assert all(b.frame == a.frame + 1 for a, b in pairwise(rows))
+    return rows
+
+
+@contextmanager
+def proxy_frames(
+    proxy: MediaInfo, master: MediaInfo, table: FrameTable, first: int
+) -> Generator[Generator[Frame, None, None], None, None]:
+    """The proxy's frames from number ``first`` on, each under the master's number for it."""
+    pts = _proxy_pts(proxy, master, table)
+    entry = entry_before(proxy, pts, first)
+
+    def checked(reader: VideoReader) -> Generator[Frame, None, None]:
+        for frame in reader:
+            if frame.index >= pts.size or frame.pts != int(pts[frame.index]):
+                raise MasterChanged("The proxy has other frames than the footage.", "See `redact store verify`.")
+            if frame.index >= first:
+                yield frame
+
+    with VideoReader(proxy, interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.MASK, entry=entry) as reader:
+        frames = checked(reader)
+        try:
+            yield frames
+        finally:
+            frames.close()
+
+
+def _proxy_pts(proxy: MediaInfo, master: MediaInfo, table: FrameTable) -> NDArray[np.int64]:
+    """(frames,) timestamps of the master's frames as the proxy has them."""
+    shift = timeline_shift(master, table) / table.time_base
+    factor = table.time_base / proxy.video.time_base
+    if factor.denominator == 1:
+        return (table.pts + int(shift)) * int(factor)
+    return (table.pts + int(shift)) * factor.numerator // factor.denominator
+
+
+def _sound(box: NDArray[np.float32], width: int, height: int) -> bool:
+    """Whether an edit can hold it."""
+    size = np.array([width, height], np.float32)
+    large = bool(np.all(box[2:] - box[:2] >= 2))
+    return large and bool(np.all(box[:2] >= -size) and np.all(box[2:] <= 2 * size))

@@ -1,0 +1,278 @@
+"""Footage as the reviewer sees it: what it is, its frames, tracks, boxes and masks, and what to look at first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from redact.cases import footage as shelf
+from redact.cases import tracks
+from redact.cases.people import Right
+from redact.cases.schema import Footage, MachineTracks
+from redact.disclose import releases
+from redact.errors import BadRecord, RecordMissing
+from redact.mask.edit_result import Edited, TrackState
+from redact.mask.risk import Span, filled_spans, risk_queue, weak_spans
+from redact.mask.types import Form, Shape
+from redact.media.types import FrameTable
+from redact.server import views
+from redact.server.parts import Parts, Seeing, TheParts
+from redact.settings import Effect
+from redact.track.types import Source, Track
+
+router = APIRouter(prefix="/api/footage")
+
+MOST_FRAMES, MOST_BOXES = 20_000, 5_000
+"""In one answer: rows of the frame table, and frames with their boxes or masks."""
+NOBODY = 0
+"""In the place of a track, for what is hidden because the frame is damaged."""
+
+Whole = Annotated[int, Query(ge=0, lt=2**31)]
+Revision = Annotated[int | None, Query(ge=0, lt=2**31)]
+First = Annotated[int, Query(alias="from", ge=0, lt=2**31)]
+Json = dict[str, Any]
+
+
+@router.get("/{footage_id}")
+def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
+    """What the reviewer has to know before anything else."""
+    with parts.db.reading() as session:
+        footage = views.find_footage(session, footage_id)
+        row = tracks.newest(session, footage)
+        held = footage.state == shelf.FootageState.HELD
+        proxy = views.proxy_of(parts, footage).video if held else None
+        table = views.table_of(parts, footage) if held else None
+        cuts = views.machine_of(parts, session, row).cuts if row is not None and held else ()
+        media = footage.media
+        return {
+            "id": footage.id,
+            "sha256": footage.sha256,
+            "exhibits": [{"case": e.case.reference, "reference": e.reference} for e in footage.exhibits],
+            "name": footage.original_name,
+            "state": footage.state,
+            "width": media["width"],
+            "height": media["height"],
+            "proxy_width": proxy.width if proxy else media["width"],
+            "proxy_height": proxy.height if proxy else media["height"],
+            "frames": media["frames"],
+            "time_base": [table.time_base.numerator, table.time_base.denominator] if table else None,
+            "duration": media["duration_seconds"],
+            "has_proxy": held,
+            "tracks_id": row.id if row else None,
+            "revision": footage.revision,
+            "cuts": list(cuts),
+            "sound": bool(media["sound"]),
+            "recorded_start": footage.recorded_start.isoformat() if footage.recorded_start else None,
+            "user": who.name,
+            "may_edit": held and row is not None and who.may(Right.EDIT),
+            "csrf": who.csrf,
+        }
+
+
+@router.get("/{footage_id}/frames")
+def frames(
+    footage_id: int,
+    parts: TheParts,
+    who: Seeing,
+    first: First = 0,
+    count: Annotated[int, Query(ge=0, le=MOST_FRAMES)] = MOST_FRAMES,
+) -> Json:
+    """Timestamps from the first frame's, in units of the footage's ``time_base``."""
+    with parts.db.reading() as session:
+        table = views.table_of(parts, _held(session, footage_id))
+    return {"from": first, "pts": (table.pts[first : first + count] - table.pts[0]).tolist()}
+
+
+@router.get("/{footage_id}/tracks")
+def all_tracks(footage_id: int, parts: TheParts, who: Seeing, revision: Revision = None) -> Json:
+    """Every track with its lane on the timeline, sounds, and the edits that had no effect."""
+    with parts.db.reading() as session:
+        shown = _Shown(parts, session, footage_id, revision)
+    edited = shown.edited
+    if edited is None:
+        return {"revision": shown.revision, "tracks": [], "sounds": [], "skipped": []}
+    seconds = views.seconds_of(shown.table)
+    listed = [*edited.tracks.tracks, *edited.deleted.values()]
+    return {
+        "revision": shown.revision,
+        "tracks": [_lane(track, edited.states[track.id], seconds) for track in sorted(listed, key=lambda t: t.id)],
+        "sounds": [
+            {"id": id_, "start": span.start, "end": span.end, "effect": span.effect.value}
+            for id_, span in sorted(edited.sounds.items())
+        ],
+        "skipped": [{"edit": skipped.edit, "reason": skipped.reason} for skipped in edited.skipped],
+    }
+
+
+@router.get("/{footage_id}/boxes")
+def boxes(
+    footage_id: int,
+    parts: TheParts,
+    who: Seeing,
+    *,
+    revision: Revision = None,
+    first: First = 0,
+    count: Annotated[int, Query(ge=0, le=MOST_BOXES)] = 250,
+) -> Json:
+    """The tracks' own boxes, frame by frame: track, centre, size, angle."""
+    with parts.db.reading() as session:
+        shown = _Shown(parts, session, footage_id, revision)
+    told: list[list[list[float]]] = [[] for _ in range(first, min(first + count, len(shown.table)))]
+    if shown.edited is not None and told:
+        by_frame = views.by_frame_of(parts, shown.edited, shown.key)
+        for place in range(len(told)):
+            rows = by_frame.place(first + place)
+            numbers = np.round(by_frame.rows[rows].astype(np.float64), 2).tolist()
+            told[place] = [[id_, *row] for id_, row in zip(by_frame.ids[rows].tolist(), numbers, strict=True)]
+    return {"revision": shown.revision, "from": first, "frames": told}
+
+
+@router.get("/{footage_id}/shapes")
+def shapes(
+    footage_id: int,
+    parts: TheParts,
+    who: Seeing,
+    *,
+    revision: Revision = None,
+    first: First = 0,
+    count: Annotated[int, Query(ge=0, le=MOST_BOXES)] = 250,
+    release: Annotated[str | None, Query(max_length=100)] = None,
+) -> Json:
+    """Masks as they are rendered, frame by frame: of all tracks, or of what a release hides with its effects.
+
+    A release is shown as it stands, whatever the revision; outside of its clips nothing is told.
+    """
+    with parts.db.reading() as session:
+        if release is not None:
+            return _release_shapes(parts, session, footage_id, (release, first, count))
+        shown = _Shown(parts, session, footage_id, revision)
+    masks = views.masks_of(parts, shown.edited, shown.key) if shown.edited is not None else None
+    frames = range(first, min(first + count, len(shown.table)))
+    told = [_told(masks.of(f) if masks else [], shown.table, f, {}) for f in frames]
+    return {"revision": shown.revision, "from": first, "frames": told}
+
+
+@router.get("/{footage_id}/risks")
+def risks(footage_id: int, parts: TheParts, who: Seeing, revision: Revision = None) -> Json:
+    """What to look at, the most pressing first."""
+    with parts.db.reading() as session:
+        shown = _Shown(parts, session, footage_id, revision)
+    items = risk_queue(shown.edited, shown.table) if shown.edited is not None else ()
+    return {
+        "revision": shown.revision,
+        "items": [
+            {
+                "key": risk.key,
+                "kind": risk.kind.value,
+                "track": risk.track,
+                "first": risk.first,
+                "last": risk.last,
+                "score": risk.score,
+                "text": risk.text,
+            }
+            for risk in items
+        ],
+    }
+
+
+class _Shown:
+    """Footage at a revision; ``edited`` is None where nobody has looked for anything in it yet."""
+
+    def __init__(self, parts: Parts, session: Session, footage_id: int, revision: int | None) -> None:
+        footage = _held(session, footage_id)
+        row = tracks.newest(session, footage)
+        self.revision = footage.revision if revision is None else revision
+        self.table: FrameTable = views.table_of(parts, footage)
+        self.edited: Edited | None = None
+        self.key = (0, self.revision)
+        if row is not None:
+            self.edited = views.edited_of(parts, session, row, self.revision)
+            self.key = (row.id, self.revision)
+
+
+def found_tracks(session: Session, footage: Footage) -> MachineTracks:
+    """Its newest machine tracks. Raises RecordMissing where there are none yet."""
+    row = tracks.newest(session, footage)
+    if row is None:
+        raise RecordMissing("Nobody has looked for faces and plates in this footage yet.", "Start the search first.")
+    return row
+
+
+def _held(session: Session, footage_id: int) -> Footage:
+    footage = views.find_footage(session, footage_id)
+    shelf.require_held(footage)
+    return footage
+
+
+def _lane(track: Track, state: TrackState, seconds: NDArray[np.float64]) -> Json:
+    filled = filled_spans(track, seconds)
+    return {
+        "id": track.id,
+        "kind": state.kind.value,
+        "label": state.label,
+        "origin": state.origin.value,
+        "subject": state.subject,
+        "first": int(track.frames[0]),
+        "last": int(track.frames[-1]),
+        "runs": _runs(track, filled),
+        "filled": [list(span) for span in filled],
+        "weak": [list(span) for span in weak_spans(track, seconds)],
+        "keyframes": list(state.keyframes),
+        "outsides": list(state.outsides),
+        "confidence": _confidence(track),
+        "deleted": state.deleted,
+    }
+
+
+def _runs(track: Track, filled: list[Span]) -> list[list[int]]:
+    """Unbroken stretches without the gaps that were filled."""
+    frames = track.frames
+    for first, last in filled:
+        frames = frames[(frames < first) | (frames > last)]
+    if not frames.size:
+        return []
+    return [[int(run[0]), int(run[-1])] for run in np.split(frames, np.flatnonzero(np.diff(frames) != 1) + 1)]
+
+
+def _confidence(track: Track) -> float | None:
+    seen = track.scores[track.sources == Source.DETECTOR]
+    return round(float(np.median(seen)), 3) if seen.size else None
+
+
+def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tuple[str, int, int]) -> Json:
+    reference, first, count = asked
+    footage = _held(session, footage_id)
+    release = releases.find(session, reference)
+    plan = views.plan_in(parts, session, release)
+    table = views.table_of(parts, footage)
+    frames = range(first, min(first + count, len(table)))
+    told: list[list[list[object]]] = [[] for _ in frames]
+    clips = [place for place, clip in enumerate(plan.release.clips) if clip.footage_id == footage.id]
+    if not clips:
+        raise BadRecord("The release has nothing of this footage.")
+    for position in clips:
+        clip, masks = plan.release.clips[position], views.release_masks_of(parts, plan, position)
+        effects = {id_: settings.effect for id_, settings in plan.resolved.clips[position].effects.items()}
+        for frame in range(max(first, clip.first_frame), min(frames.stop, clip.last_frame + 1)):
+            told[frame - first] = _told(masks.of(frame), table, frame, effects)
+    return {"revision": footage.revision, "from": first, "content": plan.content, "frames": told}
+
+
+def _told(
+    masks: list[tuple[int, Shape]], table: FrameTable, frame: int, effects: dict[int, Effect]
+) -> list[list[object]]:
+    if table.corrupt[frame]:
+        return [[NOBODY, Form.FULL.value, 0, 0, 0, 0, 0, Effect.SOLID.value]]
+    return [
+        [
+            id_,
+            shape.form.value,
+            *(round(value, 2) for value in (shape.cx, shape.cy, shape.w, shape.h, shape.angle)),
+            effects.get(id_, Effect.SOLID).value,
+        ]
+        for id_, shape in masks
+    ]

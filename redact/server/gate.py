@@ -1,0 +1,238 @@
+"""The gate: every request, to whatever route or mounted application, passes here first, and is refused unless something
+here says otherwise.
+
+Open to anybody are the sign-in page, what it needs to look like itself, and a word on whether the server lives. All
+else needs a session. What could change something must come from the workbench's own pages: by Origin and
+Sec-Fetch-Site, and by a token in a header that only these pages know (OWASP, "Cross-Site Request Forgery Prevention").
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import socket
+from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from redact.errors import NotAllowed, NotSignedIn, RecordMissing, RedactError, RequestRefused, RequestTooLarge
+from redact.server.answers import answer
+from redact.server.sessions import Sessions, SignedIn
+from redact.server.settings import ServerSettings
+
+SIGN_IN, SIGN_OUT, PASSWORD, HEALTH = "/sign-in", "/sign-out", "/password", "/healthz"
+PUBLIC_FILES = "/static/public/"
+PAGES = "/work"
+API = "/api/"
+TOKEN_HEADER = "x-csrf-token"  # noqa: S105 - the name of a header
+_SAFE = frozenset({"GET", "HEAD"})
+_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_FORMS = frozenset({SIGN_OUT, PASSWORD})
+"""Their token is a field of the form, which these routes check with :func:`is_token`."""
+_CLOSED = re.compile(r"^/work/(?:gradio_api/)?(?:file[=/]|upload|proxy[=/]|component_server)")
+"""Gradio's own ways to files: they know nothing of who may see what."""
+_PIECE = re.compile(r"/api/uploads/[0-9a-f-]{1,64}")
+_EDITS = re.compile(r"/api/footage/[0-9]{1,18}/ops")
+_BY_ITSELF = re.compile(r"/api/footage/[0-9]+/edits|/api/jobs(?:/[^/]*)?|/work/gradio_api/(?:heartbeat/.*|queue/data)")
+"""What open pages ask for again and again while nobody is there: it does not keep a session alive."""
+_ODD = re.compile(r"//|\\|\x00|/\.{1,2}(?:/|$)")
+"""In a path: what two pieces of code could read in two ways."""
+
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+    "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; script-src 'self'"
+)
+_PAGES_POLICY = f"{_POLICY} 'unsafe-inline' 'unsafe-eval'; worker-src 'self' blob:"
+"""Gradio's pages need it; they are built of no text that was not made inert."""
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def cookie_name(settings: ServerSettings) -> str:
+    """With TLS, one that no other host and no plain page can set (RFC 6265bis, 4.1.3.2)."""
+    return "__Host-redact" if settings.tls else "redact"
+
+
+def is_token(signed_in: SignedIn, untrusted: str) -> bool:
+    """Whether a token is that of the session."""
+    return hmac.compare_digest(signed_in.csrf.encode(), untrusted.encode("utf-8", "surrogatepass"))
+
+
+class Gate:
+    """ASGI middleware; the outermost. Leaves the session in ``scope["state"]`` as ``signed_in``, and the login as
+    ``user``."""
+
+    def __init__(self, app: ASGIApp, sessions: Sessions, settings: ServerSettings) -> None:
+        self._app, self._sessions, self._settings = app, sessions, settings
+        self._names = _own_names(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            send = self._with_headers(scope, send)
+            response: Response | None
+            try:
+                response = await self._checked(scope)
+            except RedactError as error:
+                response = answer(error)
+            if response is not None:
+                await response(scope, receive, send)
+            else:
+                await self._app(scope, self._limited(scope, receive), send)
+        elif scope["type"] == "websocket":
+            # The workbench has none.
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _checked(self, scope: Scope) -> Response | None:
+        """None where the request may go on; otherwise the answer it gets instead, or the error raised."""
+        headers, path, method = Headers(scope=scope), scope["path"], scope["method"]
+        self._check_host(headers)
+        if _ODD.search(path) or _CLOSED.match(path):
+            raise RecordMissing("There is nothing here.")
+        if method not in _SAFE:
+            if method not in _UNSAFE:
+                raise RequestRefused(f"Requests of the kind {method[:16]} are not answered.")
+            self._check_source(headers, scope)
+        self._check_length(headers, path)
+        if path == HEALTH:
+            return PlainTextResponse("ok")
+        signed_in = await self._signed_in(headers, in_use=method in _UNSAFE or not _BY_ITSELF.fullmatch(path))
+        scope["state"] = {**scope.get("state", {}), "signed_in": signed_in, "user": signed_in and signed_in.name}
+        if path == SIGN_IN or (path.startswith(PUBLIC_FILES) and method in _SAFE):
+            return None
+        if signed_in is None:
+            if _wants_page(scope, headers):
+                return RedirectResponse(f"{SIGN_IN}?next={quote(path)}", 303)
+            raise NotSignedIn("You are not signed in, or were away for too long.", "Sign in again.")
+        if method in _UNSAFE and path not in _FORMS:
+            self._check_token(signed_in, headers, path)
+        if signed_in.person.must_change and path not in _FORMS:
+            if _wants_page(scope, headers):
+                return RedirectResponse(PASSWORD, 303)
+            raise NotAllowed("You still have the password that was given out.", "Choose your own first.")
+        return None
+
+    async def _signed_in(self, headers: Headers, *, in_use: bool) -> SignedIn | None:
+        token = cookie_parser(headers.get("cookie", "")).get(cookie_name(self._settings), "")
+        if not 0 < len(token) <= 128:
+            return None
+        return await run_in_threadpool(self._sessions.find, token, in_use=in_use)
+
+    def _check_host(self, headers: Headers) -> None:
+        """A page of somebody else whose name was made to lead here must not be taken for one of ours."""
+        hosts = headers.getlist("host")
+        name = _hostname(hosts[0]) if len(hosts) == 1 else None
+        if name is None or not (name in self._names or (not self._settings.loopback and _is_address(name))):
+            raise RequestRefused("The workbench is not known by this name.", "Start it with --name and this name.")
+
+    def _check_source(self, headers: Headers, scope: Scope) -> None:
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if site is not None and site != "same-origin":
+            raise RequestRefused("This request came from another site.")
+        if origin is not None:
+            parts = urlsplit(origin)
+            same_scheme = parts.scheme == "https" if self._settings.tls else parts.scheme in ("http", "https")
+            if not same_scheme or parts.netloc.lower() != headers["host"].lower():
+                raise RequestRefused("This request came from another site.")
+        if scope["path"].startswith(f"{PAGES}/") and site is None and origin is None:
+            raise RequestRefused("This request does not say where it came from.")
+
+    def _check_token(self, signed_in: SignedIn, headers: Headers, path: str) -> None:
+        # Gradio's pages cannot send the header. For them it was checked that they name their origin, and that it is
+        # ours.
+        if not path.startswith(f"{PAGES}/") and not is_token(signed_in, headers.get(TOKEN_HEADER, "")):
+            raise RequestRefused("This request did not come from a page of yours.", "Reload the page.")
+
+    def _limit(self, path: str) -> int:
+        if _PIECE.fullmatch(path):
+            return self._settings.largest_piece
+        return self._settings.largest_edits if _EDITS.fullmatch(path) else self._settings.largest_body
+
+    def _check_length(self, headers: Headers, path: str) -> None:
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdecimal() and len(length) < 19):
+            raise RequestRefused("The request has no proper length.")
+        if int(length) > self._limit(path):
+            raise RequestTooLarge("The request is larger than is taken.")
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """For requests that do not say how long they are."""
+        left = self._limit(scope["path"])
+
+        async def limited() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413)
+            return message
+
+        return limited
+
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        path = scope["path"]
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                pages = path == PAGES or path.startswith(f"{PAGES}/")
+                headers["content-security-policy"] = _PAGES_POLICY if pages else _POLICY
+                if self._settings.tls:
+                    headers["strict-transport-security"] = "max-age=31536000"
+                if "cache-control" not in headers:
+                    headers["cache-control"] = "no-cache" if path.startswith("/static/") else "no-store"
+            await send(message)
+
+        return with_headers
+
+
+def local_path(untrusted: str) -> str:
+    """A path of this server to go on to, or its first page: never another host's."""
+    fits = untrusted.startswith("/") and untrusted.isprintable() and not _ODD.search(untrusted)
+    return untrusted if fits and not untrusted.startswith((SIGN_IN, SIGN_OUT, PASSWORD)) else "/"
+
+
+def _wants_page(scope: Scope, headers: Headers) -> bool:
+    api = scope["path"].startswith((API, "/static/"))
+    return scope["method"] in _SAFE and not api and "text/html" in headers.get("accept", "")
+
+
+def _own_names(settings: ServerSettings) -> frozenset[str]:
+    names: Sequence[str] = ["localhost", "127.0.0.1", "::1", settings.host, *settings.names]
+    if not settings.loopback:
+        names = [*names, socket.gethostname(), socket.getfqdn()]
+    return frozenset(name.lower() for name in names)
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""Long work as pages see it: what is under way, how far it is, and stopping it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+
+from redact.cases import footage as shelf
+from redact.cases.schema import Job
+from redact.errors import RecordMissing
+from redact.jobs import queue
+from redact.jobs.kinds import JobKind
+from redact.jobs.queue import JobState
+from redact.server import views
+from redact.server.parts import Seeing, TheParts
+from redact.server.review import UntrustedJson
+
+router = APIRouter(prefix="/api")
+
+Json = dict[str, Any]
+_LONGEST_ID = 64
+
+
+@router.get("/jobs")
+def listed(parts: TheParts, who: Seeing, mine: bool = True, active: bool = False, subject: str | None = None) -> Json:
+    """Jobs, the newest first."""
+    jobs = queue.listed(parts.db, who.name, mine=mine, active=active, subject=subject)
+    return {"jobs": [record(job) for job in jobs]}
+
+
+@router.get("/jobs/{job_id}")
+def one(job_id: str, parts: TheParts, who: Seeing) -> Json:
+    """One job as it stands."""
+    return record(queue.find(parts.db, _checked(job_id)))
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel(job_id: str, parts: TheParts, who: Seeing) -> Json:
+    """Ask for its end. Of one that has ended already, nothing changes."""
+    return record(queue.cancel(parts.db, who.name, _checked(job_id)))
+
+
+@router.post("/jobs/{job_id}/retry", status_code=202)
+def retry(job_id: str, parts: TheParts, who: Seeing) -> Json:
+    """The same work once more, after it failed or was cancelled."""
+    return started(queue.retry(parts.db, who.name, _checked(job_id)))
+
+
+@router.post("/footage/{footage_id}/detect", status_code=202)
+def detect(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Look for faces and plates; ``classes``, ``preset``, ``interlaced`` and ``on_corrupt`` may be given."""
+    with parts.db.reading() as session:
+        footage = views.find_footage(session, footage_id)
+    shelf.require_held(footage)
+    arguments = {**untrusted, "footage": footage.sha256}
+    subject = shelf.subject(footage.sha256)
+    job = queue.enqueue(parts.db, who.name, JobKind.DETECT, subject, arguments, unique_key=f"detect:{footage.sha256}")
+    return started(job)
+
+
+def started(job: Job) -> Json:
+    """The answer to a request for work."""
+    return {"job": job.id}
+
+
+def record(job: Job) -> Json:
+    """A job for a page."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "subject": job.subject,
+        "state": job.state,
+        "stage": job.stage,
+        "done": job.done,
+        "total": job.total,
+        "seconds_left": _seconds_left(job),
+        "created_at": _text(job.created_at),
+        "started_at": _text(job.started_at),
+        "finished_at": _text(job.finished_at),
+        "cancel_requested": job.cancel_requested,
+        "error": {"code": job.error_code, "text": job.error_text} if job.error_code else None,
+        "result": job.result,
+    }
+
+
+def _seconds_left(job: Job) -> float | None:
+    """Of the stage at hand, if it goes on as it did since the job was begun."""
+    if job.state != JobState.RUNNING or not job.total or not job.done or job.started_at is None:
+        return None
+    passed = (datetime.now(UTC) - job.started_at).total_seconds()
+    return round(passed * max(0, job.total - job.done) / job.done, 1)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _checked(untrusted_id: str) -> str:
+    if len(untrusted_id) > _LONGEST_ID:
+        raise RecordMissing("There is no such job.")
+    return untrusted_id

@@ -1,0 +1,245 @@
+"""Releases: deciding, watching the preview, submitting, approving, exporting, and taking the pack away.
+
+A reference is a path of the address, since a case's own may have strokes in it: ``/api/releases/FOI-1%232/preview``.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, StreamingResponse
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from redact.cases import people
+from redact.cases.people import Right
+from redact.cases.reopening import release_subject
+from redact.cases.schema import Export, Release
+from redact.cases.store import PACKS
+from redact.disclose import releases
+from redact.errors import BadRecord, RecordMissing, WrongState
+from redact.jobs import queue
+from redact.jobs.kinds import JobKind
+from redact.server import views
+from redact.server.jobs import started
+from redact.server.parts import Parts, Seeing, TheParts
+from redact.server.review import UntrustedJson
+from redact.server.sessions import SignedIn
+
+router = APIRouter(prefix="/api/releases/{reference:path}")
+
+Json = dict[str, Any]
+MOST_SPANS = 1000
+_BLOCK = 1 << 20
+
+
+@router.post("/decide")
+def decide(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """``decision`` as :mod:`redact.disclose.decision_json` says; ``exhibit``: whose track or sound it is about."""
+    releases.decide(parts.db, who.name, reference, untrusted.get("decision"), _text(untrusted, "exhibit", None))
+    return _state(parts, reference)
+
+
+@router.post("/submit")
+def submit(reference: str, parts: TheParts, who: Seeing) -> Json:
+    """Hand it to those who approve."""
+    who.require(Right.RELEASE)
+    with parts.db.reading() as session:
+        problems = views.plan_in(parts, session, releases.find(session, reference)).problems
+    releases.submit(parts.db, who.name, reference, problems)
+    return _state(parts, reference)
+
+
+@router.post("/approve")
+def approve(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Approve it; ``override`` is the reason for doing so although not all was watched."""
+    releases.approve(parts.db, who.name, reference, override=_text(untrusted, "override", "") or "")
+    return _state(parts, reference)
+
+
+@router.post("/send-back")
+def send_back(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Back to a draft, with a ``note``."""
+    releases.send_back(parts.db, who.name, reference, _text(untrusted, "note", "") or "")
+    return _state(parts, reference)
+
+
+@router.post("/withdraw")
+def withdraw(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """No more exports, with a ``reason``."""
+    releases.withdraw(parts.db, who.name, reference, _text(untrusted, "reason", "") or "")
+    return _state(parts, reference)
+
+
+@router.post("/preview", status_code=202)
+def make_preview(reference: str, parts: TheParts, who: Seeing) -> Json:
+    """Have the release rendered as it stands."""
+    return _work(parts, who, reference, JobKind.PREVIEW)
+
+
+@router.post("/second-look", status_code=202)
+def second_look(reference: str, parts: TheParts, who: Seeing) -> Json:
+    """Have detectors look at what was rendered."""
+    return _work(parts, who, reference, JobKind.SECOND_LOOK)
+
+
+@router.post("/export", status_code=202)
+def export(reference: str, parts: TheParts, who: Seeing) -> Json:
+    """Have the pack of an approved release made."""
+    who.require(Right.EXPORT)
+    with parts.db.reading() as session:
+        releases.check_exportable(session, releases.find(session, reference))
+    return _work(parts, who, reference, JobKind.EXPORT)
+
+
+@router.api_route("/preview/{number}.mp4", methods=["GET", "HEAD"])
+def preview(
+    reference: str, number: int, parts: TheParts, who: Seeing, content: Annotated[str, Query(max_length=64)] = ""
+) -> FileResponse:
+    """Output ``number``, from 1, as it was rendered; of the release as it stands or not at all. With ``content``, also
+    not at all if it is another one now."""
+    with parts.db.reading() as session:
+        release = releases.find(session, reference)
+        digest = releases.content_digest(session, release)
+        if not 1 <= number <= len(release.clips):
+            raise RecordMissing("The release has no such output.")
+        path = parts.store.preview_place(release.clips[number - 1].footage.sha256, digest, number)
+    if content not in ("", digest) or not path.is_file():
+        raise RecordMissing("There is no preview of the release as it stands.", "Have one made.")
+    return FileResponse(
+        path,
+        media_type="video/mp4",
+        content_disposition_type="inline",
+        headers={"cache-control": "private, no-cache", "x-release-content": digest},
+    )
+
+
+@router.get("/watched")
+def watched(reference: str, parts: TheParts, who: Seeing) -> Json:
+    """What nobody has watched yet of the release as it stands: per output its frames, and spans of them."""
+    with parts.db.reading() as session:
+        release = releases.find(session, reference)
+        digest = releases.content_digest(session, release)
+        gaps = releases.unwatched(session, release, digest)
+        outputs = [
+            {"output": n, "frames": clip.last_frame - clip.first_frame + 1, "unwatched": [list(span) for span in spans]}
+            for n, (clip, spans) in enumerate(zip(release.clips, gaps, strict=True), start=1)
+        ]
+    return {"content": digest, "outputs": outputs}
+
+
+@router.post("/watched")
+def note_watched(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Note ``spans`` (first and last frame of the preview, from 0) of ``output`` (from 1) as watched; ``content`` is
+    the digest that was on show."""
+    output, untrusted_spans = untrusted.get("output"), untrusted.get("spans")
+    content = _text(untrusted, "content", "") or ""
+    if type(output) is not int or not isinstance(untrusted_spans, list) or not 0 < len(untrusted_spans) <= MOST_SPANS:
+        raise BadRecord("That does not say what was watched.")
+    spans = [_span(untrusted_span) for untrusted_span in untrusted_spans]
+    with parts.db.reading() as session:
+        current = releases.content_digest(session, releases.find(session, reference))
+    if content != current:
+        raise WrongState("The release was changed since this was rendered.", "Have a new preview made.")
+    releases.note_watched(parts.db, who.name, reference, output - 1, spans=spans, content=content)
+    return watched(reference, parts, who)
+
+
+@router.get("/pack.zip")
+def pack(reference: str, parts: TheParts, who: Seeing) -> StreamingResponse:
+    """The pack as one file. Taking it away is noted."""
+    who.require(Right.EXPORT)
+    with parts.db.writing(who.name) as work:
+        people.acting(work, Right.EXPORT)
+        release = releases.find(work.session, reference)
+        releases.check_exportable(work.session, release)
+        made = _made(work.session, release)
+        folder = parts.store.folder / PACKS / made.log_id
+        if not folder.is_dir():
+            raise RecordMissing("The pack is missing from the store.")
+        work.event("release.delivered", release_subject(release), {"log_id": made.log_id, "archive": False})
+    name = f"{made.log_id}.zip"
+    return StreamingResponse(
+        _zipped(folder, made.log_id),
+        media_type="application/zip",
+        headers={"content-disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _made(session: Session, release: Release) -> Export:
+    query = select(Export).where(Export.release_id == release.id, Export.content == release.approved_content)
+    made = session.scalars(query.order_by(Export.id.desc())).first()
+    if made is None:
+        raise RecordMissing("The pack has not been made yet.", "Export the release first.")
+    return made
+
+
+def _work(parts: Parts, who: SignedIn, reference: str, kind: JobKind) -> Json:
+    with parts.db.reading() as session:
+        release = releases.find(session, reference)
+        digest = releases.content_digest(session, release)
+    name = releases.reference(release)
+    key = f"{kind}:{name}:{digest}"
+    return started(queue.enqueue(parts.db, who.name, kind, release_subject(release), {"release": name}, unique_key=key))
+
+
+def _state(parts: Parts, reference: str) -> Json:
+    with parts.db.reading() as session:
+        release = releases.find(session, reference)
+        return {
+            "release": releases.reference(release),
+            "state": release.state,
+            "content": releases.content_digest(session, release),
+        }
+
+
+def _text(untrusted: Json, name: str, otherwise: str | None) -> str | None:
+    value = untrusted.get(name, otherwise)
+    if value is not None and not isinstance(value, str):
+        raise BadRecord(f'"{name}" is not a text.')
+    return value
+
+
+def _span(untrusted: object) -> tuple[int, int]:
+    if not isinstance(untrusted, list) or len(untrusted) != 2 or any(type(end) is not int for end in untrusted):
+        raise BadRecord("A span is a first and a last frame.")
+    return untrusted[0], untrusted[1]
+
+
+class _Drain:
+    """A file that is written on one side and emptied on the other; it cannot seek, which ``zipfile`` takes for a
+    pipe."""
+
+    def __init__(self) -> None:
+        self._written: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        """As files do."""
+        self._written.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """As files do."""
+
+    def taken(self) -> bytes:
+        """What was written since."""
+        data, self._written = b"".join(self._written), []
+        return data
+
+
+def _zipped(folder: Path, name: str) -> Iterator[bytes]:
+    """The files of ``folder`` as they are, in an archive that is never whole in memory or on the disk."""
+    drain = _Drain()
+    paths: Sequence[Path] = sorted(folder.iterdir())
+    with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+        for path in paths:
+            entry = zipfile.ZipInfo.from_file(path, f"{name}/{path.name}")
+            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                while block := source.read(_BLOCK):
+                    target.write(block)
+                    yield drain.taken()
+    yield drain.taken()

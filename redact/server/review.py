@@ -1,0 +1,123 @@
+"""Editing: the log of edits, following a box, and the page that the reviewer lives in."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from fastapi.responses import HTMLResponse
+
+from redact.cases import edits
+from redact.cases import footage as shelf
+from redact.cases.people import Right
+from redact.cases.schema import MachineTracks
+from redact.errors import BadRecord, EditInvalid, RecordMissing
+from redact.mask.edit_json import edit_json, parse_edit
+from redact.mask.edit_types import AddBoxes
+from redact.server import views
+from redact.server.follow import MOST_SECONDS, follow
+from redact.server.footage import found_tracks
+from redact.server.pages import page
+from redact.server.parts import Seeing, TheParts
+
+router = APIRouter()
+
+Json = dict[str, Any]
+UntrustedJson = Annotated[Json, Body()]
+
+
+@router.post("/api/footage/{footage_id}/ops")
+def ops(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Record edits: all or none. What the log has already is acknowledged again. A conflict is answered with 409."""
+    untrusted_tracks, untrusted_base = untrusted.get("tracks_id"), untrusted.get("base_revision")
+    if type(untrusted_tracks) is not int or type(untrusted_base) is not int or not 0 <= untrusted_tracks < 2**31:
+        raise EditInvalid("The edits do not say what they are of.", "Reload the page.")
+    with parts.db.reading() as session:
+        footage = views.find_footage(session, footage_id)
+        row = session.get(MachineTracks, untrusted_tracks)
+        if row is None or row.footage_id != footage.id:
+            raise RecordMissing("There are no such tracks of this footage.", "Reload the page.")
+    sent = edits.parse_sent(untrusted.get("ops"), footage)
+    recorded = edits.record(parts.db, who.name, row.id, sent, base_revision=untrusted_base)
+    return {"revision": recorded.revision, "edits": [edit.id for edit in recorded.edits]}
+
+
+@router.get("/api/footage/{footage_id}/edits")
+def log(footage_id: int, parts: TheParts, who: Seeing, after: Annotated[int, Query(ge=0, lt=2**31)] = 0) -> Json:
+    """What was recorded after a revision, by anybody."""
+    with parts.db.reading() as session:
+        footage = views.find_footage(session, footage_id)
+        logged = edits.logged(session, found_tracks(session, footage).id, after=after)
+    return {
+        "revision": footage.revision,
+        "edits": [
+            {
+                "id": entry.id,
+                "revision": entry.revision,
+                "actor": entry.actor,
+                "at": entry.at,
+                "edit": edit_json(entry.edit),
+            }
+            for entry in logged
+        ],
+    }
+
+
+@router.post("/api/footage/{footage_id}/follow")
+def follow_box(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Where a box goes from a frame on, or back: rows as an ``add-boxes`` edit has them, the given one among them."""
+    who.require(Right.EDIT)
+    with parts.db.reading() as session:
+        footage = views.find_footage(session, footage_id)
+        shelf.require_held(footage)
+        table = views.table_of(parts, footage)
+    untrusted_box, media = untrusted.get("box"), footage.media
+    row = [
+        untrusted.get("frame"),
+        *(untrusted_box if isinstance(untrusted_box, list) else []),
+        untrusted.get("angle", 0),
+    ]
+    start = parse_edit(
+        {"op": "add-boxes", "track": 0, "rows": [row]},
+        frame_count=media["frames"],
+        width=media["width"],
+        height=media["height"],
+    )
+    assert isinstance(start, AddBoxes)
+    direction, seconds = untrusted.get("direction"), untrusted.get("seconds", 3)
+    if direction not in ("on", "back"):
+        raise BadRecord("A box is followed on or back.")
+    if type(seconds) not in (int, float) or not (math.isfinite(seconds) and 0 < seconds <= MOST_SECONDS):
+        raise BadRecord(f"A box is followed for up to {MOST_SECONDS:g} seconds.")
+    with parts.decoding:
+        rows = follow(
+            views.proxy_of(parts, footage),
+            views.master_of(parts, footage),
+            table,
+            start.rows[0],
+            back=direction == "back",
+            seconds=float(seconds),
+        )
+    return {"rows": [list(placed) for placed in rows]}
+
+
+@router.get("/review/{footage_id}")
+def review_page(
+    footage_id: int, parts: TheParts, who: Seeing, release: Annotated[str, Query(max_length=100)] = ""
+) -> HTMLResponse:
+    """The reviewer on a page of its own."""
+    try:
+        with parts.db.reading() as session:
+            footage = views.find_footage(session, footage_id)
+    except RecordMissing:
+        return page("Not found", "<main><h1>There is no such footage</h1></main>", status=HTTPStatus.NOT_FOUND)
+    attributes = {"footage": str(footage.id), "csrf": who.csrf, "release": release}
+    data = " ".join(f'data-{name}="{escape(value)}"' for name, value in attributes.items())
+    return page(
+        footage.original_name,
+        f'<div id="review" {data}></div>',
+        head='<script type="module" src="/static/public/review-page.js"></script>',
+    )

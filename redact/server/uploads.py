@@ -1,0 +1,266 @@
+"""Footage on its way in: in pieces, each after the one before, so that a broken connection costs one piece.
+
+What arrives lies in a folder of its own under a name made here; the name it came with is a text in the record. Nobody
+but the person who began an upload sees it. Whether it is footage is for its content to say.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BufferedRandom
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from redact.cases import cases
+from redact.cases.intake import LONGEST_NAME
+from redact.cases.people import Right
+from redact.cases.schema import Case, Job, Upload
+from redact.cases.text import clean
+from redact.errors import (
+    FULL_ERRNOS,
+    BadRecord,
+    NotMedia,
+    NoVideo,
+    RecordMissing,
+    RequestTooLarge,
+    StoreFull,
+    StoreNotWritable,
+    UnsupportedMedia,
+    UploadOutOfStep,
+    WrongState,
+)
+from redact.home import folder_for
+from redact.jobs import queue
+from redact.jobs.kinds import JobKind
+from redact.jobs.work import UPLOADS
+from redact.media.probe import probe
+from redact.server.jobs import started
+from redact.server.parts import Parts, Seeing, TheParts
+from redact.server.review import UntrustedJson
+from redact.server.sessions import SignedIn
+
+router = APIRouter(prefix="/api/uploads")
+
+RECEIVING, FINISHED = "receiving", "finished"
+Json = dict[str, Any]
+
+
+@router.post("", status_code=201)
+def begin(parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Announce a file: ``case``, ``name`` and ``size`` in bytes."""
+    who.require(Right.INTAKE)
+    untrusted_case, untrusted_name, size = (untrusted.get(key) for key in ("case", "name", "size"))
+    if not isinstance(untrusted_case, str) or not isinstance(untrusted_name, str) or type(size) is not int:
+        raise BadRecord("An upload needs a case, a name and a size.")
+    if size <= 0:
+        raise BadRecord("The file is empty.", "Choose another one.")
+    if size > parts.settings.largest_upload:
+        raise RequestTooLarge("The file is larger than is taken.", "Add it with the command line.")
+    _forget_old(parts)
+    folder = folder_for(UPLOADS)
+    if shutil.disk_usage(folder).free - size < parts.settings.spare_disk:
+        raise StoreFull("There is no room for this file.", "Make room on the server's disk.")
+    upload_id = str(uuid.uuid4())
+    with parts.db.bookkeeping() as session:
+        case = cases.find(session, untrusted_case)
+        if case.state == cases.CLOSED:
+            raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
+        mine = select(func.count()).select_from(Upload)
+        mine = mine.where(Upload.person_id == who.person.id, Upload.state == RECEIVING)
+        if (session.scalar(mine) or 0) >= parts.settings.most_uploads:
+            raise WrongState("Too many uploads are under way.", "Finish some of them, or drop them.")
+        now = datetime.now(UTC)
+        upload = Upload(
+            id=upload_id,
+            person_id=who.person.id,
+            case_id=case.id,
+            name=_plain_name(untrusted_name),
+            size=size,
+            received=0,
+            state=RECEIVING,
+            created_at=now,
+            changed_at=now,
+        )
+        with _writing():
+            place(upload_id).open("xb").close()
+        session.add(upload)
+        session.flush()
+        return _record(upload, case)
+
+
+@router.get("")
+def listed(parts: TheParts, who: Seeing) -> Json:
+    """One's own uploads that are not finished, to go on with."""
+    with parts.db.reading() as session:
+        query = select(Upload, Case).join(Case, Case.id == Upload.case_id).order_by(Upload.created_at)
+        rows = session.execute(query.where(Upload.person_id == who.person.id, Upload.state == RECEIVING)).all()
+        return {"uploads": [_record(upload, case) for upload, case in rows]}
+
+
+@router.get("/{upload_id}")
+def one(upload_id: str, parts: TheParts, who: Seeing) -> Json:
+    """How far it is."""
+    with parts.db.reading() as session:
+        upload = _mine(session, who, upload_id)
+        return _record(upload, session.get_one(Case, upload.case_id))
+
+
+@router.patch("/{upload_id}")
+async def piece(
+    upload_id: str, request: Request, parts: TheParts, who: Seeing, offset: Annotated[int, Query(ge=0, lt=2**62)]
+) -> Json:
+    """Add the bytes of the body from ``offset`` on, which has to be what was received before. What arrives before a
+    connection breaks is kept."""
+    upload = await run_in_threadpool(_receiving, parts, who, upload_id)
+    with _writing(), place(upload.id).open("r+b") as file:
+        received = await run_in_threadpool(_start, parts, who, file, upload.id, offset)
+        try:
+            async for block in request.stream():
+                if received + len(block) > upload.size:
+                    raise RequestTooLarge("The file is longer than was announced.", "Start again.")
+                await run_in_threadpool(file.write, block)
+                received += len(block)
+        except ClientDisconnect:
+            pass
+        finally:
+            await run_in_threadpool(_note, parts, file, upload.id, received)
+    return {"id": upload.id, "received": received, "size": upload.size}
+
+
+@router.post("/{upload_id}/finish", status_code=202)
+def finish(upload_id: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+    """Have it taken in, once all of it is there; the body is what is told of the footage, such as its ``exhibit``."""
+    with parts.db.reading() as session:
+        upload = _mine(session, who, upload_id)
+        case = session.get_one(Case, upload.case_id).reference
+    if upload.state == FINISHED:
+        return started(_job_of(parts, who, upload))
+    if upload.received != upload.size:
+        raise UploadOutOfStep("The upload is not complete.", "Send the rest of it.", received=upload.received)
+    try:
+        probe(place(upload.id))
+    except (NotMedia, NoVideo, UnsupportedMedia) as error:
+        drop(upload_id, parts, who)
+        raise type(error)(f'"{upload.name}" is no footage that can be read.', "Check that it plays.") from error
+    arguments = {**untrusted, "upload": upload.id, "name": upload.name, "case": case}
+    job = queue.enqueue(parts.db, who.name, JobKind.INTAKE, f"case:{case}", arguments, unique_key=f"upload:{upload.id}")
+    with parts.db.bookkeeping() as session:
+        session.get_one(Upload, upload.id).state = FINISHED
+    return started(job)
+
+
+@router.delete("/{upload_id}")
+def drop(upload_id: str, parts: TheParts, who: Seeing) -> Json:
+    """Give up an upload that is not finished."""
+    with parts.db.bookkeeping() as session:
+        upload = _mine(session, who, upload_id)
+        if upload.state == FINISHED:
+            raise WrongState("The upload is finished already.")
+        session.delete(upload)
+    place(upload.id).unlink(missing_ok=True)
+    return {"id": upload.id}
+
+
+def place(upload_id: str) -> Path:
+    """Where the bytes of an upload lie."""
+    return folder_for(UPLOADS) / str(uuid.UUID(upload_id))
+
+
+def _mine(session: Session, who: SignedIn, untrusted_id: str) -> Upload:
+    upload = session.get(Upload, untrusted_id) if len(untrusted_id) == 36 else None
+    if upload is None or upload.person_id != who.person.id:
+        raise RecordMissing("There is no such upload.")
+    return upload
+
+
+def _receiving(parts: Parts, who: SignedIn, upload_id: str) -> Upload:
+    who.require(Right.INTAKE)
+    with parts.db.reading() as session:
+        upload = _mine(session, who, upload_id)
+    if upload.state != RECEIVING:
+        raise WrongState("The upload is finished already.")
+    return upload
+
+
+def _start(parts: Parts, who: SignedIn, file: BufferedRandom, upload_id: str, offset: int) -> int:
+    """Hold the file for this request alone, and be where the next byte belongs."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UploadOutOfStep("Another piece is on its way.", "Wait for it.", received=offset) from error
+    received = _receiving(parts, who, upload_id).received
+    if offset != received:
+        raise UploadOutOfStep("This piece does not follow what is there.", "Go on from there.", received=received)
+    # A server that was killed may have left more than it could note.
+    file.truncate(received)
+    file.seek(received)
+    return received
+
+
+def _note(parts: Parts, file: BufferedRandom, upload_id: str, received: int) -> None:
+    """On the disk first, in the record then."""
+    file.flush()
+    os.fsync(file.fileno())
+    with parts.db.bookkeeping() as session:
+        upload = session.get(Upload, upload_id)
+        if upload is not None:  # it may have been given up meanwhile
+            upload.received, upload.changed_at = received, datetime.now(UTC)
+
+
+def _job_of(parts: Parts, who: SignedIn, upload: Upload) -> Job:
+    for job in queue.listed(parts.db, who.name):
+        if job.kind == JobKind.INTAKE and job.arguments.get("upload") == upload.id:
+            return job
+    raise RecordMissing("There is no such upload.")
+
+
+def _forget_old(parts: Parts) -> None:
+    before = datetime.now(UTC) - parts.settings.upload_kept
+    with parts.db.bookkeeping() as session:
+        old = list(session.scalars(select(Upload).where(Upload.changed_at < before)))
+        for upload in old:
+            session.delete(upload)
+    for upload in old:
+        if upload.state == RECEIVING:
+            place(upload.id).unlink(missing_ok=True)
+
+
+def _plain_name(untrusted: str) -> str:
+    """The last part of what may be a path of any system, fit for a record."""
+    last = re.split(r"[\\/]", untrusted)[-1]
+    name = clean(last.encode("utf-8", "replace").decode(), LONGEST_NAME)
+    return name if name.strip(".") else "unnamed"
+
+
+def _record(upload: Upload, case: Case) -> Json:
+    return {
+        "id": upload.id,
+        "case": case.reference,
+        "name": upload.name,
+        "size": upload.size,
+        "received": upload.received,
+        "state": upload.state,
+    }
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_ERRNOS:
+            raise StoreFull("The disk ran full.", "Make room, then go on with the upload.") from error
+        raise StoreNotWritable("The upload cannot be written.", "Check the server's disk.") from error

@@ -1,0 +1,41 @@
+"""A real worker in a process of its own, that gets stuck in a job or dies right after it: ``stuck`` or ``dies``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from redact.cases.db import Database
+from redact.cases.schema import Json
+from redact.jobs import work
+from redact.jobs.kinds import JobKind
+from redact.jobs.queue import Running
+from redact.jobs.worker import run_worker
+from redact.progress import Progress
+
+
+def stuck(running: Running, progress: Progress) -> Json:
+    for done in range(1_000_000):
+        progress("find", done, 1_000_000)
+        time.sleep(0.01)
+    return {}
+
+
+def dies(*positional: Any, **named: Any) -> None:
+    """Takes the footage in, and is not there any more to say so."""
+    added(*positional, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "stuck":
+        work._WORK = {JobKind.DETECT: stuck}
+    else:
+        from redact.cases import intake
+
+        added = intake.add_footage
+        intake.add_footage = dies  # type: ignore[assignment]
+    run_worker(Database(), lambda: False)

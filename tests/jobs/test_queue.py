@@ -1,0 +1,341 @@
+"""Jobs: asked for, watched, stopped, broken off and done again, on both databases."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from redact.cases import cases, people
+from redact.cases.clocks import CaseKind
+from redact.cases.db import Database
+from redact.cases.schema import Event, Exhibit, Footage, Job, Json, MachineTracks
+from redact.errors import BadJob, Cancelled, NotAllowed, RecordMissing, RecordsUnavailable, WrongState
+from redact.home import folder_for
+from redact.jobs import queue, work, worker
+from redact.jobs.carrier import FILE, carrier
+from redact.jobs.kinds import JobKind
+from redact.jobs.queue import JobProgress, JobState, Running
+from redact.jobs.worker import run_job, run_worker
+from redact.progress import Progress
+from tests.media.clips import make_clip
+
+HASH = "ab" * 32
+DETECT = ("detect", "footage:ab", {"footage": HASH})
+
+pytestmark = pytest.mark.usefixtures("staff")
+
+
+def never() -> bool:
+    return False
+
+
+def ask(db: Database, actor: str = "anna", key: str | None = None) -> Job:
+    return queue.enqueue(db, actor, *DETECT, unique_key=key)
+
+
+def run(db: Database, job: Job, stop: Callable[[], bool] = never) -> Job:
+    run_job(db, job.id, stop, lambda line: None)
+    return queue.find(db, job.id)
+
+
+def does(monkeypatch: pytest.MonkeyPatch, what: Callable[[Running, Progress], Json]) -> None:
+    monkeypatch.setattr(work, "_WORK", dict.fromkeys(JobKind, what))
+
+
+def upload(name: str = "u1") -> Path:
+    return folder_for(work.UPLOADS) / name
+
+
+def intake(db: Database, **more: Any) -> Job:
+    told = {"upload": "u1", "name": "bodycam.mp4", "case": "F-1", **more}
+    return queue.enqueue(db, "officer", "intake", "case:F-1", told)
+
+
+@pytest.fixture
+def case(db: Database, staff: dict[str, str]) -> None:
+    cases.open_case(db, "officer", "F-1", kind=CaseKind.COURT, title="R v Doe", received=date(2026, 11, 2))
+
+
+def test_the_same_asked_for_again_is_the_job_under_way(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    does(monkeypatch, lambda running, progress: {})
+    with ThreadPoolExecutor(4) as pool:
+        ids = {job.id for job in pool.map(lambda n: ask(db, "anna" if n % 2 else "ben", "tracks:ab"), range(8))}
+    assert len(ids) == 1 == len(queue.listed(db, "anna", mine=False))
+    first = queue.find(db, ids.pop())
+    assert ask(db, "anna", "tracks:cd").id != first.id
+    run(db, first)
+    assert ask(db, "anna", "tracks:ab").id != first.id  # that one has ended
+
+
+def test_progress_is_written_twice_a_second_at_most_and_cancels(db: Database) -> None:
+    job = ask(db, key="k")
+    with queue.claim(db, job.id) as running:
+        assert running is not None
+        progress = JobProgress(running, never)
+        progress("find", 1, 10)
+        progress("find", 2, 10)
+        seen = queue.find(db, job.id)
+        assert (seen.state, seen.stage, seen.done, seen.total) == ("running", "find", 1, 10)
+        time.sleep(queue.PROGRESS_SECONDS)
+        progress("track", 3, None)
+        seen = queue.find(db, job.id)
+        assert (seen.stage, seen.done, seen.total) == ("track", 3, None)
+        queue.cancel(db, "anna", job.id)
+        assert ask(db, key="k").id != job.id  # one that is being stopped is nobody's result
+        progress("track", 4, None)
+        time.sleep(queue.PROGRESS_SECONDS)
+        with pytest.raises(Cancelled):
+            progress("track", 5, None)
+
+
+def test_cancelled_by_its_owner_or_an_administrator_only(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = ask(db)
+    for stranger in ("ben", "officer", "approver"):
+        with pytest.raises(NotAllowed):
+            queue.cancel(db, stranger, job.id)
+    assert queue.cancel(db, "admin", job.id).state == JobState.CANCELLED  # it had not been begun
+    does(monkeypatch, lambda running, progress: pytest.fail("was run all the same"))
+    assert run(db, job).state == JobState.CANCELLED
+
+    def long(running: Running, progress: Progress) -> Json:
+        queue.cancel(db, "anna", running.job.id)
+        progress("find", 1, 2)
+        return {}
+
+    does(monkeypatch, long)
+    ended = run(db, ask(db))
+    assert (ended.state, ended.error_code, ended.cancel_requested) == ("cancelled", "", True)
+    again = queue.retry(db, "anna", ended.id)
+    assert queue.retry(db, "anna", ended.id).id == again.id
+    with pytest.raises(WrongState):
+        queue.retry(db, "anna", again.id)
+    with pytest.raises(RecordMissing):
+        queue.cancel(db, "anna", "00000000-0000-0000-0000-000000000000")
+
+
+def test_a_worker_that_is_stopped_puts_its_job_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def long(running: Running, progress: Progress) -> Json:
+        progress("find", 1, 2)
+        return {"all": "of it"}
+
+    does(monkeypatch, long)
+    job = run(db, ask(db), stop=lambda: True)
+    assert (job.state, job.attempts, job.worker) == ("queued", 0, "")
+    job = run(db, job)
+    assert (job.state, job.attempts, job.result) == ("done", 1, {"all": "of it"})
+
+
+@pytest.mark.parametrize(
+    ("actor", "kind", "told", "error"),
+    [
+        ("anna", "dig", {}, BadJob),  # no such kind
+        ("anna", "detect", {"footage": "../etc"}, BadJob),
+        ("anna", "detect", {"footage": HASH, "models": ["x.pt"]}, BadJob),  # what nobody knows
+        ("officer", "intake", {"upload": "../keys/k", "name": "n", "case": "F-1"}, BadJob),  # out of the folder
+        ("officer", "intake", {"upload": "a/..", "name": "n", "case": "F-1"}, BadJob),
+        ("officer", "intake", {"upload": "/etc/passwd", "name": "n", "case": "F-1"}, BadJob),
+        ("anna", "intake", {"upload": "u1", "name": "n", "case": "F-1"}, NotAllowed),  # a reviewer
+        ("approver", "detect", {"footage": HASH}, NotAllowed),
+        ("anna", "export", {"release": "F-1#1"}, NotAllowed),
+        ("nobody", "detect", {"footage": HASH}, RecordMissing),
+    ],
+)
+def test_refused_at_once(db: Database, actor: str, kind: str, told: Json, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        queue.enqueue(db, actor, kind, "x", told)
+    assert queue.listed(db, "admin", mine=False) == []
+
+
+def test_a_person_disabled_meanwhile_gets_nothing_done(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    does(monkeypatch, lambda running, progress: pytest.fail("was run all the same"))
+    job = ask(db)
+    people.disable(db, "admin", "anna", "left")
+    job = run(db, job)
+    assert (job.state, job.error_code) == ("failed", NotAllowed.code)
+    with pytest.raises(NotAllowed):
+        ask(db)
+
+
+@pytest.mark.usefixtures("case")
+def test_an_error_is_kept_with_its_code_and_text(db: Database) -> None:
+    upload().write_text("this is no film")
+    job = run(db, intake(db))
+    assert (job.state, job.error_code) == ("failed", "R202")
+    assert "bodycam.mp4" in job.error_text
+    assert job.finished_at is not None
+    assert upload().exists()
+
+
+@contextmanager
+def process(db: Database, how: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "REDACT_DATABASE_URL": db.url}
+    dying = subprocess.Popen([sys.executable, "-m", "tests.jobs.dying_worker", how], env=environment)
+    try:
+        yield dying
+    finally:
+        dying.kill()
+        dying.wait()
+
+
+def wait_for(db: Database, job: Job, holds: Callable[[Job], bool]) -> Job:
+    for _ in range(600):
+        now = queue.find(db, job.id)
+        if holds(now):
+            return now
+        time.sleep(0.1)
+    raise AssertionError(f"{now.state} {now.stage} {now.done} {now.error_text}")
+
+
+def test_a_killed_worker_s_job_is_done_again_but_a_slow_one_s_is_not(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
+    does(monkeypatch, lambda running, progress: {"by": "another"})
+    job = ask(db)
+    with process(db, "stuck") as slow:
+        assert wait_for(db, job, lambda now: now.done > 1).attempts == 1
+        slow.send_signal(signal.SIGSTOP)  # a lid closed: its heartbeat is old, and it goes on later
+        queue.recover(db)
+        assert queue.find(db, job.id).state == JobState.RUNNING
+        slow.kill()
+        slow.wait()
+    queue.recover(db)
+    assert queue.find(db, job.id).state == JobState.QUEUED
+    done = run(db, job)
+    assert (done.state, done.attempts, done.result) == ("done", 2, {"by": "another"})
+
+
+@pytest.mark.usefixtures("case")
+def test_footage_taken_in_just_before_the_end_is_not_taken_in_twice(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
+    upload().write_bytes(make_clip(tmp_path / "clip.mp4").read_bytes())
+    job = intake(db, exhibit="AB/1")
+    with process(db, "dies") as dying:
+        assert dying.wait(120) == -signal.SIGKILL
+    assert queue.find(db, job.id).state == JobState.RUNNING
+    queue.recover(db)
+    done = run(db, job)
+    assert (done.state, done.attempts) == ("done", 2), done.error_text
+    assert done.result["exhibit"] == "AB/1"
+    assert not upload().exists()
+    with db.reading() as session:
+        assert [f.original_name for f in session.scalars(select(Footage))] == ["bodycam.mp4"]
+        assert len(session.scalars(select(Exhibit)).all()) == 1
+        assert len(session.scalars(select(Event).where(Event.kind.in_(("footage.added", "exhibit.added")))).all()) == 1
+
+
+@pytest.mark.usefixtures("case")
+def test_what_a_job_found_is_added_once(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from redact.cases import tracks
+    from redact.cases.store import Store
+    from tests.disclose.approved import found
+
+    monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
+    upload().write_bytes(make_clip(tmp_path / "clip.mp4", size=(256, 160), frames=24).read_bytes())
+    sha256 = run(db, intake(db)).result["footage"]
+    monkeypatch.setattr(tracks, "analyse", lambda path, settings, progress: found(path, sha256))
+    job = queue.enqueue(db, "anna", "detect", "footage:x", {"footage": sha256})
+    with monkeypatch.context() as patch:  # the end of the work cannot be written down
+
+        def lost(running: Running, result: Json) -> None:
+            raise RecordsUnavailable("The server went away.")
+
+        patch.setattr(Running, "done", lost)
+        assert run(db, job).state == JobState.RUNNING
+    queue.recover(db)
+    done = run(db, job)
+    assert (done.state, done.attempts) == ("done", 2)
+    with db.reading() as session:
+        rows = session.scalars(select(MachineTracks)).all()
+        assert [(row.id, row.provenance["job"]) for row in rows] == [(done.result["tracks_id"], job.id)]
+    other = run(db, queue.enqueue(db, "anna", "detect", "footage:x", {"footage": sha256}))
+    assert other.result["tracks_id"] != done.result["tracks_id"]  # somebody asked for another run
+    assert Store().tracks_place(rows[0].file_sha256).is_file()
+
+
+def test_given_up_after_three_ends_in_the_middle(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
+    job = ask(db, key="k")
+    for attempt in range(1, queue.MOST_ATTEMPTS + 1):
+        with queue.claim(db, job.id) as running:
+            assert running is not None
+            assert running.job.attempts == attempt
+        queue.recover(db)
+    ended = queue.find(db, job.id)
+    assert (ended.state, ended.error_code, ended.unique_key) == ("failed", "R701", None)
+
+
+def test_one_run_at_a_time_and_no_word_from_one_that_lost_its_job(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ask(db)
+    with queue.claim(db, job.id) as mine, queue.claim(db, job.id) as other:
+        assert mine is not None
+        assert other is None
+        queue.recover(db)
+        assert queue.find(db, job.id).state == JobState.RUNNING  # its heartbeat is fresh
+        with db.bookkeeping() as session:
+            session.execute(update(Job).values(worker="another", heartbeat_at=datetime.now(UTC) - timedelta(hours=1)))
+        for word in (mine.beat, lambda: mine.done({"too": "late"}), mine.give_back):
+            with pytest.raises(Cancelled):
+                word()
+    queue.recover(db)
+    assert (queue.find(db, job.id).state, queue.find(db, job.id).result) == ("queued", {})
+
+
+def test_a_worker_does_what_waits_the_short_work_first(
+    db: Database, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def note(running: Running, progress: Progress) -> Json:
+        order.append(running.job.kind)
+        return {}
+
+    does(monkeypatch, note)
+    monkeypatch.setattr(worker, "RECOVER_SECONDS", 0.2)
+    ask(db)
+    preview = queue.enqueue(db, "anna", "preview", "release:F-1#1", {"release": "F-1#1"})
+    with carrier(db) as jobs:
+        assert len(jobs.waiting()) == 2
+    over = threading.Event()
+    lines: list[str] = []
+    thread = threading.Thread(target=run_worker, args=(db, over.is_set, lines.append))
+    thread.start()
+    try:
+        wait_for(db, preview, lambda now: now.state == JobState.DONE)
+        # A message that never got through is no reason to wait for ever.
+        with monkeypatch.context() as patch:
+            patch.setattr(queue, "_announce", lambda db, job: None)
+            unheard = ask(db)
+        wait_for(db, unheard, lambda now: now.state == JobState.DONE)
+    finally:
+        over.set()
+        thread.join()
+    assert order == ["preview", "detect", "detect"]
+    assert lines[0] == "preview release:F-1#1: done"
+    assert (home / "records" / FILE).exists() == db.is_sqlite
+    assert list(folder_for(queue.RUNNERS).iterdir()) == []
+
+
+def test_jobs_of_others_are_listed_on_request(db: Database) -> None:
+    first, second = ask(db), ask(db, "ben")
+    assert [job.id for job in queue.listed(db, "anna")] == [first.id]
+    assert [job.id for job in queue.listed(db, "anna", mine=False)] == [second.id, first.id]
+    queue.cancel(db, "ben", second.id)
+    assert [job.id for job in queue.listed(db, "anna", mine=False, active=True, subject="footage:ab")] == [first.id]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from redact.cases import cases
+from redact.cases.db import Database
+from redact.cases.schema import Event
+from redact.disclose import details, releases
+from redact.disclose.codes import ReleaseKind
+from redact.jobs.worker import run_job
+from tests.server.browser import Browser
+
+New = Callable[..., Browser]
+RELEASE = f"/api/releases/{quote('FOI/26 1#1', safe='/')}"
+
+CASE = {"urn": "01AB1234526", "officer_in_case": "DC Ash", "disclosure_officer": "DC Elm"}
+DETAILS = {
+    "organisation": "Example Police",
+    "recipient": {"name": "Crown Prosecution Service", "purpose": "Service on the defence"},
+    "delivery": {"method": "Digital Case System", "encryption": "TLS"},
+    "retention": {"rule": "As the case file"},
+    "material": "used",
+    "mg6c_item": "12",
+    "cpia": {"hidden_may_meet_test": False, "considered_by": "DS Birch", "considered_at": "2026-11-20T10:00:00Z"},
+}
+
+
+def do(browser: Browser, db: Database, path: str) -> Any:
+    """Have work done, as the worker would."""
+    answer = browser.post(f"{RELEASE}/{path}")
+    assert answer.status_code == 202, answer.text
+    run_job(db, answer.json()["job"], lambda: False, lambda line: None)
+    record = browser.get(f"/api/jobs/{answer.json()['job']}").json()
+    assert record["state"] == "done", record
+    return record
+
+
+@pytest.mark.slow
+def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> None:
+    releases.create(db, "officer", "FOI/26 1", policy_name="court")
+    officer, rita, approver = browser("officer"), browser("rita"), browser("approver")
+    assert officer.post(f"{RELEASE}/submit").status_code == 400  # nothing is said of who gets it
+    cases.change(db, "officer", "FOI/26 1", reason="now known", details=CASE)
+    releases.set_details(db, "officer", "FOI/26 1#1", details.check(ReleaseKind.COURT, DETAILS))
+    shown = {"exhibit": "AB1", "decision": {"target": {"track": 2}, "action": "show", "reason": "an officer on duty"}}
+    assert rita.post(f"{RELEASE}/decide", shown).status_code == 200
+    assert rita.post(f"{RELEASE}/decide", {"decision": {"target": {"track": 9}}}).status_code == 400
+    masks = rita.get(f"/api/footage/1/shapes?from=5&count=1&release={quote('FOI/26 1#1')}").json()
+    assert [mask[0] for mask in masks["frames"][0]] == [1]
+
+    assert rita.get(f"{RELEASE}/preview/1.mp4").status_code == 404
+    do(rita, db, "preview")
+    film = rita.get(f"{RELEASE}/preview/1.mp4", range="bytes=0-9")
+    content = film.headers["x-release-content"]
+    assert film.status_code == 206 and rita.get(f"{RELEASE}/preview/2.mp4").status_code == 404
+    assert rita.get(f"{RELEASE}/preview/1.mp4?content={'0' * 64}").status_code == 404
+    assert content == masks["content"]
+
+    answer = officer.post(f"{RELEASE}/submit")
+    assert answer.status_code == 200, answer.text
+    assert rita.post(f"{RELEASE}/approve").status_code == 403
+    assert approver.post(f"{RELEASE}/approve").status_code == 400  # nobody has watched it
+    spans = {"output": 1, "spans": [[0, 30]], "content": content}
+    assert approver.post(f"{RELEASE}/watched", {**spans, "content": "0" * 64}).status_code == 400
+    assert approver.post(f"{RELEASE}/watched", {**spans, "spans": [[0, 50]]}).status_code == 400
+    left = approver.post(f"{RELEASE}/watched", spans).json()
+    assert left == {"content": content, "outputs": [{"output": 1, "frames": 50, "unwatched": [[31, 49]]}]}
+    assert approver.get(f"{RELEASE}/watched").json() == left
+    approver.post(f"{RELEASE}/watched", {**spans, "spans": [[25, 49]]})
+    assert approver.post(f"{RELEASE}/send-back", {"note": ""}).status_code == 400
+    answer = approver.post(f"{RELEASE}/approve", {"override": "the queue's items are known"})
+    assert answer.json()["state"] == "approved", answer.text
+
+    assert rita.get(f"{RELEASE}/pack.zip").status_code == 403
+    assert officer.get(f"{RELEASE}/pack.zip").status_code == 404  # not made yet
+    assert rita.post(f"{RELEASE}/export").status_code == 403
+    made = do(officer, db, "export")["result"]
+    answer = officer.get(f"{RELEASE}/pack.zip")
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        names = [name.removeprefix(f"{made['log_id']}/") for name in archive.namelist()]
+    assert {"log.json", "statement.dsse.json", "01-AB1.mp4"} <= set(names)
+    with db.reading() as session:
+        event = session.query(Event).order_by(Event.seq.desc()).first()
+        assert event is not None and (event.kind, event.actor) == ("release.delivered", "officer")
+    # An edit after the approval: the pack that was approved is no longer what there is.
+    ops = [{"id": "after-12345", "op": "keyframe", "track": 1, "frame": 9, "box": [1, 1, 20, 20]}]
+    assert rita.post("/api/footage/1/ops", {"tracks_id": 1, "base_revision": 0, "ops": ops}).status_code == 200
+    assert officer.get(f"{RELEASE}/pack.zip").status_code == 400
+    assert approver.post(f"{RELEASE}/withdraw", {"reason": "wrong person"}).json()["state"] == "withdrawn"

@@ -1,0 +1,92 @@
+"""The command, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx2
+import pytest
+
+from redact.cases.db import Database
+from redact.cases.people import everybody
+
+
+@contextmanager
+def served(home: Path, *options: str) -> Iterator[tuple[str, list[str], subprocess.Popen[str]]]:
+    """Address, lines that were printed, and the process; stopped as Ctrl-C does."""
+    command = [sys.executable, "-m", "redact", "serve", "--port", "0", *options]
+    environment = {**os.environ, "REDACT_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    lines: list[str] = []
+    ready = threading.Event()
+
+    def read(stream: IO[str]) -> None:
+        for line in stream:
+            lines.append(line)
+            if "The workbench is at" in line:
+                ready.set()
+        ready.set()
+
+    assert process.stdout is not None
+    reader = threading.Thread(target=read, args=(process.stdout,))
+    reader.start()
+    try:
+        assert ready.wait(120)
+        found = re.search(r"is at (http\S+)/", "".join(lines))
+        assert found is not None, lines
+        yield found[1], lines, process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        reader.join()
+
+
+def wait_for(client: httpx2.Client) -> None:
+    """Until it answers."""
+    for _ in range(200):
+        try:
+            assert client.get("/healthz").text == "ok"
+            return
+        except httpx2.TransportError:
+            threading.Event().wait(0.1)
+    pytest.fail("the server does not answer")
+
+
+@pytest.mark.slow
+def test_an_empty_home_begins_with_an_administrator(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with served(home) as (address, lines, process), httpx2.Client(base_url=address) as client:
+        wait_for(client)
+        said = "".join(lines)
+        found = re.search(r"one-time password (\S+)", said)
+        assert found is not None and said.count(found[1]) == 1 and "Warning" not in said
+        origin = {"origin": address}
+        answer = client.post("/sign-in", data={"name": "admin", "password": found[1]}, headers=origin)
+        assert answer.headers["location"] == "/password" and "server" not in answer.headers
+    assert process.returncode == 130
+    with served(home, "--host", "0.0.0.0", "--no-worker") as (_, lines, _):
+        assert "one-time" not in "".join(lines) and "Warning: other machines" in "".join(lines)
+
+
+def test_a_port_that_is_taken_is_said_to_be(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "redact", "serve", "--port", port, "--no-worker"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 1 and "R715" in ended.stderr and "password" not in ended.stdout
+    db = Database()
+    with db.reading() as session:
+        assert len(everybody(session)) == 6
+    db.close()

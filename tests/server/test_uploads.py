@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from redact.cases import people
+from redact.cases.db import Database
+from redact.cases.people import Role
+from redact.cases.schema import Job
+from redact.jobs.worker import run_job
+from redact.server.uploads import place
+from tests.media.clips import make_clip
+from tests.server.browser import Browser
+
+New = Callable[..., Browser]
+CASE = "FOI/26 1"
+
+
+def begin(browser: Browser, size: int, name: str = "night.mp4") -> Any:
+    return browser.post("/api/uploads", {"case": CASE, "name": name, "size": size})
+
+
+def piece(browser: Browser, id_: str, offset: int, content: bytes) -> Any:
+    return browser.send("PATCH", f"/api/uploads/{id_}?offset={offset}", content=content)
+
+
+def test_a_file_comes_in_by_pieces_and_is_taken_in(browser: New, db: Database, tmp_path: Path) -> None:
+    content = make_clip(tmp_path / "other.mp4", frames=6, gop=6).read_bytes()
+    officer = browser("officer")
+    id_ = begin(officer, len(content)).json()["id"]
+    half = len(content) // 2
+    assert piece(officer, id_, 0, content[:half]).json()["received"] == half
+    assert piece(officer, id_, 0, content[:half]).status_code == 409  # sent twice
+    wrong = piece(officer, id_, half + 1, content[half + 1 :])
+    assert (wrong.status_code, wrong.json()["received"]) == (409, half)
+    early = officer.post(f"/api/uploads/{id_}/finish")
+    assert (early.status_code, early.json()["received"]) == (409, half)
+    # After the laptop's lid was closed, from another window:
+    again = browser("officer")
+    assert again.get("/api/uploads").json()["uploads"][0]["received"] == half
+    assert piece(again, id_, half, content[half:]).json()["received"] == len(content)
+    job = again.post(f"/api/uploads/{id_}/finish", {"exhibit": "AB2"}).json()["job"]
+    assert again.post(f"/api/uploads/{id_}/finish", {"exhibit": "AB2"}).json()["job"] == job
+    run_job(db, job, lambda: False, lambda line: None)
+    record = again.get(f"/api/jobs/{job}").json()
+    assert record["state"] == "done", record
+    added = again.get("/api/footage/2").json()
+    assert added["name"] == "night.mp4" and added["exhibits"] == [{"case": CASE, "reference": "AB2"}]
+    assert added["tracks_id"] is None and not added["may_edit"]
+    assert again.get("/api/footage/2/tracks").json()["tracks"] == []
+    assert not place(id_).exists()
+
+
+def test_the_size_is_what_was_announced_and_no_more_than_is_taken(browser: New) -> None:
+    officer = browser("officer")
+    assert begin(officer, 200_001).status_code == 413
+    assert begin(officer, 0).status_code == 400
+    id_ = begin(officer, 10).json()["id"]
+    assert piece(officer, id_, 0, b"x" * 11).status_code == 413
+    assert piece(officer, id_, 0, b"x" * 50_001).status_code == 413  # the largest piece
+    assert piece(officer, id_, 0, b"x" * 10).status_code == 200
+
+
+def test_what_a_killed_server_left_is_cut_off(browser: New) -> None:
+    officer = browser("officer")
+    id_ = begin(officer, 10).json()["id"]
+    piece(officer, id_, 0, b"abcd")
+    place(id_).write_bytes(b"abcdXXXXXXXX")
+    assert piece(officer, id_, 4, b"efghij").status_code == 200
+    assert place(id_).read_bytes() == b"abcdefghij"
+
+
+def test_what_is_no_footage_is_known_by_its_content(browser: New, db: Database) -> None:
+    officer = browser("officer")
+    content = b"<html>" * 100
+    id_ = begin(officer, len(content), "film.mp4").json()["id"]
+    piece(officer, id_, 0, content)
+    answer = officer.post(f"/api/uploads/{id_}/finish")
+    assert answer.status_code == 400 and "film.mp4" in answer.json()["text"]
+    assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not place(id_).exists()
+    with db.reading() as session:
+        assert session.scalars(select(Job)).first() is None
+
+
+def test_an_upload_is_its_owners_alone(browser: New, db: Database) -> None:
+    people.add(db, "admin", "olive", "correct horse battery", full_name="O", roles=[Role.OFFICER], must_change=False)
+    officer, olive = browser("officer"), browser("olive")
+    id_ = begin(officer, 10).json()["id"]
+    assert olive.get(f"/api/uploads/{id_}").status_code == 404
+    assert olive.get("/api/uploads").json()["uploads"] == []
+    assert piece(olive, id_, 0, b"x").status_code == 404
+    assert olive.post(f"/api/uploads/{id_}/finish").status_code == 404
+    assert olive.send("DELETE", f"/api/uploads/{id_}").status_code == 404
+    assert begin(browser("rita"), 10).status_code == 403
+    assert officer.send("DELETE", f"/api/uploads/{id_}").status_code == 200
+    assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not place(id_).exists()
+
+
+@pytest.mark.parametrize(
+    ("untrusted", "name"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\films\\a.mp4", "a.mp4"),
+        ("..", "unnamed"),
+        ("a\x00\nb.mp4", "a\ufffd\ufffdb.mp4"),
+        ("\u202e4pm.exe", "\ufffd4pm.exe"),
+        ("<img src=x>", "<img src=x>"),  # a text like any other: pages show it as one
+        ("\ud800.mp4", "?.mp4"),
+    ],
+)
+def test_names_are_texts_and_never_paths(browser: New, untrusted: str, name: str) -> None:
+    officer = browser("officer")
+    body = json.dumps({"case": CASE, "name": untrusted, "size": 5}).encode()
+    headers = {"origin": "http://localhost", "x-csrf-token": officer.csrf, "content-type": "application/json"}
+    answer = officer.client.post("/api/uploads", content=body, headers=headers)
+    assert answer.json()["name"] == name
+    assert place(answer.json()["id"]).parent.name == "uploads"

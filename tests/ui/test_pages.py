@@ -1,0 +1,259 @@
+"""The pages' handlers, called as Gradio calls them, and what they put into the browser."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from redact.cases import cases, people
+from redact.cases.clocks import CaseKind
+from redact.disclose import details, releases
+from redact.disclose.codes import ReleaseKind
+from tests.disclose.approved import DETAILS, PASSWORD
+from tests.ui.conftest import asking
+from ui.admin import AdminPage
+from ui.audit import AuditPage
+from ui.base import Context
+from ui.case import CasePage
+from ui.decisions import seconds, targets
+from ui.details import _FIELDS, DetailsForm
+from ui.pages import build
+from ui.release import ReleasePage
+from ui.theme import colours
+from ui.words import text
+from ui.work_list import ANY, WorkList, _fields
+
+HOSTILE = "<img src=x onerror=alert(1)>\"' ${7*7} {{7*7}} `x`"
+NOBODY = "not signed in"
+
+
+class _Tags(HTMLParser):
+    """Elements, event attributes, and the text that a reader sees."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.handlers: list[str] = []
+        self.seen = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.sources += [value or "" for name, value in attrs if name == "src"]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.seen += data
+
+
+def whole(parts: Any) -> str:
+    """All HTML that a handler gives."""
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def choices(context: Context, name: str = "R-1#1") -> list[tuple[str, str]]:
+    with context.db.reading() as session:
+        return targets(context.plan(session, releases.find(session, name)))
+
+
+def state_of(context: Context, name: str = "R-1#1") -> str:
+    with context.db.reading() as session:
+        return releases.find(session, name).state
+
+
+@pytest.mark.parametrize("records", ["context", "filled"])
+def test_the_pages_are_built(records: str, request: pytest.FixtureRequest) -> None:
+    blocks = build(request.getfixturevalue(records))
+    assert [path for path, _, _ in blocks.pages] == ["", "case", "release", "audit", "admin"]
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+def test_empty_pages_say_what_to_do(context: Context) -> None:
+    people.add(context.db, "admin", "admin", PASSWORD, full_name="A", roles=list(people.Role), must_change=False)
+    me = asking("admin")
+    listed = whole(WorkList(context).show(ANY, False, False, False, me))
+    assert "Open the first one" in listed and "Nothing needs you now" in listed
+    cases.open_case(context.db, "admin", "F-1", kind=CaseKind.FOI, title="t", received=date.today())
+    assert "Add a file below" in whole(CasePage(context).show("F-1", me))
+    assert "There is no footage" in whole(AdminPage(context).show(me))
+
+
+def test_nobody_sees_anything_without_signing_in(filled: Context) -> None:
+    work, case, release = WorkList(filled), CasePage(filled), ReleasePage(filled)
+    for shown in (
+        work.show(ANY, False, False, False, asking(None)),
+        case.show("R-1", asking(None)),
+        release.show("R-1#1", asking(None)),
+        AuditPage(filled).first("", "", "", "", asking(None)),
+        AdminPage(filled).show(asking(None)),
+    ):
+        assert NOBODY in whole(shown)
+        assert "v Doe" not in whole(shown) and "officer" not in whole(shown)
+    assert "v Doe" in whole(case.show("R-1", asking("reviewer")))
+
+
+def test_rights_are_those_of_the_records(filled: Context) -> None:
+    release, admin, audit = ReleasePage(filled), AdminPage(filled), AuditPage(filled)
+    assert "R654" in release.approve("R-1#1", "", asking("reviewer"))
+    assert "R654" in release.submit("R-1#1", asking("approver"))
+    assert "R654" in admin.add("eve", "Eve", ["administrator"], asking("officer"))
+    assert "R654" in admin.check_store(asking("officer")) and "R654" in admin.check_health(asking("officer"))
+    assert "R654" in whole(admin.show(asking("approver")))
+    assert "R654" in audit.verify(asking("reviewer"))
+    assert "R654" in whole(audit.first("", "", "", "", asking("reviewer")))
+    assert "R654" in CasePage(filled).detect("R-1", "AB/1", "fast", asking("approver"))
+    assert "R654" in WorkList(filled).open_case(asking("reviewer"), *new_case("F-9"))
+    with filled.db.reading() as session:
+        assert {p.name for p in people.everybody(session)} == {
+            "administrator", "approver", "auditor", "officer", "reviewer",
+        }  # fmt: skip
+    assert state_of(filled) == "draft"
+
+
+def new_case(reference: str, **told: str) -> list[str]:
+    return [reference, "foi", "A title", "", "england-and-wales", "", *(told.get(key, "") for _, key in _fields())]
+
+
+def test_hostile_text_is_only_ever_text(filled: Context) -> None:
+    work = WorkList(filled)
+    values = new_case("F-2", requester=HOSTILE)
+    values[2] = HOSTILE
+    assert "is open" in work.open_case(asking("officer"), *values)
+    cases.add_member(filled.db, "officer", "F-2", "officer", "officer in the case")
+    cases.set_closed(filled.db, "officer", "F-2", closed=True, reason=HOSTILE)
+    pages = (
+        whole(work.show(ANY, False, False, True, asking("officer"))),
+        whole(CasePage(filled).show("F-2", asking("officer"))),
+        whole(AuditPage(filled).first("F-2", "", "", "", asking("auditor"))),
+    )
+    for page in pages:
+        parsed = _Tags(page)
+        assert not parsed.handlers and "x" not in parsed.sources
+        assert HOSTILE in parsed.seen or "onerror" in parsed.seen
+        assert "${" not in page and "{{" not in page  # which Gradio's templates would run
+    assert HOSTILE in _Tags(pages[1]).seen
+    # A refusal repeats what it refuses.
+    refused = work.open_case(asking("officer"), *[HOSTILE, *new_case("x")[1:]])
+    assert "R653" in refused and "<img" not in refused and "${" not in refused
+    assert "<" not in text(HOSTILE) and '"' not in text(HOSTILE)
+
+
+def test_the_list_says_what_is_overdue_and_filters(filled: Context) -> None:
+    long_ago = date.today() - timedelta(90)
+    cases.open_case(filled.db, "officer", "OLD", kind=CaseKind.FOI, title="t", received=long_ago)
+    work, me = WorkList(filled), asking("officer")
+    _, _, overdue = work.show(ANY, False, True, False, me)
+    assert "OLD" in overdue and "R-1" not in overdue and "Overdue by" in overdue
+    _, needs, mine = work.show(ANY, True, False, False, me)
+    assert "No case fits" in mine and "OLD" not in needs
+    cases.add_member(filled.db, "officer", "OLD", "officer", "officer in the case")
+    assert "OLD" in work.show(ANY, True, False, False, me)[1]
+
+
+def test_from_draft_to_approved_and_back(filled: Context) -> None:
+    page, work = ReleasePage(filled), WorkList(filled)
+    rita, anna = asking("reviewer"), asking("approver")
+    assert "is being prepared" in work.show(ANY, False, False, False, rita)[1]
+    face = next(key for words, key in choices(filled) if "track 1" in words)
+    assert "R602" in page.decide("R-1#1", [face], "show", "", [], "", "", rita)
+    assert "1 decision noted" in page.decide("R-1#1", [face], "show", "", [], "", HOSTILE, rita)
+    shown = whole(page.show("R-1#1", rita))
+    assert HOSTILE in _Tags(shown).seen and "Missing: urn" not in shown and "shown" in shown
+    assert "is in review" in page.submit("R-1#1", rita)
+    assert "waits for approval" in work.show(ANY, False, False, False, anna)[1]
+    assert "R657" in page.approve("R-1#1", "", anna)  # nobody has watched it
+    assert "a draft again" in page.send_back("R-1#1", "the plate is in sight", anna)
+    assert "the plate is in sight" in whole(page.show("R-1#1", rita))
+    page.submit("R-1#1", rita)
+    assert "approved" in page.approve("R-1#1", "watched on another screen", anna)
+    assert state_of(filled) == "approved"
+    assert "can be made" in work.show(ANY, False, False, False, anna)[1]
+    assert "being made" in page.export("R-1#1", anna)
+
+
+def test_a_sound_of_this_release_only(filled: Context) -> None:
+    page, rita = ReleasePage(filled), asking("reviewer")
+    told = page.decide_sound("R-1#1", "AB/1", "0:00:00.2", "0.6", "hide", "bleep", [], "", "", rita)
+    assert "noted" in told, told
+    assert any("sound 1" in words for words, _ in choices(filled))
+    assert "R653" in page.decide_sound("R-1#1", "AB/1", "soon", "0.6", "hide", "", [], "", "", rita)
+
+
+def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
+    form, rita = DetailsForm(filled), asking("reviewer")
+    keys = [key for key, _ in _FIELDS]
+    values = [str(value) for value in form.show("R-1#1", rita)[: len(keys)]]
+    assert values[keys.index("recipient.name")] == "CPS"
+    assert "R653" in form.save("R-1#1", rita, *values)  # nothing was changed
+    for key, value in (
+        ("cpia.hidden_may_meet_test", "no"),
+        ("cpia.considered_by", "DS Birch"),
+        ("cpia.considered_at", "2026-11-20 10:00"),
+        ("clip_reason", ""),
+    ):
+        values[keys.index(key)] = value
+    assert "noted" in form.save("R-1#1", rita, *values)
+    with filled.db.reading() as session:
+        held = releases.find(session, "R-1#1").details
+    assert held["cpia"]["hidden_may_meet_test"] is False and "clip_reason" not in held
+    assert held["recipient"] == DETAILS["recipient"]
+    assert datetime.fromisoformat(held["cpia"]["considered_at"]).tzinfo is not None
+
+
+def test_work_is_queued_seen_and_stopped(filled: Context) -> None:
+    page, rita = CasePage(filled), asking("reviewer")
+    assert "looked for in" in page.detect("R-1", "AB/1", "fast", rita)
+    lines, seen, jobs, *_ = page.poll("R-1", "", rita)
+    assert "Looking for faces and plates" in str(lines) and "Waiting" in str(lines)
+    assert "0 B" not in str(lines)
+    job_id = jobs["choices"][0][1]  # type: ignore[index]
+    assert "R654" in page.cancel(job_id, asking("officer"))
+    assert "will stop" in page.cancel(job_id, rita)
+    lines, now, *_ = page.poll("R-1", str(seen), rita)
+    assert "Cancelled" in str(lines) and now != seen
+
+
+def test_the_trail_is_checked_and_searched(filled: Context) -> None:
+    page, me = AuditPage(filled), asking("auditor")
+    assert "all are what was written" in page.verify(me)
+    found, _ = page.first("R-1", "case.opened", "", "", me)
+    assert "Case opened" in found and "Footage added" not in found
+    assert "R653" in page.first("", "", "", "yesterday", me)[0]
+    assert "No event fits" in page.first("", "", "nobody", "", me)[0]
+
+
+def test_a_password_is_shown_once_and_works(filled: Context) -> None:
+    page, admin = AdminPage(filled), asking("administrator")
+    said = page.add("nina", "Nina", ["reviewer"], admin)
+    password = re.search(r'class="secret">([a-z0-9-]+)<', said)
+    assert password is not None
+    assert people.authenticate(filled.db, "nina", password[1]).must_change
+    shown = whole(page.show(admin))
+    assert "Nina" in shown and password[1] not in shown
+    assert "R653" in page.reset("administrator", admin)  # one's own
+    assert "disabled" in page.disable("nina", "left the force", admin)
+
+
+def test_the_theme_has_every_colour() -> None:
+    light, dark = colours()
+    assert set(light) == set(dark) and {"ground", "text", "accent", "problem"} <= set(light)
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [("3.5", 3.5), ("2:03", 123), ("1:02:03.25", 3723.25), ("90", 90)],
+)
+def test_times_are_read(written: str, right: float) -> None:
+    assert float(seconds(written)) == right
+
+
+def test_details_hold_only_what_the_kind_has() -> None:
+    for kind in ReleaseKind:
+        from ui.details import COMMON, OF_KIND
+
+        parts = {key.partition(".")[0] for key, _ in (*COMMON, *OF_KIND[kind])}
+        assert parts <= {*details.COMMON, *details.OF_KIND[kind]}

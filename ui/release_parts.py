@@ -1,0 +1,162 @@
+"""A release's facts, what it lacks, and its preview, as HTML."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from redact.cases.reopening import ReleaseState, release_subject
+from redact.cases.schema import Event, Export, Release
+from redact.disclose import releases
+from redact.disclose.codes import ReleaseKind, Use
+from redact.disclose.plan import ReleasePlan
+from redact.jobs.work import suspects_of
+from ui.base import Context, case_link, review_link
+from ui.words import chip, facts, link, listing, moment, nothing, state, table, text, timecode
+
+
+def release_facts(session: Session, plan: ReleasePlan) -> str:
+    """What it is, how far it is, and, once there is one, its pack."""
+    release = plan.release
+    name = releases.reference(release)
+    names = releases.full_names(session, [p for p in (release.submitted_by, release.approved_by) if p])
+    clips = ", ".join(
+        f"{text(exhibit)} {timecode(clip.clip.seconds(clip.clip.first_frame))} to"
+        f" {timecode(clip.clip.seconds(clip.clip.last_frame + 1))}"
+        f" (frames {clip.clip.first_frame} to {clip.clip.last_frame})"
+        for exhibit, clip in zip(plan.exhibits, plan.resolved.clips, strict=True)
+    )
+    told = {
+        "State": state(release.state),
+        "Case": link(case_link(release.case.reference), release.case.reference),
+        "Policy": f"{text(plan.policy.title)} <span class='quiet'>version {text(plan.policy.version)}</span>",
+        "Clips": clips,
+        "Submitted": _by(names, release.submitted_by, release.submitted_at),
+        "Approved": _by(names, release.approved_by, release.approved_at),
+        "All other sound": text(plan.policy.sound.mode.value),
+    }
+    if _packed(session, release):
+        address = f"/api/releases/{quote(name, safe='')}/pack.zip"
+        told["Pack"] = link(address, "Download the pack")
+    films = {e: c.footage_id for e, c in zip(plan.exhibits, release.clips, strict=True)}
+    told["Masks"] = ", ".join(link(review_link(id_, name), f"Review {exhibit}") for exhibit, id_ in films.items())
+    return f"<h1>Release {text(name)}</h1>{_sent_back(session, release)}{facts(told)}"
+
+
+def clip_frames(plan: ReleasePlan, exhibit: str) -> tuple[int, int]:
+    """First and last frame of the first clip of an exhibit."""
+    clips = zip(plan.exhibits, plan.release.clips, strict=True)
+    return next(((clip.first_frame, clip.last_frame) for name, clip in clips if name == exhibit), (0, 0))
+
+
+def _by(names: dict[int, str], person: int | None, at: Any) -> str:
+    return f"{moment(at)} by {text(names.get(person, ''))}" if person else "not yet"
+
+
+def exportable(release: Release) -> bool:
+    """Whether a pack can be made of it, if nothing was changed since."""
+    return release.state in (ReleaseState.APPROVED, ReleaseState.EXPORTED)
+
+
+def _packed(session: Session, release: Release) -> bool:
+    if not exportable(release):
+        return False
+    made = select(Export.id).where(Export.release_id == release.id, Export.content == release.approved_content)
+    return session.scalars(made.limit(1)).first() is not None
+
+
+def _sent_back(session: Session, release: Release) -> str:
+    if release.state != ReleaseState.DRAFT:
+        return ""
+    kinds = ("release.sent-back", "release.submitted")
+    query_ = select(Event).where(Event.subject == release_subject(release), Event.kind.in_(kinds))
+    newest = session.scalars(query_.order_by(Event.seq.desc()).limit(1)).first()
+    if newest is None or newest.kind != "release.sent-back":
+        return ""
+    note = json.loads(newest.body)["note"]
+    return f'<p class="said bad">Sent back by {text(newest.actor)} on {moment(newest.at)}: {text(note)}</p>'
+
+
+def what_is_missing(plan: ReleasePlan) -> str:
+    """What keeps a draft from being submitted."""
+    if plan.release.state != ReleaseState.DRAFT:
+        return ""
+    if not plan.problems:
+        return '<p class="said well">Nothing is missing: the release can be submitted.</p>'
+    return f"<h2>Still missing</h2>{listing(text(problem) for problem in plan.problems)}"
+
+
+def usable_codes(plan: ReleasePlan) -> list[tuple[str, str]]:
+    """Reason codes with which something can be hidden, in words and by their ids."""
+    kind, regime = plan.policy.kind, plan.policy.regime
+    return [
+        (f"{code.id}: {code.title}", code.id)
+        for code in plan.codes.by_id.values()
+        if code.use is Use.REDACTION
+        and kind in code.kinds
+        and (kind is not ReleaseKind.SUBJECT_ACCESS or code.regime is regime)
+    ]
+
+
+def preview_html(context: Context, session: Session, plan: ReleasePlan) -> str:
+    """Every clip, side by side with its master, and what a second look has found."""
+    release, name = plan.release, releases.reference(plan.release)
+    gaps = releases.unwatched(session, release, plan.content)
+    parts = []
+    for number, (clip, exhibit) in enumerate(zip(release.clips, plan.exhibits, strict=True), start=1):
+        there = context.store.preview_place(clip.footage.sha256, plan.content, number).is_file()
+        frames = clip.last_frame - clip.first_frame + 1
+        left = sum(last - first + 1 for first, last in gaps[number - 1])
+        watched = (
+            chip("✓", "All of it was watched", "well")
+            if not left
+            else chip("◔", f"{100 * (frames - left) // frames}% watched", "warn")
+        )
+        title = f"<strong>{text(exhibit)}</strong> {watched}"
+        if not there:
+            parts.append(
+                f'<div class="clip">{title} {nothing("There is no preview of it yet. Render it below.")}</div>'
+            )
+            continue
+        start = float(plan.resolved.clips[number - 1].clip.seconds(clip.first_frame))
+        source = f"/api/releases/{quote(name, safe='')}/preview/{number}.mp4?content={plan.content}"
+        parts.append(
+            f'<section class="watch" aria-label="Preview of {text(exhibit)}" data-release="{text(name)}"'
+            f' data-output="{number}" data-content="{plan.content}" data-footage="{clip.footage_id}"'
+            f' data-first="{clip.first_frame}" data-last="{clip.last_frame}" data-start="{start:.6f}">{title}'
+            f'<div class="side"><figure><video class="master" muted playsinline preload="metadata"'
+            f' src="/api/footage/{clip.footage_id}/proxy.mp4#t={start:.3f}"></video>'
+            f"<figcaption>The footage, unmasked</figcaption></figure>"
+            f'<figure><video class="copy" controls playsinline preload="auto" src="{source}"></video>'
+            f"<figcaption>What is handed out; watch this one</figcaption></figure></div>"
+            f'<canvas class="coverage" height="18" role="img" aria-label="Which parts were watched"></canvas>'
+            f'<p class="quiet coverage-words" aria-live="polite"></p></section>'
+        )
+    return "".join(parts) + _suspects(session, name, plan)
+
+
+def _suspects(session: Session, name: str, plan: ReleasePlan) -> str:
+    found = suspects_of(session, name, plan.content)
+    if found is None:
+        return ""
+    if not found:
+        return '<p class="said well">The second look found nothing that is not masked.</p>'
+    films = dict(zip(plan.exhibits, plan.resolved.clips, strict=True))
+    ids = {e: c.footage_id for e, c in zip(plan.exhibits, plan.release.clips, strict=True)}
+    rows = [
+        (
+            text(item["exhibit"]),
+            timecode(films[item["exhibit"]].clip.seconds(item["frame"])),
+            text(item["text"]),
+            link(review_link(ids[item["exhibit"]], name), "Look at it"),
+        )
+        for item in found
+        if item["exhibit"] in films
+    ]
+    return "<h2>Found by the second look</h2>" + table(
+        ("Footage", "At", "What", ""), rows, caption="Found by the second look", empty="Nothing was found."
+    )

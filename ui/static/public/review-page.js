@@ -1,0 +1,6 @@
+// The reviewer on a page of its own.
+import { mount } from "/static/review/main.js";
+
+const element = document.getElementById("review");
+const { footage, csrf, release } = element.dataset;
+mount({ element, footage: Number(footage), csrf, release: release || null });

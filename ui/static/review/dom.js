@@ -1,0 +1,85 @@
+// Elements without markup: whatever a person or a file has written gets into the page as text and in no other way.
+
+/** An element. `attributes`: names with values; a name beginning with "on" is an event; true sets, false leaves out. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value));
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+const ICONS = {
+  play: "M7 4v16l13-8z",
+  pause: "M6 4h4v16H6zM14 4h4v16h-4z",
+  back: "M17 4v16L6 12zM4 4h2v16H4z",
+  on: "M7 4v16l11-8zM18 4h2v16h-2z",
+  back10: "M12 4v16L3 12zM21 4v16l-9-8z",
+  on10: "M3 4v16l9-8zM12 4v16l9-8z",
+  less: "M5 11h14v2H5z",
+  more: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
+  whole: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
+  undo: "M9 5v4h5a5 5 0 0 1 0 10H8v-2h6a3 3 0 0 0 0-6H9v4L3 10z",
+  redo: "M15 5v4h-5a5 5 0 0 0 0 10h6v-2h-6a3 3 0 0 1 0-6h5v4l6-5z",
+};
+
+/** One of the reviewer's own small pictures; they are the same whatever fonts there are. */
+export function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const picture = document.createElementNS(space, "svg");
+  picture.setAttribute("viewBox", "0 0 24 24");
+  picture.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  picture.append(path);
+  return picture;
+}
+
+/** A button with a name for all: words, and a key shown in its tooltip. It does not take the focus from the picture. */
+export function button(name, press, { picture = null, key = null, kind = "" } = {}) {
+  const element = h(
+    "button",
+    {
+      type: "button",
+      class: `rv-button ${kind}`,
+      title: key ? `${name} (${key})` : name,
+      "aria-label": picture ? name : null,
+      "aria-keyshortcuts": key && /^[\w+ ]+$/.test(key) ? key : null,
+      onclick: press,
+      onmousedown: (event) => event.preventDefault(),
+    },
+    picture ? (ICONS[picture] ? icon(picture) : picture) : name,
+  );
+  return element;
+}
+
+/** hh:mm:ss.mmm */
+export function timecode(seconds) {
+  const ms = Math.max(0, Math.round(seconds * 1000));
+  const two = (n) => String(Math.floor(n)).padStart(2, "0");
+  return `${two(ms / 3600000)}:${two((ms / 60000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
+}
+
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** "1 edit", "2 edits" */
+export const counted = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+
+/** Calls `down` when the main button is pressed on `element`, then `moved`, then `up`; no more if `down` says false. */
+export function drags(element, down, moved, up = () => undefined) {
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || down(event) === false) return;
+    element.setPointerCapture(event.pointerId);
+    const stop = new AbortController();
+    element.addEventListener("pointermove", moved, { signal: stop.signal });
+    const end = (last) => {
+      stop.abort();
+      up(last);
+    };
+    element.addEventListener("pointerup", end, { signal: stop.signal });
+    element.addEventListener("pointercancel", end, { signal: stop.signal });
+  });
+}

@@ -1,0 +1,250 @@
+"""The work list: cases by when they are due, what needs this person now, and the form for a new case."""
+
+# ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import gradio as gr
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from redact.cases import cases, people
+from redact.cases.cases import CLOSED, DETAILS
+from redact.cases.clocks import CaseKind, Nation
+from redact.cases.people import Right
+from redact.cases.reopening import ReleaseState
+from redact.cases.schema import Case, Job, Person, Release
+from redact.disclose import releases
+from redact.errors import BadRecord, RedactError
+from redact.jobs.queue import JobState
+from ui.base import QUIET, Context, answered, case_link, html, login, release_link, seeing, top
+from ui.words import JOBS, KINDS, chip, clock, day, failed, link, listing, nothing, state, table, text
+
+RECENT = timedelta(days=3)
+"""How long a failed job asks for attention."""
+NATIONS = {
+    "england-and-wales": "England and Wales",
+    "scotland": "Scotland",
+    "northern-ireland": "Northern Ireland",
+}
+LABELS = {
+    "urn": "Unique reference number (URN)",
+    "court": "Court",
+    "defendant": "Defendant",
+    "offence": "Offence",
+    "officer_in_case": "Officer in the case",
+    "disclosure_officer": "Disclosure officer",
+    "court_orders": "Orders of the court",
+    "requester": "Who asks",
+    "request": "What was asked for",
+    "refused_sections": "Sections refused",
+    "fee_notice": "Fee notice",
+    "identity_check": "How the identity was checked",
+    "regime": "Law (uk-gdpr or dpa-part-3)",
+    "complainant": "Who complains",
+    "complaint": "What about",
+    "investigator": "Who investigates",
+    "purpose": "Purpose",
+}
+ANY = "all"
+
+
+class WorkList:
+    """The first page. Handlers are plain methods: they take what the fields hold, and the request."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def show(self, kind: str, mine: bool, overdue: bool, closed: bool, request: gr.Request) -> tuple[str, str, str]:
+        """Top line, what needs this person now, and the cases."""
+        line = top(self._context, request, "")
+        try:
+            with seeing(self._context, request) as (session, person):
+                today = date.today()
+                found = [
+                    case
+                    for case in cases.listed(session, closed=closed)
+                    if kind in (ANY, case.kind)
+                    and (not mine or any(member.person_id == person.id for member in case.members))
+                    and (not overdue or _overdue(case, today))
+                ]
+                filtered = mine or overdue or kind != ANY
+                return line, _needs(session, person, today), _table(found, today, filtered=filtered)
+        except RedactError as error:
+            return line, "", failed(error)
+
+    def open_case(self, request: gr.Request, *values: str) -> str:
+        """A new case of reference, kind, title, day of receipt, nation, due date, and the details of all kinds in
+        order, of which only those of its own kind count. Says where it is, or what is wrong."""
+        return answered(lambda: self._opened(login(request), *values))
+
+    def _opened(
+        self, actor: str, reference: str, kind: str, title: str, received: str, nation: str, due: str, *told: str
+    ) -> str:
+        of = CaseKind(kind)
+        values = dict(zip(_fields(), told, strict=True))
+        details = {key: values[of, key].strip() for key in DETAILS[of] if (values[of, key] or "").strip()}
+        case = cases.open_case(
+            self._context.db,
+            actor,
+            reference.strip(),
+            kind=of,
+            title=title,
+            received=parse_day(received, "day of receipt") or date.today(),
+            nation=Nation(nation),
+            due=parse_day(due, "due date"),
+            details=details,
+        )
+        return f"The case {link(case_link(case.reference), case.reference)} is open. Add its footage there."
+
+    def build(self, blocks: gr.Blocks) -> None:
+        """Put the page into ``blocks``."""
+        line = html()
+        html("<h1>Work list</h1>")
+        html("<h2>Needs me now</h2>")
+        needs = html()
+        html("<h2>Cases</h2>")
+        with gr.Row():
+            kind = gr.Dropdown([("All kinds", ANY), *((name, key) for key, name in KINDS.items())], value=ANY,
+                               label="Kind of case", interactive=True)  # fmt: skip
+            mine = gr.Checkbox(label="Only cases I am a member of")
+            overdue = gr.Checkbox(label="Only overdue")
+            closed = gr.Checkbox(label="Closed cases, too")
+        listed = html()
+        filters: list[Any] = [kind, mine, overdue, closed]
+        shown = [line, needs, listed]
+        for part in filters:
+            part.change(self.show, filters, shown, **QUIET)
+        blocks.load(self.show, filters, shown, **QUIET)
+        self._form(filters, shown)
+
+    def _form(self, filters: list[Any], shown: list[gr.HTML]) -> None:
+        with gr.Accordion("New case", open=False):
+            with gr.Row():
+                reference = gr.Textbox(label="Reference", info="Letters, digits, spaces and . _ / -", max_length=64)
+                kind = gr.Dropdown([(name, key) for key, name in KINDS.items()], value="foi", label="Kind of case",
+                                   interactive=True)  # fmt: skip
+                nation = gr.Dropdown([(name, key) for key, name in NATIONS.items()], value="england-and-wales",
+                                     label="Whose bank holidays count", interactive=True)  # fmt: skip
+            title = gr.Textbox(label="Title", info="What it is about, in a few words")
+            with gr.Row():
+                received = gr.Textbox(label="Day of receipt", info="As 2026-05-01; empty for today")
+                due = gr.Textbox(label="Due date, if one was given", info="Empty: worked out for the kind of case")
+            groups, fields = [], []
+            for of in CaseKind:
+                with gr.Group(visible=of is CaseKind.FOI) as group:
+                    fields += [gr.Textbox(label=LABELS[key]) for key in DETAILS[of]]
+                groups.append(group)
+            kind.change(
+                lambda name: [gr.update(visible=of.value == name) for of in CaseKind],
+                kind, groups, **QUIET,
+            )  # fmt: skip
+            button, said = gr.Button("Open the case", variant="primary"), html()
+            button.click(
+                self.open_case, [reference, kind, title, received, nation, due, *fields], said,
+                **QUIET,
+            ).then(self.show, filters, shown, **QUIET)  # fmt: skip
+
+
+def _fields() -> list[tuple[CaseKind, str]]:
+    return [(of, key) for of in CaseKind for key in DETAILS[of]]
+
+
+def parse_day(untrusted: str, what: str) -> date | None:
+    """A day as 2026-05-01; None where nothing was given. Raises BadRecord."""
+    if not (untrusted or "").strip():
+        return None
+    try:
+        return date.fromisoformat(untrusted.strip())
+    except ValueError as error:
+        raise BadRecord(f"The {what} cannot be read.", "Write it as 2026-05-01.") from error
+
+
+def _overdue(case: Case, today: date) -> bool:
+    return case.state != CLOSED and case.due_on is not None and case.due_on < today
+
+
+def _table(found: list[Case], today: date, *, filtered: bool) -> str:
+    rows = [
+        (
+            link(case_link(case.reference), case.reference),
+            text(case.title),
+            text(KINDS.get(case.kind, case.kind)),
+            f"{clock(case, today)}<br><span class='quiet'>{day(case.due_on)}</span>"
+            if case.due_on
+            else clock(case, today),
+            state(case.state),
+            "<br>".join(f"{text(m.person.full_name)} <span class='quiet'>{text(m.role)}</span>" for m in case.members)
+            or "<span class='quiet'>nobody yet</span>",
+            text(len(case.exhibits)),
+        )
+        for case in found
+    ]
+    empty = (
+        "No case fits these filters. Take one of them off."
+        if filtered
+        else "There is no case yet. Open the first one with “New case” below, then add its footage."
+    )
+    heads = ("Case", "Title", "Kind", "Due", "State", "Members", "Footage")
+    return table(heads, rows, caption="Cases, the most pressing first", empty=empty)
+
+
+def _needs(session: Session, person: Person, today: date) -> str:
+    items = [*_releases(session, person), *_failed_jobs(session, person), *_late(session, person, today)]
+    return listing(items) if items else nothing("Nothing needs you now. Work that does will be listed here.")
+
+
+def _releases(session: Session, person: Person) -> Iterator[str]:
+    for release in releases.listed(session):
+        name, status = releases.reference(release), release.state
+        address = release_link(name)
+        member = any(m.person_id == person.id for m in release.case.members)
+        own = member or release.created_by == person.id
+        if status == ReleaseState.DRAFT and own and people.may(person, Right.RELEASE):
+            yield f"{state(status)} {link(address, name)} is being prepared: decide what is hidden, then submit it."
+        elif status == ReleaseState.IN_REVIEW and _may_approve(session, release, person):
+            yield f"{state(status)} {link(address, name)} waits for approval: watch its preview."
+        elif status == ReleaseState.APPROVED and people.may(person, Right.EXPORT):
+            yield f"{state(status)} {link(address, name)} is approved: its pack can be made."
+
+
+def _may_approve(session: Session, release: Release, person: Person) -> bool:
+    if not people.may(person, Right.APPROVE):
+        return False
+    policy, _ = releases.rules_of(release)
+    return not (policy.four_eyes and person.name in releases.hands_in(session, release))
+
+
+def _failed_jobs(session: Session, person: Person) -> Iterator[str]:
+    since = datetime.now(UTC) - RECENT
+    query = select(Job).where(Job.owner_id == person.id, Job.created_at > since).order_by(Job.created_at.desc())
+    seen = set()
+    for job in session.scalars(query):
+        work = (job.kind, job.subject, str(job.arguments))
+        if job.state == JobState.FAILED and work not in seen:
+            name = JOBS.get(job.kind, job.kind)
+            yield f"{state(job.state)} {text(name)}: {text(job.error_text)} {_where(session, job)}"
+        seen.add(work)  # what was done or is tried again later is no failure any more
+
+
+def _where(session: Session, job: Job) -> str:
+    kind, _, name = job.subject.partition(":")
+    if kind == "case":
+        return link(case_link(name), f"Go to {name}")
+    if kind == "release":
+        return link(release_link(name), f"Go to {name}")
+    for case in cases.listed(session):
+        for exhibit in case.exhibits:
+            if exhibit.footage.sha256.startswith(name):
+                return link(case_link(case.reference), f"Go to {case.reference}, {exhibit.reference}")
+    return ""
+
+
+def _late(session: Session, person: Person, today: date) -> Iterator[str]:
+    for case in cases.listed(session):
+        if _overdue(case, today) and any(member.person_id == person.id for member in case.members):
+            yield f"{chip('⚠', 'Overdue', 'bad')} {link(case_link(case.reference), case.reference)} {text(case.title)}"
