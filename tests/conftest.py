@@ -13,4 +13,7 @@ def _home() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         # Not in pytest's folder, which the processes that tests start as another user may not look into.
         patch.setenv("REDACT_HOME", "/nonexistent/redact")
+        # Waiting for the disk is for power cuts, which no test makes; a killed process loses nothing without it.
+        patch.setattr("os.fsync", lambda _descriptor: None)
+        patch.setattr("redact.cases.db.SYNCHRONOUS", "OFF")
         yield

@@ -31,6 +31,8 @@ from redact.home import folder_for
 URL_VARIABLE = "REDACT_DATABASE_URL"
 FILE = "records.sqlite3"
 BUSY_SECONDS = 30
+SYNCHRONOUS = "FULL"
+"""A change that was acknowledged survives a power cut, too."""
 WRITE = "redact_write"
 _LOCK = 0x7265646163740001
 """Of PostgreSQL's advisory locks: held by the one who writes."""
@@ -179,7 +181,8 @@ def _engine(url: str) -> Engine:
 def _prepare(connection: Any, _record: object) -> None:
     # Python's own transactions begin too late for reads to be of one state: off, and see _begin.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+    waiting = f"busy_timeout={BUSY_SECONDS * 1000}"
+    for pragma in ("journal_mode=WAL", f"synchronous={SYNCHRONOUS}", "foreign_keys=ON", waiting):
         connection.execute(f"PRAGMA {pragma}")
 
 

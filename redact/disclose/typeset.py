@@ -177,7 +177,8 @@ def still(untrusted_image: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(untrusted_image), formats=("JPEG", "PNG")) as untrusted_picture:
             picture = untrusted_picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
+        # ImportError: Ultralytics, once loaded, has Pillow ask for a library for pictures that it does not know.
         raise TypesettingFailed("A still for the log is no JPEG or PNG picture.") from error
     picture.info.clear()  # a comment or colour profile of the original would be written again
     picture.thumbnail(STILL_SIZE)

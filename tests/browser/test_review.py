@@ -256,7 +256,11 @@ def test_sound_is_hidden_trimmed_and_let_be_heard(opened: Open) -> None:
     assert _about([review.op("change-sound")["end"]], 6, within=0.05)
     review.page.get_by_label("Effect").select_option("bleep")
     assert review.op("change-sound")["effect"] == "bleep"
-    review.press("Delete", "Enter")
+    # In a list, Delete would be the list's.
+    review.page.evaluate("() => document.activeElement.blur()")
+    review.press("Delete")
+    review.page.wait_for_selector("dialog[open]")
+    review.press("Enter")
     assert review.op("remove-sound")["span"] == op["span"]
 
 

@@ -51,14 +51,18 @@ def redact(*args: str | Path) -> Ended:
     return Ended(code, out.getvalue(), err.getvalue())
 
 
+def hear_ctrl_c() -> None:
+    """For a child, before its program starts: a test run in the background of a shell hands down an ignored Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(
     *args: str | Path, env: Mapping[str, str] | None = None, prepare: Callable[[], None] | None = None
 ) -> subprocess.Popen[str]:
     """Start a command as a process of its own. ``prepare`` runs in the child before Python starts."""
 
     def in_child() -> None:
-        # A test run in the background of a shell hands down an ignored Ctrl-C.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        hear_ctrl_c()
         if prepare:
             prepare()
 

@@ -23,6 +23,7 @@ from redact.jobs import queue, work
 from redact.jobs.carrier import FILE
 from redact.jobs.worker import run_job
 from redact.track.types import Track, TrackSet
+from tests.cli.runner import hear_ctrl_c
 from tests.disclose.approved import FRAMES, approved, luma
 from tests.track.factory import track
 
@@ -135,7 +136,12 @@ def test_the_second_look_tells_of_what_is_in_sight(ready: Database, monkeypatch:
 
 def test_ctrl_c_ends_the_command(home: Path) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    running = subprocess.Popen([sys.executable, "-m", "redact", "worker"], env=environment, stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "redact", "worker"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509
+    )
     try:
         for _ in range(600):
             if (home / "records" / FILE).exists():

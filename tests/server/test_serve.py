@@ -19,6 +19,7 @@ import pytest
 
 from redact.cases.db import Database
 from redact.cases.people import everybody
+from tests.cli.runner import hear_ctrl_c
 
 
 @contextmanager
@@ -27,7 +28,13 @@ def served(home: Path, *options: str) -> Iterator[tuple[str, list[str], subproce
     command = [sys.executable, "-m", "redact", "serve", "--port", "0", *options]
     environment = {**os.environ, "REDACT_HOME": str(home), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509
     )
     lines: list[str] = []
     ready = threading.Event()
