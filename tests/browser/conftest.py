@@ -100,6 +100,8 @@ class Opened:
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
+            # What the key opens is there before the next one is pressed.
+            self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30)))")
 
     def select(self, track: int) -> None:
         self.page.evaluate("id => window.review.selection.set([id])", track)
@@ -113,8 +115,12 @@ class Opened:
 
     def op(self, name: str) -> dict[str, Any]:
         """The last recorded edit of that operation."""
-        self.saved()
-        found = self.fake.ops(name)
+        for _ in range(40):  # an act may be on its way to the queue still
+            self.saved()
+            found = self.fake.ops(name)
+            if found:
+                break
+            self.page.wait_for_timeout(50)
         assert found, f"no {name} among {[op['op'] for op in self.fake.ops()]}"
         return found[-1]
 
