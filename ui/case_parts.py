@@ -15,6 +15,7 @@ from redact.cases.reopening import release_subject
 from redact.cases.retention_clock import standing
 from redact.cases.schema import Case, Event, Exhibit, Person
 from redact.disclose import releases
+from redact.timecode import timecode
 from ui.base import (
     release_link,
     review_link,
@@ -33,7 +34,6 @@ from ui.words import (
     state,
     table,
     text,
-    timecode,
 )  # fmt: skip
 from ui.work_list import LABELS
 

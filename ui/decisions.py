@@ -9,7 +9,8 @@ from fractions import Fraction
 from redact.disclose.plan import ReleasePlan
 from redact.disclose.resolved import PictureMask, ResolvedClip, ShownSound, ShownTrack, SoundMask
 from redact.errors import BadRecord
-from ui.words import chip, table, text, timecode
+from redact.timecode import timecode
+from ui.words import chip, table, text
 
 MOST_SPANS = 6
 """Of a track, written out."""

@@ -15,8 +15,9 @@ from redact.disclose import releases
 from redact.disclose.codes import ReleaseKind, Use
 from redact.disclose.plan import ReleasePlan
 from redact.jobs.work import suspects_of
+from redact.timecode import timecode
 from ui.base import Context, case_link, review_link
-from ui.words import chip, facts, link, listing, moment, nothing, state, table, text, timecode
+from ui.words import chip, facts, link, listing, moment, nothing, state, table, text
 
 
 def release_facts(session: Session, plan: ReleasePlan) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from fractions import Fraction
 from html import escape
 
 from redact.cases.cases import CLOSED
@@ -130,12 +129,6 @@ def moment(value: datetime | str | None) -> str:
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     local = at.astimezone()
     return f'<time datetime="{at.isoformat()}">{local.day} {local:%b %Y, %H:%M}</time>'
-
-
-def timecode(seconds: Fraction | float) -> str:
-    """``H:MM:SS.mmm``, rounded down."""
-    whole, millis = divmod(int(seconds * 1000), 1000)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{millis:03}"
 
 
 def size(count: int) -> str:

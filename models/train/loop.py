@@ -20,8 +20,9 @@ from models.train.recipe import Recipe
 from models.train.scenes import Picture, make_scene
 from models.train.targets import loss, targets
 from redact.detect.light import evened
-from redact.detect.plates import NORMALISATION, STRIDE
+from redact.detect.plates import STRIDE
 from redact.detect.runtime import Network, cores, load_network
+from redact.detect.text import NORMALISATION
 from redact.errors import TrainingUnusable
 
 CHECKPOINT = "checkpoint.pt"

@@ -33,6 +33,7 @@ from redact.media.reader import scan
 from redact.media.types import FrameTable, MediaInfo
 from redact.progress import Progress, silent
 from redact.settings import Interlaced, OnCorrupt
+from redact.stretches import stretches
 
 STRIP_PICTURES, STRIP_HEIGHT = 60, 90
 """Of the thumbnail strip: how many at most, and pixels."""
@@ -186,7 +187,6 @@ def _media(info: MediaInfo, table: FrameTable, seconds: Fraction) -> Json:
     video = info.video
     rate = (video.average_rate or len(table) / seconds).limit_denominator(100_000)
     damaged = np.flatnonzero(table.corrupt)
-    runs = np.split(damaged, np.flatnonzero(np.diff(damaged) != 1) + 1) if damaged.size else []
     return {
         "container": info.container,
         "codec": video.codec,
@@ -203,7 +203,7 @@ def _media(info: MediaInfo, table: FrameTable, seconds: Fraction) -> Json:
         "time_base": _ratio(video.time_base),
         "duration_seconds": round(float(seconds), 6),
         "damaged_frames": int(damaged.size),
-        "damaged_ranges": [[int(run[0]), int(run[-1])] for run in runs[:MOST_RANGES]],
+        "damaged_ranges": [list(span) for span in stretches(damaged)[:MOST_RANGES]],
         "sound": [
             {"index": s.index, "codec": s.codec, "rate": s.sample_rate, "channels": s.channels, "layout": s.layout}
             for s in info.audio

@@ -17,7 +17,7 @@ from redact.media.hashing import hash_file
 
 STATEMENT = "statement.dsse.json"
 """The signed statement of a pack, which names the hashes of all its other files."""
-DRAFTS = ".drafts"
+DRAFTS = "drafts"
 """Ending of the folder beside a pack, which holds what an officer finishes and sends."""
 
 
@@ -33,7 +33,7 @@ def pack_names(store: Store) -> list[str]:
 
 def unrecorded(names: list[str], recorded: dict[str, str]) -> list[str]:
     """Places of packs that no record names: a run was killed before it recorded them, and nobody was given them."""
-    return [f"{PACKS}/{name}" for name in names if name.removesuffix(DRAFTS) not in recorded]
+    return [f"{PACKS}/{name}" for name in names if name.removesuffix(f".{DRAFTS}") not in recorded]
 
 
 def wrong_files(store: Store, recorded: dict[str, str]) -> Iterator[tuple[str, bool]]:

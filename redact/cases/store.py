@@ -168,7 +168,7 @@ class Store:
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
                     removed.append(str(path.relative_to(self.folder)))
-                    _sync(path.parent)
+                    sync(path.parent)
             if derived.is_dir():
                 derived.rmdir()
         return tuple(removed)
@@ -256,12 +256,12 @@ class Publication:
         with _writing(staged.name):
             if not place.parent.exists():
                 place.parent.mkdir(mode=PRIVATE)
-                _sync(place.parent.parent)
+                sync(place.parent.parent)
             # What a killed run left there is of the same hash by its name only: the new one is known to be whole.
             if not os.path.lexists(place):
                 self._new.append((sha256, place))
             staged.replace(place)
-            _sync(place.parent)
+            sync(place.parent)
 
 
 def _checked(untrusted_sha256: str) -> str:
@@ -328,8 +328,9 @@ def _alive(folder: Path) -> bool:
     return False
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """A file, or what a folder lists, is on the disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

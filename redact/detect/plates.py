@@ -15,7 +15,8 @@ from redact.detect.boxes import suppress, widened
 from redact.detect.entries import Family, RegisteredModel
 from redact.detect.light import evened
 from redact.detect.peaks import at_peaks
-from redact.detect.runtime import Normalisation, load_network
+from redact.detect.runtime import load_network
+from redact.detect.text import NORMALISATION
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import ModelUnusable
 
@@ -23,7 +24,6 @@ MARK = "family"
 """Name of the mark in the metadata of the recipe's networks."""
 STRIDE = 4
 """Pixels between the network's answers."""
-NORMALISATION = Normalisation(127.5, 127.5, bgr=True)
 LONGEST_REACH = 6.5
 """A reach is an exponent; e to this many cells is past the side of any picture that is given at once."""
 PEAK = (3, 5)

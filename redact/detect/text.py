@@ -30,6 +30,9 @@ from redact.detect.runtime import Normalisation, load_network
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import ModelUnusable
 
+NORMALISATION = Normalisation(127.5, 127.5, bgr=True)
+"""What PP-OCR's trunk was trained on, and so whatever else stands on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -70,7 +73,7 @@ class TextDetector:
 
     def __init__(self, model: RegisteredModel, labels: tuple[str, ...], threshold: float, device: torch.device) -> None:
         self.labels = labels
-        self._network = load_network(model.verified_bytes(), Normalisation(127.5, 127.5, bgr=True), device)
+        self._network = load_network(model.verified_bytes(), NORMALISATION, device)
         self._threshold = threshold
         self.record = ModelRecord(model.name, model.sha256, model.licence, self._network.runtime)
 

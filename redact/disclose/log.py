@@ -45,6 +45,8 @@ from redact.disclose.log_sections import InternalSection, Section, SubjectAccess
 from redact.errors import LogHoldsInternal, LogUnreadable
 
 SCHEMA_VERSION: Literal["1"] = "1"
+LOG_FILE, MASKS_FILE = "log.json", "masks.json"
+"""In a pack."""
 MAX_BYTES = 256 * 2**20
 """A file beyond this is refused unread."""
 NEUTRAL_NAME = r"^video-[1-9][0-9]{0,3}\.mp4$"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +47,7 @@ from redact.mask.types import Shape
 from redact.media.timeline import timeline_digest
 from redact.pipeline import RenderReport
 from redact.settings import Effect, EffectSettings
+from redact.timecode import timecode
 
 SAMPLE_EVERY = 12
 """Frames between two samples of a mask."""
@@ -63,11 +63,9 @@ class Copy:
     report: RenderReport
 
 
-def timecode(seconds: Fraction) -> str:
-    """Hours, minutes, seconds and thousandths, rounded down."""
-    thousandths = math.floor(seconds * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+def full_timecode(seconds: Fraction) -> str:
+    """Two digits of hours at least, as the log's schema shows times."""
+    return timecode(seconds).zfill(len("00:00:00.000"))
 
 
 class Logbook:
@@ -152,8 +150,8 @@ class Logbook:
             slate_seconds=round(float(times[slate]), 6),
             pts_sha256=timeline_digest(times),
             time_base=f"{made.time_base.numerator}/{made.time_base.denominator}",
-            clip_in=timecode(times[slate]),
-            clip_out=timecode(times[-1]),
+            clip_in=full_timecode(times[slate]),
+            clip_out=full_timecode(times[-1]),
             master=self._master(place, clip),
         )
 
@@ -173,8 +171,8 @@ class Logbook:
             duration=float(media["duration_seconds"]),
             clip_first_frame=clip.first_frame,
             clip_last_frame=clip.last_frame,
-            clip_in=timecode(clip.seconds(clip.first_frame)),
-            clip_out=timecode(clip.seconds(clip.last_frame)),
+            clip_in=full_timecode(clip.seconds(clip.first_frame)),
+            clip_out=full_timecode(clip.seconds(clip.last_frame)),
             camera_serial=str(serial) if serial else None,
             wearer=(footage.wearer or None) if rules.wearer else None,
             recorded_start=footage.recorded_start,
@@ -193,8 +191,8 @@ class Logbook:
                 if first <= end:
                     yield ClippedPart(
                         exhibit=clip.footage,
-                        first_timecode=timecode(clip.seconds(first)),
-                        last_timecode=timecode(clip.seconds(end)),
+                        first_timecode=full_timecode(clip.seconds(first)),
+                        last_timecode=full_timecode(clip.seconds(end)),
                         reason=reason,
                     )
 
@@ -205,8 +203,8 @@ class Logbook:
             "output": place,
             "first_frame": first,
             "last_frame": last,
-            "first_timecode": timecode(times[first]),
-            "last_timecode": timecode(times[last]),
+            "first_timecode": full_timecode(times[first]),
+            "last_timecode": full_timecode(times[last]),
         }
 
     def _shown_span(self, place: int, first: int, last: int) -> dict[str, Any]:

@@ -27,15 +27,16 @@ import redact
 from redact.cases import people
 from redact.cases.db import Database
 from redact.cases.keys import C2paCredentials, c2pa_credentials
+from redact.cases.pack_check import DRAFTS
 from redact.cases.people import Right
 from redact.cases.reopening import ReleaseState, release_subject
 from redact.cases.schema import Edit, Event, Export
-from redact.cases.store import PACKS, Store
+from redact.cases.store import PACKS, Store, sync
 from redact.disclose import c2pa_manifest, drafts, log_pdf, logs_csv, releases, statement
 from redact.disclose.c2pa_manifest import HiddenRange, SoundRange
 from redact.disclose.codes import ReleaseKind
 from redact.disclose.how_to_check import how_to_check
-from redact.disclose.log import FiledLog, PublishedLog, ReleaseLog, dump, dump_filed
+from redact.disclose.log import LOG_FILE, MASKS_FILE, FiledLog, PublishedLog, ReleaseLog, dump, dump_filed
 from redact.disclose.logbook import Copy, Logbook
 from redact.disclose.plan import ReleasePlan, plan_of
 from redact.disclose.policy import fill_in
@@ -48,10 +49,8 @@ from redact.pipeline import render
 from redact.progress import Progress, silent
 from redact.settings import FrameSpan, RenderSettings
 
-LOG_JSON, LOG_CSV, LOG_PDF, MASKS_JSON = "log.json", "log.csv", "log.pdf", "masks.json"
+LOG_CSV, LOG_PDF = "log.csv", "log.pdf"
 HOW_TO_CHECK = "how-to-check.pdf"
-DRAFTS = "drafts"
-"""Of the folder beside a pack: what an officer finishes and sends, and nobody is handed as it is."""
 LEAST_ZIP_PASSWORD = 12
 
 
@@ -212,7 +211,7 @@ def _record(db: Database, store: Store, actor: str, plan: ReleasePlan, made: _Ma
                 made.folder.replace(place)
                 if made.papers.is_dir():
                     made.papers.replace(beside)
-                _sync(place.parent)
+                sync(place.parent)
         except BaseException:
             if not _is_recorded(db, log_id):
                 shutil.rmtree(place, ignore_errors=True)
@@ -303,13 +302,13 @@ def _write_logs(folder: Path, plan: ReleasePlan, filed: FiledLog, book: Logbook,
     files: dict[str, bytes]
     if plan.policy.log.published_edition:
         edition: PublishedLog = published(log)
-        files = {LOG_JSON: dump(edition), LOG_CSV: logs_csv.published_table(edition)}
+        files = {LOG_FILE: dump(edition), LOG_CSV: logs_csv.published_table(edition)}
         files[LOG_PDF] = log_pdf.published_log(edition)
     else:
         stills = stills_of(log, [copy.path for copy in copies]) if plan.policy.log.stills else {}
-        files = {LOG_JSON: dump(log), LOG_CSV: logs_csv.release_table(log), LOG_PDF: log_pdf.release_log(log, stills)}
+        files = {LOG_FILE: dump(log), LOG_CSV: logs_csv.release_table(log), LOG_PDF: log_pdf.release_log(log, stills)}
     if plan.policy.log.samples:
-        files[MASKS_JSON] = dump(book.samples())
+        files[MASKS_FILE] = dump(book.samples())
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
@@ -382,7 +381,7 @@ def _deliver(target: Path, make: Callable[[Path], None], *, overwrite: bool) -> 
             shutil.rmtree(gone) if gone.is_dir() and not gone.is_symlink() else gone.unlink()
         else:
             part.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
 
@@ -415,14 +414,6 @@ def _writing_to(target: Path) -> Iterator[None]:
 def _sync_tree(path: Path) -> None:
     for entry in sorted(path.rglob("*")) if path.is_dir() else ():
         if entry.is_file():
-            _sync(entry)
+            sync(entry)
     for entry in (path, *(e for e in path.rglob("*") if e.is_dir())) if path.is_dir() else (path,):
-        _sync(entry)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(entry)

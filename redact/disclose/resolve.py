@@ -40,6 +40,7 @@ from redact.disclose.soundtrack import SoundPlan, plan_sound, within
 from redact.disclose.subjects import Groups, noun, pseudonyms
 from redact.errors import DecisionInvalid
 from redact.settings import EffectSettings
+from redact.stretches import stretches
 from redact.track.types import Source, Track
 
 REST_OF_SOUND = "Sound"
@@ -202,11 +203,7 @@ def _inside(track: Track, clip: Clip) -> NDArray[np.bool_]:
 
 def _runs(track: Track, clip: Clip) -> tuple[tuple[int, int], ...]:
     """First and last frame of each unbroken stretch of a track within the clip."""
-    frames = track.frames[_inside(track, clip)]
-    if not frames.size:
-        return ()
-    stretches = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
-    return tuple((int(part[0]), int(part[-1])) for part in stretches)
+    return tuple(stretches(track.frames[_inside(track, clip)]))
 
 
 def _outcome(policy: Policy, held: Held, footage: str, track: Track) -> _Outcome:

@@ -24,11 +24,12 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from securesystemslib.dsse import Envelope
 
 from redact.canonical import canonical
+from redact.cases import pack_check
 from redact.cases.keys import PublicKey, SigningKey
 from redact.disclose.log_parts import AuditHead, Frozen, HashedFile, Kind, Name, Sha256, Whole
 from redact.errors import StatementInvalid
 
-STATEMENT_FILE = "statement.dsse.json"
+STATEMENT_FILE = pack_check.STATEMENT
 PUBLIC_KEY_FILE = "public-key.pem"
 PREDICATE_TYPE: Final = "urn:redact-workbench:release:1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

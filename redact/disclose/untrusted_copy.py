@@ -18,11 +18,12 @@ from redact.errors import Cancelled, RedactError
 from redact.mask.types import Form, Shape
 from redact.media.parity import read_contents
 from redact.media.probe import probe
-from redact.media.reader import VideoReader, timecode
+from redact.media.reader import VideoReader
 from redact.media.timeline import relative_times, timeline_digest
 from redact.media.types import FrameTable, PlanarImage
 from redact.progress import Progress, silent
 from redact.settings import Effect, EffectSettings, Interlaced, OnCorrupt
+from redact.timecode import timecode
 
 EVERY = 12
 """Frames: how often the picture of a published range is looked at."""

@@ -17,7 +17,16 @@ from pathlib import Path
 from redact.cases.chain import HEAD_DOMAIN, SignedHead
 from redact.cases.keys import PublicKey
 from redact.disclose import untrusted_copy
-from redact.disclose.log import MAX_BYTES, MaskSamples, PublishedLog, ReleaseLog, load, load_samples
+from redact.disclose.log import (
+    LOG_FILE,
+    MASKS_FILE,
+    MAX_BYTES,
+    MaskSamples,
+    PublishedLog,
+    ReleaseLog,
+    load,
+    load_samples,
+)
 from redact.disclose.log_parts import AuditHead, OutputFacts
 from redact.disclose.proofs import Proof, Verdict, What, absent, broken, held
 from redact.disclose.statement import (
@@ -39,7 +48,6 @@ from redact.media.types import FrameTable
 from redact.progress import Progress, silent
 from redact.settings import Interlaced, OnCorrupt
 
-LOG_FILE, MASKS_FILE = "log.json", "masks.json"
 _KEY_BYTES = 1 << 14
 _TOLD = 5
 

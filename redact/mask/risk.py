@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from redact.mask.edit_result import Edited, Origin, TrackKind, TrackState
 from redact.media.types import FrameTable
+from redact.stretches import stretches
 from redact.track.tracker import OTHER_TRUST, TRUST
 from redact.track.types import Source, Track
 
@@ -164,12 +165,11 @@ def _jumps(track: Track, seconds: NDArray[np.float64]) -> Iterator[Risk]:
 
 
 def _damaged(table: FrameTable) -> Iterator[Risk]:
-    frames = np.flatnonzero(table.corrupt)
-    for run in np.split(frames, np.flatnonzero(np.diff(frames) != 1) + 1):
-        if run.size:
-            text = f"{run.size} damaged frame{'s' if run.size > 1 else ''}: hidden whole, or the export stops"
-            score = _BASE[RiskKind.DAMAGED] + _RANGE * min(1.0, run.size / 100)
-            yield Risk(RiskKind.DAMAGED, None, int(run[0]), int(run[-1]), round(score, 4), text)
+    for first, last in stretches(np.flatnonzero(table.corrupt)):
+        count = last - first + 1
+        text = f"{count} damaged frame{'s' if count > 1 else ''}: hidden whole, or the export stops"
+        score = _BASE[RiskKind.DAMAGED] + _RANGE * min(1.0, count / 100)
+        yield Risk(RiskKind.DAMAGED, None, first, last, round(score, 4), text)
 
 
 def _risk(kind: RiskKind, track: Track, span: Span, severity: float, text: str) -> Risk:

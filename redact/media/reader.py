@@ -21,6 +21,7 @@ from redact.media.planar import Converter, Size
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan
 from redact.progress import Progress, silent
 from redact.settings import Interlaced, OnCorrupt
+from redact.timecode import timecode
 
 
 class Frame:
@@ -180,14 +181,6 @@ def scan(info: MediaInfo, *, interlaced: Interlaced, on_corrupt: OnCorrupt, prog
         for frame in reader:
             progress("scan", frame.index + 1, total)
         return reader.table
-
-
-def timecode(seconds: Fraction) -> str:
-    """``H:MM:SS.mmm``, rounded down."""
-    millis = int(seconds * 1000)
-    hours, rest = divmod(millis, 3_600_000)
-    minutes, rest = divmod(rest, 60_000)
-    return f"{hours}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
 def _frame_time(info: MediaInfo) -> Fraction:

@@ -22,6 +22,7 @@ from redact.media.types import FrameTable
 from redact.server import views
 from redact.server.parts import Parts, Seeing, TheParts
 from redact.settings import Effect
+from redact.stretches import stretches
 from redact.track.types import Source, Track
 
 router = APIRouter(prefix="/api/footage")
@@ -233,9 +234,7 @@ def _runs(track: Track, filled: list[Span]) -> list[list[int]]:
     frames = track.frames
     for first, last in filled:
         frames = frames[(frames < first) | (frames > last)]
-    if not frames.size:
-        return []
-    return [[int(run[0]), int(run[-1])] for run in np.split(frames, np.flatnonzero(np.diff(frames) != 1) + 1)]
+    return [list(span) for span in stretches(frames)]
 
 
 def _confidence(track: Track) -> float | None:

@@ -15,7 +15,6 @@ import torch
 from redact.detect.centerface import CenterFace
 from redact.detect.entries import DistributionFile, WeightState
 from redact.detect.factory import make_detectors
-from redact.detect.plates import NORMALISATION
 from redact.detect.registry import builtin_model
 from redact.detect.runtime import (
     Network,
@@ -27,7 +26,7 @@ from redact.detect.runtime import (
     load_network,
     plain_graph,
 )
-from redact.detect.text import TextDetector
+from redact.detect.text import NORMALISATION, TextDetector
 from redact.errors import DeviceMissing, ModelHashMismatch, ModelMissing, ModelUnusable, RedactError, UnknownClass
 from redact.settings import AnalyseSettings, DeviceChoice, Preset
 from tests.detect.contract import CPU, Picture, TrainedContract, astronaut, batch, iou, plate

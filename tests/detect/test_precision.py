@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from redact.detect.checkpoint import to_onnx
-from redact.detect.plates import NORMALISATION
 from redact.detect.registry import builtin_model
 from redact.detect.runtime import Normalisation, OrtNetwork, TorchNetwork, plain_graph
+from redact.detect.text import NORMALISATION
 from redact.errors import ModelUnusable
 from tests.detect.contract import Picture, astronaut, batch, plate
 from tests.detect.test_yolo import checkpoint

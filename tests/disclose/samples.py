@@ -47,7 +47,7 @@ from redact.disclose.log_sections import (
     ThirdParty,
     TimeSplit,
 )
-from redact.media.reader import timecode
+from redact.timecode import timecode
 
 RATE = 25
 LONDON_SUMMER = timezone(timedelta(hours=1))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from redact.errors import CorruptFrames, TruncatedFile, UnsupportedMedia
 from redact.media.probe import probe
-from redact.media.reader import VideoReader, scan, timecode
+from redact.media.reader import VideoReader, scan
 from redact.media.types import FrameTable
 from redact.settings import Interlaced, OnCorrupt
+from redact.timecode import timecode
 from tests.media.clips import AudioSpec, index_picture, make_clip, read_index
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from models.train.network import PlateHead, from_onnx, to_onnx, trunk_graph
-from redact.detect.plates import NORMALISATION
 from redact.detect.runtime import TorchNetwork, plain_graph
+from redact.detect.text import NORMALISATION
 
 CPU = torch.device("cpu")
 
