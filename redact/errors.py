@@ -560,3 +560,17 @@ class JobGivenUp(RedactError):
 
     code = "R701"
     unharmed = "What was there before the job was not changed."
+
+
+class ProviderMisconfigured(RedactError):
+    """The file that names the sign-in provider cannot be read, or says something it must not say."""
+
+    code = "R716"
+    unharmed = "No record was changed."
+
+
+class ProviderUnusable(RedactError):
+    """The sign-in provider cannot be reached, or answers what it must not answer."""
+
+    code = "R717"
+    unharmed = "No record was changed."

@@ -117,6 +117,7 @@ class Finder:
             total = info.expected_frames
             with (
                 _one_thread(cv2, "getNumThreads", "setNumThreads"),
+                _one_thread(torch, "get_num_threads", "set_num_threads"),
                 memory_shortage_named(),
                 reader,
                 _decoded(reader, self._device, stages, "decode") as decoded,

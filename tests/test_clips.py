@@ -78,6 +78,7 @@ def shown(path: Path) -> tuple[list[Rgb], list[Fraction]]:
         ("even.mp4", {"frames": 30, "bframes": 2, "gop": 8}, (8, 15)),  # exactly from keyframe to keyframe
         ("even.mp4", {"frames": 30, "bframes": 2, "gop": 8}, (7, 29)),  # up to the end
         ("late.mp4", {"pts": [7 + n for n in range(20)], "time_base": Fraction(1, 25)}, (3, 12)),  # starts at 0.28 s
+        ("late.mp4", {"pts": [7 + n for n in range(20)], "time_base": Fraction(1, 25)}, (0, 19)),  # all of it: from 0
         ("uneven.mp4", {"pts": UNEVEN, "gop": 3}, (3, 5)),  # frames 1 ms apart; the last lasts 1.4 s
         ("uneven.mkv", {"pts": UNEVEN, "bframes": 2, "gop": 4}, (5, 9)),
         ("turned.mov", {"frames": 24, "rotation": 90, "size": (96, 160), "gop": 6}, (13, 20)),

@@ -21,17 +21,20 @@ from tests.media.clips import AudioSpec, make_clip
 
 PAGE = Path(__file__).parents[1] / "docs" / "walkthrough.md"
 PASSWORD, ARCHIVE = "correct horse battery", "a password for the archive"
-FRAMES, SIZE = 40, (480, 240)
+FRAMES, RATE, SIZE = 40, 5, (480, 240)
+COMES = 26
+"""Frame from which the second face is there: it is masked from four seconds before."""
 MUST_HOLD = {"signature", "C2PA manifest", "masks"}
 SECRETS = ("4711", "rita", "Rita", "ahmed", "Ahmed", "olive", "Olive", "Doe", "bodycam", "AB1", "agreed in writing")
 
 
 def passers_by(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Two faces that move a little before a wall."""
+    """Two faces that move a little before a wall; the second comes out of it."""
     face = cv2.resize(skimage.data.astronaut()[20:220, 120:320], (140, 140), interpolation=cv2.INTER_AREA)
     picture = np.full((size[1], size[0], 3), 120, np.uint8)
     picture[50:190, 20 + index : 160 + index] = face
-    picture[60:200, 320 - index : 460 - index] = face[:, ::-1]
+    if index >= COMES:
+        picture[60:200, 320 - index : 460 - index] = face[:, ::-1]
     return picture
 
 
@@ -53,7 +56,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, En
     """The folder after the last command, and how each command ended."""
     folder = tmp_path_factory.mktemp("walk")
     sound = [AudioSpec("aac", 32000)]
-    make_clip(folder / "bodycam.mp4", size=SIZE, frames=FRAMES, picture=passers_by, audio=sound)
+    make_clip(folder / "bodycam.mp4", size=SIZE, frames=FRAMES, rate=RATE, picture=passers_by, audio=sound)
     for name, text in files().items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "previews").mkdir()
@@ -64,16 +67,20 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, En
         patch.delenv("REDACT_DATABASE_URL", raising=False)
         for name, value in {"PASSWORD": PASSWORD, "NEW_PASSWORD": PASSWORD, "ARCHIVE_PASSWORD": ARCHIVE}.items():
             patch.setenv(f"REDACT_{name}", value)
-        track = "1"
+        known: dict[str, list[str]] = {}
         for words in commands():
+            if known.get("KEY") == [] and "KEY" in words:
+                continue  # nothing is open that could be settled
             passwd = words[:2] == ["user", "passwd"]
             patch.setenv("REDACT_NEW_PASSWORD", f"{PASSWORD} 2" if passwd else PASSWORD)
             patch.setenv("REDACT_PASSWORD", PASSWORD if passwd or words[-1] == "admin" else f"{PASSWORD} 2")
             line = " ".join(words)
-            ended[line] = redact(*[track if word == "TRACK" else word for word in words], "--json")
+            ended[line] = redact(*(one for word in words for one in known.get(word, [word])), "--json")
             assert ended[line].code == 0, f"{line}\n{ended[line].out}\n{ended[line].err}"
             if words[:2] == ["release", "show"]:
-                track = str(ended[line].document["tracks"][0]["track"])
+                known["TRACK"] = [str(ended[line].document["tracks"][0]["track"])]
+            if words[:2] == ["release", "open"]:
+                known["KEY"] = [item["key"] for item in ended[line].document["items"]]
     return folder, ended
 
 
@@ -103,6 +110,15 @@ def test_nobody_can_be_found_in_the_public_pack(walked: tuple[Path, dict[str, En
     assert told["document"] == "published-log"
     assert {code for span in told["ranges"] for code in span["codes"]} == {"s40(2)-3A"}
     assert "masks" not in told
+
+
+def test_what_was_open_was_told_and_seen_to(walked: tuple[Path, dict[str, Ended]]) -> None:
+    folder, ended = walked
+    shown = one(ended, "release open")
+    assert (shown["second_look"], shown["unwatched"]) == ("done", [[[0, FRAMES - 1]]])
+    (born,) = (item["key"] for item in shown["items"] if item["kind"] == "birth")
+    trail = (folder / "trail.jsonl").read_text(encoding="utf-8")
+    assert born in trail and "override" not in trail
 
 
 def test_the_court_pack_tells_all_but_what_is_internal(walked: tuple[Path, dict[str, Ended]]) -> None:

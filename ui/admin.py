@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import secrets
+import os
+import shutil
 from datetime import UTC, datetime
+from typing import Any
 
 import gradio as gr
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from redact.cases import people, retention
+from redact.cases.footage import FootageState
 from redact.cases.people import Right, Role
 from redact.cases.retention_clock import Due
-from redact.cases.schema import Person
+from redact.cases.schema import Footage, Job, Person
 from redact.cases.store_check import StoreReport, verify_store
 from redact.detect import registry
+from redact.disclose.certificates import FOLDER, write_certificates
 from redact.disclose.codes import list_codes, load_codes
 from redact.disclose.policy import list_policies, load_policy
 from redact.errors import BadRecord, RedactError
-from ui.base import QUIET, SLOW, Context, HealthLine, answered, html, login, seeing, top
-from ui.words import chip, failed, moment, size, state, table, text
+from redact.home import home
+from redact.jobs.queue import JobState
+from ui.base import QUIET, SLOW, Context, HealthLine, answered, html, login, section, seeing, top
+from ui.words import chip, done, facts, failed, listing, moment, size, state, table, text
 
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Those that nobody takes for another."""
-_GROUPS, _GROUP = 4, 4
-"""79 bits."""
+LOW_SPACE = 20 * 10**9
+"""Bytes left on the disk below which it is time to make room: some hours of footage."""
 ROLES = [(role.value.capitalize(), role.value) for role in Role]
 
 
@@ -33,22 +39,24 @@ class AdminPage:
         self._context = context
 
     def show(self, request: gr.Request) -> tuple[object, ...]:
-        """Top line, people, whom there is to choose from, policies, codes, models, and retention."""
+        """Top line, people, whom there is to choose from, policies, codes, models, retention, and storage."""
         line = top(self._context, request, "admin")
         try:
             with seeing(self._context, request, Right.ADMINISTER) as (session, _):
                 everybody = people.everybody(session)
                 due = retention.status(session, datetime.now(UTC))
+                stored = _stored(session)
             active = [(f"{p.full_name} ({p.name})", p.name) for p in everybody if p.disabled_at is None]
-            return line, _people(everybody), gr.update(choices=active), _policies(), _codes(), _models(), _due(due)
+            chosen = gr.update(choices=active)
+            return line, _people(everybody), *[chosen] * 3, _policies(), _codes(), _models(), _due(due), stored
         except RedactError as error:
-            return line, failed(error), gr.skip(), "", "", "", ""
+            return line, failed(error), *[gr.skip()] * 3, "", "", "", "", ""
 
     def add(self, name: str, full_name: str, roles: list[str], request: gr.Request) -> str:
         """A new account, with a password that is shown this once."""
 
         def work() -> str:
-            password = _made()
+            password = people.made_password()
             person = people.add(
                 self._context.db,
                 login(request),
@@ -69,11 +77,49 @@ class AdminPage:
             actor = login(request)
             if _chosen(name) == actor:
                 raise BadRecord("This is your own account.", "Use “Change password” at the top.")
-            password = _made()
+            password = people.made_password()
             people.set_password(self._context.db, actor, name, password)
             return f"{text(name)} has another password. {_once(password)}"
 
         return answered(work)
+
+    def roles_of(self, name: str, request: gr.Request) -> object:
+        """The roles that somebody has, to begin with."""
+        try:
+            with seeing(self._context, request, Right.ADMINISTER) as (session, _):
+                return gr.update(value=people.find(session, _chosen(name)).roles)
+        except RedactError:
+            return gr.skip()  # the change says what is wrong
+
+    def set_roles(self, name: str, roles: list[str], reason: str, request: gr.Request) -> str:
+        """Other roles for somebody."""
+
+        def work() -> str:
+            wanted = [Role(role) for role in roles or ()]
+            people.set_roles(self._context.db, login(request), _chosen(name), wanted, reason or "")
+            return f"{text(name)} is now {text(', '.join(sorted(role.value for role in wanted)))}."
+
+        return answered(work)
+
+    def dispose(self, sure: bool, organisation: str, request: gr.Request) -> str:
+        """Dispose of what is due, for good, and write the certificates."""
+        try:
+            if not sure:
+                raise BadRecord("Nothing was done.", "Tick that you know that there is no way back.")
+            ran = retention.run(self._context.db, login(request), self._context.store, dry_run=False)
+            write_certificates(self._context.db, (organisation or "").strip())
+        except RedactError as error:
+            return failed(error)
+        told = [f"{text(one['certificate'])}: {text(one['original_name'])}" for one in ran.certificates]
+        count = len(told)
+        said = (
+            f"{count} file{'' if count == 1 else 's'} disposed of. The certificates are in the folder"
+            f" “{FOLDER}” of the server.{listing(told)}"
+            if told
+            else "Nothing is due: nothing was disposed of."
+        )
+        refused = "".join(f"<p>{text(due.original_name)}</p>{failed(error)}" for due, error in ran.failed)
+        return (done(said) if told or not refused else "") + refused
 
     def disable(self, name: str, reason: str, request: gr.Request) -> str:
         """End what somebody may do."""
@@ -108,46 +154,84 @@ class AdminPage:
         line = html()
         html("<h1>Admin</h1>")
         with gr.Tab("People"):
-            listed = html()
-            with gr.Accordion("Add a person", open=False):
-                with gr.Row():
-                    name = gr.Textbox(label="Login", info="2 to 64 small letters, digits, dots, dashes, @")
-                    full_name = gr.Textbox(label="Full name")
-                roles = gr.CheckboxGroup(ROLES, label="Roles")
-                add, added = gr.Button("Add", variant="primary"), html()
-            with gr.Accordion("Reset a password, or disable an account", open=False):
-                person = gr.Dropdown([], label="Person", interactive=True)
-                reason = gr.Textbox(label="Reason for disabling", info="It goes into the audit trail")
-                with gr.Row():
-                    reset = gr.Button("Give another password")
-                    disable = gr.Button("Disable for good", variant="stop")
-                said = html()
+            listed, chosen, acts = self._people_tab()
         with gr.Tab("Policies and codes"):
-            policies = html()
-            html("<h2>Reason codes</h2>")
-            codes = html()
-        with gr.Tab("Models"):
+            html('<p class="lead">They are files, which come with the workbench or lie on the server.</p>')
+            with section("Policies"):
+                policies = html()
+            with section("Reason codes"):
+                codes = html()
+        with gr.Tab("Models"), section("Models"):
+            html('<p class="lead">What finds faces and plates. Each file is compared with the hash it is known by.</p>')
             models = html()
         with gr.Tab("Retention"):
-            due = html()
+            with section("What is kept, and until when"):
+                due = html()
+            acts.append(self._retention_form())
         with gr.Tab("Storage and health"):
-            check, found = gr.Button("Read every file of the store and compare"), html()
-            look, health = gr.Button("Look at this machine"), html()
-        outputs = [line, listed, person, policies, codes, models, due]
+            with section("Storage"):
+                stored = html()
+                check, found = gr.Button("Read every file of the store and compare"), html()
+            with section("Health of this machine"):
+                look, health = gr.Button("Look at this machine"), html()
+        outputs = [line, listed, *chosen, policies, codes, models, due, stored]
         blocks.load(self.show, None, outputs, **QUIET)
-        for event in (
-            add.click(self.add, [name, full_name, roles], added, **QUIET),
-            reset.click(self.reset, person, said, **QUIET),
-            disable.click(self.disable, [person, reason], said, **QUIET),
-        ):
+        for event in acts:
             event.then(self.show, None, outputs, **QUIET)
         check.click(self.check_store, None, found, **SLOW)
         look.click(self.check_health, None, health, **SLOW)
 
+    def _people_tab(self) -> tuple[gr.HTML, list[gr.Dropdown], list[Any]]:
+        with section("People"):
+            listed = html()
+        with gr.Accordion("Add a person", open=False):
+            with gr.Row():
+                name = gr.Textbox(label="Login", info="2 to 64 small letters, digits, dots, dashes, @")
+                full_name = gr.Textbox(label="Full name")
+            roles = gr.CheckboxGroup(ROLES, label="Roles")
+            add, added = gr.Button("Add", variant="primary"), html()
+        with gr.Accordion("Change somebody's roles", open=False):
+            with gr.Row():
+                whose = gr.Dropdown([], label="Person", interactive=True)
+                why = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
+            other = gr.CheckboxGroup(ROLES, label="Roles from now on")
+            change, changed = gr.Button("Change the roles"), html()
+        with gr.Accordion("Give another one-time password", open=False):
+            with gr.Row():
+                forgetful = gr.Dropdown([], label="Person", interactive=True)
+                reset = gr.Button("Give another password")
+            given = html()
+        with gr.Accordion("Disable an account", open=False):
+            html('<p class="lead">There is no way back; what the person did stays in the records under their name.</p>')
+            with gr.Row():
+                leaving = gr.Dropdown([], label="Person", interactive=True)
+                reason = gr.Textbox(label="Reason for disabling", placeholder="It goes into the audit trail")
+                disable = gr.Button("Disable for good", variant="stop")
+            said = html()
+        whose.input(self.roles_of, whose, other, **QUIET)
+        acts: list[Any] = [
+            add.click(self.add, [name, full_name, roles], added, **QUIET),
+            change.click(self.set_roles, [whose, other, why], changed, **QUIET),
+            reset.click(self.reset, forgetful, given, **QUIET),
+            disable.click(self.disable, [leaving, reason], said, **QUIET),
+        ]
+        return listed, [whose, forgetful, leaving], acts
 
-def _made() -> str:
-    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
-    return "-".join(groups)
+    def _retention_form(self) -> Any:
+        with section("Dispose of what is due"):
+            html(
+                '<p class="lead">The files are deleted for good; the records, the hashes and the audit trail stay, and'
+                " each file gets a certificate. What is held, in an open case or in a release that still counts, is "
+                "left alone.</p>"
+            )
+            sure = gr.Checkbox(label="I know that there is no way back")
+            with gr.Row():
+                organisation = gr.Textbox(
+                    os.environ.get("REDACT_ORGANISATION", ""), label="Organisation, as certificates name it"
+                )
+                dispose = gr.Button("Dispose of what is due", variant="stop")
+            said = html()
+        return dispose.click(self.dispose, [sure, organisation], said, **SLOW)
 
 
 def _once(password: str) -> str:
@@ -165,7 +249,13 @@ def _chosen(name: str | None) -> str:
 
 def _people(everybody: list[Person]) -> str:
     rows = [
-        (text(p.full_name), text(p.name), text(", ".join(p.roles)), _account(p), moment(p.disabled_at or p.created_at))
+        (
+            text(p.full_name),
+            text(p.name),
+            text(", ".join(p.roles).capitalize()),
+            _account(p),
+            moment(p.disabled_at or p.created_at),
+        )
         for p in everybody
     ]
     heads = ("Name", "Login", "Roles", "Account", "Since")
@@ -206,13 +296,19 @@ def _codes() -> str:
         try:
             known = load_codes(name)
         except RedactError as error:
-            rows.append((text(name), "", failed(error), "", ""))
+            rows.append(("", failed(error), "", "", text(name)))
             continue
         rows += [
-            (text(name), text(c.id), text(c.title), text(c.statute), text(", ".join(c.kinds).replace("-", " ")))
+            (
+                f"<span class='whole'>{text(c.id)}</span>",
+                text(c.title),
+                text(c.statute),
+                text(", ".join(c.kinds).replace("-", " ")),
+                f"<span class='whole'>{text(name)}</span>",
+            )
             for c in known.by_id.values()
         ]
-    return table(("List", "Code", "Title", "Law", "For"), rows, caption="Reason codes", empty="There is no list.")
+    return table(("Code", "Title", "Law", "For", "List"), rows, caption="Reason codes", empty="There is no list.")
 
 
 _WEIGHTS = {
@@ -242,9 +338,9 @@ def _models() -> str:
 def _due(found: list[Due]) -> str:
     rows = [
         (
-            text(", ".join(one.exhibits) or one.original_name),
+            text(", ".join(exhibit.replace(":", ", ") for exhibit in one.exhibits) or one.original_name),
             text(one.retention_class),
-            size(one.size),
+            f"<span class='whole'>{size(one.size)}</span>",
             moment(one.runs_out) if one.runs_out else "does not run",
             chip("⚠", "Due", "warn") if one.due else chip("✓", "Kept", "well"),
             "<br>".join(text(keeper.why) for keeper in one.kept_by),
@@ -252,11 +348,30 @@ def _due(found: list[Due]) -> str:
         for one in found
     ]
     heads = ("Footage", "Class", "Size", "Clock runs out", "State", "Kept by")
-    note = (
-        '<p class="quiet">What is due is disposed of on the server, by an administrator, with the command'
-        " <code>redact retention run --dispose</code>: there is no way back from it.</p>"
+    count = sum(one.due for one in found)
+    words = f"{count} file{' is' if count == 1 else 's are'} due." if count else "Nothing is due."
+    return f'<p class="lead">{words}</p>' * bool(rows) + table(
+        heads, rows, caption="Retention", empty="There is no footage in the store yet."
     )
-    return note + table(heads, rows, caption="Retention", empty="There is no footage in the store yet.")
+
+
+def _stored(session: Session) -> str:
+    """How much there is, and how much room."""
+    query = select(func.count(), func.coalesce(func.sum(Footage.size), 0)).where(Footage.state == FootageState.HELD)
+    count, bytes_ = session.execute(query).one()
+    jobs: dict[str, int] = {}
+    for name, number in session.execute(select(Job.state, func.count()).group_by(Job.state)):
+        jobs[name] = number
+    disk = shutil.disk_usage(home())
+    room = size(disk.free) if disk.free > LOW_SPACE else chip("⚠", f"{size(disk.free)}: make room", "bad")
+    return facts(
+        {
+            "Footage in the store": f"{count} file{'' if count == 1 else 's'}, {size(bytes_)}",
+            "Room left on the disk": f"{room} <span class='quiet'>of {size(disk.total)}</span>",
+            "Records": "PostgreSQL" if session.get_bind().dialect.name == "postgresql" else "SQLite, on this machine",
+            "Work": f"{jobs.get(JobState.RUNNING, 0)} under way, {jobs.get(JobState.QUEUED, 0)} waiting",
+        }
+    )
 
 
 def _store(report: StoreReport) -> str:

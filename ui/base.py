@@ -73,6 +73,11 @@ def answered(work: Callable[[], str]) -> str:
         return failed(error)
 
 
+def lost(error: RedactError) -> str:
+    """In place of what a page is about: why it is not there, and the way back. The rest of the page is not shown."""
+    return f'<div class="lost">{failed(error)}<p><a href="{ROOT}/">Go to the work list</a></p></div>'
+
+
 def case_link(reference: str) -> str:
     """The address of a case's page."""
     return f"{ROOT}/case?case={quote(reference, safe='')}"
@@ -121,6 +126,14 @@ def _csrf(request: gr.Request) -> str:
 def html(value: str = "", **more: Any) -> gr.HTML:
     """A place for HTML made of :mod:`ui.words`. A click in it is the browser's affair alone."""
     return gr.HTML(value, js_on_load=None, apply_default_css=False, **more)
+
+
+@contextmanager
+def section(title: str, **more: Any) -> Iterator[gr.Column]:
+    """A part of a page, with a title of its own."""
+    with gr.Column(elem_classes="section", **more) as part:
+        html(f"<h2>{title}</h2>")
+        yield part
 
 
 def module(path: str, elem_class: str) -> gr.HTML:

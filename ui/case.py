@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from redact.cases import cases, footage, people, retention, tracks
+from redact.cases import cases, footage, noting, people, retention, tracks
 from redact.cases.cases import MEMBER_ROLES
 from redact.cases.footage import FootageState
 from redact.cases.people import Right
 from redact.cases.retention_clock import MarkKind
+from redact.cases.retention_rules import load_rules
 from redact.disclose import releases
 from redact.disclose.policy import list_policies, load_policy
 from redact.disclose.releases import ClipWish
@@ -25,23 +26,24 @@ from ui.base import (
     answered,
     html,
     login,
+    lost,
     module,
     query,
     release_link,
+    section,
     seeing,
     top,
 )  # fmt: skip
-from ui.case_parts import case_facts, footage_html, history_table, release_table, subjects_of
-from ui.jobs import job_choices, job_lines, jobs_about, signature
+from ui.case_parts import case_facts, films_of, footage_html, history_table, release_table, subjects_of
+from ui.jobs import job_lines, jobs_about, signature
 from ui.words import (
-    failed,
     link,
     text,
 )  # fmt: skip
-from ui.work_list import LABELS, parse_day
+from ui.work_list import LABELS, parse_day, parse_moment
 
 PRESETS = [("Quick", "fast"), ("Balanced", "balanced"), ("Thorough", "thorough")]
-_POLLED = 7
+_POLLED = 8
 """Outputs of a poll."""
 MARKS = [("Evidence", "evidence"), ("Complaint", "complaint"), ("Legal hold", "legal-hold")]
 
@@ -63,6 +65,7 @@ class CasePage:
                 held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
                 detected = [e.reference for e in case.exhibits if tracks.newest(session, e.footage) is not None]
                 logins = [(p.full_name, p.name) for p in people.everybody(session) if p.disabled_at is None]
+                classes = [(f"{rule.name}: {rule.days} days", rule.name) for rule in load_rules().classes.values()]
                 return (
                     case.reference,
                     line,
@@ -70,38 +73,45 @@ class CasePage:
                     footage_html(session, case),
                     release_table(session, case),
                     history_table(session, case),
-                    gr.update(choices=held, value=held[0] if held else None),
-                    gr.update(choices=held, value=held[0] if held else None),
+                    *(gr.update(choices=held, value=held[0] if held else None) for _ in range(3)),
                     gr.update(choices=detected, value=detected),
                     gr.update(choices=logins),
+                    gr.update(choices=[("As it is", ""), *classes]),
                     gr.update(visible=people.may(person, Right.INTAKE)),
                     gr.update(visible=people.may(person, Right.EDIT)),
                     gr.update(visible=people.may(person, Right.RELEASE)),
                     gr.update(visible=people.may(person, Right.CASES)),
+                    gr.update(visible=people.may(person, Right.INTAKE)),
                     gr.update(visible=people.may(person, Right.HOLD)),
                 )
         except RedactError as error:
-            hidden = [gr.update(visible=False)] * 5
-            return (reference, line, failed(error), "", "", "", gr.skip(), gr.skip(), gr.skip(), gr.skip(), *hidden)
+            hidden = [gr.update(visible=False)] * 6
+            return (reference, line, lost(error), "", "", "", *[gr.skip()] * 6, *hidden)
 
     def poll(self, reference: str, seen: str, request: gr.Request) -> tuple[object, ...]:
         """What is under way; and, where something has ended since ``seen``, footage and history anew."""
         try:
-            with seeing(self._context, request) as (session, _):
+            with seeing(self._context, request) as (session, person):
                 case = cases.find(session, reference)
                 found = jobs_about(session, subjects_of(session, case))
                 now = signature(found)
-                changed = now != seen
+                lines = job_lines(
+                    found,
+                    "Nothing is under way. Add footage, then have faces and plates looked for.",
+                    person,
+                    films_of(case),
+                )
+                if now == seen:
+                    return (lines, now, *[gr.skip()] * (_POLLED - 2))
                 held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
                 detected = [e.reference for e in case.exhibits if tracks.newest(session, e.footage) is not None]
                 return (
-                    job_lines(found, "Nothing is under way. Add footage, then have faces and plates looked for."),
+                    lines,
                     now,
-                    gr.update(choices=job_choices(found)) if changed else gr.skip(),
-                    footage_html(session, case) if changed else gr.skip(),
-                    history_table(session, case) if changed else gr.skip(),
-                    gr.update(choices=held) if changed else gr.skip(),
-                    gr.update(choices=detected) if changed else gr.skip(),
+                    footage_html(session, case),
+                    history_table(session, case),
+                    *(gr.update(choices=held) for _ in range(3)),
+                    gr.update(choices=detected),
                 )
         except RedactError:
             # The page itself says what is wrong; every two seconds again would help nobody.
@@ -124,24 +134,6 @@ class CasePage:
             unique_key=f"detect:{found.sha256}",
         )
         return f"Faces and plates are looked for in {text(exhibit)}. You can leave this page meanwhile."
-
-    def cancel(self, job_id: str, request: gr.Request) -> str:
-        """Stop a job."""
-
-        def work() -> str:
-            queue.cancel(self._context.db, login(request), _chosen(job_id, "work"))
-            return "It will stop."
-
-        return answered(work)
-
-    def retry(self, job_id: str, request: gr.Request) -> str:
-        """The same work again."""
-
-        def work() -> str:
-            queue.retry(self._context.db, login(request), _chosen(job_id, "work"))
-            return "It is tried again."
-
-        return answered(work)
 
     def new_release(self, reference: str, policy: str, exhibits: list[str], request: gr.Request) -> str:
         """Begin a release."""
@@ -209,6 +201,21 @@ class CasePage:
 
         return answered(work)
 
+    def note(
+        self, reference: str, exhibit: str, wearer: str, start: str, kept_as: str, reason: str, request: gr.Request
+    ) -> str:
+        """Change what is noted of footage; what is empty stays as it is."""
+
+        def work() -> str:
+            noting.change_footage(
+                self._context.db, login(request), _chosen(exhibit, "footage"), case=reference, reason=reason or "",
+                wearer=(wearer or "").strip() or None, recorded_start=parse_moment(start),
+                retention_class=kept_as or None,
+            )  # fmt: skip
+            return f"What is noted of {text(exhibit)} is changed."
+
+        return answered(work)
+
     def hold(self, reference: str, exhibit: str, kind: str, reason: str, request: gr.Request) -> str:
         """Keep footage from being disposed of."""
 
@@ -238,75 +245,97 @@ class CasePage:
         ref, seen = gr.State(""), gr.State("")
         address = gr.Textbox(visible=False)
         line, about = html(), html()
-        html("<h2>Footage</h2>")
-        shown = html()
-        with gr.Column(visible=False) as intake:
-            module("upload.js", "upload-place")
-        with gr.Row(visible=False) as detecting:
-            exhibit = gr.Dropdown([], label="Footage", interactive=True)
-            preset = gr.Dropdown(PRESETS, value="balanced", label="How closely to look", interactive=True)
-            detect = gr.Button("Look for faces and plates", variant="primary")
-        said = html()
-        html("<h2>Under way</h2>")
-        running = html()
-        with gr.Row():
-            job = gr.Dropdown([], label="Work that is under way or has failed", interactive=True)
-            cancel, retry = gr.Button("Stop it", variant="stop"), gr.Button("Try it again")
-        html("<h2>Releases</h2>")
-        listed = html()
-        with gr.Row(visible=False) as releasing:
-            policy = gr.Dropdown(_policies(), label="For whom (policy)", interactive=True)
-            clips = gr.CheckboxGroup([], label="Footage in it")
-            begin = gr.Button("New release", variant="primary")
-        begun = html()
+        with section("Footage"):
+            shown = html()
+            with gr.Column(visible=False) as intake:
+                module("upload.js", "upload-place")
+            with gr.Row(visible=False) as detecting:
+                exhibit = gr.Dropdown([], label="Footage", interactive=True)
+                preset = gr.Dropdown(PRESETS, value="balanced", label="How closely to look", interactive=True)
+                detect = gr.Button("Look for faces and plates", variant="primary")
+            said = html()
+        with section("Under way"):
+            running = html()
+            module("jobs.js", "jobs-acts")
+        with section("Releases"):
+            listed = html()
+            with gr.Row(visible=False) as releasing:
+                policy = gr.Dropdown(_policies(), label="For whom (policy)", interactive=True)
+                clips = gr.CheckboxGroup([], label="Footage in it")
+                begin = gr.Button("New release", variant="primary")
+            begun = html()
         with gr.Accordion("Change this case", open=False, visible=False) as changing:
-            forms = self._forms(ref)
+            person, actions = self._forms(ref)
+        with gr.Accordion("Change what is noted of footage", open=False, visible=False) as noted:
+            which, kept_as, note = self._note_form(ref)
         with gr.Accordion("Hold footage, or lift a hold", open=False, visible=False) as holding:
-            kept = gr.Dropdown([], label="Footage", interactive=True)
-            mark = gr.Dropdown(MARKS, value="evidence", label="Why it is kept", interactive=True)
-            why = gr.Textbox(label="Reason", info="It goes into the audit trail")
-            place, lift, told = gr.Button("Hold"), gr.Button("Lift the hold"), html()
+            kept, holds = self._hold_form(ref)
         with gr.Accordion("History", open=False):
             history = html()
-        person, actions = forms
         outputs = [
-            ref, line, about, shown, listed, history, exhibit, kept, clips, person,
-            intake, detecting, releasing, changing, holding,
+            ref, line, about, shown, listed, history, exhibit, which, kept, clips, person, kept_as,
+            intake, detecting, releasing, changing, noted, holding,
         ]  # fmt: skip
-        polled = [running, seen, job, shown, history, exhibit, clips]
+        polled = [running, seen, shown, history, exhibit, which, kept, clips]
         blocks.load(self.show, address, outputs, js=query("case"), **QUIET).then(
             self.poll, [ref, seen], polled, **QUIET
         )
         gr.Timer(2).tick(self.poll, [ref, seen], polled, **QUIET)
-        events = [
-            detect.click(self.detect, [ref, exhibit, preset], said, **QUIET),
-            cancel.click(self.cancel, job, said, **QUIET),
-            retry.click(self.retry, job, said, **QUIET),
-        ]
-        for event in events:
-            event.then(self.poll, [ref, seen], polled, **QUIET)
+        detect.click(self.detect, [ref, exhibit, preset], said, **QUIET).then(self.poll, [ref, seen], polled, **QUIET)
         changes: list[Any] = [
             begin.click(self.new_release, [ref, policy, clips], begun, **QUIET),
-            place.click(self.hold, [ref, kept, mark, why], told, **QUIET),
-            lift.click(self.lift, [ref, kept, mark, why], told, **QUIET),
+            note,
+            *holds,
             *actions,
         ]
         for event in changes:
             event.then(self.show, ref, outputs, **QUIET)
 
-    def _forms(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
-        reason = gr.Textbox(label="Reason", info="For any change; it goes into the audit trail")
+    def _note_form(self, ref: gr.State) -> tuple[gr.Dropdown, gr.Dropdown, Any]:
+        html(
+            '<p class="lead">Releases of it that are in review or approved become drafts again, since their logs tell'
+            " of it.</p>"
+        )
         with gr.Row():
-            title, due = gr.Textbox(label="Another title"), gr.Textbox(label="Another due date", info="As 2026-05-01")
+            which = gr.Dropdown([], label="Footage", interactive=True, min_width=160)
+            wearer = gr.Textbox(label="Worn by", placeholder="As it is", min_width=160)
+            start = gr.Textbox(label="Recording began", placeholder="2026-05-01 14:30:05", min_width=160)
+            kept_as = gr.Dropdown([("As it is", "")], value="", label="Kept as", interactive=True, min_width=160)
+        with gr.Row():
+            reason = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
+            button = gr.Button("Change what is noted")
+        said = html()
+        return which, kept_as, button.click(self.note, [ref, which, wearer, start, kept_as, reason], said, **QUIET)
+
+    def _hold_form(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
+        with gr.Row():
+            kept = gr.Dropdown([], label="Footage", interactive=True, min_width=160)
+            mark = gr.Dropdown(MARKS, value="evidence", label="Why it is kept", interactive=True, min_width=160)
+            why = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
+            place, lift = gr.Button("Hold"), gr.Button("Lift the hold")
+        told = html()
+        return kept, [
+            place.click(self.hold, [ref, kept, mark, why], told, **QUIET),
+            lift.click(self.lift, [ref, kept, mark, why], told, **QUIET),
+        ]
+
+    def _forms(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
+        html("<h3>Facts, and whether it is open</h3>")
+        with gr.Row():
+            title = gr.Textbox(label="Another title", placeholder="As it is")
+            due = gr.Textbox(label="Another due date", placeholder="2026-05-01")
             key = gr.Dropdown([("–", ""), *((name, k) for k, name in LABELS.items())], value="", label="Another detail",
                               interactive=True)  # fmt: skip
             value = gr.Textbox(label="What it is")
         with gr.Row():
+            reason = gr.Textbox(label="Reason", placeholder="For any of these; it goes into the audit trail")
             change, close, reopen = gr.Button("Change"), gr.Button("Close the case"), gr.Button("Open it again")
+        html("<h3>Who works on it</h3>")
         with gr.Row():
             person = gr.Dropdown([], label="Person", interactive=True)
             role = gr.Dropdown(list(MEMBER_ROLES), value="reviewer", label="Is", interactive=True)
             add = gr.Button("Add as a member")
+        html("<h3>Working time</h3>")
         with gr.Row():
             locating = gr.Number(label="Minutes locating and retrieving", value=0, precision=0, minimum=0)
             redacting = gr.Number(label="Minutes redacting", value=0, precision=0, minimum=0)

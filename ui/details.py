@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,40 +13,82 @@ from redact.disclose import details, releases
 from redact.disclose.codes import ReleaseKind
 from redact.errors import BadRecord, RedactError
 from ui.base import QUIET, Context, answered, html, login, seeing
+from ui.detail_lists import LISTS, DetailList
 
-COMMON: tuple[tuple[str, str], ...] = (
-    ("organisation", "Organisation that releases"),
-    ("request_reference", "Reference of the request"),
-    ("recipient.name", "Recipient"),
-    ("recipient.organisation", "Recipient's organisation"),
-    ("recipient.purpose", "What they get it for"),
-    ("delivery.method", "How it is delivered"),
-    ("delivery.encryption", "How it is kept closed on the way"),
-    ("retention.rule", "How long the release is kept"),
-    ("retention.destroy_on", "Destroyed on (as 2028-12-01)"),
+YES_NO = (("Yes", "yes"), ("No", "no"))
+NOT_SAID = ("–", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing to note. ``key`` is where it is kept: a part, or a part and a name in it. With ``choices`` one of
+    them; ``lines``: several, one a line."""
+
+    key: str
+    label: str
+    info: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    lines: bool = False
+    number: bool = False
+
+
+def _internal(key: str, label: str, **more: Any) -> Field:
+    return Field(f"internal.{key}", label, "Never leaves the force", **more)
+
+
+COMMON: tuple[Field, ...] = (
+    Field("organisation", "Organisation that releases"),
+    Field("request_reference", "Reference of the request"),
+    Field("recipient.name", "Recipient"),
+    Field("recipient.organisation", "Recipient's organisation"),
+    Field("recipient.purpose", "What they get it for"),
+    Field("delivery.method", "How it is delivered"),
+    Field("delivery.encryption", "How it is kept closed on the way"),
+    Field("retention.rule", "How long the release is kept"),
+    Field("retention.keep_until", "Kept until", "As 2028-12-01"),
+    Field("retention.destroy_on", "Destroyed on", "As 2028-12-01"),
+    _internal("notes", "Internal notes, one a line", lines=True),
 )
-OF_KIND: Mapping[ReleaseKind, tuple[tuple[str, str], ...]] = {
+OF_KIND: Mapping[ReleaseKind, tuple[Field, ...]] = {
     ReleaseKind.COURT: (
-        ("material", "Material (used or unused)"),
-        ("mg6c_item", "Item on the MG6C"),
-        ("clip_reason", "Why parts of the footage stay out"),
-        ("cpia.hidden_may_meet_test", "What is hidden may meet the disclosure test (yes or no)"),
-        ("cpia.considered_by", "Considered by"),
-        ("cpia.considered_at", "Considered on (as 2026-11-20 10:00)"),
+        Field("defendants", "Defendants, one a line", "Where they are others than the case's", lines=True),
+        Field("offences", "Offences, one a line", "Where they are others than the case's", lines=True),
+        Field("material", "Material", choices=(("Used", "used"), ("Unused", "unused"))),
+        Field("mg6c_item", "Item on the MG6C"),
+        Field("clip_reason", "Why parts of the footage stay out"),
+        Field("cpia.hidden_may_meet_test", "What is hidden may meet the disclosure test", choices=YES_NO),
+        Field("cpia.considered_by", "Considered by"),
+        Field("cpia.considered_at", "Considered on", "As 2026-11-20 10:00"),
+        Field("producing_statement.name", "Produced in evidence by"),
+        Field("producing_statement.role", "Their role"),
+        Field("producing_statement.exhibit", "Exhibit it is produced as"),
+        Field("producing_statement.made_on", "Statement made on", "As 2026-11-20"),
+        Field("producing_statement.words", "Words of the statement"),
+        _internal("mg6d_reference", "Reference on the MG6D"),
+        _internal("cpia_reasons", "Why it may or may not meet the test, for the MG6E"),
     ),
     ReleaseKind.PUBLIC: (
-        ("personal_data.condition", "Section 40 condition (3A, 3B or 4A)"),
-        ("personal_data.legitimate_interest", "Legitimate interest"),
-        ("personal_data.necessity", "Necessity"),
-        ("personal_data.balance", "Balance"),
-        ("personal_data.conclusion", "Conclusion"),
+        Field(
+            "personal_data.condition",
+            "Section 40 condition",
+            choices=tuple((word, word) for word in ("3A", "3B", "4A")),
+        ),
+        Field("personal_data.legitimate_interest", "Legitimate interest"),
+        Field("personal_data.necessity", "Necessity"),
+        Field("personal_data.balance", "Balance"),
+        Field("personal_data.conclusion", "Conclusion"),
+        Field("retrieving_minutes", "Minutes spent retrieving", "Counted towards the cost limit", number=True),
+        Field("extracting_minutes", "Minutes spent extracting", "Counted towards the cost limit", number=True),
+        Field("review.internal_review", "How to ask for a review", "Empty: the usual words"),
+        Field("review.commissioner", "How to complain to the Commissioner", "Empty: the usual words"),
     ),
     ReleaseKind.SUBJECT_ACCESS: (
-        ("requester_subject", "Who the requester is, as decisions name them"),
-        ("identity_check.how", "How their identity was checked"),
-        ("identity_check.checked_by", "Checked by"),
-        ("identity_check.checked_on", "Checked on (as 2026-11-20)"),
-        ("extended", "If the time was extended: why"),
+        Field("requester_subject", "Who the requester is, as decisions name them"),
+        Field("identity_check.how", "How their identity was checked"),
+        Field("identity_check.checked_by", "Checked by"),
+        Field("identity_check.checked_on", "Checked on", "As 2026-11-20"),
+        Field("extended", "If the time was extended: why"),
+        Field("supply", "How it is supplied", choices=(("As a copy", "copy"), ("For viewing", "viewing"))),
     ),
     ReleaseKind.INTERNAL: (),
 }
@@ -57,9 +100,9 @@ GROUND: tuple[tuple[str, str], ...] = (
     ("assessment", "Assessment"),
     ("reference", "Reference"),
 )
-LIMBS = [("–", ""), ("would", "would"), ("would be likely to", "would be likely to")]
-_LISTS = ("factors_for", "factors_against")
-_FIELDS = [*COMMON, *(pair for kind in ReleaseKind for pair in OF_KIND[kind])]
+LIMBS = [NOT_SAID, ("would", "would"), ("would be likely to", "would be likely to")]
+_GROUND_LISTS = ("factors_for", "factors_against")
+FIELDS: tuple[Field, ...] = (*COMMON, *(field for kind in ReleaseKind for field in OF_KIND[kind]))
 
 
 class DetailsForm:
@@ -67,6 +110,7 @@ class DetailsForm:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._lists = [DetailList(context, one) for one in LISTS]
         self.outputs: list[Any] = []
 
     def show(self, reference: str, request: gr.Request) -> list[object]:
@@ -76,11 +120,12 @@ class DetailsForm:
                 release = releases.find(session, reference)
                 kind = releases.rules_of(release)[0].kind
                 used = [code.id for code in self._context.plan(session, release).resolved.codes]
-                told = [_shown(_held(release.details, key)) for key, _ in _FIELDS]
+                told = [_shown(_held(release.details, field.key)) for field in FIELDS]
                 visible = [gr.update(visible=kind is one) for one in ReleaseKind]
-                return [*told, *visible, gr.update(choices=used, value=used[0] if used else None)]
+                lists = [part for one in self._lists for part in one.shown(release.details, kind)]
+                return [*told, *visible, gr.update(choices=used, value=used[0] if used else None), *lists]
         except RedactError:
-            return [gr.skip() for _ in (*_FIELDS, *ReleaseKind, "codes")]  # the page says what is wrong
+            return [gr.skip() for _ in self.outputs]  # the page says what is wrong
 
     def save(self, reference: str, request: gr.Request, *values: str) -> str:
         """Note what was filled in; what was emptied is taken away."""
@@ -90,8 +135,8 @@ class DetailsForm:
             with self._context.db.reading() as session:
                 release = releases.find(session, reference)
                 kind, held = releases.rules_of(release)[0].kind, dict(release.details)
-            mine = {key for key, _ in (*COMMON, *OF_KIND[kind])}
-            given = {key: value for (key, _), value in zip(_FIELDS, values, strict=True) if key in mine}
+            mine = (*COMMON, *OF_KIND[kind])
+            given = {field: value for field, value in zip(FIELDS, values, strict=True) if field in mine}
             told = details.check(kind, _changed(given, held))
             if not told:
                 raise BadRecord("Nothing was changed.", "Fill in a field first.")
@@ -119,9 +164,9 @@ class DetailsForm:
                 raise BadRecord("No reason code was chosen.", "Choose the one that this is argued for.")
             entry: dict[str, object] = {"limb": limb} if limb else {}
             for (key, _), value in zip(GROUND, values, strict=True):
-                lines = [line.strip() for line in (value or "").splitlines() if line.strip()]
+                lines = _lines(value or "")
                 if lines:
-                    entry[key] = lines if key in _LISTS else value.strip()
+                    entry[key] = lines if key in _GROUND_LISTS else value.strip()
             with self._context.db.reading() as session:
                 release = releases.find(session, reference)
                 kind, grounds = releases.rules_of(release)[0].kind, dict(release.details.get("grounds", {}))
@@ -131,31 +176,45 @@ class DetailsForm:
 
         return answered(work)
 
-    def build(self, _blocks: gr.Blocks, ref: gr.State, _about: gr.HTML) -> list[Any]:
+    def build(self, ref: gr.State) -> list[Any]:
         """Put the form here; gives the events after which the page has changed."""
         with gr.Accordion("Recipient, delivery, and what the law asks for", open=False):
-            fields = [*_boxes(COMMON)]
+            fields = _boxes(COMMON)
             groups = []
             for kind in ReleaseKind:
-                with gr.Group(visible=False) as group:
+                with gr.Column(visible=False) as group:
                     fields += _boxes(OF_KIND[kind])
                 groups.append(group)
             save, saved = gr.Button("Note these details", variant="primary"), html()
+        added = [event for one in self._lists for event in one.build(ref)]
         with gr.Accordion("Arguments for reason codes", open=False):
             code = gr.Dropdown([], label="Reason code in use", interactive=True)
             limb = gr.Dropdown(LIMBS, value="", label="Prejudice", interactive=True)
             argued = [gr.Textbox(label=label, lines=2) for _, label in GROUND]
             argue, said = gr.Button("Note the argument", variant="primary"), html()
-        self.outputs = [*fields, *groups, code]
+        self.outputs = [*fields, *groups, code, *(part for one in self._lists for part in one.outputs)]
         code.change(self.ground, [ref, code], [limb, *argued], **QUIET)
         return [
             save.click(self.save, [ref, *fields], saved, **QUIET),
             argue.click(self.save_ground, [ref, code, limb, *argued], said, **QUIET),
+            *added,
         ]
 
 
-def _boxes(pairs: Sequence[tuple[str, str]]) -> list[gr.Textbox]:
-    return [gr.Textbox(label=label) for _, label in pairs]
+def _boxes(fields: Sequence[Field]) -> list[Any]:
+    """Two in a row."""
+    made = []
+    for place in range(0, len(fields), 2):
+        with gr.Row():
+            made += [_box(field) for field in fields[place : place + 2]]
+    return made
+
+
+def _box(field: Field) -> Any:
+    info = field.info or None
+    if field.choices:
+        return gr.Dropdown([NOT_SAID, *field.choices], value="", label=field.label, info=info, interactive=True)
+    return gr.Textbox(label=field.label, info=info, lines=3 if field.lines else 1)
 
 
 def _held(held: Mapping[str, Any], key: str) -> object:
@@ -172,13 +231,17 @@ def _shown(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _changed(given: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, object]:
+def _lines(value: str) -> list[str]:
+    return [line.strip() for line in value.splitlines() if line.strip()]
+
+
+def _changed(given: Mapping[Field, str], held: Mapping[str, Any]) -> dict[str, object]:
     """The parts that differ from what is held; a part of which nothing is left is None."""
     parts: dict[str, dict[str, object]] = {}
     plain: dict[str, object] = {}
-    for key, untrusted in given.items():
-        part, _, inner = key.partition(".")
-        value = _read(key, (untrusted or "").strip())
+    for field, untrusted in given.items():
+        part, _, inner = field.key.partition(".")
+        value = _read(field, (untrusted or "").strip())
         if not inner:
             plain[part] = value
         else:
@@ -196,14 +259,18 @@ def _changed(given: Mapping[str, str], held: Mapping[str, Any]) -> dict[str, obj
     return {part: value for part, value in told.items() if value != held.get(part)}
 
 
-def _read(key: str, value: str) -> object:
+def _read(field: Field, value: str) -> object:
     if not value:
         return None
-    if key == "cpia.hidden_may_meet_test":
-        if value.lower() not in ("yes", "no"):
-            raise BadRecord("Whether what is hidden may meet the test is not said.", "Write yes or no.")
-        return value.lower() == "yes"
-    if key == "cpia.considered_at":
+    if field.choices is YES_NO:
+        return value == "yes"
+    if field.lines:
+        return _lines(value)
+    if field.number:
+        if not value.isdecimal():
+            raise BadRecord(f'"{field.label}" is no whole number.', "Write it as 45.")
+        return int(value)
+    if field.key == "cpia.considered_at":
         try:
             at = datetime.fromisoformat(value)
         except ValueError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from redact.cases.schema import Job
+from redact.cases import people
+from redact.cases.people import Right
+from redact.cases.schema import Job, Person
 from redact.jobs.queue import ACTIVE, JobState
 from redact.server.jobs import record
 from ui.words import JOBS, moment, nothing, state, text, time_left
@@ -27,38 +29,45 @@ def signature(jobs: Sequence[Job]) -> str:
     return " ".join(f"{job.id}={job.state}" for job in jobs)
 
 
-def job_lines(jobs: Sequence[Job], empty: str) -> str:
-    """One line each, with a bar for what runs."""
-    return "".join(_line(job) for job in jobs) or nothing(empty)
+def job_lines(jobs: Sequence[Job], empty: str, person: Person, films: Mapping[str, str] | None = None) -> str:
+    """One line each, with a bar for what runs, and buttons for what ``person`` may stop or have tried again. A click in
+    these is for ``jobs.js``. ``films`` gives what footage is called, by the subject of its jobs."""
+    return "".join(_line(job, person, (films or {}).get(job.subject, "")) for job in jobs) or nothing(empty)
 
 
-def _line(job: Job) -> str:
+def _line(job: Job, person: Person, film: str) -> str:
     told = record(job)
     name = JOBS.get(job.kind, job.kind)
-    about = job.arguments.get("name") or job.arguments.get("release") or ""
+    about = job.arguments.get("name") or job.arguments.get("release") or film
     bar = note = ""
     if job.state == JobState.RUNNING:
         share = min(100, 100 * job.done // job.total) if job.total else None
         value = f' value="{share}"' if share is not None else ""
         bar = f'<progress max="100"{value} aria-label="{text(name)}"></progress>'
-        percent = f"{share}%, this step" if share is not None else ""
+        percent = f"{share}%, this step" if share is not None else "just begun"
         note = "; ".join(part for part in (percent, time_left(told["seconds_left"])) if part)
-        note = "stopping" if job.cancel_requested else note
+        note = "It is stopping." if job.cancel_requested else note
+    elif job.state == JobState.QUEUED:
+        note = "Begins as soon as the work before it is done."
     elif job.state == JobState.FAILED:
         note = f"{job.error_text} ({job.error_code})"
     at = moment(job.finished_at or job.started_at or job.created_at)
     return (
-        f'<div class="job"><span><strong>{text(name)}</strong> {text(about)}</span><span>{state(job.state)} {at}</span>'
-        f'{bar}<span class="quiet">{text(note)}</span></div>'
+        f'<div class="job"><span class="what"><strong>{text(name)}</strong> {text(about)}</span>'
+        f'<span class="how">{state(job.state)} <span class="quiet">{at}</span></span>'
+        f'<span class="acts">{_button(job, person, name)}</span>{bar}'
+        f"{f'<span class=quiet>{text(note)}</span>' if note else ''}</div>"
     )
 
 
-def job_choices(jobs: Sequence[Job]) -> list[tuple[str, str]]:
-    """Jobs that can be stopped or tried again, for a list to choose from."""
-    wanted = (*ACTIVE, JobState.FAILED, JobState.CANCELLED)
-    return [(_choice(job), job.id) for job in jobs if job.state in wanted]
-
-
-def _choice(job: Job) -> str:
-    at = job.created_at.astimezone()
-    return f"{JOBS.get(job.kind, job.kind)}, {job.state}, asked for at {at:%H:%M:%S}"
+def _button(job: Job, person: Person, name: str) -> str:
+    if job.owner_id != person.id and not people.may(person, Right.ADMINISTER):
+        return ""
+    if job.state in ACTIVE and not job.cancel_requested:
+        act, words = "cancel", "Stop it"
+    elif job.state in (JobState.FAILED, JobState.CANCELLED):
+        act, words = "retry", "Try it again"
+    else:
+        return ""
+    label = f"{words}: {text(name)}"
+    return f'<button type="button" data-job="{job.id}" data-act="{act}" aria-label="{label}">{words}</button>'

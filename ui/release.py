@@ -4,27 +4,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import gradio as gr
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from redact.cases import people
 from redact.cases.people import Right
 from redact.cases.reopening import ReleaseState, release_subject
-from redact.cases.schema import Release
+from redact.cases.schema import Release, Watched
 from redact.disclose import releases
 from redact.disclose.releases import ClipWish
 from redact.errors import BadRecord, RecordMissing, RedactError
-from redact.jobs import queue
+from redact.jobs import gate, queue
 from redact.jobs.kinds import JobKind
-from ui.base import QUIET, Context, answered, html, login, module, query, seeing, top
+from redact.jobs.work import ask_for_look
+from ui.base import QUIET, Context, answered, html, login, lost, module, query, section, seeing, top
 from ui.decisions import decision_rows, sound_target, targets, what_is_told
 from ui.details import DetailsForm
 from ui.jobs import job_lines, jobs_about, signature
-from ui.release_parts import clip_frames, exportable, preview_html, release_facts, usable_codes, what_is_missing
-from ui.words import failed, text
+from ui.release_open import open_html
+from ui.release_parts import (
+    clip_frames,
+    exportable,
+    pack_html,
+    policy_html,
+    preview_html,
+    release_facts,
+    usable_codes,
+    what_is_missing,
+)
+from ui.words import text
 
 EFFECTS = [
     ("As the policy says", ""),
@@ -36,8 +49,8 @@ EFFECTS = [
     ("Disguise (sound)", "disguise"),
 ]
 ACTIONS = [("Hide", "hide"), ("Show", "show"), ("As the policy says", "default")]
-_PARTS = 14
-"""Outputs of a look at the page."""
+_POLLED = 5
+"""Parts of the page that are looked at every two seconds, beside the work under way."""
 
 
 class ReleasePage:
@@ -48,8 +61,8 @@ class ReleasePage:
         self._details = DetailsForm(context)
 
     def show(self, reference: str, request: gr.Request) -> tuple[object, ...]:
-        """Reference, top line, facts, what is missing, decisions, choices of targets, codes and exhibits, the digest of
-        what is on show, the preview, and the groups of buttons that one may use."""
+        """Reference, digest of what is on show, top line, facts, what is missing, decisions, policy, choices of
+        targets, codes and exhibits with its frames, preview, what is open, pack, and the parts that one may use."""
         line = top(self._context, request, "release")
         try:
             with seeing(self._context, request) as (session, person):
@@ -60,41 +73,62 @@ class ReleasePage:
                 exhibits = list(dict.fromkeys(plan.exhibits))
                 changeable = release.state in (ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
                 prepares = changeable and people.may(person, Right.RELEASE)
+                waits = release.state == ReleaseState.IN_REVIEW
                 return (
                     releases.reference(release),
+                    plan.content,
                     line,
                     release_facts(session, plan),
                     what_is_missing(plan),
                     decision_rows(plan),
+                    policy_html(plan),
                     gr.update(choices=targets(plan), value=[]),
                     gr.update(choices=usable_codes(plan), value=[]),
                     gr.update(choices=exhibits, value=exhibits[0] if exhibits else None),
                     *clip_frames(plan, exhibits[0] if exhibits else ""),
-                    preview_html(self._context, session, plan),
+                    preview_html(self._context, plan),
+                    open_html(self._context, session, plan),
+                    pack_html(session, release),
                     gr.update(visible=prepares),
+                    gr.update(visible=prepares and release.state == ReleaseState.DRAFT),
                     gr.update(visible=people.may(person, Right.APPROVE) and release.state != ReleaseState.WITHDRAWN),
+                    gr.update(visible=waits),
+                    gr.update(visible=release.state in (ReleaseState.IN_REVIEW, ReleaseState.APPROVED)),
+                    gr.update(visible=waits and people.may(person, Right.OVERRIDE)),
                     gr.update(visible=exportable(release) and people.may(person, Right.EXPORT)),
                 )
         except RedactError as error:
-            skipped = [gr.skip()] * 5
-            hidden = [gr.update(visible=False)] * 3
-            return (reference, line, failed(error), "", "", *skipped, "", *hidden)
+            texts: list[object] = ["", "", "", *[gr.skip()] * 5, "", "", ""]
+            hidden = [gr.update(visible=False)] * 7
+            return (reference, "", line, lost(error), *texts, *hidden)
 
     def poll(self, reference: str, seen: str, request: gr.Request) -> tuple[object, ...]:
-        """What is under way; where something has ended since ``seen``, facts and preview anew."""
+        """What is under way; where anything has changed since ``seen``, facts, preview, what is open, pack, and the
+        digest of what is on show: each only where it is another one, so that no film is taken from under one's eyes."""
         try:
-            with seeing(self._context, request) as (session, _):
+            with seeing(self._context, request) as (session, person):
                 release = releases.find(session, reference)
                 found = jobs_about(session, [release_subject(release)])
-                now = signature(found)
-                lines = job_lines(found, "Nothing is under way.")
-                if now == seen:
-                    return lines, now, gr.skip(), gr.skip()
+                lines = job_lines(found, "Nothing is under way.", person)
+                before = json.loads(seen) if seen else {}
+                now = _standing(session, release, signature(found))
+                if now == before.get("now"):
+                    return lines, seen, *[gr.skip()] * _POLLED
                 plan = self._context.plan(session, release)
-                return lines, now, release_facts(session, plan), preview_html(self._context, session, plan)
+                told = (
+                    release_facts(session, plan),
+                    preview_html(self._context, plan),
+                    open_html(self._context, session, plan),
+                    pack_html(session, release),
+                    plan.content,
+                )
+                marks = [hashlib.sha256(part.encode()).hexdigest() for part in told]
+                known = before.get("marks") or [""] * _POLLED
+                parts = [part if mark != old else gr.skip() for part, mark, old in zip(told, marks, known, strict=True)]
+                return lines, json.dumps({"now": now, "marks": marks}), *parts
         except RedactError:
             # The page itself says what is wrong; every two seconds again would help nobody.
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return tuple([gr.skip()] * (_POLLED + 2))
 
     def decide(
         self,
@@ -186,11 +220,16 @@ class ReleasePage:
 
         return answered(work)
 
-    def approve(self, reference: str, override: str, request: gr.Request) -> str:
-        """Approve it."""
+    def approve(self, reference: str, content: str, request: gr.Request) -> str:
+        """Approve it; ``content`` is the digest of what was on show."""
+        return self.override(reference, content, "", request)
+
+    def override(self, reference: str, content: str, reason: str, request: gr.Request) -> str:
+        """Approve it although something is open."""
 
         def work() -> str:
-            releases.approve(self._context.db, login(request), reference, override=override or "")
+            context, actor = self._context, login(request)
+            gate.approve(context.db, context.store, actor, reference, override=reason or "", content=content or None)
             return "The release is approved. Its pack can be made now."
 
         return answered(work)
@@ -219,7 +258,16 @@ class ReleasePage:
 
     def second_look(self, reference: str, request: gr.Request) -> str:
         """Have detectors look at what was rendered."""
-        return self._work(reference, JobKind.SECOND_LOOK, "Detectors look at the rendered copy.", request)
+
+        def work() -> str:
+            actor = login(request)
+            with self._context.db.reading() as session:
+                release = releases.find(session, reference)
+                name, digest = releases.reference(release), releases.content_digest(session, release)
+            ask_for_look(self._context.db, actor, name, digest)
+            return "Detectors look at the rendered copy. You can leave this page meanwhile."
+
+        return answered(work)
 
     def export(self, reference: str, request: gr.Request) -> str:
         """Have the pack made."""
@@ -252,39 +300,45 @@ class ReleasePage:
 
     def build(self, blocks: gr.Blocks) -> None:
         """Put the page into ``blocks``."""
-        ref, seen = gr.State(""), gr.State("")
+        ref, on_show, seen = gr.State(""), gr.State(""), gr.State("")
         address = gr.Textbox(visible=False)
         line, about, missing = html(), html(), html()
-        html("<h2>What is hidden and shown</h2>")
-        decided = html()
-        with gr.Column(visible=False) as preparing:
-            chosen, codes, exhibit, frames, decisions = self._decide_form(ref)
-            changes = [*decisions, *self._details.build(blocks, ref, about)]
+        with section("What is hidden and shown"):
+            decided = html()
+            with gr.Accordion("What the policy says where nobody decides otherwise", open=False):
+                policy = html()
+        with section("Prepare it", visible=False) as preparing:
+            chosen, codes, exhibit, frames, changes = self._decide_form(ref)
+            changes += self._details.build(ref)
             submit, submitted = gr.Button("Submit for approval", variant="primary"), html()
-        html("<h2>Preview</h2>")
-        shown = html()
-        module("watch.js", "watch-place")
-        with gr.Row():
-            render, look = gr.Button("Render the preview"), gr.Button("Have detectors look at it")
-        asked = html()
-        html("<h2>Under way</h2>")
-        running = html()
-        with gr.Column(visible=False) as approving:
-            note = gr.Textbox(
-                label="Note or reason",
-                info="Needed to send back, to withdraw, and to approve what was not watched in full",
-            )
+        with section("Preview"):
+            shown = html()
+            module("watch.js", "watch-place")
             with gr.Row():
-                approve = gr.Button("Approve", variant="primary")
+                render, look = gr.Button("Render the preview"), gr.Button("Have detectors look at it")
+            asked = html()
+        with section("Before it can be approved"):
+            still_open = html()
+        with section("Under way"):
+            running = html()
+            module("jobs.js", "jobs-acts")
+        with section("Approve or send back", visible=False) as approving:
+            approve = gr.Button("Approve", variant="primary")
+            with gr.Accordion("Approve although something is open", open=False) as overriding:
+                why = gr.Textbox(label="Reason for approving all the same", info="The log of the pack holds it")
+                override = gr.Button("Approve all the same", variant="stop")
+            note = gr.Textbox(label="Note or reason", info="Needed to send back and to withdraw")
+            with gr.Row():
                 back, withdraw = gr.Button("Send back"), gr.Button("Withdraw for good", variant="stop")
             judged = html()
-        with gr.Column(visible=False) as exporting:
-            export, exported = gr.Button("Make the pack", variant="primary"), html()
+        with section("Pack"):
+            pack = html()
+            export, exported = gr.Button("Make the pack", variant="primary", visible=False), html()
         outputs = [
-            ref, line, about, missing, decided, chosen, codes, exhibit, *frames, shown, preparing, approving, exporting,
+            ref, on_show, line, about, missing, decided, policy, chosen, codes, exhibit, *frames,
+            shown, still_open, pack, preparing, submit, approving, approve, back, overriding, export,
         ]  # fmt: skip
-        assert len(outputs) == _PARTS
-        polled = [running, seen, about, shown]
+        polled = [running, seen, about, shown, still_open, pack, on_show]
         loaded = blocks.load(self.show, address, outputs, js=query("release"), **QUIET)
         loaded.then(self.poll, [ref, seen], polled, **QUIET)
         loaded.then(self._details.show, ref, self._details.outputs, **QUIET)
@@ -297,12 +351,13 @@ class ReleasePage:
             event.then(self.poll, [ref, seen], polled, **QUIET)
         changes += [
             submit.click(self.submit, ref, submitted, **QUIET),
-            approve.click(self.approve, [ref, note], judged, **QUIET),
+            approve.click(self.approve, [ref, on_show], judged, **QUIET),
+            override.click(self.override, [ref, on_show, why], judged, **QUIET),
             back.click(self.send_back, [ref, note], judged, **QUIET),
             withdraw.click(self.withdraw, [ref, note], judged, **QUIET),
         ]
         for event in changes:
-            event.then(self.show, ref, outputs, **QUIET)
+            event.then(self.show, ref, outputs, **QUIET).then(self._details.show, ref, self._details.outputs, **QUIET)
 
     def _decide_form(self, ref: gr.State) -> tuple[Any, ...]:
         with gr.Accordion("Decide", open=True):
@@ -317,16 +372,16 @@ class ReleasePage:
                 subject = gr.Textbox(label="Who or what it is", info="The same for all of theirs; never told outside")
                 reason = gr.Textbox(label="Reason", info="Needed to show; the log holds it")
             decide = gr.Button("Note the decision", variant="primary")
-            html("<h2>A span of sound, or a clip</h2>")
+        with gr.Accordion("A span of sound that nobody has marked yet, or other frames", open=False):
+            exhibit = gr.Dropdown([], label="Footage", interactive=True)
             with gr.Row():
-                exhibit = gr.Dropdown([], label="Footage", interactive=True)
                 start, end = gr.Textbox(label="From", info="As 0:01:30.5"), gr.Textbox(label="To", info="As 0:01:42")
-                decide_sound = gr.Button("Note it about this sound")
+                decide_sound = gr.Button("Note the decision above about this sound")
             with gr.Row():
                 first = gr.Number(label="First frame", value=0, precision=0, minimum=0)
                 last = gr.Number(label="Last frame", value=None, precision=0, minimum=0)
                 cut = gr.Button("Release only these frames")
-            said = html()
+        said = html()
         exhibit.input(self.frames, [ref, exhibit], [first, last], **QUIET)
         how = [action, effect, codes, subject, reason]
         return (
@@ -340,3 +395,10 @@ class ReleasePage:
                 cut.click(self.set_clip, [ref, exhibit, first, last], said, **QUIET),
             ],
         )
+
+
+def _standing(session: Session, release: Release, jobs: str) -> list[object]:
+    """All that what is shown of a release depends on, at little cost."""
+    watched = session.scalar(select(func.max(Watched.id)).where(Watched.release_id == release.id))
+    revisions = [clip.footage.revision for clip in release.clips]
+    return [jobs, releases.content_digest(session, release), release.state, watched, revisions]

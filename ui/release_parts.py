@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from redact.cases.reopening import ReleaseState, release_subject
 from redact.cases.schema import Event, Export, Release
 from redact.disclose import releases
-from redact.disclose.codes import ReleaseKind, Use
 from redact.disclose.plan import ReleasePlan
-from redact.jobs.work import suspects_of
+from redact.disclose.policy import Action, ClassRule
+from redact.settings import AudioMode
 from redact.timecode import timecode
 from ui.base import Context, case_link, review_link
-from ui.words import chip, facts, link, listing, moment, nothing, state, table, text
+from ui.words import facts, link, listing, moment, nothing, state, table, text
 
 
 def release_facts(session: Session, plan: ReleasePlan) -> str:
@@ -40,12 +40,9 @@ def release_facts(session: Session, plan: ReleasePlan) -> str:
         "Approved": _by(names, release.approved_by, release.approved_at),
         "All other sound": text(plan.policy.sound.mode.value),
     }
-    if _packed(session, release):
-        address = f"/api/releases/{quote(name, safe='')}/pack.zip"
-        told["Pack"] = link(address, "Download the pack")
     films = {e: c.footage_id for e, c in zip(plan.exhibits, release.clips, strict=True)}
     told["Masks"] = ", ".join(link(review_link(id_, name), f"Review {exhibit}") for exhibit, id_ in films.items())
-    return f"<h1>Release {text(name)}</h1>{_sent_back(session, release)}{facts(told)}"
+    return f'<h1>Release {text(name)}</h1>{_sent_back(session, release)}<div class="panel">{facts(told)}</div>'
 
 
 def clip_frames(plan: ReleasePlan, exhibit: str) -> tuple[int, int]:
@@ -63,9 +60,17 @@ def exportable(release: Release) -> bool:
     return release.state in (ReleaseState.APPROVED, ReleaseState.EXPORTED)
 
 
-def _packed(session: Session, release: Release) -> bool:
+def pack_html(session: Session, release: Release) -> str:
+    """The way to the pack, or what is to be done for one."""
     if not exportable(release):
-        return False
+        return nothing("A pack can be made once the release is approved.")
+    if not _packed(session, release):
+        return nothing("The pack has not been made yet.")
+    address = f"/api/releases/{quote(releases.reference(release), safe='')}/pack.zip"
+    return f"<p>{link(address, 'Download the pack')} <span class='quiet'>Taking it away is noted.</span></p>"
+
+
+def _packed(session: Session, release: Release) -> bool:
     made = select(Export.id).where(Export.release_id == release.id, Export.content == release.approved_content)
     return session.scalars(made.limit(1)).first() is not None
 
@@ -88,76 +93,59 @@ def what_is_missing(plan: ReleasePlan) -> str:
         return ""
     if not plan.problems:
         return '<p class="said well">Nothing is missing: the release can be submitted.</p>'
-    return f"<h2>Still missing</h2>{listing(text(problem) for problem in plan.problems)}"
+    return f'<div class="panel"><h2>Still missing</h2>{listing(text(problem) for problem in plan.problems)}</div>'
 
 
 def usable_codes(plan: ReleasePlan) -> list[tuple[str, str]]:
     """Reason codes with which something can be hidden, in words and by their ids."""
-    kind, regime = plan.policy.kind, plan.policy.regime
-    return [
-        (f"{code.id}: {code.title}", code.id)
-        for code in plan.codes.by_id.values()
-        if code.use is Use.REDACTION
-        and kind in code.kinds
-        and (kind is not ReleaseKind.SUBJECT_ACCESS or code.regime is regime)
+    codes = plan.codes.hiding(plan.policy.kind, plan.policy.regime)
+    return [(f"{code.id}: {code.title}", code.id) for code in codes]
+
+
+def policy_html(plan: ReleasePlan) -> str:
+    """What the policy does where nobody decides otherwise, and what it asks for before an approval."""
+    policy = plan.policy
+
+    def row(name: str, rule: ClassRule) -> tuple[str, str, str, str]:
+        if rule.action is Action.SHOW:
+            return text(name), "shown", "", text(rule.reason)
+        return text(name), f"hidden: {rule.effect.effect.value}", text(", ".join(rule.codes)), ""
+
+    rows = [*(row(label.capitalize(), rule) for label, rule in policy.classes.items()), row("All else", policy.other)]
+    hidden = policy.sound.mode is not AudioMode.KEEP
+    sound = f"hidden: {policy.sound.effect.value}" if hidden else "heard"
+    rows.append(("Sound", sound, text(", ".join(policy.sound.codes)) if hidden else "", ""))
+    asked = [
+        "Whoever worked on it cannot approve it." if policy.four_eyes else "",
+        "All of it has to be watched, every open item settled, and detectors have a second look." * policy.watch_all,
     ]
+    told = table(("What", "Happens", "Codes", "Reason"), rows, caption="What the policy says", empty="")
+    return f"{told}<p>{text(' '.join(filter(None, asked)))}</p>"
 
 
-def preview_html(context: Context, session: Session, plan: ReleasePlan) -> str:
-    """Every clip, side by side with its master, and what a second look has found."""
+def preview_html(context: Context, plan: ReleasePlan) -> str:
+    """Every clip, side by side with its master. The same as long as the release and its rendered copies are: whoever is
+    watching is not to be interrupted."""
     release, name = plan.release, releases.reference(plan.release)
-    gaps = releases.unwatched(session, release, plan.content)
     parts = []
     for number, (clip, exhibit) in enumerate(zip(release.clips, plan.exhibits, strict=True), start=1):
         there = context.store.preview_place(clip.footage.sha256, plan.content, number).is_file()
-        frames = clip.last_frame - clip.first_frame + 1
-        left = sum(last - first + 1 for first, last in gaps[number - 1])
-        watched = (
-            chip("✓", "All of it was watched", "well")
-            if not left
-            else chip("◔", f"{100 * (frames - left) // frames}% watched", "warn")
-        )
-        title = f"<strong>{text(exhibit)}</strong> {watched}"
+        title = f"<h3>{text(exhibit)}</h3>"
         if not there:
-            parts.append(
-                f'<div class="clip">{title} {nothing("There is no preview of it yet. Render it below.")}</div>'
-            )
+            parts.append(f"{title}{nothing('There is no preview of it as it is now. Have it rendered below.')}")
             continue
         start = float(plan.resolved.clips[number - 1].clip.seconds(clip.first_frame))
         source = f"/api/releases/{quote(name, safe='')}/preview/{number}.mp4?content={plan.content}"
         parts.append(
             f'<section class="watch" aria-label="Preview of {text(exhibit)}" data-release="{text(name)}"'
             f' data-output="{number}" data-content="{plan.content}" data-footage="{clip.footage_id}"'
-            f' data-first="{clip.first_frame}" data-last="{clip.last_frame}" data-start="{start:.6f}">{title}'
-            f'<div class="side"><figure><video class="master" muted playsinline preload="metadata"'
+            f' data-first="{clip.first_frame}" data-last="{clip.last_frame}">{title}'
+            f'<div class="side"><figure><video class="master" muted playsinline preload="auto"'
             f' src="/api/footage/{clip.footage_id}/proxy.mp4#t={start:.3f}"></video>'
-            f"<figcaption>The footage, unmasked</figcaption></figure>"
+            f"<figcaption>The footage, unmasked; it follows the copy</figcaption></figure>"
             f'<figure><video class="copy" controls playsinline preload="auto" src="{source}"></video>'
             f"<figcaption>What is handed out; watch this one</figcaption></figure></div>"
             f'<canvas class="coverage" height="18" role="img" aria-label="Which parts were watched"></canvas>'
             f'<p class="quiet coverage-words" aria-live="polite"></p></section>'
         )
-    return "".join(parts) + _suspects(session, name, plan)
-
-
-def _suspects(session: Session, name: str, plan: ReleasePlan) -> str:
-    found = suspects_of(session, name, plan.content)
-    if found is None:
-        return ""
-    if not found:
-        return '<p class="said well">The second look found nothing that is not masked.</p>'
-    films = dict(zip(plan.exhibits, plan.resolved.clips, strict=True))
-    ids = {e: c.footage_id for e, c in zip(plan.exhibits, plan.release.clips, strict=True)}
-    rows = [
-        (
-            text(item["exhibit"]),
-            timecode(films[item["exhibit"]].clip.seconds(item["frame"])),
-            text(item["text"]),
-            link(review_link(ids[item["exhibit"]], name), "Look at it"),
-        )
-        for item in found
-        if item["exhibit"] in films
-    ]
-    return "<h2>Found by the second look</h2>" + table(
-        ("Footage", "At", "What", ""), rows, caption="Found by the second look", empty="Nothing was found."
-    )
+    return "".join(parts)

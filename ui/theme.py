@@ -87,9 +87,11 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """For the ``<head>`` of every page: our style sheet, and its colours in light and dark."""
+    """For the ``<head>`` of every page: our style sheet, its colours in light and dark, the words for what goes wrong
+    on the way to the server, and what Gradio's parts lack for keyboards and screen readers."""
     light, dark = ("".join(f"--{name}:{value};" for name, value in set_.items()) for set_ in colours())
     return (
         f"<style>:root{{{light}}}.dark{{{dark}}}</style>"
         '<link rel="stylesheet" href="/static/pages.css"><link rel="icon" href="/static/public/icon.svg">'
+        '<script src="/static/pages.js"></script><script type="module" src="/static/mend.js"></script>'
     )

@@ -60,9 +60,12 @@ EVENTS = {
     "case.member-added": "Member added",
     "case.opened": "Case opened",
     "case.time-noted": "Working time noted",
+    "demo.begun": "Demo begun",
+    "demo.made": "Demo made",
     "edit.made": "Mask corrected",
     "footage.added": "Footage added",
-    "footage.linked": "Footage joined to the case",
+    "exhibit.added": "Footage joined to the case",
+    "footage.changed": "What is noted of footage changed",
     "footage.mark-placed": "Footage held",
     "footage.mark-lifted": "Hold lifted",
     "footage.disposal-begun": "Disposal begun",
@@ -70,9 +73,14 @@ EVENTS = {
     "key.registered": "Signing key registered",
     "person.added": "Person added",
     "person.disabled": "Person disabled",
+    "person.roles-set": "Roles changed",
+    "person.linked": "Linked with the sign-in provider",
     "person.password-set": "Password set",
+    "person.sessions-ended": "Signed out by an administrator",
+    "person.sign-in-failed": "Sign-ins failed",
     "person.signed-in": "Signed in",
     "person.signed-out": "Signed out",
+    "person.unlinked": "Link with the sign-in provider undone",
     "release.approved": "Release approved",
     "release.clips-set": "Clips chosen",
     "release.created": "Release begun",
@@ -85,8 +93,12 @@ EVENTS = {
     "release.submitted": "Release submitted",
     "release.watched": "Preview watched",
     "release.withdrawn": "Release withdrawn",
+    "sign-in.failed": "Sign-ins under unknown names failed",
+    "store.cleaned": "Store cleaned of what nothing needs",
     "tracks.made": "Faces and plates looked for",
 }
+WHY = ("reason", "note", "why", "override")
+"""What of an event a person said."""
 
 
 def text(value: object) -> str:
@@ -104,6 +116,11 @@ def state(name: str) -> str:
     return chip(*STATES.get(name, ("○", name.replace("-", " "), "plain")))
 
 
+def pressing(case: Case, today: date) -> bool:
+    """Whether an answer is due soon, or overdue."""
+    return case.state != CLOSED and case.due_on is not None and (case.due_on - today).days <= SOON
+
+
 def clock(case: Case, today: date) -> str:
     """When an answer is due."""
     if case.state == CLOSED:
@@ -111,10 +128,9 @@ def clock(case: Case, today: date) -> str:
     words = in_words(case.due_on, today).capitalize()
     if case.due_on is None:
         return chip("–", words, "plain")
-    days = (case.due_on - today).days
-    if days < 0:
+    if case.due_on < today:
         return chip("⚠", words, "bad")
-    return chip("◔", words, "warn") if days <= SOON else chip("○", words, "plain")
+    return chip("◔", words, "warn") if pressing(case, today) else chip("○", words, "plain")
 
 
 def day(value: date | None) -> str:
@@ -122,13 +138,14 @@ def day(value: date | None) -> str:
     return f"{value.day} {value:%B %Y}" if value else "–"
 
 
-def moment(value: datetime | str | None) -> str:
+def moment(value: datetime | str | None, *, seconds: bool = False) -> str:
     """A time on this place's clock."""
     if value is None:
         return "–"
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     local = at.astimezone()
-    return f'<time datetime="{at.isoformat()}">{local.day} {local:%b %Y, %H:%M}</time>'
+    clock_ = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    return f'<time datetime="{at.isoformat()}">{local.day} {local:%b %Y}, {clock_}</time>'
 
 
 def size(count: int) -> str:

@@ -21,8 +21,23 @@ from redact.cases.schema import Case, Job, Person, Release
 from redact.disclose import releases
 from redact.errors import BadRecord, RedactError
 from redact.jobs.queue import JobState
-from ui.base import QUIET, Context, answered, case_link, html, login, release_link, seeing, top
-from ui.words import JOBS, KINDS, chip, clock, day, failed, link, listing, nothing, state, table, text
+from ui.base import QUIET, Context, answered, case_link, html, login, release_link, section, seeing, top
+from ui.words import (
+    JOBS,
+    KINDS,
+    STATES,
+    chip,
+    clock,
+    day,
+    failed,
+    link,
+    listing,
+    nothing,
+    pressing,
+    state,
+    table,
+    text,
+)  # fmt: skip
 
 RECENT = timedelta(days=3)
 """How long a failed job asks for attention."""
@@ -51,6 +66,14 @@ LABELS = {
     "purpose": "Purpose",
 }
 ANY = "all"
+NOBODY = "-"
+"""No login."""
+STAGES = {
+    "empty": ("○", "No footage yet", "plain"),
+    "footage": ("○", "To be prepared", "plain"),
+    **{name: STATES[name] for name in ("draft", "in-review", "approved", "exported", "closed")},
+}
+"""How far a request is, by its newest release that was not withdrawn."""
 
 
 class WorkList:
@@ -59,23 +82,35 @@ class WorkList:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def show(self, kind: str, mine: bool, overdue: bool, closed: bool, request: gr.Request) -> tuple[str, str, str]:
-        """Top line, what needs this person now, and the cases."""
+    def show(
+        self, kind: str, mine: bool, overdue: bool, closed: bool, find: str, who: str, stage: str, request: gr.Request
+    ) -> tuple[object, ...]:
+        """Top line, what needs the one who asks, the table, and whom there is to filter by."""
         line = top(self._context, request, "")
         try:
             with seeing(self._context, request) as (session, person):
-                today = date.today()
+                today, words = date.today(), (find or "").casefold().split()
                 found = [
-                    case
-                    for case in cases.listed(session, closed=closed)
+                    (case, at)
+                    for case, at in _stages(session, closed=closed)
                     if kind in (ANY, case.kind)
-                    and (not mine or any(member.person_id == person.id for member in case.members))
+                    and stage in (ANY, at)
+                    and (not mine or _member(case, person.name))
+                    and (not who or (_member(case, who) if who != NOBODY else not case.members))
                     and (not overdue or _overdue(case, today))
+                    and all(word in f"{case.reference} {case.title}".casefold() for word in words)
                 ]
-                filtered = mine or overdue or kind != ANY
-                return line, _needs(session, person, today), _table(found, today, filtered=filtered)
+                filtered = bool(mine or overdue or words or who) or not kind == stage == ANY
+                people_ = [(p.full_name, p.name) for p in people.everybody(session) if p.disabled_at is None]
+                return (
+                    line,
+                    _needs(session, person, today),
+                    _table(found, today, filtered=filtered),
+                    gr.update(choices=[("Anybody", ""), ("Nobody yet", NOBODY), *people_], value=who or ""),
+                    gr.update(visible=people.may(person, Right.CASES)),
+                )
         except RedactError as error:
-            return line, "", failed(error)
+            return line, "", failed(error), gr.skip(), gr.update(visible=False)
 
     def open_case(self, request: gr.Request, *values: str) -> str:
         """A new case of reference, kind, title, day of receipt, nation, due date, and the details of all kinds in
@@ -105,49 +140,56 @@ class WorkList:
         """Put the page into ``blocks``."""
         line = html()
         html("<h1>Work list</h1>")
-        html("<h2>Needs me now</h2>")
-        needs = html()
-        html("<h2>Cases</h2>")
-        with gr.Row():
-            kind = gr.Dropdown([("All kinds", ANY), *((name, key) for key, name in KINDS.items())], value=ANY,
-                               label="Kind of case", interactive=True)  # fmt: skip
-            mine = gr.Checkbox(label="Only cases I am a member of")
-            overdue = gr.Checkbox(label="Only overdue")
-            closed = gr.Checkbox(label="Closed cases, too")
-        listed = html()
-        filters: list[Any] = [kind, mine, overdue, closed]
-        shown = [line, needs, listed]
-        for part in filters:
-            part.change(self.show, filters, shown, **QUIET)
+        with section("Needs me now"):
+            needs = html()
+        with section("Cases"):
+            with gr.Row():
+                find = gr.Textbox(label="Find a case", placeholder="Words or a number", min_width=160)
+                kind = gr.Dropdown([("All kinds", ANY), *((name, key) for key, name in KINDS.items())], value=ANY,
+                                   label="Kind of case", interactive=True, min_width=160)  # fmt: skip
+                stages = [("All states", ANY), *((words, key) for key, (_, words, _) in STAGES.items())]
+                stage = gr.Dropdown(stages, value=ANY, label="State", interactive=True, min_width=160)
+                who = gr.Dropdown([("Anybody", "")], value="", label="Assigned to", interactive=True, min_width=160)
+            with gr.Row(elem_classes="ticks"):
+                mine = gr.Checkbox(label="Only cases I am a member of")
+                overdue = gr.Checkbox(label="Only overdue")
+                closed = gr.Checkbox(label="Closed cases, too")
+            listed = html()
+        filters: list[Any] = [kind, mine, overdue, closed, find, who, stage]
+        opening = gr.Accordion("New case", open=False, visible=False)
+        shown = [line, needs, listed, who, opening]
+        for part in (kind, mine, overdue, closed, who, stage):
+            part.input(self.show, filters, shown, **QUIET)
+        find.change(self.show, filters, shown, trigger_mode="always_last", **QUIET)
         blocks.load(self.show, filters, shown, **QUIET)
-        self._form(filters, shown)
+        with opening:
+            self._form(filters, shown)
 
-    def _form(self, filters: list[Any], shown: list[gr.HTML]) -> None:
-        with gr.Accordion("New case", open=False):
-            with gr.Row():
-                reference = gr.Textbox(label="Reference", info="Letters, digits, spaces and . _ / -", max_length=64)
-                kind = gr.Dropdown([(name, key) for key, name in KINDS.items()], value="foi", label="Kind of case",
-                                   interactive=True)  # fmt: skip
-                nation = gr.Dropdown([(name, key) for key, name in NATIONS.items()], value="england-and-wales",
-                                     label="Whose bank holidays count", interactive=True)  # fmt: skip
-            title = gr.Textbox(label="Title", info="What it is about, in a few words")
-            with gr.Row():
-                received = gr.Textbox(label="Day of receipt", info="As 2026-05-01; empty for today")
-                due = gr.Textbox(label="Due date, if one was given", info="Empty: worked out for the kind of case")
-            groups, fields = [], []
-            for of in CaseKind:
-                with gr.Group(visible=of is CaseKind.FOI) as group:
-                    fields += [gr.Textbox(label=LABELS[key]) for key in DETAILS[of]]
-                groups.append(group)
-            kind.change(
-                lambda name: [gr.update(visible=of.value == name) for of in CaseKind],
-                kind, groups, **QUIET,
-            )  # fmt: skip
-            button, said = gr.Button("Open the case", variant="primary"), html()
-            button.click(
-                self.open_case, [reference, kind, title, received, nation, due, *fields], said,
-                **QUIET,
-            ).then(self.show, filters, shown, **QUIET)  # fmt: skip
+    def _form(self, filters: list[Any], shown: list[Any]) -> None:
+        with gr.Row():
+            reference = gr.Textbox(label="Reference", placeholder="Letters, digits, spaces and . _ / -", max_length=64)
+            kind = gr.Dropdown([(name, key) for key, name in KINDS.items()], value="foi", label="Kind of case",
+                               interactive=True)  # fmt: skip
+            nation = gr.Dropdown([(name, key) for key, name in NATIONS.items()], value="england-and-wales",
+                                 label="Whose bank holidays count", interactive=True)  # fmt: skip
+        title = gr.Textbox(label="Title", placeholder="What it is about, in a few words")
+        with gr.Row():
+            received = gr.Textbox(label="Day of receipt", placeholder="2026-05-01; empty for today")
+            due = gr.Textbox(label="Due date, if one was given", placeholder="2026-05-01; empty: worked out")
+        groups, fields = [], []
+        for of in CaseKind:
+            with gr.Row(visible=of is CaseKind.FOI) as group:
+                fields += [gr.Textbox(label=LABELS[key], min_width=400) for key in DETAILS[of]]
+            groups.append(group)
+        kind.change(
+            lambda name: [gr.update(visible=of.value == name) for of in CaseKind],
+            kind, groups, **QUIET,
+        )  # fmt: skip
+        button, said = gr.Button("Open the case", variant="primary"), html()
+        button.click(
+            self.open_case, [reference, kind, title, received, nation, due, *fields], said,
+            **QUIET,
+        ).then(self.show, filters, shown, **QUIET)  # fmt: skip
 
 
 def _fields() -> list[tuple[CaseKind, str]]:
@@ -164,52 +206,74 @@ def parse_day(untrusted: str, what: str) -> date | None:
         raise BadRecord(f"The {what} cannot be read.", "Write it as 2026-05-01.") from error
 
 
+def parse_moment(untrusted: str) -> datetime | None:
+    """A time on this place's clock, as 2026-05-01 14:30; None where nothing was given. Raises BadRecord."""
+    if not (untrusted or "").strip():
+        return None
+    try:
+        return datetime.fromisoformat(untrusted.strip()).astimezone()
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadRecord("The time cannot be read.", "Write it as 2026-05-01 14:30:05.") from error
+
+
 def _overdue(case: Case, today: date) -> bool:
     return case.state != CLOSED and case.due_on is not None and case.due_on < today
 
 
-def _table(found: list[Case], today: date, *, filtered: bool) -> str:
+def _stages(session: Session, *, closed: bool) -> list[tuple[Case, str]]:
+    """Cases, the most pressing first, and how far each is: of :data:`STAGES`."""
+    # In the order they were made: the newest counts.
+    far = {r.case_id: r.state for r in releases.listed(session) if r.state != ReleaseState.WITHDRAWN}
+    found = []
+    for case in cases.listed(session, closed=closed):
+        at = far.get(case.id) or ("footage" if case.exhibits else "empty")
+        found.append((case, "closed" if case.state == CLOSED else at))
+    return found
+
+
+def _member(case: Case, name: str) -> bool:
+    return any(member.person.name == name for member in case.members)
+
+
+def _table(found: list[tuple[Case, str]], today: date, *, filtered: bool) -> str:
     rows = [
         (
-            link(case_link(case.reference), case.reference),
-            text(case.title),
+            f"{link(case_link(case.reference), case.reference)}<br>{text(case.title)}",
             text(KINDS.get(case.kind, case.kind)),
-            f"{clock(case, today)}<br><span class='quiet'>{day(case.due_on)}</span>"
-            if case.due_on
-            else clock(case, today),
-            state(case.state),
+            clock(case, today) + (f"<br><span class='quiet'>{day(case.due_on)}</span>" if case.due_on else ""),
+            chip(*STAGES[at]),
             "<br>".join(f"{text(m.person.full_name)} <span class='quiet'>{text(m.role)}</span>" for m in case.members)
             or "<span class='quiet'>nobody yet</span>",
             text(len(case.exhibits)),
         )
-        for case in found
+        for case, at in found
     ]
     empty = (
         "No case fits these filters. Take one of them off."
         if filtered
         else "There is no case yet. Open the first one with “New case” below, then add its footage."
     )
-    heads = ("Case", "Title", "Kind", "Due", "State", "Members", "Footage")
+    heads = ("Case", "Kind", "Due", "State", "Assigned to", "Footage")
     return table(heads, rows, caption="Cases, the most pressing first", empty=empty)
 
 
 def _needs(session: Session, person: Person, today: date) -> str:
-    items = [*_releases(session, person), *_failed_jobs(session, person), *_late(session, person, today)]
+    items = [*_late(session, person, today), *_releases(session, person, today), *_failed_jobs(session, person)]
     return listing(items) if items else nothing("Nothing needs you now. Work that does will be listed here.")
 
 
-def _releases(session: Session, person: Person) -> Iterator[str]:
+def _releases(session: Session, person: Person, today: date) -> Iterator[str]:
     for release in releases.listed(session):
         name, status = releases.reference(release), release.state
-        address = release_link(name)
+        address, due = release_link(name), clock(release.case, today) if release.case.due_on else ""
         member = any(m.person_id == person.id for m in release.case.members)
         own = member or release.created_by == person.id
         if status == ReleaseState.DRAFT and own and people.may(person, Right.RELEASE):
-            yield f"{state(status)} {link(address, name)} is being prepared: decide what is hidden, then submit it."
+            yield f"{state(status)} {link(address, name)} is a draft: decide what is hidden, then submit it. {due}"
         elif status == ReleaseState.IN_REVIEW and _may_approve(session, release, person):
-            yield f"{state(status)} {link(address, name)} waits for approval: watch its preview."
+            yield f"{state(status)} {link(address, name)} waits for approval: watch its preview. {due}"
         elif status == ReleaseState.APPROVED and people.may(person, Right.EXPORT):
-            yield f"{state(status)} {link(address, name)} is approved: its pack can be made."
+            yield f"{state(status)} {link(address, name)} is approved: its pack can be made. {due}"
 
 
 def _may_approve(session: Session, release: Release, person: Person) -> bool:
@@ -245,6 +309,12 @@ def _where(session: Session, job: Job) -> str:
 
 
 def _late(session: Session, person: Person, today: date) -> Iterator[str]:
+    """Cases that are overdue or nearly so: one's own, and for whoever can change that, those that nobody has."""
     for case in cases.listed(session):
-        if _overdue(case, today) and any(member.person_id == person.id for member in case.members):
-            yield f"{chip('⚠', 'Overdue', 'bad')} {link(case_link(case.reference), case.reference)} {text(case.title)}"
+        if not pressing(case, today):
+            continue
+        about = f"{link(case_link(case.reference), case.reference)} <span>{text(case.title)}</span>"
+        if _member(case, person.name):
+            yield f"{clock(case, today)} {about}"
+        elif not case.members and people.may(person, Right.CASES):
+            yield f"{clock(case, today)} {about} <span class='quiet'>Nobody has it yet: add its members.</span>"

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from redact.canonical import canonical
@@ -28,10 +28,13 @@ from redact.errors import EditConflict, EditInvalid, EditReused, RecordMissing
 from redact.mask.edit_conflicts import conflicts
 from redact.mask.edit_json import edit_json, parse_edit, parse_edit_id
 from redact.mask.edit_result import Edited
-from redact.mask.edit_types import Edit, LoggedEdit, Redo, Undo
-from redact.mask.edits import apply_edits
+from redact.mask.edit_types import Edit, LoggedEdit, Redo, Settle, Undo
+from redact.mask.edits import apply_edits, settled_items
 
 MADE = "edit.made"
+_SETTLES = '"op":"settle"'
+"""How the payload of such an edit can be told: within a text of JSON, quotes have a backslash before them."""
+_TAKES = ('"op":"undo"', '"op":"redo"')
 MOST_AT_ONCE = 500
 """Edits in one transaction: what a browser saves up while it has no connection."""
 
@@ -77,7 +80,8 @@ def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *
     """Add edits of the machine tracks ``tracks_id`` to the log: all of them, or none.
 
     Those that the log has already, from an answer that was lost on its way, are not added twice. Releases of the
-    footage that were submitted or approved fall back to drafts.
+    footage that were submitted or approved fall back to drafts, unless items of the risk queue were settled and nothing
+    else: that changes no picture. To take a settling back is a doubt, and makes drafts.
 
     Raises EditConflict where something recorded after ``base_revision`` is in the way; EditReused for a known id with
     other content; EditInvalid for a base revision still to come; RecordMissing, NotAllowed; WrongState where the
@@ -97,7 +101,8 @@ def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *
             if new:
                 _check_free(work.session, tracks, footage, new, base_revision=base_revision, known=set(known))
                 _add(work, tracks, footage, person, new=new)
-                reopen_for(work, footage.id, "its masks were edited")
+                if not all(isinstance(s.edit, Settle) for s in new):
+                    reopen_for(work, footage.id, "its masks were edited")
             mine = select(Row).where(Row.op_id.in_([s.id for s in sent])).order_by(Row.revision)
             recorded = Recorded(
                 _logged(work.session.scalars(mine).all(), footage, {person.id: person.name}), footage.revision
@@ -117,6 +122,29 @@ def logged(session: Session, tracks_id: int, *, after: int = 0) -> tuple[LoggedE
     rows = session.scalars(query).all()
     makers = session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows})))
     return _logged(rows, footage, {person.id: person.name for person in makers})
+
+
+def settled(session: Session, tracks_id: int) -> dict[str, LoggedEdit]:
+    """Items of the risk queue of these machine tracks that were settled, by key. Raises as :func:`logged`."""
+    _, footage = _found(session, tracks_id)
+    query = select(Row).where(
+        Row.tracks_id == tracks_id, or_(*(Row.payload.contains(op) for op in (_SETTLES, *_TAKES)))
+    )
+    return settled_items(_logged(session.scalars(query.order_by(Row.revision)).all(), footage, {}))
+
+
+def shaping(session: Session, tracks_id: int) -> list[str]:
+    """Edits of these machine tracks that shape what is seen and heard, as they are in the records, in order: all but
+    the settling of items of the risk queue, and the undoing and redoing of that."""
+    query = select(Row.op_id, Row.payload).where(Row.tracks_id == tracks_id).order_by(Row.revision)
+    rows = session.execute(query).all()
+    settling = {op_id for op_id, payload in rows if _SETTLES in payload}
+
+    def shapes(op_id: str, payload: str) -> bool:
+        takes = any(op in payload for op in _TAKES)
+        return op_id not in settling and not (takes and json.loads(payload)["edit"] in settling)
+
+    return [payload for op_id, payload in rows if shapes(op_id, payload)]
 
 
 def applied(session: Session, store: Store, tracks_id: int) -> Edited:

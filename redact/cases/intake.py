@@ -45,8 +45,8 @@ _EXHIBIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What the person says of the footage; None where nothing was said."""
+class Told:
+    """What a person says of footage; None where nothing was said. Raises BadRecord for what cannot be."""
 
     wearer: str | None
     recorded_start: datetime | None
@@ -75,7 +75,7 @@ class _Wish:
     case: str
     exhibit: str | None
     name: str
-    told: _Told
+    told: Told
 
     def __post_init__(self) -> None:
         if self.exhibit is not None and not _EXHIBIT.fullmatch(self.exhibit):
@@ -120,7 +120,7 @@ def add_footage(
     Raises what reading, probing and decoding raise, SourceChanged, StoreFull, StoreNotWritable, BadRecord, NotAllowed,
     RecordMissing, RecordExists, WrongState (closed case, disposed footage). Then nothing was added.
     """
-    told = _Told(
+    told = Told(
         checked(wearer, "wearer's name", LONGEST_WEARER) if wearer is not None else None,
         recorded_start,
         clock_offset,
@@ -236,7 +236,7 @@ def _record(work: Writing, taken: Taken, looked: _Looked, wish: _Wish) -> Footag
     return footage
 
 
-def _noted(footage: Footage) -> Json:
+def noted(footage: Footage) -> Json:
     """What retention and logs are reckoned from: in the trail, so that nobody changes it unseen."""
     return {
         "wearer": footage.wearer,
@@ -260,7 +260,7 @@ def _join(work: Writing, footage: Footage, wish: _Wish, kind: str) -> None:
         "case": case.reference,
         "exhibit": exhibit.reference,
     }
-    work.event(kind, shelf.subject(footage.sha256), body | (_noted(footage) if kind == "footage.added" else {}))
+    work.event(kind, shelf.subject(footage.sha256), body | (noted(footage) if kind == "footage.added" else {}))
     work.session.expire(footage)
 
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 
 import argon2
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from redact.cases.db import SYSTEM, Database, Writing
-from redact.cases.schema import Person
+from redact.cases.schema import Person, SignIn
 from redact.cases.words import checked
 from redact.errors import BadRecord, NotAllowed, RecordExists, RecordMissing, SignInFailed
+from redact.strict_toml import is_line
 
 LEAST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
 """Characters. Hashing something endless would keep the machine busy."""
 LONGEST_NAME = 200
+LONGEST_SUBJECT, LONGEST_ISSUER = 255, 2000
+"""Characters; the first by OpenID Connect Core 1.0, section 2."""
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Those that nobody takes for another."""
+_GROUPS, _GROUP = 4, 4
+"""79 bits."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 _HASHER = argon2.PasswordHasher()
 _NOBODY = _HASHER.hash("nobody has this password")
@@ -32,6 +40,7 @@ class Role(StrEnum):
     OFFICER = "officer"
     REVIEWER = "reviewer"
     APPROVER = "approver"
+    SUPERVISOR = "supervisor"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
 
@@ -45,6 +54,7 @@ class Right(StrEnum):
     EDIT = "edit masks"
     RELEASE = "prepare releases"
     APPROVE = "approve releases"
+    OVERRIDE = "approve releases of which something is still open"
     EXPORT = "export releases"
     AUDIT = "read the audit trail"
     RETENTION = "dispose of footage"
@@ -58,6 +68,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     ),
     Role.REVIEWER: frozenset({Right.SEE, Right.EDIT, Right.RELEASE}),
     Role.APPROVER: frozenset({Right.SEE, Right.APPROVE, Right.EXPORT, Right.HOLD}),
+    Role.SUPERVISOR: frozenset({Right.SEE, Right.APPROVE, Right.OVERRIDE, Right.EXPORT, Right.HOLD}),
     Role.AUDITOR: frozenset({Right.SEE, Right.AUDIT}),
     Role.ADMINISTRATOR: frozenset({Right.SEE, Right.AUDIT, Right.RETENTION, Right.HOLD, Right.ADMINISTER}),
 }
@@ -146,7 +157,7 @@ def add(
 
 
 def disable(db: Database, actor: str, name: str, reason: str) -> None:
-    """End what a person may do. Raises BadRecord without a reason or for the last administrator."""
+    """End what a person may do, and their sessions. Raises BadRecord without a reason or for the last administrator."""
     told = checked(reason, "reason")
     with db.writing(actor) as work:
         acting(work, Right.ADMINISTER)
@@ -157,11 +168,38 @@ def disable(db: Database, actor: str, name: str, reason: str) -> None:
         if may(person, Right.ADMINISTER) and not others:
             raise BadRecord("The last administrator cannot be disabled.", "Add another one first.")
         person.disabled_at = work.at
+        _end_sessions(work, person)
         work.event("person.disabled", f"person:{person.name}", {"reason": told})
 
 
+def set_roles(db: Database, actor: str, name: str, roles: Iterable[Role], reason: str) -> None:
+    """Other roles for somebody, from now on. Raises BadRecord without a role or a reason, where nothing would change,
+    for whoever is disabled and for the last administrator; NotAllowed, RecordMissing."""
+    told, wanted = checked(reason, "reason"), sorted({role.value for role in roles})
+    if not wanted:
+        raise BadRecord("A person needs at least one role.", f"Roles are {', '.join(Role)}.")
+    with db.writing(actor) as work:
+        acting(work, Right.ADMINISTER)
+        person = find(work.session, name)
+        if person.disabled_at is not None:
+            raise BadRecord(f"{person.name} is disabled.")
+        if wanted == sorted(person.roles):
+            raise BadRecord(f"{person.name} has just these roles already.")
+        others = [p for p in everybody(work.session) if p is not person and may(p, Right.ADMINISTER)]
+        if may(person, Right.ADMINISTER) and not others and Role.ADMINISTRATOR.value not in wanted:
+            raise BadRecord("The last administrator has to stay one.", "Make somebody else one first.")
+        before, person.roles = person.roles, wanted
+        work.event("person.roles-set", f"person:{person.name}", {"reason": told, "before": before, "after": wanted})
+
+
+def made_password() -> str:
+    """One that nobody guesses, and that can be typed from a screen."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
+
+
 def set_password(db: Database, actor: str, name: str, password: str) -> None:
-    """One's own, or, for an administrator, anybody's: they have to change it before they can do anything.
+    """One's own, or, for an administrator, anybody's: they have to change it before they can do anything. All sessions
+    end with the old one.
 
     Raises BadRecord, NotAllowed, RecordMissing.
     """
@@ -176,7 +214,71 @@ def set_password(db: Database, actor: str, name: str, password: str) -> None:
         elif _is(password, person.password_hash):
             raise BadRecord("That is the password there is already.", "Choose another one.")
         person.password_hash, person.must_change = hashed, not own
+        _end_sessions(work, person)
         work.event("person.password-set", f"person:{person.name}", {"must_change": person.must_change})
+
+
+def link(db: Database, actor: str, name: str, issuer: str, subject: str, *, keep_password: bool) -> None:
+    """Let whomever the sign-in provider ``issuer`` knows as ``subject`` sign in as this person; nobody else can be
+    linked with the two. Without ``keep_password`` it is the only way from then on, which administrators cannot have:
+    somebody must get in when the provider is down.
+
+    Raises BadRecord, NotAllowed, RecordExists, RecordMissing.
+    """
+    if not (is_line(issuer, LONGEST_ISSUER) and is_line(subject, LONGEST_SUBJECT)):
+        raise BadRecord("The issuer or the subject is not a line of text that a provider could give.")
+    with db.writing(actor) as work:
+        acting(work, Right.ADMINISTER)
+        person = find(work.session, name)
+        other = linked(work.session, issuer, subject)
+        if person.disabled_at is not None:
+            raise BadRecord(f"{person.name} is disabled.")
+        if person.issuer is not None or other is not None:
+            raise RecordExists(
+                f"{person.name if person.issuer else 'Somebody else'} is linked already.",
+                f"Undo that first with `redact user unlink {person.name if other is None else other.name}`.",
+            )
+        if not keep_password:
+            if may(person, Right.ADMINISTER):
+                raise BadRecord("An administrator needs a password, for when the provider is down.")
+            # One that nobody knows, so that trying takes as long as with anybody.
+            person.password_hash, person.must_change = _HASHER.hash(secrets.token_bytes(32)), False
+        person.issuer, person.subject = issuer, subject
+        told = {"issuer": issuer, "subject": subject, "password": "kept" if keep_password else "removed"}
+        work.event("person.linked", f"person:{person.name}", told)
+
+
+def unlink(db: Database, actor: str, name: str) -> None:
+    """Undo :func:`link`, and end the person's sessions. Raises BadRecord, NotAllowed, RecordMissing."""
+    with db.writing(actor) as work:
+        acting(work, Right.ADMINISTER)
+        person = find(work.session, name)
+        if person.issuer is None:
+            raise BadRecord(f"{person.name} is not linked.")
+        told = {"issuer": person.issuer, "subject": person.subject}
+        person.issuer = person.subject = None
+        _end_sessions(work, person)
+        work.event("person.unlinked", f"person:{person.name}", told)
+
+
+def linked(session: Session, issuer: str, untrusted_subject: str) -> Person | None:
+    """Whom the sign-in provider ``issuer`` knows as this subject, disabled or not."""
+    where = (Person.issuer == issuer, Person.subject == untrusted_subject)
+    return session.scalars(select(Person).where(*where)).first()
+
+
+def end_sessions(db: Database, actor: str, name: str) -> None:
+    """Sign a person out everywhere; for administrators. Raises NotAllowed, RecordMissing."""
+    with db.writing(actor) as work:
+        acting(work, Right.ADMINISTER)
+        person = find(work.session, name)
+        _end_sessions(work, person)
+        work.event("person.sessions-ended", f"person:{person.name}", {})
+
+
+def _end_sessions(work: Writing, person: Person) -> None:
+    live = (SignIn.person_id == person.id, SignIn.ended_at.is_(None))
+    work.session.execute(update(SignIn).where(*live).values(ended_at=work.at))
 
 
 def authenticate(db: Database, name: str, password: str) -> Person:

@@ -51,6 +51,7 @@ class Person(Record):
     """Somebody who may sign in. Never deleted: ``disabled_at`` ends what they may do."""
 
     __tablename__ = "people"
+    __table_args__ = (Index("ix_people_identity", "issuer", "subject", unique=True),)
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     full_name: Mapped[str]
@@ -59,6 +60,9 @@ class Person(Record):
     must_change: Mapped[bool]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    issuer: Mapped[str | None]
+    """Of the sign-in provider that knows the person as ``subject``; both None for a password alone."""
+    subject: Mapped[str | None]
 
 
 class InstallationKey(Record):
@@ -328,7 +332,8 @@ class Export(Record):
 class Job(Record):
     """Long work that outlives the browser that asked for it: see :mod:`redact.jobs.queue`.
 
-    ``unique_key`` names what must not be under way twice at once; it is None once the job has ended.
+    ``unique_key`` names what must not be under way twice at once; it is None once the job has ended. ``stage_at`` is
+    when the stage at hand began; before ``due_at`` nobody takes the job up.
     """
 
     __tablename__ = "jobs"
@@ -343,8 +348,10 @@ class Job(Record):
     total: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    stage_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
     worker: Mapped[str] = mapped_column(default="")
     attempts: Mapped[int] = mapped_column(default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
@@ -364,10 +371,12 @@ class SignIn(Record):
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    issuer: Mapped[str | None]
+    """The sign-in provider by which it began; None for a password."""
 
 
 class SignInAttempt(Record):
-    """A failed attempt to sign in, kept as long as it slows down the next one."""
+    """A failed attempt to sign in, kept until the audit trail tells of it. ``name`` is a hash."""
 
     __tablename__ = "sign_in_attempts"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -5,6 +5,7 @@ Folders, below ``store`` in the home folder, for the owner only::
     masters/ab/<sha256>                              the master, never opened for writing
     derived/<sha256>/frames.npz, strip.jpg, proxy.mp4
     derived/<sha256>/preview-<content>-<n>.mp4       a release's output, to be watched; no record names it
+    derived/<sha256>/waveform.npy                    how loud it is, to be drawn; no record names it either
     tracks/<sha256>.tracks.json                      named by the hash of the tracks file itself
     packs/                                           of :mod:`redact.disclose`
     incoming/<token>/                                work under way: locked while its process lives
@@ -44,7 +45,9 @@ READ_ONLY = 0o444
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 PREVIEW = re.compile(r"preview-(?P<content>[0-9a-f]{64})-[0-9]{1,9}\.mp4")
-"""Beside a footage's derived files, so that they are disposed of with it. What is lost is rendered again."""
+WAVEFORM = "waveform.npy"
+UNRECORDED = re.compile(rf"{PREVIEW.pattern}|{re.escape(WAVEFORM)}")
+"""Beside a footage's derived files, so that they are disposed of with it. What is lost is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,10 @@ class Store:
     def preview_place(self, sha256: str, content: str, number: int) -> Path:
         """Where output ``number`` (from 1), made of this master, of a release of this content lies, or would."""
         return self.folder / DERIVED / _checked(sha256) / f"preview-{_checked(content)}-{number}.mp4"
+
+    def waveform_place(self, sha256: str) -> Path:
+        """Where the loudness of this master's sound lies, or would."""
+        return self.folder / DERIVED / _checked(sha256) / WAVEFORM
 
     def tracks_place(self, sha256: str) -> Path:
         """Where the tracks file of this hash lies, or would."""

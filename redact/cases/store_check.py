@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +11,16 @@ from pathlib import Path
 from sqlalchemy import select
 
 from redact.cases import pack_check
-from redact.cases.db import Database
+from redact.cases.db import SYSTEM, Database
 from redact.cases.footage import FootageState
 from redact.cases.schema import Footage, MachineTracks
-from redact.cases.store import DERIVED, DERIVED_FILES, INCOMING, LOCK, MASTERS, PACKS, PREVIEW, TRACKS, Store
+from redact.cases.store import DERIVED, DERIVED_FILES, INCOMING, LOCK, MASTERS, PACKS, TRACKS, UNRECORDED, Store
 from redact.errors import InputMissing
 from redact.media.hashing import hash_file
 from redact.progress import Progress, silent
 
+MOST_TOLD = 1000
+"""Places in the event of a cleaning."""
 NO_FOOTAGE = 0
 """In the place of a key of footage, for what belongs to none."""
 
@@ -96,6 +100,48 @@ def verify_store(db: Database, store: Store, progress: Progress = silent) -> Sto
     )
 
 
+def clean_store(db: Database, store: Store) -> list[str]:
+    """Remove what killed runs left and nothing needs: derived files and tracks that no record names, and work that has
+    no process any more. Returns their places.
+
+    Masters and packs are never touched, whatever the records say; nor is footage that is being disposed of.
+    """
+    removed = []
+    # Nothing is moved into the store meanwhile, and all that was moved before is recorded.
+    with store.locked():
+        wanted = _wanted(db, store)
+        with db.reading() as session:
+            disposing = select(Footage.sha256).where(Footage.state == FootageState.DISPOSING)
+            busy = {f"{DERIVED}/{sha256}" for sha256 in session.scalars(disposing)}
+            tracks = select(MachineTracks.file_sha256).join(Footage, MachineTracks.footage_id == Footage.id)
+            going = session.scalars(tracks.where(Footage.state == FootageState.DISPOSING))
+            busy |= {_place(store, store.tracks_place(sha256)) for sha256 in going}
+        for path in store.leftovers():
+            removed.append(_place(store, path))
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        held = {str(Path(place).parent) for place in wanted} | busy
+        for path in _removable(store):
+            place, beside = _place(store, path), _place(store, path.parent)
+            made_again = beside in held and UNRECORDED.fullmatch(path.name)
+            if not (place in wanted or place in busy or beside in busy or made_again):
+                removed.append(place)
+                path.unlink()
+        for folder in (store.folder / DERIVED).iterdir():
+            if _place(store, folder) not in held and folder.is_dir() and not folder.is_symlink():
+                with contextlib.suppress(OSError):  # something is in it
+                    folder.rmdir()
+    if removed:
+        with db.writing(SYSTEM) as work:
+            work.event("store.cleaned", "store", {"removed": removed[:MOST_TOLD], "files": len(removed)})
+    return removed
+
+
+def _removable(store: Store) -> list[Path]:
+    """Files of the kinds that are made from others, or by a run; what is no plain file is for a person to look at."""
+    derived, tracks = (store.folder / DERIVED).glob("*/*"), (store.folder / TRACKS).iterdir()
+    return [path for path in sorted([*derived, *tracks]) if path.is_file() and not path.is_symlink()]
+
+
 _WORDS = {
     "missing": "is missing.",
     "other": "is not what was put there: its bytes have changed.",
@@ -144,11 +190,11 @@ def _wanted(db: Database, store: Store) -> dict[str, _Wanted]:
 
 
 def _files(store: Store) -> Iterator[tuple[str, int]]:
-    """Place and size of all that lies in the store, but for packs, previews and work under way."""
+    """Place and size of all that lies in the store, but for packs, work under way and what no record needs to name."""
     for entry in sorted(store.folder.iterdir()):
         if entry.name in (MASTERS, DERIVED, TRACKS):
             for path in sorted(entry.rglob("*")):
-                if path.is_symlink() or not (path.is_dir() or PREVIEW.fullmatch(path.name)):
+                if path.is_symlink() or not (path.is_dir() or UNRECORDED.fullmatch(path.name)):
                     yield _place(store, path), path.lstat().st_size
         elif entry.name not in (PACKS, INCOMING, LOCK):
             yield entry.name, 0

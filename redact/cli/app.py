@@ -23,6 +23,7 @@ from redact.cli import (
     releases,
     retention,
     serve,
+    sign_in,
     users,
     verify,
     worker,
@@ -76,6 +77,8 @@ app.add_typer(policies.codes_app, name="codes")
 app.add_typer(evidence.store_app, name="store")
 app.add_typer(retention.retention_app, name="retention")
 app.add_typer(audit.app, name="audit")
+for way in (sign_in.link, sign_in.unlink, sign_in.sessions, sign_in.sign_out):
+    users.app.command()(way)
 app.add_typer(users.app, name="user")
 app.add_typer(models.app, name="models")
 app.command()(serve.serve)

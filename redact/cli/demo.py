@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from redact.cli.scene import Picture
 
 RATE = 25
+AHEAD_FRAMES = 4
+"""Drawn while others are encoded."""
 SOUND_RATE = 48000
 BLEEP = "00:03.0-00:03.6"
 SHEET_SECONDS = (0.4, 1.6, 2.8, 4.0, 5.2, 6.6)
@@ -73,13 +76,18 @@ def film(path: Path, *, progress: Progress) -> None:
     import av
     import numpy as np
 
+    from redact.ahead import ahead
     from redact.cli import scene
     from redact.media.partfile import PartFile
+
+    def sideways() -> Generator[Picture, None, None]:
+        for index in range(count):
+            yield np.ascontiguousarray(np.rot90(scene.frame(index / RATE), -1))
 
     count = round(scene.SECONDS * RATE)
     part = PartFile(path)
     try:
-        with av.open(part.raw, "w", format="mp4") as container:
+        with av.open(part.raw, "w", format="mp4") as container, ahead(sideways(), AHEAD_FRAMES) as pictures:
             video = container.add_stream("libx264", rate=RATE, options={"crf": "21", "preset": "veryfast"})
             video.width, video.height, video.pix_fmt = scene.HEIGHT, scene.WIDTH, "yuv420p"
             video.set_display_rotation(90)
@@ -88,10 +96,9 @@ def film(path: Path, *, progress: Progress) -> None:
             sound.sample_rate, sound.pts, sound.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
             container.mux(audio.encode(sound))
             container.mux(audio.encode(None))
-            for index in range(count):
+            for index, drawn in enumerate(pictures):
                 progress("film", index, count)
-                sideways = np.ascontiguousarray(np.rot90(scene.frame(index / RATE), -1))
-                picture = av.VideoFrame.from_ndarray(sideways, format="rgb24")
+                picture = av.VideoFrame.from_ndarray(drawn, format="rgb24")
                 picture.pts, picture.time_base = index, Fraction(1, RATE)
                 container.mux(video.encode(picture))
             container.mux(video.encode(None))

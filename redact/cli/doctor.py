@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from redact import __version__
 from redact.cli import options as opt
@@ -42,13 +45,19 @@ class Check:
     remedy: str = ""
 
 
-def doctor(as_json: opt.Json = False) -> None:
+def doctor(
+    *,
+    ask_provider: Annotated[
+        bool, typer.Option("--ask-provider", help="Also ask the sign-in provider of oidc.toml, over the network.")
+    ] = False,
+    as_json: opt.Json = False,
+) -> None:
     """Check devices, runtimes, codecs, weights and disk space.
 
     Example: redact doctor --json
     """
     with Job("doctor", as_json) as job:
-        checks = list(all_checks())
+        checks = [*all_checks(), *(guarded(provider_answers) if ask_provider else ())]
         job.table(("what", "state", "found"), [(check.what, check.state, check.found) for check in checks])
         bad = [check for check in checks if check.state is State.BAD]
         remedies = [check for check in checks if check.remedy]
@@ -62,7 +71,7 @@ def doctor(as_json: opt.Json = False) -> None:
 
 def all_checks() -> Iterator[Check]:
     """Every check; one that breaks is reported as bad itself instead of ending the report."""
-    for group in (python, processor, cuda, card_video, runtimes, codecs, weights, space):
+    for group in (python, processor, cuda, card_video, runtimes, codecs, weights, space, sign_in):
         yield from guarded(group)
 
 
@@ -164,6 +173,36 @@ def weights() -> Iterator[Check]:  # noqa: D103
         origin = f"{model.place}, {model.licence}; SHA-256 {model.sha256[:16]}"
         found = f"{'' if state is WeightState.OK else f'{state}; '}finds {', '.join(model.classes)}; {origin}"
         yield Check(f"weights {model.name}", State.OK if state is WeightState.OK else State.BAD, found, remedy)
+
+
+def sign_in() -> Iterator[Check]:  # noqa: D103
+    from redact.errors import ProviderMisconfigured
+    from redact.server.provider_file import load_provider
+
+    try:
+        provider = load_provider()
+    except ProviderMisconfigured as error:
+        yield Check("sign-in", State.BAD, error.happened.rstrip("."), error.todo)
+        return
+    found = f"passwords, and {provider.name} ({provider.issuer})" if provider else "passwords"
+    yield Check("sign-in", State.OK, found)
+
+
+def provider_answers() -> Iterator[Check]:  # noqa: D103
+    from redact.errors import ProviderUnusable
+    from redact.server.provider import Provider
+    from redact.server.provider_file import load_provider
+
+    settings = load_provider()
+    if settings is None:
+        yield Check("sign-in provider", State.NOTE, "there is no oidc.toml in the home folder")
+        return
+    try:
+        Provider(settings).check()
+    except ProviderUnusable as error:
+        yield Check("sign-in provider", State.BAD, error.happened.rstrip("."), "Check the issuer and the network.")
+    else:
+        yield Check("sign-in provider", State.OK, f"{settings.issuer} answers as it should")
 
 
 def space() -> Iterator[Check]:  # noqa: D103

@@ -155,6 +155,51 @@ def show(name: Name, *, case: CaseOf = None, login: As, as_json: opt.Json = Fals
 
 
 @footage_app.command()
+def change(
+    name: Name,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")],
+    case: CaseOf = None,
+    wearer: Annotated[str | None, typer.Option("--wearer", metavar="NAME", help="Who wore the camera.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="TIME", help="By the camera's clock, as 2026-05-01T10:11:12Z.")
+    ] = None,
+    clock_offset: Annotated[
+        float | None,
+        typer.Option("--clock-offset", metavar="SECONDS", help="To add to the camera's clock for the true time."),
+    ] = None,
+    retention_class: Annotated[
+        str | None, typer.Option("--retention-class", metavar="NAME", help="Which rule says how long it is kept.")
+    ] = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Note something else of footage. Releases of it that are in review or approved become drafts again.
+
+    Example: redact footage change JS/1 --case CC-17 --wearer "PC 4711" --reason "wrong number" --as jsmith
+    """
+    with Job("footage change", as_json) as job:
+        begin = parse_time(start)
+        with acting(login) as (db, actor):
+            from redact.cases.noting import change_footage
+
+            footage = change_footage(
+                db,
+                actor,
+                name,
+                reason=reason,
+                case=case,
+                wearer=wearer,
+                recorded_start=begin,
+                clock_offset=clock_offset,
+                retention_class=retention_class,
+            )
+            told = brief(footage)
+        job.say(f"What is noted of {inert(footage.original_name)} is changed.")
+        job.finish({"footage": told})
+
+
+@footage_app.command()
 def detect(
     name: Name,
     *,
@@ -216,6 +261,25 @@ def verify(as_json: opt.Json = False) -> None:
         job.say(f"{report.checked} files are there and were read; {len(failed) or 'none'} with something wrong.")
         found = {key: value for key, value in asdict(report).items() if key != "checked"}
         job.finish({"checked": report.checked, **found}, failed)
+
+
+@store_app.command()
+def clean(as_json: opt.Json = False) -> None:
+    """Remove what killed runs left in the store and nothing needs.
+
+    Masters and packs are never touched. `redact store verify` tells of these files first, among what no record names.
+
+    Example: redact store clean
+    """
+    with Job("store clean", as_json) as job, records() as db:
+        from redact.cases.store import Store
+        from redact.cases.store_check import clean_store
+
+        removed = clean_store(db, Store())
+        for place in removed:
+            job.say(f"removed: {place}")
+        job.say(f"{len(removed) or 'No'} file{'' if len(removed) == 1 else 's'} removed.")
+        job.finish({"removed": removed})
 
 
 def parse_time(untrusted: str | None) -> datetime | None:

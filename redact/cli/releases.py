@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from redact.cli import approving
 from redact.cli import options as opt
 from redact.cli.acting import As, acting, password_of
+from redact.cli.approving import Name, Reason, span_of_frames
 from redact.cli.footage import loading
 from redact.cli.reading import SEE, reading
 from redact.cli.report import Job
@@ -27,11 +29,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Prepare, decide, review, approve and export what a case discloses.")
 
-Name = Annotated[str, typer.Argument(metavar="RELEASE", help="Case reference, #, number: FOI-26-17#1.")]
 Exhibit = Annotated[
     str | None, typer.Option("--exhibit", help="Whose track or sound; needed where the release has several.")
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Said in the log.")]
 Clips = Annotated[
     list[str] | None,
     typer.Option(
@@ -208,93 +208,7 @@ def submit(name: Name, *, login: As, as_json: opt.Json = False) -> None:
         job.finish({"release": name, "state": "in-review"})
 
 
-@app.command()
-def preview(
-    name: Name,
-    *,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="An existing folder.")],
-    login: As,
-    as_json: opt.Json = False,
-) -> None:
-    """Render the copies of a release as it stands, to be watched.
-
-    Example: redact release preview FOI-26-17#1 -o previews --as ahmed
-    """
-    with Job("release preview", as_json) as job, reading(login, SEE) as (db, _, _):
-        with loading():
-            from redact.cases.store import Store
-            from redact.disclose.pack import preview as render_preview
-
-        with job.working() as progress:
-            content, paths = render_preview(db, Store(), name, output, progress=progress)
-        for path in paths:
-            job.say(path)
-        job.finish({"release": name, "content": content, "files": paths})
-
-
-@app.command()
-def watched(
-    name: Name,
-    *,
-    output: Annotated[int, typer.Option("--output", metavar="N", help="Number of the copy, from 1.")] = 1,
-    frames: Annotated[
-        str | None, typer.Option("--frames", metavar="FIRST-LAST", help="Of the clip, from 0; else all of it.")
-    ] = None,
-    login: As,
-    as_json: opt.Json = False,
-) -> None:
-    """Note that you have watched a preview, or a part of it. It counts for the release as it stands now.
-
-    Example: redact release watched FOI-26-17#1 --frames 0-749 --as ben
-    """
-    with Job("release watched", as_json) as job, acting(login) as (db, actor):
-        from redact.disclose import releases
-
-        with db.reading() as session:
-            release = releases.find(session, name)
-            content = releases.content_digest(session, release)
-        if not 1 <= output <= len(release.clips):
-            raise BadUsage(f"Release {name} has {len(release.clips)} copies.", "Number them from 1.")
-        clip = release.clips[output - 1]
-        span = _frames(frames) if frames else (0, clip.last_frame - clip.first_frame)
-        releases.note_watched(db, actor, name, output - 1, spans=[span], content=content)
-        job.say(f"{name}: frames {span[0]} to {span[1]} of copy {output} watched by {actor}")
-        job.finish({"release": name, "output": output, "frames": list(span)})
-
-
-@app.command()
-def approve(
-    name: Name,
-    *,
-    override: Annotated[
-        str, typer.Option("--override", metavar="REASON", help="Approve although parts were not watched.")
-    ] = "",
-    login: As,
-    as_json: opt.Json = False,
-) -> None:
-    """Approve a release that somebody else has prepared.
-
-    Example: redact release approve FOI-26-17#1 --as chris
-    """
-    with Job("release approve", as_json) as job, acting(login) as (db, actor):
-        from redact.disclose import releases
-
-        releases.approve(db, actor, name, override=override)
-        job.say(f"{name}: approved by {actor}")
-        job.finish({"release": name, "state": "approved"})
-
-
-@app.command("send-back")
-def send_back(name: Name, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
-    """Make a draft of a release again, with a note.
-
-    Example: redact release send-back FOI-26-17#1 --reason "the plate at 00:10 is in sight" --as chris
-    """
-    with Job("release send-back", as_json) as job, acting(login) as (db, actor):
-        from redact.disclose import releases
-
-        releases.send_back(db, actor, name, reason)
-        job.finish({"release": name, "state": "draft"})
+app.add_typer(approving.app)
 
 
 @app.command()
@@ -431,15 +345,8 @@ def _clips(untrusted: list[str] | None) -> list[ClipWish]:
         if not colon:
             wishes.append(ClipWish(text))
         else:
-            wishes.append(ClipWish(exhibit, *_frames(span)))
+            wishes.append(ClipWish(exhibit, *span_of_frames(span)))
     return wishes
-
-
-def _frames(untrusted: str) -> tuple[int, int]:
-    first, dash, last = untrusted.partition("-")
-    if not (dash and first.isdecimal() and last.isdecimal()):
-        raise BadUsage(f'"{untrusted}" is no span of frames.', "Write it as in 0-1499.")
-    return int(first), int(last)
 
 
 def _sound(untrusted: str) -> dict[str, object]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +25,6 @@ Name = Annotated[
 ]
 CaseOf = Annotated[str | None, typer.Option("--case", metavar="REF", help="The case of the exhibit.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")]
-KEPT = "The record of the footage, its hash, and the audit trail; copies that were released."
 
 
 @retention_app.command()
@@ -74,6 +72,7 @@ def run(
         with acting(login) as (db, actor):
             from redact.cases import retention
             from redact.cases.store import Store
+            from redact.disclose.certificates import write_certificates
 
             done = retention.run(db, actor, Store(), dry_run=not really)
             files = write_certificates(db, organisation) if really else []
@@ -224,60 +223,3 @@ def record(one: Due) -> dict[str, object]:
         "due": one.due,
         "kept_by": [{"kind": k.kind, "why": k.why, "mark": k.number} for k in one.kept_by],
     }
-
-
-def write_certificates(db: Database, organisation: str) -> list[Path]:
-    """The certificates that are not written yet, as PDF. Raises as typesetting and writing do."""
-    from sqlalchemy import select
-
-    from redact.cases.retention import DISPOSED
-    from redact.cases.schema import Disposal, Event
-    from redact.disclose.papers import disposal_certificate
-    from redact.home import folder_for
-    from redact.media.partfile import write_whole
-
-    folder, written = folder_for("certificates"), []
-    with db.reading() as session:
-        for row in session.scalars(select(Disposal).order_by(Disposal.id)):
-            told: dict[str, Any] = row.certificate
-            path = folder / f"{told['certificate']}.pdf"
-            if path.exists():
-                continue
-            subject = f"footage:{told['sha256'][:12]}"
-            events = session.scalars(select(Event).where(Event.kind == DISPOSED, Event.subject == subject))
-            event = next(e for e in events if told["certificate"] in e.body)
-            write_whole(path, disposal_certificate(_paper(told, event, organisation)), overwrite=False)
-            written.append(path)
-    return written
-
-
-def _paper(told: dict[str, Any], event: Any, organisation: str) -> Any:
-    from redact.cases.schema import from_text
-    from redact.disclose.papers import Disposal, Disposed
-
-    rule, exhibits = told["rule"], [exhibit.partition(":") for exhibit in told["exhibits"]]
-    same = told["ordered_by"] == told["completed_by"]
-    return Disposal(
-        number=told["certificate"],
-        organisation=organisation,
-        case_references=sorted({case for case, _, _ in exhibits}),
-        items=[
-            Disposed(
-                exhibit=", ".join(reference for _, _, reference in exhibits) or "none",
-                original_name=told["original_name"],
-                sha256=told["sha256"],
-                size_bytes=told["size_bytes"],
-                added_at=from_text(told["added_at"]),
-                recorded_start=from_text(told["recorded_start"]) if told["recorded_start"] else None,
-                retention_class=rule["class"],
-            )
-        ],
-        rule=f"{rule['class']}: {rule['days']} days. {rule['note']}",
-        disposed_by=told["completed_by"],
-        authorised_by=None if same else told["ordered_by"],
-        disposed_at=from_text(told["completed_at"]),
-        method=told["method"],
-        kept=KEPT,
-        event_number=event.seq,
-        event_hash=event.hash,
-    )

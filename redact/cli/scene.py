@@ -73,8 +73,8 @@ def paste(world: Picture, sprite: Picture, x: float, y: float, scale: float) -> 
     small = cv2.resize(sprite, (width, height), interpolation=cv2.INTER_AREA)
     left, top = round(x - width / 2), round(y - height / 2)
     below = world[top : top + height, left : left + width]
-    alpha = small[..., 3:].astype(np.float32) / 255
-    below[:] = (small[..., :3] * alpha + below * (1 - alpha)).astype(np.uint8)
+    alpha = small[..., 3].astype(np.float32) / 255
+    below[:] = cv2.blendLinear(np.ascontiguousarray(small[..., :3]), below, alpha, 1 - alpha)
 
 
 @cache

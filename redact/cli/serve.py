@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import subprocess
 import sys
@@ -18,9 +19,11 @@ import typer
 from redact.cli import options as opt
 from redact.cli.acting import records
 from redact.cli.footage import loading
-from redact.cli.report import Job
+from redact.cli.report import Job, raise_if_stopped
 from redact.cli.users import given_or_made
-from redact.errors import BadUsage, ServerUnusable
+from redact.errors import BadUsage, Cancelled, ServerUnusable
+from redact.home import home
+from redact.server.provider_file import load_provider
 from redact.server.settings import DEFAULT_HOST, DEFAULT_PORT, ServerSettings
 
 if TYPE_CHECKING:
@@ -28,12 +31,15 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from redact.cases.db import Database
+    from redact.cli.demo_case import Demo
 
 FIRST = "admin"
 """The login of the account that an empty home begins with."""
 PATIENCE = 20.0
 """Seconds for the worker to put its job back when the server ends."""
 RESTART_SECONDS = 3.0
+TURN_SECONDS = 0.0005
+"""Of one thread, while others want theirs."""
 
 
 def serve(
@@ -55,6 +61,9 @@ def serve(
     worker: Annotated[
         bool, typer.Option("--worker/--no-worker", help="Start a worker, or leave that to `redact worker`.")
     ] = True,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Make a case to try things on first, in a home folder that is empty.")
+    ] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Serve the workbench to browsers, until stopped.
@@ -62,27 +71,54 @@ def serve(
     An empty home folder begins with an administrator, whose one-time password is printed once. Nobody but this machine
     can reach the workbench unless another --host is given; use --tls-cert and --tls-key then.
 
+    With --demo, an empty home folder begins with a demo instead: people, a case with footage the program films itself,
+    and releases to finish. Each start with --demo gives its people a new password.
+
     Example: redact serve --port 8642
     """
     with Job("serve", as_json) as job:
         if (tls_cert is None) != (tls_key is None):
             raise BadUsage("TLS needs both a certificate and its key.", "Give --tls-cert and --tls-key.")
-        with loading():
-            import uvicorn
-
-            from redact.cases.store import Store
-            from redact.cli.doctor import all_checks
-            from redact.server.app import create_app
-            from ui import pages
-        settings = ServerSettings(host, port, tls_cert, tls_key, tuple(name or ()))
+        settings = ServerSettings(host, port, tls_cert, tls_key, tuple(name or ()), provider=load_provider())
+        if demo and not settings.loopback and not settings.tls:
+            raise BadUsage(
+                "A demo is for this machine only, unless what is sent to it is encrypted.",
+                "Leave out --host, or give --tls-cert and --tls-key.",
+            )
         with records() as db, _listening(settings) as listening:
+            made = _demo(job, db) if demo else None
+            with loading():
+                import uvicorn
+
+                from redact.cases.store import Store
+                from redact.cli.doctor import all_checks
+                from redact.server.app import create_app
+                from ui import pages
             with warnings.catch_warnings(action="ignore"):  # Gradio's advice to developers
                 app = create_app(db, Store(), settings, mount_pages=lambda app: pages.mount(app, all_checks))
             config = _config(app, settings)
-            password = _first_account(db)
-            _announce(job, settings, listening, password)
-            with _worker() if worker else contextlib.nullcontext():
-                uvicorn.Server(config).run(sockets=[listening])
+            address = _address(settings, listening)
+            if made is not None:
+                _announce_demo(job, address, made)
+            else:
+                _announce(job, settings, address, db)
+            try:
+                with _worker() if worker else contextlib.nullcontext():
+                    _make_way_for_edits()
+                    uvicorn.Server(config).run(sockets=[listening])
+            except KeyboardInterrupt:
+                job.err.print("The workbench has ended. A job that was at work goes on at the next start.")
+                raise typer.Exit(Cancelled.exit_code) from None
+
+
+def _make_way_for_edits() -> None:
+    """Libraries and pages are some 300,000 objects, which the collector of garbage would look through again and again
+    because of the many small lists that boxes and masks are sent as: three quarters of such a request's time. And to
+    record an edit asks the database some thirty times: after each it would wait for a thread that makes boxes to have
+    had its whole turn."""
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(TURN_SECONDS)
 
 
 def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
@@ -107,20 +143,61 @@ def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
     return config
 
 
-def _announce(job: Job, settings: ServerSettings, listening: socket.socket, password: str | None) -> None:
+def _address(settings: ServerSettings, listening: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http{'s' if settings.tls else ''}://{host}:{listening.getsockname()[1]}/"
+    return f"http{'s' if settings.tls else ''}://{host}:{listening.getsockname()[1]}/"
+
+
+def _announce(job: Job, settings: ServerSettings, address: str, db: Database) -> None:
     if not settings.loopback and not settings.tls:
         job.err.print(
             f"Warning: other machines can reach {address} and nothing they send or see is encrypted. "
             "Give --tls-cert and --tls-key, or put a proxy with TLS before it."
         )
+    password = _first_account(db)
     job.say(f"The workbench is at {address}")
+    if _is_demo(db):
+        job.say("This home folder holds a demo. A new password for its people: redact serve --demo")
     if password is not None:
         job.say(f"Sign in as {FIRST} with the one-time password {password}")
         job.say("It is shown this once, and has to be changed at once.")
     # Now, since the command ends when somebody stops it.
     job.finish({"address": address, **({"login": FIRST, "password": password} if password is not None else {})})
+
+
+def _is_demo(db: Database) -> bool:
+    from redact.cli import demo_case
+
+    with db.reading() as session:
+        return demo_case.is_demo(session)
+
+
+def _demo(job: Job, db: Database) -> Demo:
+    with loading():
+        from redact.cases.store import Store
+        from redact.cli import demo_case
+
+    if not demo_case.begin(db):
+        job.say("Making the demo, in about half a minute: a film, and what the detectors find in it.")
+    with job.working() as progress:
+        made = demo_case.ensure(db, Store(), progress)
+        raise_if_stopped()  # asked for in the last step
+    return made
+
+
+def _announce_demo(job: Job, address: str, demo: Demo) -> None:
+    review = f"{address}review/{demo.footage}"
+    job.say(f"The workbench is at {address}")
+    job.say(f"A review is at {review}")
+    job.say(f"Sign in with the password {demo.password}, which was made for this start, as one of:")
+    for figure in demo.cast:
+        job.say(f"  {figure.login:<6}{figure.does}")
+    job.say("Three things to try:")
+    for number, line in enumerate(demo.to_try, start=1):
+        job.say(f"  {number}. {line}")
+    job.say(f"This is a demo. Keep what is real in another folder, named by REDACT_HOME; this one is {home()}.")
+    cast = [{"login": figure.login, "roles": [role.value for role in figure.roles]} for figure in demo.cast]
+    job.finish({"address": address, "review": review, "password": demo.password, "people": cast})
 
 
 def _first_account(db: Database) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The people who may act, their roles and passwords.")
 
 NEW_PASSWORD = "REDACT_NEW_PASSWORD"  # noqa: S105 - the name of a variable
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Those that nobody takes for another."""
-_GROUPS, _GROUP = 4, 4
-"""79 bits."""
 
 Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The person's login.")]
 AsUnlessFirst = Annotated[
@@ -49,7 +44,9 @@ def add(
     role: Annotated[
         list[str],
         typer.Option(
-            "--role", metavar="ROLE", help="officer, reviewer, approver, auditor or administrator. Repeatable."
+            "--role",
+            metavar="ROLE",
+            help="officer, reviewer, approver, supervisor, auditor or administrator. Repeatable.",
         ),
     ],
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="The full name; else the login.")] = "",
@@ -100,6 +97,30 @@ def disable(
 
 
 @app.command()
+def roles(
+    login: Login,
+    *,
+    role: Annotated[list[str], typer.Option("--role", metavar="ROLE", help="Repeatable: all that they are to have.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")],
+    acting_login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Give a person other roles, from now on.
+
+    Example: redact user roles jsmith --role officer --role reviewer --reason "new post" --as admin
+    """
+    with Job("user roles", as_json) as job:
+        with acting(acting_login) as (db, actor):
+            from redact.cases import people
+
+            wanted = [people.Role(parse_member(word, people.Role, "--role")) for word in role]
+            people.set_roles(db, actor, login, wanted, reason)
+        names = sorted(one.value for one in wanted)
+        job.say(f"{login} is {', '.join(names)}.")
+        job.finish({"person": {"login": login, "roles": names}})
+
+
+@app.command()
 def passwd(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None:
     """Choose another password for yourself or, as an administrator, give somebody one to change at first use.
 
@@ -134,10 +155,17 @@ def list_users(*, acting_login: As, as_json: opt.Json = False) -> None:
 
             everybody = people.everybody(session)
         rows = [
-            (p.name, p.full_name, ", ".join(p.roles), _state(p), local(p.disabled_at or p.created_at))
+            (
+                p.name,
+                p.full_name,
+                ", ".join(p.roles),
+                _state(p),
+                local(p.disabled_at or p.created_at),
+                p.issuer or "password",
+            )
             for p in everybody
         ]
-        job.table(("login", "name", "roles", "state", "since"), rows)
+        job.table(("login", "name", "roles", "state", "since", "signs in by"), rows)
         job.finish({"people": [record(person) for person in everybody]})
 
 
@@ -150,6 +178,8 @@ def record(person: Person) -> dict[str, object]:
         "must_change": person.must_change,
         "created_at": person.created_at.isoformat(),
         "disabled_at": person.disabled_at.isoformat() if person.disabled_at else None,
+        "issuer": person.issuer,
+        "subject": person.subject,
     }
 
 
@@ -180,8 +210,9 @@ def given_or_made(login: str) -> tuple[str, bool]:
     """A password for somebody else, and whether it was made here."""
     if NEW_PASSWORD in os.environ or f"{NEW_PASSWORD}_FILE" in os.environ:
         return password_of(login, NEW_PASSWORD), False
-    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
-    return "-".join(groups), True
+    from redact.cases import people
+
+    return people.made_password(), True
 
 
 def _own_new(login: str) -> str:

@@ -64,8 +64,6 @@ def is_plate_network(model: onnx.ModelProto) -> bool:
 def decode(plate: torch.Tensor, reach: torch.Tensor, threshold: float) -> list[Detections]:
     """The maps of a batch, (B, 1, h, w) in 0..1 and (B, 4, h, w) log cells -> each frame's plates, in pixels of the
     network's input."""
-    if not bool(torch.isfinite(plate).all()):
-        raise ModelUnusable("The plate network did not answer with numbers.", "Reinstall the workbench.")
     return [_boxes(*peaks) for peaks in at_peaks((plate, reach), threshold, PEAK)]
 
 

@@ -22,6 +22,8 @@ LARGEST_PASS = 2048
 TILE_OVERLAP = 192
 """Pixels two tiles share: an object up to this size lies whole in one of them; larger ones are found at a smaller
 scale."""
+GREY = 114
+"""Level of what is put beside a picture to bring it to a size that networks take."""
 SEAM = 0.1
 """A box that ends within this share of its size from a tile's inner edge, or past it, may be cut off there."""
 MERGE_IOU = 0.45
@@ -152,7 +154,12 @@ def padded(frames: torch.Tensor) -> torch.Tensor:
     right, below = -width % STEP, -height % STEP
     if not (right or below):
         return frames
+    if frames.device.type == "cpu":
+        pictures = frames.permute(0, 2, 3, 1).numpy()
+        edges = (0, below, 0, right)
+        grey = [cv2.copyMakeBorder(f, *edges, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY)) for f in pictures]
+        return torch.from_numpy(np.stack(grey)).permute(0, 3, 1, 2)
     # Pixel by pixel in memory, as decoders give frames and networks on a CPU take them.
-    whole = torch.full((batch, height + below, width + right, 3), 114, dtype=frames.dtype, device=frames.device)
+    whole = torch.full((batch, height + below, width + right, 3), GREY, dtype=frames.dtype, device=frames.device)
     whole[:, :height, :width] = frames.permute(0, 2, 3, 1)
     return whole.permute(0, 3, 1, 2)

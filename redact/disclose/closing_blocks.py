@@ -9,6 +9,7 @@ from redact.disclose.log_parts import (
     Component,
     HashedFile,
     OutputEntry,
+    Override,
     ReleaseSection,
     Reviewer,
     Versions,
@@ -35,6 +36,7 @@ def release_blocks(release: ReleaseSection, outputs: tuple[OutputEntry, ...]) ->
             [
                 ("Approved by", f"{release.approver.name}, {release.approver.role}"),
                 ("Approved on", moment(release.approver.approved_at)),
+                *_override(release.approver.override),
                 ("Recipient", recipient_line(release)),
                 ("Delivered", release.delivery.method),
                 ("Encryption", release.delivery.encryption),
@@ -44,6 +46,18 @@ def release_blocks(release: ReleaseSection, outputs: tuple[OutputEntry, ...]) ->
             ]
         ),
     ]
+
+
+def _override(override: Override | None) -> list[tuple[str, Cell | None]]:
+    if override is None:
+        return []
+    count = override.unwatched, override.unsettled
+    open_ = (
+        f"{count[0]} stretch{'es' if count[0] != 1 else ''} of the copies not watched" if count[0] else "",
+        f"{count[1]} place{'s' if count[1] != 1 else ''} in doubt not settled" if count[1] else "",
+        "" if override.second_look else "no second look by detectors",
+    )
+    return [("Open at approval", "; ".join(filter(None, open_))), ("Approved because", override.reason)]
 
 
 def _reviewer_row(person: Reviewer, outputs: tuple[OutputEntry, ...]) -> list[Cell]:

@@ -115,6 +115,16 @@ class Codes:
             return code
         raise CodeNotAllowed(f"The reason code {code.id} {why}.", "`redact codes list` shows what each code is for.")
 
+    def hiding(self, kind: ReleaseKind, regime: Regime | None) -> tuple[Code, ...]:
+        """All that :meth:`for_hiding` would give, in the order of the list."""
+        return tuple(
+            code
+            for code in self.by_id.values()
+            if code.use is Use.REDACTION
+            and kind in code.kinds
+            and (kind is not ReleaseKind.SUBJECT_ACCESS or code.regime is regime)
+        )
+
 
 def load_codes(untrusted_name: str = DEFAULT_LIST) -> Codes:
     """A list by its name. Raises :class:`CodesUnknown` and :class:`CodesInvalid`."""

@@ -228,12 +228,29 @@ class Reviewer(Frozen):
     watched: tuple[WatchedInterval, ...]
 
 
+class Override(Frozen):
+    """What was still open when the release was approved all the same, and why it was.
+
+    ``unwatched``: stretches of the copies that nobody had watched. ``unsettled``: places where masks may be wrong that
+    nobody had looked at and found in order. ``second_look``: whether detectors had looked at the copies.
+    """
+
+    reason: Words
+    unwatched: Whole
+    unsettled: Whole
+    second_look: bool
+
+
 class Approval(Frozen):
-    """Who approved the release. Never one of those who edited it: the records see to that."""
+    """Who approved the release. Never one of those who edited it: the records see to that.
+
+    ``override`` is absent where nothing was open.
+    """
 
     name: Name
     role: Name
     approved_at: AwareDatetime
+    override: Override | None = None
 
 
 class Recipient(Frozen):

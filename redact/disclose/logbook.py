@@ -19,7 +19,7 @@ from redact.canonical import canonical
 from redact.cases import chain
 from redact.cases.schema import Edit, Footage, Person, Release
 from redact.cases.store import PROXY
-from redact.disclose import details, releases
+from redact.disclose import approvals, details, releases
 from redact.disclose.codes import Code
 from redact.disclose.log import FiledLog, MaskSample, MaskSamples, ReleaseLog
 from redact.disclose.log_parts import (
@@ -32,6 +32,7 @@ from redact.disclose.log_parts import (
     MasterEntry,
     NotRedacted,
     OutputEntry,
+    Override,
     ReleaseSection,
     Reviewer,
     UsedCode,
@@ -312,11 +313,18 @@ class Logbook:
         name = releases.full_names(self._session, [release.approved_by])[release.approved_by]
         return ReleaseSection(
             reviewers=tuple(self._reviewers()),
-            approver=Approval(name=name, role="approver", approved_at=release.approved_at),
+            approver=Approval(name=name, role="approver", approved_at=release.approved_at, override=self._override()),
             recipient=told.recipient,
             delivery=told.delivery,
             retention=told.retention,
         )
+
+    def _override(self) -> Override | None:
+        noted = approvals.approval(self._session, self._release)
+        if "override" not in noted:
+            return None
+        told = {key: noted[key] for key in ("unwatched", "unsettled", "second_look")}
+        return Override(reason=noted["override"], **told)
 
     def _reviewers(self) -> Iterator[Reviewer]:
         rows = releases.watched(self._session, self._release, self._release.approved_content)

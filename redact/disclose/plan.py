@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from redact.cases import schema as recorded
 from redact.cases.edits import applied
 from redact.cases.schema import Edit, Release
 from redact.cases.store import Store
 from redact.disclose import decision_json, details, releases
 from redact.disclose.codes import Codes
-from redact.disclose.decisions import Decision, TrackTarget, described
+from redact.disclose.decisions import Decision, TrackTarget, described, key_of, latest
 from redact.disclose.policy import Action, Policy
 from redact.disclose.resolve import resolve
 from redact.disclose.resolved import Clip, Resolved
@@ -31,6 +32,8 @@ class ReleasePlan:
     edited: tuple[Edited, ...]
     exhibits: tuple[str, ...]
     resolved: Resolved
+    decisions: tuple[Decision, ...]
+    """In the order they were made; ``decision`` of a mask is a place in it."""
     decided_by: tuple[tuple[str, str], ...]
     """Full name of who decided, and when, as text."""
     content: str
@@ -61,16 +64,26 @@ def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
     there = {clip.footage_id for clip in release.clips} | {None}
     rows = [row for row in releases.decisions_of(session, release) if row.footage_id in there]
     merges = {clip.footage_id: _merges(session, clip.tracks_id) for clip in release.clips}
+    now = {clip.footage_id: edits for clip, edits in zip(release.clips, edited, strict=True)}
+    read = [_read(release, row) for row in rows]
+    held = latest(read)
     decisions: list[Decision] = []
     doubts: list[str] = []
-    for row in rows:
-        footage = releases.exhibit_of(release, row.footage_id) if row.footage_id is not None else None
-        decision = decision_json.read(json.loads(row.content), footage)
-        if _outdated(decision, row.event_seq, merges.get(row.footage_id or 0, ())):
+    for row, decision in zip(rows, read, strict=True):
+        heir, gone = _heir(decision, now.get(row.footage_id or 0))
+        doubt = ""
+        if gone and heir is not None:
+            later = held.get(key_of(heir))
+            if later is None or rows[later[0]].event_seq < row.event_seq:
+                doubt = f"The decision on {described(decision.target)} is about a track that was merged into track"
+                doubt += f" {heir.track_id}: decide on that."
+        elif _outdated(decision, row.event_seq, merges.get(row.footage_id or 0, ())):
             # Somebody else may be in it now.
-            doubts.append(f"The decision to show {described(decision.target)} is older than a merge: decide again.")
-            decision = replace(decision, action=Action.DEFAULT, effect=None, codes=(), reason="")
-        decisions.append(decision)
+            doubt = f"The decision to show {described(decision.target)} is older than a merge: decide again."
+        if doubt and decision is held[key_of(decision.target)][1]:
+            doubts.append(doubt)
+        idle = replace(decision, action=Action.DEFAULT, effect=None, codes=(), reason="")
+        decisions.append(idle if gone or doubt else decision)
     resolved = resolve(policy, codes, clips, decisions, details.of(release).given)
     names = releases.full_names(session, {row.person_id for row in rows})
     return ReleasePlan(
@@ -80,10 +93,33 @@ def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
         edited,
         exhibits,
         resolved,
+        tuple(decisions),
         tuple((names[row.person_id], row.at.isoformat()) for row in rows),
         releases.content_digest(session, release),
         tuple(doubts),
     )
+
+
+def _read(release: Release, row: recorded.Decision) -> Decision:
+    footage = releases.exhibit_of(release, row.footage_id) if row.footage_id is not None else None
+    return decision_json.read(json.loads(row.content), footage)
+
+
+def _heir(decision: Decision, edited: Edited | None) -> tuple[TrackTarget | None, bool]:
+    """The track that took in the decision's, if there is one; and whether there is the decision's own no more.
+
+    One that was rejected hides nothing, whatever was decided. Restored, it is as it was decided again.
+    """
+    target = decision.target
+    if edited is None or not isinstance(target, TrackTarget) or decision.action is Action.DEFAULT:
+        return None, False
+    shown = {track.id for track in edited.tracks.tracks}
+    at: int | None = target.track_id
+    while at is not None and at not in shown:
+        at = edited.states[at].merged_into if at in edited.states else None
+    if at is None or at == target.track_id:
+        return None, at is None
+    return replace(target, track_id=at), True
 
 
 def _merges(session: Session, tracks_id: int) -> list[tuple[int, int]]:

@@ -116,7 +116,8 @@ class Policy:
     four_eyes: bool
     """Whether somebody else than those who edited must approve."""
     watch_all: bool
-    """Whether all of the output must have been watched."""
+    """Whether all of the output must have been watched before it is approved, every item of its risk queue settled, and
+    detectors have had a second look at it."""
     sha256: str
     raw: bytes = field(repr=False)
 

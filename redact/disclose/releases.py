@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from redact.canonical import canonical
-from redact.cases import cases, people
+from redact.cases import cases, edits, people
 from redact.cases import schema as recorded
 from redact.cases.db import Database, Writing
 from redact.cases.people import Right
@@ -37,7 +37,7 @@ from redact.disclose import decision_json
 from redact.disclose.codes import Codes, load_codes, parse_codes
 from redact.disclose.decisions import check_decision
 from redact.disclose.policy import Policy, load_policy, parse_policy
-from redact.errors import BadRecord, NotAllowed, RecordMissing, WrongState
+from redact.errors import BadRecord, RecordMissing, WrongState
 
 TOUCHING = ("release.created", "release.clips-set", "release.details-set", "release.submitted")
 """Events whose actor has had a hand in what a release is; edits and decisions have tables of their own."""
@@ -245,13 +245,15 @@ def decisions_of(session: Session, release: Release) -> list[recorded.Decision]:
 
 
 def content_digest(session: Session, release: Release) -> str:
-    """One hash of all that a release is made of. Equal digests make equal pictures and equal reasons."""
+    """One hash of all that a release is made of. Equal digests make equal pictures and equal reasons.
+
+    That somebody settled an item of the risk queue is no part of it: it changes neither.
+    """
     clips = []
     for clip in release.clips:
         tracks = session.get_one(MachineTracks, clip.tracks_id)
-        query = select(Edit.payload).where(Edit.tracks_id == clip.tracks_id).order_by(Edit.revision)
-        edits = hashlib.sha256("\n".join(session.scalars(query)).encode()).hexdigest()
-        clips.append([clip.footage.sha256, tracks.file_sha256, edits, clip.first_frame, clip.last_frame])
+        edited = hashlib.sha256("\n".join(edits.shaping(session, clip.tracks_id)).encode()).hexdigest()
+        clips.append([clip.footage.sha256, tracks.file_sha256, edited, clip.first_frame, clip.last_frame])
     told = {
         "policy": release.policy_sha256,
         "codes": release.codes_sha256,
@@ -270,7 +272,7 @@ def submit(db: Database, actor: str, release_reference: str, problems: Sequence[
     with db.writing(actor) as work:
         person = people.acting(work, Right.RELEASE)
         release = find(work.session, release_reference)
-        _in_state(release, ReleaseState.DRAFT)
+        require_state(release, ReleaseState.DRAFT)
         if problems:
             raise WrongState(f"Release {reference(release)} is not ready: {' '.join(problems)}", "Add what is missing.")
         release.state, release.submitted_at, release.submitted_by = ReleaseState.IN_REVIEW.value, work.at, person.id
@@ -283,7 +285,7 @@ def send_back(db: Database, actor: str, release_reference: str, note: str) -> No
     with db.writing(actor) as work:
         people.acting(work, Right.APPROVE)
         release = find(work.session, release_reference)
-        _in_state(release, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
+        require_state(release, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
         work.event("release.sent-back", release_subject(release), {"note": checked(note, "reason", LONGEST_REASON)})
         reopen(work, release, "it was sent back")
 
@@ -336,6 +338,21 @@ def unwatched(session: Session, release: Release, content: str) -> list[list[tup
     return left
 
 
+def watched_by(session: Session, release: Release, content: str) -> list[dict[int, int]]:
+    """For each output: how many of its frames each person has watched, by their keys in the records."""
+    rows = watched(session, release, content)
+    shares: list[dict[int, int]] = []
+    for position, clip in enumerate(release.clips):
+        frames = clip.last_frame - clip.first_frame + 1
+        theirs: dict[int, list[tuple[int, int]]] = {}
+        for row in rows:
+            if row.position == position:
+                theirs.setdefault(row.person_id, []).append((row.first_frame, row.last_frame))
+        left = {who: sum(b - a + 1 for a, b in _gaps(sorted(spans), frames)) for who, spans in theirs.items()}
+        shares.append({who: frames - gaps for who, gaps in left.items()})
+    return shares
+
+
 def _gaps(spans: Sequence[tuple[int, int]], frames: int) -> list[tuple[int, int]]:
     gaps, expected = [], 0
     for first, last in spans:
@@ -357,37 +374,6 @@ def hands_in(session: Session, release: Release) -> set[str]:
     return makers | set(session.scalars(acted))
 
 
-def approve(db: Database, actor: str, release_reference: str, *, override: str = "") -> None:
-    """In review to approved.
-
-    Raises NotAllowed for somebody who made any of it (four eyes), WrongState when frames have not been watched and
-    ``override`` gives no reason for approving all the same.
-    """
-    with db.writing(actor) as work:
-        person = people.acting(work, Right.APPROVE)
-        release = find(work.session, release_reference)
-        _in_state(release, ReleaseState.IN_REVIEW)
-        policy, _ = rules_of(release)
-        if policy.four_eyes and person.name in hands_in(work.session, release):
-            raise NotAllowed(
-                f"{person.name} has worked on release {reference(release)} and cannot approve it.",
-                "Somebody else has to.",
-            )
-        content = content_digest(work.session, release)
-        gaps = sum(len(spans) for spans in unwatched(work.session, release, content))
-        if policy.watch_all and gaps and not override.strip():
-            raise WrongState(
-                f"Parts of release {reference(release)} have not been watched.",
-                "Watch them, or give a reason for approving all the same.",
-            )
-        told: dict[str, object] = {"content": content}
-        if policy.watch_all and gaps:
-            told["override"] = checked(override, "reason", LONGEST_REASON)
-        release.state, release.approved_at, release.approved_by = ReleaseState.APPROVED.value, work.at, person.id
-        release.approved_content = content
-        work.event("release.approved", release_subject(release), told)
-
-
 def withdraw(db: Database, actor: str, release_reference: str, reason: str) -> None:
     """Any state to withdrawn, for good: no more exports. What was handed out stays noted."""
     with db.writing(actor) as work:
@@ -401,7 +387,7 @@ def withdraw(db: Database, actor: str, release_reference: str, reason: str) -> N
 
 def check_exportable(session: Session, release: Release) -> None:
     """Raise WrongState unless exactly what was approved is what there is now."""
-    _in_state(release, ReleaseState.APPROVED, ReleaseState.EXPORTED)
+    require_state(release, ReleaseState.APPROVED, ReleaseState.EXPORTED)
     if release.approved_content != content_digest(session, release):
         raise WrongState(
             f"Release {reference(release)} is no longer what was approved.",
@@ -416,11 +402,12 @@ def full_names(session: Session, ids: Collection[int]) -> dict[int, str]:
 
 def _changeable(work: Writing, untrusted_reference: str) -> Release:
     release = find(work.session, untrusted_reference)
-    _in_state(release, ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
+    require_state(release, ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
     return release
 
 
-def _in_state(release: Release, *states: ReleaseState) -> None:
+def require_state(release: Release, *states: ReleaseState) -> None:
+    """Raise WrongState unless the release is in one of these."""
     if release.state not in states:
         allowed = " or ".join(state.value for state in states)
         raise WrongState(f"Release {reference(release)} is {release.state}; this needs one that is {allowed}.")

@@ -48,8 +48,8 @@ class Carrier:
         self._huey = huey
         self._task = huey.task()(job)
 
-    def put(self, job_id: str, priority: int) -> None:
-        """Have a worker told of a job."""
+    def put(self, job_id: str, priority: float) -> None:
+        """Have a worker told of a job; of the highest ``priority`` first."""
         self._huey.enqueue(self._task.s(job_id, priority=priority))
 
     def waiting(self) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -68,18 +68,19 @@ class SecondLookArguments(ReleaseArguments):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """``right`` is what the matching command asks for; work of a higher ``priority`` is begun first."""
+    """``right`` is what the matching command asks for. Of what waits, that is begun first whose ``patience`` ends
+    first: short work goes before long work that was asked for earlier, but nothing waits for ever."""
 
     right: Right
     arguments: type[Arguments]
-    priority: int
+    patience: timedelta
 
 
 # Somebody sits and waits for a preview; detectors take longest, and what they hold up is not begun yet.
 KINDS: Mapping[JobKind, Terms] = {
-    JobKind.PREVIEW: Terms(Right.SEE, ReleaseArguments, 40),
-    JobKind.EXPORT: Terms(Right.EXPORT, ReleaseArguments, 30),
-    JobKind.INTAKE: Terms(Right.INTAKE, IntakeArguments, 20),
-    JobKind.SECOND_LOOK: Terms(Right.SEE, SecondLookArguments, 10),
-    JobKind.DETECT: Terms(Right.EDIT, DetectArguments, 0),
+    JobKind.PREVIEW: Terms(Right.SEE, ReleaseArguments, timedelta(0)),
+    JobKind.EXPORT: Terms(Right.EXPORT, ReleaseArguments, timedelta(minutes=1)),
+    JobKind.INTAKE: Terms(Right.INTAKE, IntakeArguments, timedelta(minutes=2)),
+    JobKind.SECOND_LOOK: Terms(Right.SEE, SecondLookArguments, timedelta(minutes=15)),
+    JobKind.DETECT: Terms(Right.EDIT, DetectArguments, timedelta(minutes=20)),
 }

@@ -3,7 +3,8 @@
 The table ``jobs`` is the truth. A job is queued, running, done, failed or cancelled. Whoever runs one holds a lock on a
 file for as long as its process lives (:func:`claim`), and notes that it is alive every few seconds; a job of which
 neither holds any more was broken off, and is queued again (:func:`recover`). So a job is never run by two at once, and
-work that was done just before the end is found again by the next run: see :mod:`redact.jobs.work`.
+work that was done just before the end is found again by the next run: see :mod:`redact.jobs.work`. What failed for a
+reason that passes by itself is tried again after a while.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -28,13 +29,28 @@ from redact.cases import people
 from redact.cases.db import Database
 from redact.cases.people import Right
 from redact.cases.schema import Job, Json, Person
-from redact.errors import BadJob, Cancelled, JobGivenUp, NotAllowed, RecordMissing, RecordsUnavailable, WrongState
+from redact.errors import (
+    BadJob,
+    Cancelled,
+    DeviceMemoryShort,
+    JobGivenUp,
+    NotAllowed,
+    RecordMissing,
+    RecordsUnavailable,
+    WrongState,
+)
 from redact.home import folder_for
 from redact.jobs.carrier import carrier
 from redact.jobs.failures import as_failure
 from redact.jobs.kinds import KINDS, JobKind
 
 MOST_ATTEMPTS = 3
+PASSING = (RecordsUnavailable, DeviceMemoryShort)
+"""Why work fails that may well succeed a little later; all else needs somebody who does something about it."""
+TRIED_AGAIN_AFTER = (15.0, 120.0)
+"""Seconds after the first failure of that kind, and after the second."""
+KEPT = timedelta(days=90)
+"""Jobs after their end. What came of them is in the records, and who did it in the audit trail."""
 HEARTBEAT_SECONDS = 2.0
 STALE_SECONDS = 15.0
 PROGRESS_SECONDS = 0.5
@@ -78,25 +94,40 @@ def enqueue(
 
     Raises BadJob, NotAllowed, RecordMissing, RecordsUnavailable.
     """
-    known, told = _checked(kind, arguments)
     with db.bookkeeping() as session:
-        person = people.allowed(session, actor, KINDS[known].right)
-        job = _added(
-            session,
-            Job(
-                id=str(uuid.uuid4()),
-                kind=known.value,
-                subject=subject,
-                arguments=told,
-                owner_id=person.id,
-                state=JobState.QUEUED.value,
-                created_at=datetime.now(UTC),
-                result={},
-                unique_key=unique_key,
-            ),
-        )
-    _announce(db, job)
+        job = add(session, actor, kind, subject, arguments, unique_key=unique_key)
+    announce(db, job)
     return job
+
+
+def add(
+    session: Session,
+    actor: str,
+    kind: str,
+    subject: str,
+    arguments: Mapping[str, object],
+    *,
+    unique_key: str | None = None,
+    job_id: str | None = None,
+) -> Job:
+    """As :func:`enqueue`, as part of another change: once that is committed, call :func:`announce`. Of a ``job_id``
+    that was given before, that job is returned, whatever has become of it."""
+    known, told = _checked(kind, arguments)
+    person = people.allowed(session, actor, KINDS[known].right)
+    return _added(
+        session,
+        Job(
+            id=job_id or str(uuid.uuid4()),
+            kind=known.value,
+            subject=subject,
+            arguments=told,
+            owner_id=person.id,
+            state=JobState.QUEUED.value,
+            created_at=datetime.now(UTC),
+            result={},
+            unique_key=unique_key,
+        ),
+    )
 
 
 def _checked(untrusted_kind: str, untrusted_arguments: Mapping[str, object]) -> tuple[JobKind, Json]:
@@ -112,22 +143,28 @@ def _checked(untrusted_kind: str, untrusted_arguments: Mapping[str, object]) -> 
 
 
 def _added(session: Session, job: Job) -> Job:
-    """The job, or the one of its key that is under way."""
-    query = select(Job).where(Job.unique_key == job.unique_key)
+    """The job, or the one of its id, or of its key that is under way."""
+    same = Job.id == job.id
+    query = select(Job).where(same if job.unique_key is None else or_(same, Job.unique_key == job.unique_key))
     while True:
-        under_way = session.scalars(query).first() if job.unique_key is not None else None
-        if under_way is not None:
-            return under_way
+        known = session.scalars(query).first()
+        if known is not None:
+            return known
         with contextlib.suppress(IntegrityError):  # somebody else was as quick
             with session.begin_nested():
                 session.add(job)
             return job
 
 
-def _announce(db: Database, job: Job) -> None:
-    # A job that no worker is told of now is found by the next look for such.
-    with contextlib.suppress(RecordsUnavailable), carrier(db) as queue:
-        queue.put(job.id, KINDS[JobKind(job.kind)].priority)
+def announce(db: Database, job: Job) -> None:
+    """Have a worker told of a job that waits. One of which none is told is found by the next :func:`recover`."""
+    if job.state == JobState.QUEUED:
+        with contextlib.suppress(RecordsUnavailable), carrier(db) as queue:
+            queue.put(job.id, _priority(job))
+
+
+def _priority(job: Job) -> float:
+    return -(job.created_at + KINDS[JobKind(job.kind)].patience).timestamp()
 
 
 def find(db: Database, job_id: str) -> Job:
@@ -201,6 +238,12 @@ def _end(job: Job, state: JobState) -> None:
     job.state, job.unique_key, job.finished_at = state.value, None, datetime.now(UTC)
 
 
+def _fail(job: Job, error: BaseException) -> None:
+    failure = as_failure(error)
+    job.error_code, job.error_text = failure.code, failure.text
+    _end(job, JobState.FAILED)
+
+
 class Running:
     """A job that this process runs. ``token`` is in the job's record while it does."""
 
@@ -234,12 +277,15 @@ class Running:
                 job.done = job.total
             _end(job, JobState.DONE)
 
-    def failed(self, error: BaseException) -> None:
-        """The work is not there, and why."""
-        failure = as_failure(error)
+    def failed(self, error: BaseException) -> bool:
+        """The work is not there, and why. False where it may well be soon, and the job was queued again for then."""
         with self.change() as job:
-            job.error_code, job.error_text = failure.code, failure.text
-            _end(job, JobState.FAILED)
+            key, passes = job.unique_key, isinstance(error, PASSING) and not job.cancel_requested
+            _fail(job, error)
+            if passes and job.attempts < MOST_ATTEMPTS:
+                job.state, job.worker, job.unique_key, job.finished_at = JobState.QUEUED.value, "", key, None
+                job.due_at = datetime.now(UTC) + timedelta(seconds=TRIED_AGAIN_AFTER[job.attempts - 1])
+            return job.state == JobState.FAILED
 
     def cancelled(self) -> None:
         """The work was stopped because somebody asked for that."""
@@ -249,9 +295,13 @@ class Running:
     def give_back(self) -> None:
         """Queue it again, as if it had not been begun."""
         with self.change() as job:
-            job.state, job.worker, job.attempts = JobState.QUEUED.value, "", job.attempts - 1
+            job.worker, job.attempts = "", job.attempts - 1
+            if job.cancel_requested:
+                _end(job, JobState.CANCELLED)
+            else:
+                job.state = JobState.QUEUED.value
             again = job
-        _announce(self.db, again)
+        announce(self.db, again)
 
 
 class JobProgress:
@@ -261,6 +311,7 @@ class JobProgress:
     def __init__(self, running: Running, stop: Callable[[], bool]) -> None:
         self._running, self._stop = running, stop
         self._next = 0.0
+        self._stage, self._done, self._since = "", 0, datetime.now(UTC)
         self.why: Break | None = None
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
@@ -268,11 +319,15 @@ class JobProgress:
         if self._stop():
             self.why = Break.STOPPED
             raise Cancelled("The worker was stopped.", "The job goes on when a worker runs again.")
+        if stage != self._stage or done < self._done:  # of the next file, if it is of the same name
+            self._stage, self._since = stage, datetime.now(UTC)
+        self._done = done
         if time.monotonic() < self._next:
             return
         # Not seen for a moment is better than not done: a busy database is no reason to give up.
         with contextlib.suppress(RecordsUnavailable), self._running.change() as job:
-            job.stage, job.done, job.total, job.heartbeat_at = stage, done, total, datetime.now(UTC)
+            job.stage, job.done, job.total, job.stage_at = stage, done, total, self._since
+            job.heartbeat_at = datetime.now(UTC)
             self.why = Break.CANCELLED if job.cancel_requested else None
         self._next = time.monotonic() + PROGRESS_SECONDS
         if self.why is not None:
@@ -297,7 +352,7 @@ def _claimed(db: Database, job_id: str, token: str) -> Running | None:
     with db.bookkeeping() as session:
         taken = session.scalars(
             update(Job)
-            .where(Job.id == job_id, Job.state == JobState.QUEUED.value)
+            .where(Job.id == job_id, _waiting(now))
             .values(
                 state=JobState.RUNNING.value,
                 worker=token,
@@ -305,8 +360,12 @@ def _claimed(db: Database, job_id: str, token: str) -> Running | None:
                 started_at=now,
                 heartbeat_at=now,
                 stage="",
+                stage_at=now,
+                due_at=None,
                 done=0,
                 total=None,
+                error_code="",
+                error_text="",
             )
             .returning(Job.id)
         ).first()
@@ -314,6 +373,11 @@ def _claimed(db: Database, job_id: str, token: str) -> Running | None:
             return None
         job = _get(session, taken)
         return Running(db, job, session.get_one(Person, job.owner_id).name, token)
+
+
+def _waiting(now: datetime) -> ColumnElement[bool]:
+    """Of jobs that can be begun."""
+    return and_(Job.state == JobState.QUEUED.value, or_(Job.due_at.is_(None), Job.due_at <= now))
 
 
 def recover(db: Database) -> None:
@@ -326,13 +390,26 @@ def recover(db: Database) -> None:
                 _lock_place(job.worker).unlink(missing_ok=True)
                 _requeue(job)
     with db.reading() as session:
-        waiting = list(session.scalars(select(Job).where(Job.state == JobState.QUEUED).order_by(Job.created_at)))
+        waiting = list(session.scalars(select(Job).where(_waiting(datetime.now(UTC))).order_by(Job.created_at)))
     if waiting:
         with carrier(db) as queue:
             known = queue.waiting()
             for job in waiting:
                 if job.id not in known:
-                    queue.put(job.id, KINDS[JobKind(job.kind)].priority)
+                    queue.put(job.id, _priority(job))
+
+
+def forget_old(db: Database) -> None:
+    """Remove jobs that ended long ago, and what killed workers left; but what second looks found stays, since releases
+    were approved on it."""
+    for lock in folder_for(RUNNERS).glob("*.lock"):
+        with contextlib.suppress(FileNotFoundError):  # its worker has just ended
+            if time.time() - lock.stat().st_mtime >= STALE_SECONDS and not _alive(lock.stem):
+                lock.unlink()
+    old = Job.finished_at < datetime.now(UTC) - KEPT
+    found = and_(Job.kind == JobKind.SECOND_LOOK.value, Job.state == JobState.DONE.value)
+    with db.bookkeeping() as session:
+        session.execute(delete(Job).where(old, ~found))
 
 
 def _requeue(job: Job) -> None:
@@ -344,8 +421,7 @@ def _requeue(job: Job) -> None:
             f"The program that did this ended in the middle of it, {job.attempts} times.",
             "Look at its log and at the machine's memory, then try again.",
         )
-        job.error_code, job.error_text = error.code, error.text
-        _end(job, JobState.FAILED)
+        _fail(job, error)
     else:
         job.state = JobState.QUEUED.value
 

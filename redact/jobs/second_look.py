@@ -7,6 +7,7 @@ shown on purpose is. Boxes of a class that the policy shows as a whole, and nobo
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,8 @@ SAME = 0.3
 _GRID = 12
 _PLACES = 8
 """Parts of the picture's sides in a suspect's key: another rendering of the same frames moves a box by little."""
+_LONGEST_LABEL = 40
+"""Of a class, in a key: an edit that settles it takes no endless one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Look:
             )
             for rows in _stretches(track, open_):
                 items.append({**about, **_item(track, frames[rows], boxes[rows], track.scores[rows], clip.tracks)})
-        return items
+        return _told_apart(items)
 
 
 class _Seen:
@@ -96,6 +99,16 @@ def _stretches(track: Track, open_: NDArray[np.bool_]) -> list[NDArray[np.intp]]
     return [part for part in parts if np.any(track.sources[part] == Source.DETECTOR)]
 
 
+def _told_apart(items: list[Json]) -> list[Json]:
+    """Where two stand so close that they have one key, both get a finer one: to settle either settles no other. Nor
+    does it, once the other is masked, settle what alone has the shorter key then."""
+    often = Counter(item["key"] for item in items)
+    for item in items:
+        if often[item["key"]] > 1:
+            item["key"] += ":" + "-".join(f"{side:.0f}" for side in item["box"])
+    return items
+
+
 def _item(
     track: Track,
     frames: NDArray[np.int32],
@@ -109,7 +122,7 @@ def _item(
     x, y = (box[0] + box[2]) / 2 / master.media.width, (box[1] + box[3]) / 2 / master.media.height
     count = len(frames)
     return {
-        "key": f"suspect:{track.label}:{first}:{last}:{int(x * _PLACES)}:{int(y * _PLACES)}",
+        "key": f"suspect:{track.label[:_LONGEST_LABEL]}:{first}:{last}:{int(x * _PLACES)}:{int(y * _PLACES)}",
         "kind": "suspect",
         "track": None,
         "label": track.label,

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from redact.cases import footage as shelf
 from redact.cases import people
+from redact.cases.db import Database
 from redact.cases.schema import Clip, Exhibit, Footage, Job, Json, MachineTracks, Release
 from redact.cases.store import DERIVED, PREVIEW, Store
 from redact.errors import RecordExists, WrongState
@@ -33,7 +34,7 @@ from redact.jobs.kinds import (
     ReleaseArguments,
     SecondLookArguments,
 )
-from redact.jobs.queue import JobState, Running
+from redact.jobs.queue import JobState, Running, enqueue
 from redact.progress import Progress
 from redact.settings import AnalyseSettings
 
@@ -106,8 +107,16 @@ def detect(running: Running, progress: Progress) -> Json:
 
 
 def preview(running: Running, progress: Progress) -> Json:
-    """The outputs of a release as it stands, in the store. Where they are there already, nothing is rendered."""
-    return _preview(running, _arguments(running, ReleaseArguments).release, progress)
+    """The outputs of a release as it stands, in the store. Where they are there already, nothing is rendered. Detectors
+    look at them next, unless they have done so."""
+    reference = _arguments(running, ReleaseArguments).release
+    made = _preview(running, reference, progress)
+    # Before the preview counts as done: one that is broken off here is run again, and asks again.
+    with running.db.reading() as session:
+        looked = last_look(session, reference, made["content"]) is not None
+    if not looked:
+        ask_for_look(running.db, running.owner, reference, made["content"])
+    return made
 
 
 def _preview(running: Running, reference: str, progress: Progress) -> Json:
@@ -145,7 +154,9 @@ def _drop_outdated(session: Session, store: Store, sha256: str) -> None:
     """Remove the previews made of a master that show no release as it stands: each edit makes all before it such."""
     from redact.disclose import releases
 
-    made_of_it = select(Release).join(Clip).join(Footage).where(Footage.sha256 == sha256).distinct()
+    # Not "distinct": PostgreSQL cannot tell whether two columns of JSON are equal.
+    clips = select(Clip.release_id).join(Footage).where(Footage.sha256 == sha256)
+    made_of_it = select(Release).where(Release.id.in_(clips))
     current = {releases.content_digest(session, release) for release in session.scalars(made_of_it)}
     for path in (store.folder / DERIVED / sha256).iterdir():
         match = PREVIEW.fullmatch(path.name)
@@ -180,14 +191,25 @@ def second_look(running: Running, progress: Progress) -> Json:
     return {"content": plan.content, "items": items, "looked_by": looked_by}
 
 
+def ask_for_look(db: Database, actor: str, reference: str, content: str) -> Job:
+    """The job of a second look at a release of this content: a new one, or the one under way. Raises as
+    :func:`redact.jobs.queue.enqueue`."""
+    key = f"{JobKind.SECOND_LOOK}:{reference}:{content}"
+    return enqueue(db, actor, JobKind.SECOND_LOOK, f"release:{reference}", {"release": reference}, unique_key=key)
+
+
+def last_look(session: Session, reference: str, content: str) -> Job | None:
+    """The job of the last second look at a release of this content; None if nobody has had one."""
+    done = (Job.kind == JobKind.SECOND_LOOK.value, Job.state == JobState.DONE.value)
+    query = select(Job).where(*done, Job.subject == f"release:{reference}").order_by(Job.finished_at.desc())
+    return next((job for job in session.scalars(query) if job.result["content"] == content), None)
+
+
 def suspects_of(session: Session, reference: str, content: str) -> list[Json] | None:
-    """Items of the last second look at a release of this content; None if nobody has had one."""
-    done = select(Job).where(Job.kind == JobKind.SECOND_LOOK.value, Job.state == JobState.DONE.value)
-    for job in session.scalars(done.order_by(Job.finished_at.desc())):
-        if job.arguments["release"] == reference and job.result["content"] == content:
-            items: list[Json] = job.result["items"]
-            return items
-    return None
+    """Items of that second look; None if nobody has had one."""
+    job = last_look(session, reference, content)
+    items: list[Json] | None = None if job is None else job.result["items"]
+    return items
 
 
 def export(running: Running, progress: Progress) -> Json:

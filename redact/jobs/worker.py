@@ -16,6 +16,7 @@ from redact.jobs.queue import Break, JobProgress, Running
 
 POLL_SECONDS = 0.25
 RECOVER_SECONDS = 5.0
+TIDY_SECONDS = 3600.0
 
 Tell = Callable[[str], None]
 
@@ -38,11 +39,14 @@ def run_worker(db: Database, stop: Callable[[], bool], tell: Tell = lambda line:
 
 
 def _work(db: Database, work_off: Callable[[], bool], stop: Callable[[], bool]) -> None:
-    look = 0.0
+    look = tidy = 0.0
     while not stop():
         if time.monotonic() >= look:
             queue.recover(db)
             look = time.monotonic() + RECOVER_SECONDS
+        if time.monotonic() >= tidy:
+            queue.forget_old(db)
+            tidy = time.monotonic() + TIDY_SECONDS
         if not work_off():
             _wait(POLL_SECONDS, stop)
 
@@ -76,8 +80,9 @@ def _run(running: Running, stop: Callable[[], bool]) -> str:
         if progress.why is Break.CANCELLED:
             running.cancelled()
             return "cancelled"
-        running.failed(error)
-        return f"failed: {error}"
+        if running.failed(error):
+            return f"failed: {error}"
+        return f"put off: {error}"
     except BaseException:
         running.give_back()
         raise

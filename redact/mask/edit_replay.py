@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -44,7 +45,8 @@ class EditSkipped(Exception):  # noqa: N818 - no error: the edit is listed, the 
 
 @dataclass(slots=True)
 class _State:
-    """One track. ``machine`` is the machine's own as long as nothing moved it."""
+    """One track. ``machine`` is the machine's own as long as nothing moved it. ``layers`` are never changed but by
+    others in their place, so ``resolved``, which is what some of them came to, holds as long as they are these."""
 
     id: int
     label: str
@@ -55,10 +57,11 @@ class _State:
     deleted: str | None = None
     merged_into: int | None = None
     edits: list[str] = field(default_factory=list)
+    resolved: tuple[Layers, Track | None] | None = None
 
-    def reshape(self, layers: Layers | None = None) -> None:
+    def reshape(self, layers: Layers) -> None:
         """Something other than the machine says where the track is now."""
-        self.layers = layers or self.layers
+        self.layers = layers
         self.machine = None
         if self.origin is Origin.MACHINE:
             self.origin = Origin.CORRECTED
@@ -82,6 +85,15 @@ class Replay:
         self._sounds: dict[int, SoundSpan] = {}
         self._removed: set[int] = set()
         self._settled: dict[str, LoggedEdit] = {}
+
+    def copied(self) -> Replay:
+        """Another one, which goes on from here by itself. What tracks come to is not worked out again for it."""
+        other = copy(self)
+        other._states = {number: replace(state, edits=list(state.edits)) for number, state in self._states.items()}
+        groups = {id(group): set(group) for group in self._groups.values()}
+        other._groups = {number: groups[id(group)] for number, group in self._groups.items()}
+        other._sounds, other._removed, other._settled = dict(self._sounds), set(self._removed), dict(self._settled)
+        return other
 
     def apply(self, logged: LoggedEdit) -> None:
         """Raises :class:`EditSkipped`; nothing is changed then."""
@@ -135,6 +147,12 @@ class Replay:
     def _track(self, state: _State) -> Track | None:
         if state.machine is not None:
             return state.machine if state.label == state.machine.label else replace(state.machine, label=state.label)
+        if state.resolved is None or state.resolved[0] is not state.layers:
+            state.resolved = (state.layers, self._resolved(state))
+        track = state.resolved[1]
+        return track if track is None or track.label == state.label else replace(track, label=state.label)
+
+    def _resolved(self, state: _State) -> Track | None:
         rows = resolve(state.layers, self._seconds)
         if not len(rows):
             return None
@@ -198,17 +216,18 @@ class Replay:
     def _mark(self, edit: Keyframe | Outside | RemoveKeyframe) -> list[_State]:
         state = self._get(edit.track) if isinstance(edit, Outside | RemoveKeyframe) else self._object(edit.track)
         self._check_frame(edit.frame)
-        marks = state.layers.marks
+        layers = replace(state.layers, marks=dict(state.layers.marks))
+        marks = layers.marks
         match edit:
             case Keyframe():
-                state.layers.set_key(edit.frame, edit.box, edit.angle)
+                layers.set_key(edit.frame, edit.box, edit.angle)
             case Outside():
                 marks[edit.frame] = Mark(MarkKind.OUT)
             case RemoveKeyframe():
                 if edit.frame not in marks or marks[edit.frame].kind is MarkKind.IN:
                     raise EditSkipped(f"Track {edit.track} has no keyframe on frame {edit.frame}.")
                 del marks[edit.frame]
-        state.reshape()
+        state.reshape(layers)
         return [state]
 
     def _merge(self, edit: Merge) -> list[_State]:

@@ -10,11 +10,12 @@ to the new track since, and the whole track is hidden again as it was before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from redact.mask.edit_replay import EditSkipped, Replay
 from redact.mask.edit_result import Edited, Skipped
-from redact.mask.edit_types import LoggedEdit, Redo, Undo
+from redact.mask.edit_types import LoggedEdit, Redo, Settle, Undo
 from redact.track.types import TrackSet
 
 
@@ -24,20 +25,58 @@ def apply_edits(machine: TrackSet, edits: Sequence[LoggedEdit]) -> Edited:
     The same arguments always give the same result, and nothing is raised for edits that contradict each other or the
     footage. A track that no edit reaches is the machine's own.
     """
-    counts, skipped = _that_count(edits)
-    replay = Replay(machine)
-    for place, logged in enumerate(edits):
+    return replayed(machine, edits).edited
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """``edited`` is what ``log`` comes to. A longer log that begins with this one may go on from here."""
+
+    log: tuple[LoggedEdit, ...]
+    edited: Edited
+    _counts: list[bool]
+    _skipped: Mapping[int, str]
+    """By place: those of the replay."""
+    _replay: Replay
+
+
+def replayed(machine: TrackSet, edits: Sequence[LoggedEdit], before: Iterable[Replayed] = ()) -> Replayed:
+    """The same as :func:`apply_edits`, at the cost of the edits that are new to ``before``: what shorter beginnings of
+    the same log came to on the same tracks. They stay as they are."""
+    log = tuple(edits)
+    counts, idle = _that_count(log)
+    # One that has an edit which was undone since, or has it not while it was redone, is of no use.
+    usable = [one for one in before if one.log == log[: len(one.log)] and one._counts == counts[: len(one.log)]]
+    start = max(usable, key=lambda one: len(one.log), default=None)
+    replay = start._replay.copied() if start else Replay(machine)
+    skipped = dict(start._skipped) if start else {}
+    for place in range(len(start.log) if start else 0, len(log)):
         if counts[place]:
             try:
-                replay.apply(logged)
+                replay.apply(log[place])
             except EditSkipped as skip:
                 skipped[place] = str(skip)
+    told = idle | skipped
     undone = frozenset(
         logged.id
-        for place, logged in enumerate(edits)
-        if not (counts[place] or place in skipped or isinstance(logged.edit, Undo | Redo))
+        for place, logged in enumerate(log)
+        if not (counts[place] or place in told or isinstance(logged.edit, Undo | Redo))
     )
-    return replay.result(undone, tuple(Skipped(edits[place].id, skipped[place]) for place in sorted(skipped)))
+    edited = replay.result(undone, tuple(Skipped(log[place].id, told[place]) for place in sorted(told)))
+    return Replayed(log, edited, counts, skipped, replay)
+
+
+def settled_items(edits: Sequence[LoggedEdit]) -> dict[str, LoggedEdit]:
+    """Items of the risk queue that were settled, by key, as :func:`apply_edits` has them, but without tracks.
+
+    Of ``edits``, in the order of their revisions, those that neither settle nor take anything back may be left out.
+    """
+    counts, _ = _that_count(edits)
+    return {
+        logged.edit.key: logged
+        for place, logged in enumerate(edits)
+        if counts[place] and isinstance(logged.edit, Settle)
+    }
 
 
 def _that_count(edits: Sequence[LoggedEdit]) -> tuple[list[bool], dict[int, str]]:

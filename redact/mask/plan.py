@@ -86,6 +86,12 @@ class MaskPlan:
         self._forms = np.concatenate(forms)[order] if forms else np.zeros(0, np.uint8)
         self._starts = np.searchsorted(every[order], np.arange(tracks.media.pts.size + 1))
 
+    def columns(self, first: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The masks of frames ``first`` to before ``stop``, one after another as :meth:`shapes` has them: (n,) places
+        in :data:`FORMS`, and (n, 5) centre, size and angle."""
+        rows = slice(int(self._starts[first]), int(self._starts[stop]))
+        return self._forms[rows], self._rows[rows]
+
     def shapes(self, frame: int) -> list[Shape]:
         """The masks of one frame, in the order of the tracks."""
         rows = slice(int(self._starts[frame]), int(self._starts[frame + 1]))

@@ -17,11 +17,13 @@ from redact.ahead import ahead
 from redact.errors import MasterChanged
 from redact.media.entry import Entry, entry_before
 from redact.media.hashing import unchanged
+from redact.media.parity import timeline_shift
 from redact.media.partfile import write_whole
 from redact.media.planar import Size
 from redact.media.probe import probe
 from redact.media.reader import Frame, VideoReader, scan
 from redact.media.sound import SoundTrack
+from redact.media.timeline import Cut
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan, VideoStream
 from redact.media.writer import CopyReport, CopyWriter, check_target
 from redact.progress import Progress, silent
@@ -51,7 +53,7 @@ def make_proxy(
     """Write a proxy of ``source`` to ``target``, verified before it gets that name.
 
     Its frames are those of ``table``, the master's frame table (made here if it is not given), at the same timestamps,
-    moved only where these lie before 0. The picture is upright, in square pixels, H.264 in 8 bit 4:2:0 without
+    all moved by :func:`proxy_shift`. The picture is upright, in square pixels, H.264 in 8 bit 4:2:0 without
     B-frames; frames that cannot be decoded soundly are black. Sound is AAC.
 
     Raises what probing, decoding and :class:`~redact.media.writer.CopyWriter` raise, :class:`MasterChanged` where the
@@ -63,14 +65,17 @@ def make_proxy(
         if table is None:
             table = scan(info, interlaced=interlaced, on_corrupt=OnCorrupt.MASK, progress=progress)
         small = _small_stream(info.video)
+        cut = _late(info, table)
+        moved = replace(table, pts=table.pts + int(cut.shift / table.time_base)) if cut else table
         with (
             CopyWriter(
                 target,
                 replace(info, video=small),
-                table,
+                moved,
                 EncodeSettings(quality=QUALITY),
                 [SoundTrack(stream, None, copying=stream.codec == "aac") for stream in info.audio],
                 overwrite=overwrite,
+                cut=cut,
                 options={"g": str(GOP), "bf": "0"},
             ) as writer,
             VideoReader(info, interlaced=interlaced, on_corrupt=OnCorrupt.MASK) as reader,
@@ -80,6 +85,12 @@ def make_proxy(
                 writer.write(index, picture)
                 progress("proxy", index + 1, len(table))
             return writer.finish(check)
+
+
+def proxy_shift(info: MediaInfo, table: FrameTable) -> Fraction:
+    """Seconds by which all frames of the proxy of the master ``info`` are later than the master's."""
+    cut = _late(info, table)
+    return cut.shift if cut else timeline_shift(info, table)
 
 
 def thumbnail_strip(
@@ -111,6 +122,16 @@ def thumbnail_strip(
     strip.save(data, "JPEG", quality=JPEG_QUALITY)
     write_whole(target, data.getvalue(), overwrite=overwrite)
     return tuple(wanted)
+
+
+def _late(info: MediaInfo, table: FrameTable) -> Cut | None:
+    """All of a master on whose timeline nothing is for a while, moved to the beginning of the proxy's; else None.
+
+    A browser takes the file to be as long as what is in it, and does not show what lies beyond that.
+    """
+    first = min([table.seconds(0), *(stream.start for stream in info.audio)]) // table.time_base * table.time_base
+    end = table.seconds(len(table) - 1) + table.last_duration * table.time_base
+    return Cut(first, end, -first) if first > 0 else None
 
 
 def _small_stream(video: VideoStream) -> VideoStream:

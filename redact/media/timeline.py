@@ -31,8 +31,8 @@ class Cut:
 class Timeline:
     """The frames of a copy: ``slate_frames``, then the master's from ``first`` to ``last``, both included.
 
-    ``table`` is the copy's own, slate included. ``cut`` is None for a copy of the whole master without a slate, which
-    stays where it is on the timeline; else the copy starts at 0.
+    ``table`` is the copy's own, slate included. ``cut`` is None for a copy that lies on the timeline as its master
+    does; else the copy starts at 0.
     """
 
     table: FrameTable
@@ -48,7 +48,9 @@ class Timeline:
 
 def plan_timeline(master: FrameTable, clip: FrameSpan | None = None, slate_seconds: Fraction = Fraction(0)) -> Timeline:
     """The timeline of a copy of ``master``: a slate of about ``slate_seconds`` (0: none), in whole frames of the usual
-    length, then the frames of ``clip`` (None: all) as far from each other as in the master.
+    length, then the frames of ``clip`` as far from each other as in the master. None is all of it, where it is on the
+    master's timeline if there is no slate. A clip starts at 0: some players leave out what is before the first frame at
+    the cost of the end.
 
     Raises :class:`~redact.errors.BadClip` where the clip is not within the master.
     """
@@ -59,7 +61,8 @@ def plan_timeline(master: FrameTable, clip: FrameSpan | None = None, slate_secon
             f"The clip from frame {span.first} to {span.last} is not within the master's frames 0 to {count - 1}.",
             "Choose its first and last frame anew.",
         )
-    if slate_seconds == 0 and (span.first, span.last) == (0, count - 1):
+    whole = clip is None or ((span.first, span.last) == (0, count - 1) and master.pts[0] == 0)
+    if slate_seconds == 0 and whole:
         return Timeline(master, 0, span.first, span.last, None)
     clipped = _clipped(master, span)
     step = _slate_step(clipped)

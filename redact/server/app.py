@@ -6,17 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 
 import redact
 from redact.cases.db import Database
 from redact.cases.store import Store
-from redact.server import answers, footage, jobs, media, releases, review, signin, uploads
+from redact.server import answers, copying, footage, in_release, jobs, media, releases, review, signin, uploads
 from redact.server.cache import Cache
-from redact.server.gate import PAGES, Gate
+from redact.server.gate import ICON, PAGES, Gate
 from redact.server.parts import Parts
+from redact.server.provider import Provider
 from redact.server.sessions import Sessions
 from redact.server.settings import ServerSettings
 
@@ -36,14 +37,21 @@ def create_app(
     """
     app = FastAPI(title="Redaction workbench", docs_url=None, redoc_url=None, openapi_url=None)
     sessions = Sessions(db, settings)
-    app.state.parts = Parts(db, store, settings, sessions, Cache(settings.cache_bytes))
+    provider = Provider(settings.provider) if settings.provider is not None else None
+    app.state.parts = Parts(db, store, settings, sessions, Cache(settings.cache_bytes), provider)
+    uploads.forget_old(app.state.parts)
     answers.install(app)
-    for part in (signin, footage, review, media, jobs, uploads, releases):
+    for part in (signin, footage, review, in_release, copying, media, jobs, uploads, releases):
         app.include_router(part.router)
 
     @app.get("/")
     def first() -> RedirectResponse:
         return RedirectResponse(f"{PAGES}/", 303)
+
+    @app.get(ICON)
+    def icon() -> FileResponse:
+        # Browsers ask for it by this name wherever no page has named another one.
+        return FileResponse(STATIC / "public" / "icon.svg", media_type="image/svg+xml")
 
     app.mount("/static", StaticFiles(directory=STATIC))
     if mount_pages is not None:

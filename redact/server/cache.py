@@ -44,6 +44,12 @@ class Cache:
                     self._making.pop(key, None)
         return value
 
+    def known(self, key: Hashable) -> object | None:
+        """The value of ``key`` if it is here."""
+        with self._lock:
+            held = self._held.get(key)
+        return held[0] if held is not None else None
+
     def _keep(self, key: Hashable, value: object, size: int) -> None:
         with self._lock:
             self._held[key] = (value, size)

@@ -1,4 +1,5 @@
-"""Following one box for a few seconds, on or back: what the tracker does between two answers of a detector.
+"""Following one box for a few seconds, on or back: what the tracker does between two answers of a detector, and by the
+looks of what is in it, for no detector puts it right here.
 
 The pictures come from the proxy. It has all the master's frames at the same times, can be entered a few frames before
 any of them whatever the master is, and motion is measured on pictures smaller than both.
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from redact.errors import MasterChanged
 from redact.mask.edit_types import Box, PlacedBox
 from redact.media.entry import entry_before
-from redact.media.parity import timeline_shift
+from redact.media.proxy import proxy_shift
 from redact.media.reader import Frame, VideoReader
 from redact.media.types import FrameTable, MediaInfo
 from redact.settings import FLOW_SIDES, Interlaced, OnCorrupt, Preset
 from redact.track.carry import Carrier
+from redact.track.look import Look
 from redact.track.motion import Motion, MotionEstimator
 
 MOST_SECONDS = 10.0
@@ -43,19 +45,26 @@ def follow(
     width, height = master.video.upright_width, master.video.upright_height
     estimator = MotionEstimator(width, height, FLOW_SIDES[Preset.BALANCED])
     motions: list[Motion] = []
+    greys: list[NDArray[np.uint8]] = []
     with proxy_frames(proxy, master, table, first) as frames:
         for frame in frames:
-            motion = estimator.step(frame.grey(estimator.size))
+            greys.append(frame.grey(estimator.size))
+            motion = estimator.step(greys[-1])
             if motion is not None:
                 motions.append(motion)
             if frame.index == last or (motion is not None and motion.cut and not back):
                 break
     carrier = Carrier(estimator.centres, width, height)
     rows, box = [start], np.array([start[1:5]], np.float32)
-    for step, motion in enumerate(reversed(motions) if back else motions, start=1):
+    if back:
+        motions.reverse()
+        greys.reverse()
+    look = Look(greys[0], box[0], np.divide(estimator.size, (width, height), dtype=np.float32))
+    for step, (motion, grey) in enumerate(zip(motions, greys[1:], strict=True), start=1):
         if motion.cut:
             break
         box = carrier.back(box, motion) if back else carrier.on(box, motion)
+        box[0] = look.again(grey, box[0])
         if carrier.inside(box)[0] < LEAST_SEEN or not _sound(box[0], width, height):
             break
         placed = Box(*(round(float(value), 2) for value in box[0]))
@@ -90,7 +99,7 @@ def proxy_frames(
 
 def _proxy_pts(proxy: MediaInfo, master: MediaInfo, table: FrameTable) -> NDArray[np.int64]:
     """(frames,) timestamps of the master's frames as the proxy has them."""
-    shift = timeline_shift(master, table) / table.time_base
+    shift = proxy_shift(master, table) / table.time_base
     factor = table.time_base / proxy.video.time_base
     if factor.denominator == 1:
         return (table.pts + int(shift)) * int(factor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from redact.cases.people import Right
 from redact.cases.schema import Footage, MachineTracks
 from redact.disclose import releases
 from redact.errors import BadRecord, RecordMissing
+from redact.jobs import gate
 from redact.mask.edit_result import Edited, TrackState
-from redact.mask.risk import Span, filled_spans, risk_queue, weak_spans
-from redact.mask.types import Form, Shape
+from redact.mask.risk import Span, filled_spans, weak_spans
+from redact.mask.types import Form
 from redact.media.types import FrameTable
 from redact.server import views
 from redact.server.parts import Parts, Seeing, TheParts
@@ -27,8 +29,8 @@ from redact.track.types import Source, Track
 
 router = APIRouter(prefix="/api/footage")
 
-MOST_FRAMES, MOST_BOXES = 20_000, 5_000
-"""In one answer: rows of the frame table, and frames with their boxes or masks."""
+MOST_FRAMES, MOST_BOXES, MOST_TRACKS = 20_000, 5_000, 5_000
+"""In one answer: rows of the frame table, frames with their boxes or masks, and tracks with their lanes."""
 NOBODY = 0
 """In the place of a track, for what is hidden because the frame is damaged."""
 
@@ -61,6 +63,7 @@ def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
             "proxy_height": proxy.height if proxy else media["height"],
             "frames": media["frames"],
             "time_base": [table.time_base.numerator, table.time_base.denominator] if table else None,
+            "start": views.proxy_start_of(parts, footage) if held else None,
             "duration": media["duration_seconds"],
             "has_proxy": held,
             "tracks_id": row.id if row else None,
@@ -89,18 +92,37 @@ def frames(
 
 
 @router.get("/{footage_id}/tracks")
-def all_tracks(footage_id: int, parts: TheParts, who: Seeing, revision: Revision = None) -> Json:
-    """Every track with its lane on the timeline, sounds, and the edits that had no effect."""
+def all_tracks(
+    footage_id: int,
+    parts: TheParts,
+    who: Seeing,
+    *,
+    revision: Revision = None,
+    after: Revision = None,
+    first: First = 0,
+    count: Annotated[int, Query(ge=1, le=MOST_TRACKS)] = MOST_TRACKS,
+) -> Json:
+    """Tracks with their lanes on the timeline, in order of their numbers; sounds, and edits that had no effect.
+
+    With ``after``, an earlier revision, only those that are other than then, and as ``gone`` the numbers of those that
+    there were. Of more than ``count`` the others are asked for with ``from``; ``total`` says how many there are.
+    """
     with parts.db.reading() as session:
         shown = _Shown(parts, session, footage_id, revision)
+        before = _Shown(parts, session, footage_id, after).edited if after is not None else None
     edited = shown.edited
+    about = {"revision": shown.revision, "after": after, "tracks_id": shown.key[0] or None}
     if edited is None:
-        return {"revision": shown.revision, "tracks": [], "sounds": [], "skipped": []}
+        return {**about, "total": 0, "from": first, "tracks": [], "gone": [], "sounds": [], "skipped": []}
     seconds = views.seconds_of(shown.table)
-    listed = [*edited.tracks.tracks, *edited.deleted.values()]
+    now, then = _by_id(edited), _by_id(before) if before is not None else {}
+    listed = [now[id_] for id_ in sorted(now) if before is None or not _same(now[id_], then.get(id_))]
     return {
-        "revision": shown.revision,
-        "tracks": [_lane(track, edited.states[track.id], seconds) for track in sorted(listed, key=lambda t: t.id)],
+        **about,
+        "total": len(listed),
+        "from": first,
+        "tracks": [_lane(track, state, seconds) for track, state in listed[first : first + count]],
+        "gone": sorted(then.keys() - now.keys()),
         "sounds": [
             {"id": id_, "start": span.start, "end": span.end, "effect": span.effect.value}
             for id_, span in sorted(edited.sounds.items())
@@ -122,13 +144,10 @@ def boxes(
     """The tracks' own boxes, frame by frame: track, centre, size, angle."""
     with parts.db.reading() as session:
         shown = _Shown(parts, session, footage_id, revision)
-    told: list[list[list[float]]] = [[] for _ in range(first, min(first + count, len(shown.table)))]
+    frames = range(first, min(first + count, len(shown.table)))
+    told: list[list[list[float]]] = [[] for _ in frames]
     if shown.edited is not None and told:
-        by_frame = views.by_frame_of(parts, shown.edited, shown.key)
-        for place in range(len(told)):
-            rows = by_frame.place(first + place)
-            numbers = np.round(by_frame.rows[rows].astype(np.float64), 2).tolist()
-            told[place] = [[id_, *row] for id_, row in zip(by_frame.ids[rows].tolist(), numbers, strict=True)]
+        told = views.by_frame_of(parts, shown.edited, shown.key).boxes(first, frames.stop)
     return {"revision": shown.revision, "from": first, "frames": told}
 
 
@@ -151,33 +170,33 @@ def shapes(
         if release is not None:
             return _release_shapes(parts, session, footage_id, (release, first, count))
         shown = _Shown(parts, session, footage_id, revision)
-    masks = views.masks_of(parts, shown.edited, shown.key) if shown.edited is not None else None
     frames = range(first, min(first + count, len(shown.table)))
-    told = [_told(masks.of(f) if masks else [], shown.table, f, {}) for f in frames]
+    told: list[list[list[object]]] = [[] for _ in frames]
+    if frames:
+        masks = views.masks_of(parts, shown.edited, shown.key) if shown.edited is not None else None
+        told = _told(masks, shown.table, frames, {})
     return {"revision": shown.revision, "from": first, "frames": told}
 
 
 @router.get("/{footage_id}/risks")
-def risks(footage_id: int, parts: TheParts, who: Seeing, revision: Revision = None) -> Json:
-    """What to look at, the most pressing first."""
+def risks(
+    footage_id: int,
+    parts: TheParts,
+    who: Seeing,
+    *,
+    revision: Revision = None,
+    release: Annotated[str | None, Query(max_length=100)] = None,
+) -> Json:
+    """What to look at, the most pressing first. Of a release as it stands, whatever the revision, with what detectors
+    found in its rendered copy."""
     with parts.db.reading() as session:
+        if release is not None:
+            footage = _held(session, footage_id)
+            plan = views.plan_in(parts, session, releases.find(session, release))
+            return {"revision": footage.revision, "items": gate.risks_of(session, parts.store, plan, footage)}
         shown = _Shown(parts, session, footage_id, revision)
-    items = risk_queue(shown.edited, shown.table) if shown.edited is not None else ()
-    return {
-        "revision": shown.revision,
-        "items": [
-            {
-                "key": risk.key,
-                "kind": risk.kind.value,
-                "track": risk.track,
-                "first": risk.first,
-                "last": risk.last,
-                "score": risk.score,
-                "text": risk.text,
-            }
-            for risk in items
-        ],
-    }
+    items = views.risks_of(parts, shown.edited, shown.table, shown.key) if shown.edited is not None else ()
+    return {"revision": shown.revision, "items": [gate.told(risk) for risk in items]}
 
 
 class _Shown:
@@ -207,6 +226,21 @@ def _held(session: Session, footage_id: int) -> Footage:
     footage = views.find_footage(session, footage_id)
     shelf.require_held(footage)
     return footage
+
+
+def _by_id(edited: Edited) -> dict[int, tuple[Track, TrackState]]:
+    return {track.id: (track, edited.states[track.id]) for track in (*edited.tracks.tracks, *edited.deleted.values())}
+
+
+def _same(one: tuple[Track, TrackState], other: tuple[Track, TrackState] | None) -> bool:
+    """Whether a lane looks the same. A track that no edit reached is the same object; of others an edit elsewhere
+    makes new ones that are equal."""
+    if other is None or one[1] != other[1]:
+        return False
+    if one[0] is other[0]:
+        return True
+    pairs = ((getattr(one[0], name), getattr(other[0], name)) for name in ("frames", "scores", "sources"))
+    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 def _lane(track: Track, state: TrackState, seconds: NDArray[np.float64]) -> Json:
@@ -256,22 +290,16 @@ def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tupl
     for position in clips:
         clip, masks = plan.release.clips[position], views.release_masks_of(parts, plan, position)
         effects = {id_: settings.effect for id_, settings in plan.resolved.clips[position].effects.items()}
-        for frame in range(max(first, clip.first_frame), min(frames.stop, clip.last_frame + 1)):
-            told[frame - first] = _told(masks.of(frame), table, frame, effects)
+        span = range(max(first, clip.first_frame), min(frames.stop, clip.last_frame + 1))
+        if span:
+            told[span.start - first : span.stop - first] = _told(masks, table, span, effects)
     return {"revision": footage.revision, "from": first, "content": plan.content, "frames": told}
 
 
 def _told(
-    masks: list[tuple[int, Shape]], table: FrameTable, frame: int, effects: dict[int, Effect]
-) -> list[list[object]]:
-    if table.corrupt[frame]:
-        return [[NOBODY, Form.FULL.value, 0, 0, 0, 0, 0, Effect.SOLID.value]]
-    return [
-        [
-            id_,
-            shape.form.value,
-            *(round(value, 2) for value in (shape.cx, shape.cy, shape.w, shape.h, shape.angle)),
-            effects.get(id_, Effect.SOLID).value,
-        ]
-        for id_, shape in masks
-    ]
+    masks: views.Masks | None, table: FrameTable, frames: range, effects: Mapping[int, Effect]
+) -> list[list[list[object]]]:
+    told = masks.told(frames.start, frames.stop, effects) if masks else [[] for _ in frames]
+    for place in np.flatnonzero(table.corrupt[frames.start : frames.stop]).tolist():
+        told[place] = [[NOBODY, Form.FULL.value, 0, 0, 0, 0, 0, Effect.SOLID.value]]
+    return told

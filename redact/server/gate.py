@@ -28,20 +28,30 @@ from redact.server.sessions import Sessions, SignedIn
 from redact.server.settings import ServerSettings
 
 SIGN_IN, SIGN_OUT, PASSWORD, HEALTH = "/sign-in", "/sign-out", "/password", "/healthz"
-PUBLIC_FILES = "/static/public/"
+PROVIDER, PROVIDER_RETURN = "/sign-in/provider", "/sign-in/provider/return"
+PUBLIC_FILES, ICON = "/static/public/", "/favicon.ico"
 PAGES = "/work"
 API = "/api/"
 TOKEN_HEADER = "x-csrf-token"  # noqa: S105 - the name of a header
+BY_ITSELF_HEADER = "x-by-itself"
 _SAFE = frozenset({"GET", "HEAD"})
+_OPEN = frozenset({PROVIDER, PROVIDER_RETURN, ICON})
+"""To anybody, in safe requests."""
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORMS = frozenset({SIGN_OUT, PASSWORD})
 """Their token is a field of the form, which these routes check with :func:`is_token`."""
-_CLOSED = re.compile(r"^/work/(?:gradio_api/)?(?:file[=/]|upload|proxy[=/]|component_server)")
-"""Gradio's own ways to files: they know nothing of who may see what."""
+_OF_PAGES = re.compile(
+    r"/work|/work/(?:(?:case|release|audit|admin)/?)?|/work/(?:assets|static)/.+|/work/theme\.css"
+    r"|/work/gradio_api/(?:queue/(?:join|data)|heartbeat/[^/]+|app_id)"
+)
+"""What there is of Gradio: our pages and what these need. Its other routes know nothing of who may see what."""
 _PIECE = re.compile(r"/api/uploads/[0-9a-f-]{1,64}")
 _EDITS = re.compile(r"/api/footage/[0-9]{1,18}/ops")
-_BY_ITSELF = re.compile(r"/api/footage/[0-9]+/edits|/api/jobs(?:/[^/]*)?|/work/gradio_api/(?:heartbeat/.*|queue/data)")
-"""What open pages ask for again and again while nobody is there: it does not keep a session alive."""
+_BY_ITSELF = re.compile(
+    r"/api/footage/[0-9]+/edits|/api/jobs(?:/[^/]*)?|/work/gradio_api/(?:heartbeat/.*|queue/data|app_id)"
+)
+"""What open pages ask for again and again while nobody is there: it does not keep a session alive. Where a path does
+not tell, the page does, in a header."""
 _ODD = re.compile(r"//|\\|\x00|/\.{1,2}(?:/|$)")
 """In a path: what two pieces of code could read in two ways."""
 
@@ -104,7 +114,8 @@ class Gate:
         """None where the request may go on; otherwise the answer it gets instead, or the error raised."""
         headers, path, method = Headers(scope=scope), scope["path"], scope["method"]
         self._check_host(headers)
-        if _ODD.search(path) or _CLOSED.match(path):
+        of_pages = path == PAGES or path.startswith(f"{PAGES}/")
+        if _ODD.search(path) or (of_pages and not _OF_PAGES.fullmatch(path)):
             raise RecordMissing("There is nothing here.")
         if method not in _SAFE:
             if method not in _UNSAFE:
@@ -113,13 +124,15 @@ class Gate:
         self._check_length(headers, path)
         if path == HEALTH:
             return PlainTextResponse("ok")
-        signed_in = await self._signed_in(headers, in_use=method in _UNSAFE or not _BY_ITSELF.fullmatch(path))
+        by_itself = BY_ITSELF_HEADER in headers or (method in _SAFE and _BY_ITSELF.fullmatch(path) is not None)
+        signed_in = await self._signed_in(headers, in_use=not by_itself)
         scope["state"] = {**scope.get("state", {}), "signed_in": signed_in, "user": signed_in and signed_in.name}
-        if path == SIGN_IN or (path.startswith(PUBLIC_FILES) and method in _SAFE):
+        if path == SIGN_IN or (method in _SAFE and (path in _OPEN or path.startswith(PUBLIC_FILES))):
             return None
         if signed_in is None:
             if _wants_page(scope, headers):
-                return RedirectResponse(f"{SIGN_IN}?next={quote(path)}", 303)
+                query = scope.get("query_string", b"").decode("latin-1")
+                return RedirectResponse(f"{SIGN_IN}?next={quote(f'{path}?{query}' if query else path)}", 303)
             raise NotSignedIn("You are not signed in, or were away for too long.", "Sign in again.")
         if method in _UNSAFE and path not in _FORMS:
             self._check_token(signed_in, headers, path)
@@ -220,6 +233,8 @@ def _own_names(settings: ServerSettings) -> frozenset[str]:
     names: Sequence[str] = ["localhost", "127.0.0.1", "::1", settings.host, *settings.names]
     if not settings.loopback:
         names = [*names, socket.gethostname(), socket.getfqdn()]
+    if settings.provider is not None:
+        names = [*names, _hostname(urlsplit(settings.provider.address).netloc) or ""]
     return frozenset(name.lower() for name in names)
 
 

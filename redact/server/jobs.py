@@ -21,6 +21,8 @@ router = APIRouter(prefix="/api")
 
 Json = dict[str, Any]
 _LONGEST_ID = 64
+_TOO_EARLY = 2.0
+"""Seconds into a stage before anything is said of its end."""
 
 
 @router.get("/jobs")
@@ -86,10 +88,12 @@ def record(job: Job) -> Json:
 
 
 def _seconds_left(job: Job) -> float | None:
-    """Of the stage at hand, if it goes on as it did since the job was begun."""
-    if job.state != JobState.RUNNING or not job.total or not job.done or job.started_at is None:
+    """Of the stage at hand, if it goes on as it did since the stage was begun."""
+    if job.state != JobState.RUNNING or not job.total or not job.done or job.stage_at is None:
         return None
-    passed = (datetime.now(UTC) - job.started_at).total_seconds()
+    passed = (datetime.now(UTC) - job.stage_at).total_seconds()
+    if passed < _TOO_EARLY:
+        return None
     return round(passed * max(0, job.total - job.done) / job.done, 1)
 
 

@@ -5,6 +5,7 @@ Nothing here gives out the master.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from PIL import Image
 from redact.cases import footage as shelf
 from redact.cases.schema import Footage
 from redact.cases.store import PROXY, STRIP
-from redact.errors import RecordMissing
+from redact.errors import RecordMissing, StoreFull, StoreNotWritable
 from redact.media.samples import SoundReader
 from redact.server import views
 from redact.server.follow import proxy_frames
@@ -32,6 +33,8 @@ THUMB_HEIGHT, WIDEST = 96, 3
 """Pixels, and how many times as wide as high."""
 AROUND = 0.35
 """Of a box's size, shown on each side of it."""
+MOST_BUCKETS, LOUDEST = 20_000, 255
+"""Of a waveform as it is kept beside the proxy: peaks of so many equal parts, as bytes."""
 _PRIVATE = {"cache-control": "private, no-cache"}
 """A browser may keep it, and asks each time whether it may still show it."""
 
@@ -68,17 +71,15 @@ def thumb(footage_id: int, track_id: int, parts: TheParts, who: Seeing) -> Respo
 
 @router.get("/{footage_id}/waveform")
 def waveform(
-    footage_id: int, parts: TheParts, who: Seeing, buckets: Annotated[int, Query(ge=1, le=20_000)] = 2000
+    footage_id: int, parts: TheParts, who: Seeing, buckets: Annotated[int, Query(ge=1, le=MOST_BUCKETS)] = 2000
 ) -> dict[str, Any]:
     """The loudest sample of each of ``buckets`` equal parts of the footage, 0 to 1; of its first sound track."""
     with parts.db.reading() as session:
         footage = _held(views.find_footage(session, footage_id))
     if not footage.media["sound"]:
         return {"buckets": 0, "peaks": []}
-    peaks = parts.cache.get(
-        ("waveform", footage.sha256, buckets), lambda: _peaks(parts, footage, buckets), lambda made: made.nbytes
-    )
-    return {"buckets": buckets, "peaks": np.round(peaks.astype(np.float64), 3).tolist()}
+    whole = parts.cache.get(("waveform", footage.sha256), lambda: _kept_peaks(parts, footage), lambda made: made.nbytes)
+    return {"buckets": buckets, "peaks": np.round(_reduced(whole, buckets) / LOUDEST, 3).tolist()}
 
 
 def _file(parts: Parts, footage_id: int, name: str, media_type: str) -> FileResponse:
@@ -117,6 +118,32 @@ def _cut_out(parts: Parts, footage: Footage, frame: int, box: NDArray[np.float32
     out = io.BytesIO()
     image.resize((max(8, min(width, WIDEST * THUMB_HEIGHT)), THUMB_HEIGHT)).save(out, "JPEG", quality=80)
     return out.getvalue()
+
+
+def _kept_peaks(parts: Parts, footage: Footage) -> NDArray[np.uint8]:
+    """(MOST_BUCKETS,) the peaks as they were kept when they were first asked for: decoding an hour takes its time."""
+    place = parts.store.waveform_place(footage.sha256)
+    with contextlib.suppress(OSError, ValueError):
+        kept: NDArray[np.uint8] = np.load(place, allow_pickle=False)
+        if kept.shape == (MOST_BUCKETS,) and kept.dtype == np.uint8:
+            return kept
+    made = np.ceil(_peaks(parts, footage, MOST_BUCKETS) * LOUDEST).astype(np.uint8)
+    # Where there is no room for it, it is made again the next time.
+    with contextlib.suppress(OSError, StoreFull, StoreNotWritable), parts.store.staging() as staged:
+        np.save(staged.folder / place.name, made)
+        staged.seal(place.name)
+        with parts.store.locked(), parts.db.reading() as session:
+            shelf.require_held(shelf.find(session, footage.sha256))
+            (staged.folder / place.name).replace(place)
+    return made
+
+
+def _reduced(peaks: NDArray[np.uint8], buckets: int) -> NDArray[np.uint8]:
+    """(buckets,) the largest of all that each bucket has a part of."""
+    edges = np.arange(buckets + 1) * peaks.size
+    starts, ends = edges[:-1] // buckets, -(-edges[1:] // buckets)
+    largest: NDArray[np.uint8] = np.maximum.reduceat(np.append(peaks, 0), np.column_stack([starts, ends]).ravel())[::2]
+    return largest
 
 
 def _peaks(parts: Parts, footage: Footage, buckets: int) -> NDArray[np.float32]:

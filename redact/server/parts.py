@@ -13,6 +13,7 @@ from redact.cases.people import Right
 from redact.cases.store import Store
 from redact.errors import NotSignedIn
 from redact.server.cache import Cache
+from redact.server.provider import Provider
 from redact.server.sessions import Sessions, SignedIn
 from redact.server.settings import ServerSettings
 
@@ -29,16 +30,19 @@ class Parts:
     settings: ServerSettings
     sessions: Sessions
     cache: Cache
+    provider: Provider | None
     decoding: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(DECODERS))
 
 
-def _parts(request: Request) -> Parts:
+# None of these waits for anything. What is not "async" would be sent to another thread, and each of these ways costs a
+# busy server more than the work itself.
+async def _parts(request: Request) -> Parts:
     parts = request.app.state.parts
     assert isinstance(parts, Parts)
     return parts
 
 
-def _who(request: Request) -> SignedIn:
+async def _who(request: Request) -> SignedIn:
     """Whoever came through the gate. A route that asks for it is safe even where the gate was left out."""
     signed_in = getattr(request.state, "signed_in", None)
     if not isinstance(signed_in, SignedIn):
@@ -46,7 +50,7 @@ def _who(request: Request) -> SignedIn:
     return signed_in
 
 
-def _seeing(who: Annotated[SignedIn, Depends(_who)]) -> SignedIn:
+async def _seeing(who: Annotated[SignedIn, Depends(_who)]) -> SignedIn:
     """Every role that may see cases sees all of them: a small unit's people stand in for each other, and the audit
     trail says who did what. This is the one place that decides it."""
     who.require(Right.SEE)

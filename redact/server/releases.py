@@ -22,7 +22,7 @@ from redact.cases.schema import Export, Release
 from redact.cases.store import PACKS
 from redact.disclose import releases
 from redact.errors import BadRecord, RecordMissing, WrongState
-from redact.jobs import queue
+from redact.jobs import gate, queue, work
 from redact.jobs.kinds import JobKind
 from redact.server import views
 from redact.server.jobs import started
@@ -56,9 +56,28 @@ def submit(reference: str, parts: TheParts, who: Seeing) -> Json:
 
 @router.post("/approve")
 def approve(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
-    """Approve it; ``override`` is the reason for doing so although not all was watched."""
-    releases.approve(parts.db, who.name, reference, override=_text(untrusted, "override", "") or "")
+    """Approve it; ``override`` is the reason for doing so although something is open, and ``content`` the digest of
+    what was on show."""
+    who.require(Right.APPROVE)
+    override = _text(untrusted, "override", "") or ""
+    gate.approve(
+        parts.db, parts.store, who.name, reference, override=override, content=_text(untrusted, "content", None)
+    )
     return _state(parts, reference)
+
+
+@router.get("/open")
+def still_open(reference: str, parts: TheParts, who: Seeing) -> Json:
+    """What stands between the release and its approval: see :class:`redact.jobs.gate.OpenItems`."""
+    with parts.db.reading() as session:
+        plan = views.plan_in(parts, session, releases.find(session, reference))
+        found = gate.open_items(session, parts.store, plan)
+    return {
+        "content": found.content,
+        "items": list(found.items),
+        "unwatched": [[list(span) for span in spans] for spans in found.unwatched],
+        "look": found.look.value,
+    }
 
 
 @router.post("/send-back")
@@ -84,7 +103,10 @@ def make_preview(reference: str, parts: TheParts, who: Seeing) -> Json:
 @router.post("/second-look", status_code=202)
 def second_look(reference: str, parts: TheParts, who: Seeing) -> Json:
     """Have detectors look at what was rendered."""
-    return _work(parts, who, reference, JobKind.SECOND_LOOK)
+    with parts.db.reading() as session:
+        release = releases.find(session, reference)
+        digest = releases.content_digest(session, release)
+    return started(work.ask_for_look(parts.db, who.name, releases.reference(release), digest))
 
 
 @router.post("/export", status_code=202)
@@ -120,14 +142,22 @@ def preview(
 
 @router.get("/watched")
 def watched(reference: str, parts: TheParts, who: Seeing) -> Json:
-    """What nobody has watched yet of the release as it stands: per output its frames, and spans of them."""
+    """What was watched of the release as it stands: per output its frames, spans of them that nobody has watched yet,
+    and how many everybody did."""
     with parts.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
         gaps = releases.unwatched(session, release, digest)
+        shares = releases.watched_by(session, release, digest)
+        names = releases.full_names(session, {person for share in shares for person in share})
         outputs = [
-            {"output": n, "frames": clip.last_frame - clip.first_frame + 1, "unwatched": [list(span) for span in spans]}
-            for n, (clip, spans) in enumerate(zip(release.clips, gaps, strict=True), start=1)
+            {
+                "output": n,
+                "frames": clip.last_frame - clip.first_frame + 1,
+                "unwatched": [list(span) for span in spans],
+                "watched": [{"name": names[person], "frames": frames} for person, frames in sorted(share.items())],
+            }
+            for n, (clip, spans, share) in enumerate(zip(release.clips, gaps, shares, strict=True), start=1)
         ]
     return {"content": digest, "outputs": outputs}
 

@@ -32,6 +32,7 @@ UntrustedJson = Annotated[Json, Body()]
 @router.post("/api/footage/{footage_id}/ops")
 def ops(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
     """Record edits: all or none. What the log has already is acknowledged again. A conflict is answered with 409."""
+    who.require(Right.EDIT)
     untrusted_tracks, untrusted_base = untrusted.get("tracks_id"), untrusted.get("base_revision")
     if type(untrusted_tracks) is not int or type(untrusted_base) is not int or not 0 <= untrusted_tracks < 2**31:
         raise EditInvalid("The edits do not say what they are of.", "Reload the page.")

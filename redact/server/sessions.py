@@ -1,10 +1,15 @@
-"""Who is signed in. A session lives in the records under the hash of its token; the browser has the token alone."""
+"""Who is signed in. A session lives in the records under the hash of its token; the browser has the token alone.
+
+Failed sign-ins get into the audit trail, but strangers must not be able to fill it: there is one event for each person,
+and one for all names that are nobody's, about once in :data:`TOLD_EVERY`; and one when a person signs in after all.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,23 +17,31 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from redact.cases import people
-from redact.cases.db import Database
+from redact.cases.db import SYSTEM, Database, Writing
 from redact.cases.people import Right
-from redact.cases.schema import Person, SignIn, SignInAttempt
+from redact.cases.schema import Person, SignIn, SignInAttempt, as_text
 from redact.errors import SignInThrottled
 from redact.server.settings import ServerSettings
 
 TOKEN_BYTES = 32
 ENDED_KEPT = timedelta(days=30)
+TOLD_EVERY = timedelta(hours=1)
+"""More than the window of any throttle."""
+MOST_SOURCES = 10
+"""Named in one event."""
+NOBODY = "sign-in"
+"""Subject of the event on names that are nobody's. They are not named: people type passwords into the wrong field."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Somebody's session. ``person`` is as the records have them at this request."""
+    """Somebody's session. ``person`` is as the records have them at this request; ``issuer`` is the sign-in provider by
+    which it began, None for a password."""
 
     person: Person
     csrf: str
     token_hash: str
+    issuer: str | None
 
     @property
     def name(self) -> str:
@@ -50,10 +63,13 @@ class Sessions:
     def __init__(self, db: Database, settings: ServerSettings) -> None:
         self._db, self._settings = db, settings
 
-    def begin(self, person: Person) -> str:
-        """A new session; gives its token, which is kept nowhere. Sessions long ended are forgotten."""
+    def begin(self, person: Person, source: str, issuer: str | None = None) -> str:
+        """A new session; gives its token, which is kept nowhere. What failed before from the same ``source`` is told,
+        and slows down nothing any more. Sessions long ended are forgotten."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._tell_old()
         with self._db.writing(person.name) as work:
+            self._tell(work, SignInAttempt.name == _hash(person.name), SignInAttempt.source == source)
             work.session.execute(delete(SignIn).where(SignIn.created_at < work.at - ENDED_KEPT))
             work.session.add(
                 SignIn(
@@ -62,9 +78,10 @@ class Sessions:
                     csrf=secrets.token_urlsafe(TOKEN_BYTES),
                     created_at=work.at,
                     seen_at=work.at,
+                    issuer=issuer,
                 )
             )
-            work.event("person.signed-in", f"person:{person.name}", {})
+            work.event("person.signed-in", f"person:{person.name}", {"issuer": issuer} if issuer else {})
         return token
 
     def find(self, untrusted_token: str, *, in_use: bool) -> SignedIn | None:
@@ -72,7 +89,7 @@ class Sessions:
         hashed, now = _hash(untrusted_token), datetime.now(UTC)
         with self._db.reading() as session:
             row = session.get(SignIn, hashed)
-            if row is None or not self._lasts(row, now):
+            if row is None or not _lasts(row, self._settings, now):
                 return None
             person = session.get_one(Person, row.person_id)
         if person.disabled_at is not None:
@@ -82,29 +99,26 @@ class Sessions:
                 # Never backwards, and never for one that has been ended meanwhile.
                 live = and_(SignIn.token_hash == hashed, SignIn.ended_at.is_(None), SignIn.seen_at < now)
                 session.execute(update(SignIn).where(live).values(seen_at=now))
-        return SignedIn(person, row.csrf, hashed)
+        return SignedIn(person, row.csrf, hashed, row.issuer)
 
     def end(self, signed_in: SignedIn) -> None:
         """Sign out."""
         with self._db.writing(signed_in.name) as work:
-            self._end(work.session, SignIn.token_hash == signed_in.token_hash, work.at)
+            live = and_(SignIn.token_hash == signed_in.token_hash, SignIn.ended_at.is_(None))
+            work.session.execute(update(SignIn).where(live).values(ended_at=work.at))
             work.event("person.signed-out", f"person:{signed_in.name}", {})
 
-    def end_all(self, person: Person) -> None:
-        """Every session of a person, in all browsers."""
-        with self._db.bookkeeping() as session:
-            self._end(session, SignIn.person_id == person.id, datetime.now(UTC))
-
-    def attempt(self, untrusted_name: str, source: str) -> None:
+    def attempt(self, untrusted_name: str, source: str) -> int:
         """Note an attempt before it is made, so that many at once count too; :meth:`succeeded` takes it back.
 
         Raises SignInThrottled where there have been too many.
         """
+        self._tell_old()
         # People type passwords into the wrong field: only a hash of what they typed is kept.
         name, now = _hash(untrusted_name.strip().lower()), datetime.now(UTC)
         limits = self._settings.throttle
         with self._db.bookkeeping() as session:
-            session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - limits.window))
+            recent = SignInAttempt.at >= now - limits.window
             of_name, of_source = SignInAttempt.name == name, SignInAttempt.source == source
             checks: Sequence[tuple[ColumnElement[bool], int]] = (
                 (and_(of_name, of_source), limits.of_name_from_source),
@@ -112,27 +126,80 @@ class Sessions:
                 (of_name, limits.of_name),
             )
             for which, most in checks:
-                count = session.scalar(select(func.count()).select_from(SignInAttempt).where(which)) or 0
+                count = session.scalar(select(func.count()).select_from(SignInAttempt).where(which, recent)) or 0
                 if count >= most:
                     minutes = round(limits.window.total_seconds() / 60)
                     raise SignInThrottled(
                         "There were too many attempts to sign in.", f"Wait {minutes} minutes, and try again."
                     )
-            session.add(SignInAttempt(name=name, source=source, at=now))
+            noted = SignInAttempt(name=name, source=source, at=now)
+            session.add(noted)
+            session.flush()
+            return noted.id
 
-    def succeeded(self, name: str, source: str) -> None:
-        """Forget the attempts that led to a sign-in."""
-        mine = and_(SignInAttempt.name == _hash(name.strip().lower()), SignInAttempt.source == source)
+    def succeeded(self, attempt: int) -> None:
+        """It was the right password."""
         with self._db.bookkeeping() as session:
-            session.execute(delete(SignInAttempt).where(mine))
+            session.execute(delete(SignInAttempt).where(SignInAttempt.id == attempt))
 
-    def _lasts(self, row: SignIn, now: datetime) -> bool:
-        settings = self._settings
-        return row.ended_at is None and now - row.seen_at < settings.idle and now - row.created_at < settings.absolute
+    def refused(self, person: Person | None, source: str) -> None:
+        """Note that a sign-in provider's word for ``person``, or for nobody we know, was not enough."""
+        with self._db.bookkeeping() as session:
+            session.add(SignInAttempt(name=_hash(person.name if person else ""), source=source, at=datetime.now(UTC)))
+
+    def _tell_old(self) -> None:
+        """Tell of what failed and slows down nothing any more, unless some of it was told not long ago."""
+        with self._db.reading() as session:
+            oldest = session.scalar(select(func.min(SignInAttempt.at)))
+        if oldest is None or datetime.now(UTC) - oldest < TOLD_EVERY:
+            return
+        with suppress(_NothingToTellError), self._db.writing(SYSTEM) as work:
+            self._tell(work, SignInAttempt.at < work.at - self._settings.throttle.window)
+            if not work.events:  # another request was faster
+                raise _NothingToTellError
 
     @staticmethod
-    def _end(session: Session, which: ColumnElement[bool], at: datetime) -> None:
-        session.execute(update(SignIn).where(which, SignIn.ended_at.is_(None)).values(ended_at=at))
+    def _tell(work: Writing, *which: ColumnElement[bool]) -> None:
+        """Turn attempts into events."""
+        names = {_hash(person.name): person.name for person in people.everybody(work.session)}
+        known, until_now = SignInAttempt.name.in_(names), SignInAttempt.at <= work.at
+        found = select(SignInAttempt.name).where(*which, until_now, known).distinct().order_by(SignInAttempt.name)
+        for hashed in work.session.scalars(found).all():
+            subject = f"person:{names[hashed]}"
+            _count(work, "person.sign-in-failed", subject, *which, until_now, SignInAttempt.name == hashed)
+        _count(work, "sign-in.failed", NOBODY, *which, until_now, ~known)
+        work.session.execute(delete(SignInAttempt).where(*which, until_now))
+
+
+class _NothingToTellError(Exception):
+    """Leaves a change that turned out to be none."""
+
+
+def listed(session: Session, settings: ServerSettings, now: datetime) -> list[tuple[SignIn, Person]]:
+    """The sessions that go on, and whose they are, the latest used first."""
+    everything = (
+        select(SignIn, Person)
+        .join(Person, SignIn.person_id == Person.id)
+        .where(SignIn.ended_at.is_(None), Person.disabled_at.is_(None))
+        .order_by(SignIn.seen_at.desc())
+    )
+    return [(row, person) for row, person in session.execute(everything) if _lasts(row, settings, now)]
+
+
+def _count(work: Writing, kind: str, subject: str, *which: ColumnElement[bool]) -> None:
+    """One event on attempts, if there are any. Counted by the database: there may be very many."""
+    source, at = SignInAttempt.source, SignInAttempt.at
+    totals = select(func.count(), func.min(at), func.max(at), func.count(source.distinct())).where(*which)
+    count, first, last, source_count = work.session.execute(totals).one()
+    if count:
+        sources = work.session.scalars(select(source).where(*which).distinct().order_by(source).limit(MOST_SOURCES))
+        told = {"count": count, "from": as_text(first), "until": as_text(last)}
+        told |= {"sources": list(sources), "source_count": source_count}
+        work.event(kind, subject, told, SYSTEM)
+
+
+def _lasts(row: SignIn, settings: ServerSettings, now: datetime) -> bool:
+    return row.ended_at is None and now - row.seen_at < settings.idle and now - row.created_at < settings.absolute
 
 
 def _hash(text: str) -> str:

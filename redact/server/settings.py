@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8642
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MEBIBYTE = 1 << 20
 
 
@@ -19,6 +20,29 @@ class Throttle:
     of_source: int = 30
     of_name: int = 50
     """From everywhere: high, so that nobody can keep somebody else out for long with a few requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Whom the provider lets in: those whose ID token has ``value`` in ``claim``; ``scope`` is what it is asked for."""
+
+    claim: str
+    value: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """A sign-in provider (OpenID Connect). ``name`` is what people call it, ``address`` where browsers find the
+    workbench, without a slash at the end."""
+
+    name: str
+    issuer: str
+    client_id: str
+    address: str
+    secret: str = field(default="", repr=False)
+    """Empty for a client without one."""
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +74,8 @@ class ServerSettings:
     """After its last piece, an upload that was never finished."""
     cache_bytes: int = 512 * MEBIBYTE
     """For tracks, tables and thumbnails in memory."""
+    provider: ProviderSettings | None = None
+    """By which people may sign in beside their passwords."""
 
     @property
     def tls(self) -> bool:
@@ -59,4 +85,4 @@ class ServerSettings:
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in ("127.0.0.1", "::1", "localhost")
+        return self.host in LOOPBACK

@@ -55,6 +55,10 @@ from redact.server.sessions import SignedIn
 router = APIRouter(prefix="/api/uploads")
 
 RECEIVING, FINISHED = "receiving", "finished"
+COPIES = 2
+"""Of a file, while it is taken in: what was sent, and the master."""
+STRAY_SECONDS = 600.0
+GIGABYTE = 10**9
 Json = dict[str, Any]
 
 
@@ -68,13 +72,12 @@ def begin(parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
     if size <= 0:
         raise BadRecord("The file is empty.", "Choose another one.")
     if size > parts.settings.largest_upload:
-        raise RequestTooLarge("The file is larger than is taken.", "Add it with the command line.")
-    _forget_old(parts)
-    folder = folder_for(UPLOADS)
-    if shutil.disk_usage(folder).free - size < parts.settings.spare_disk:
-        raise StoreFull("There is no room for this file.", "Make room on the server's disk.")
+        most = _gigabytes(parts.settings.largest_upload)
+        raise RequestTooLarge(f"The file has {_gigabytes(size)}; up to {most} can be sent.", "Add it on the server.")
+    forget_old(parts)
     upload_id = str(uuid.uuid4())
     with parts.db.bookkeeping() as session:
+        _check_room(parts, session, size)
         case = cases.find(session, untrusted_case)
         if case.state == cases.CLOSED:
             raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
@@ -147,7 +150,7 @@ def finish(upload_id: str, parts: TheParts, who: Seeing, untrusted: UntrustedJso
         upload = _mine(session, who, upload_id)
         case = session.get_one(Case, upload.case_id).reference
     if upload.state == FINISHED:
-        return started(_job_of(parts, who, upload))
+        return started(queue.find(parts.db, upload.id))
     if upload.received != upload.size:
         raise UploadOutOfStep("The upload is not complete.", "Send the rest of it.", received=upload.received)
     try:
@@ -156,9 +159,11 @@ def finish(upload_id: str, parts: TheParts, who: Seeing, untrusted: UntrustedJso
         drop(upload_id, parts, who)
         raise type(error)(f'"{upload.name}" is no footage that can be read.', "Check that it plays.") from error
     arguments = {**untrusted, "upload": upload.id, "name": upload.name, "case": case}
-    job = queue.enqueue(parts.db, who.name, JobKind.INTAKE, f"case:{case}", arguments, unique_key=f"upload:{upload.id}")
     with parts.db.bookkeeping() as session:
-        session.get_one(Upload, upload.id).state = FINISHED
+        # The job has the upload's id: there is one of it, however many ask and whenever the server is killed.
+        _mine(session, who, upload.id).state = FINISHED
+        job = queue.add(session, who.name, JobKind.INTAKE, f"case:{case}", arguments, job_id=upload.id)
+    queue.announce(parts.db, job)
     return started(job)
 
 
@@ -190,8 +195,8 @@ def _receiving(parts: Parts, who: SignedIn, upload_id: str) -> Upload:
     who.require(Right.INTAKE)
     with parts.db.reading() as session:
         upload = _mine(session, who, upload_id)
-    if upload.state != RECEIVING:
-        raise WrongState("The upload is finished already.")
+    if upload.state != RECEIVING:  # by another window, which sent the rest
+        raise UploadOutOfStep("The upload is finished already.", received=upload.received)
     return upload
 
 
@@ -200,7 +205,8 @@ def _start(parts: Parts, who: SignedIn, file: BufferedRandom, upload_id: str, of
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise UploadOutOfStep("Another piece is on its way.", "Wait for it.", received=offset) from error
+        received = _receiving(parts, who, upload_id).received
+        raise UploadOutOfStep("Another piece is on its way.", "Wait for it.", received=received) from error
     received = _receiving(parts, who, upload_id).received
     if offset != received:
         raise UploadOutOfStep("This piece does not follow what is there.", "Go on from there.", received=received)
@@ -220,22 +226,40 @@ def _note(parts: Parts, file: BufferedRandom, upload_id: str, received: int) -> 
             upload.received, upload.changed_at = received, datetime.now(UTC)
 
 
-def _job_of(parts: Parts, who: SignedIn, upload: Upload) -> Job:
-    for job in queue.listed(parts.db, who.name):
-        if job.kind == JobKind.INTAKE and job.arguments.get("upload") == upload.id:
-            return job
-    raise RecordMissing("There is no such upload.")
+def _check_room(parts: Parts, session: Session, size: int) -> None:
+    """Raise StoreFull where the disk will not hold the file, with all that is still to come of others."""
+    coming = session.scalar(select(func.sum(Upload.size - Upload.received)).where(Upload.state == RECEIVING)) or 0
+    room = shutil.disk_usage(folder_for(UPLOADS)).free - parts.settings.spare_disk - int(coming)
+    if size * COPIES > room:
+        raise StoreFull(
+            f"There is no room for this file: it has {_gigabytes(size)}, and the server can take "
+            f"{_gigabytes(max(0, room) // COPIES)} at present.",
+            "Ask an administrator to make room on the server's disk.",
+        )
 
 
-def _forget_old(parts: Parts) -> None:
-    before = datetime.now(UTC) - parts.settings.upload_kept
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= GIGABYTE else f"{size / 1e6:.1f} MB"
+
+
+def forget_old(parts: Parts) -> None:
+    """Remove uploads that nobody went on with, and what their jobs left, with their files; and files that belong to no
+    upload: a server that was killed left them."""
+    now = datetime.now(UTC)
     with parts.db.bookkeeping() as session:
-        old = list(session.scalars(select(Upload).where(Upload.changed_at < before)))
-        for upload in old:
-            session.delete(upload)
-    for upload in old:
-        if upload.state == RECEIVING:
-            place(upload.id).unlink(missing_ok=True)
+        asked = select(Job).where(Job.kind == JobKind.INTAKE.value, Job.state.in_(queue.ACTIVE))
+        wanted = {job.arguments["upload"] for job in session.scalars(asked)}
+        for upload in session.scalars(select(Upload)).all():
+            old = upload.changed_at < now - parts.settings.upload_kept and upload.id not in wanted
+            if old or (upload.state == RECEIVING and not place(upload.id).exists()):
+                session.delete(upload)
+                place(upload.id).unlink(missing_ok=True)
+            else:
+                wanted.add(upload.id)
+    for path in folder_for(UPLOADS).iterdir():
+        # One that was begun just now is recorded next.
+        if path.name not in wanted and now.timestamp() - path.lstat().st_mtime > STRAY_SECONDS and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _plain_name(untrusted: str) -> str:

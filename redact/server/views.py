@@ -5,7 +5,10 @@ A key of the cache names a master, a set of machine tracks and a revision, none 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +22,24 @@ from redact.disclose import releases
 from redact.disclose.plan import ReleasePlan, plan_of
 from redact.errors import EditInvalid, RecordMissing
 from redact.mask.edit_result import Edited
-from redact.mask.edits import apply_edits
-from redact.mask.plan import MaskPlan
-from redact.mask.types import Shape
+from redact.mask.edits import Replayed, replayed
+from redact.mask.plan import FORMS, MaskPlan
+from redact.mask.risk import Risk, risk_queue
 from redact.media.probe import probe
+from redact.media.proxy import proxy_shift
 from redact.media.types import FrameTable, MediaInfo
 from redact.server.parts import Parts
+from redact.settings import Effect
 from redact.track.types import TrackSet
+
+T = TypeVar("T")
 
 _ROW = 64
 """Bytes that a box takes in a track, about."""
 _EDIT = 2_000
+_RISK = 500
+_BACK = 64
+"""Revisions among which is looked for one to go on from: an edit that is undone is a late one, as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +53,16 @@ class ByFrame:
     ids: NDArray[np.int64]
     rows: NDArray[np.float32]
 
-    def place(self, frame: int) -> slice:
-        """The rows of a frame."""
-        return slice(int(self.starts[frame]), int(self.starts[frame + 1]))
+    def boxes(self, first: int, stop: int) -> list[list[list[float]]]:
+        """For each frame from ``first`` to before ``stop``: track, centre, size and angle, as JSON."""
+        rows = slice(int(self.starts[first]), int(self.starts[stop]))
+        numbers = _rounded(self.rows[rows])
+        return self.split([[id_, *row] for id_, row in zip(self.ids[rows].tolist(), numbers, strict=True)], first, stop)
+
+    def split(self, rows: list[T], first: int, stop: int) -> list[list[T]]:
+        """What there is of each row of these frames, frame by frame."""
+        starts = (self.starts[first : stop + 1] - self.starts[first]).tolist()
+        return [rows[start:end] for start, end in pairwise(starts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +72,23 @@ class Masks:
     plan: MaskPlan
     by_frame: ByFrame
 
-    def of(self, frame: int) -> list[tuple[int, Shape]]:
-        """Track and mask, one by one."""
-        ids = self.by_frame.ids[self.by_frame.place(frame)].tolist()
-        return list(zip(ids, self.plan.shapes(frame), strict=True))
+    def told(self, first: int, stop: int, effects: Mapping[int, Effect]) -> list[list[list[object]]]:
+        """For each frame from ``first`` to before ``stop``: track, form, centre, size, angle and effect, as JSON."""
+        forms, rows = self.plan.columns(first, stop)
+        starts = self.by_frame.starts
+        ids = self.by_frame.ids[starts[first] : starts[stop]].tolist()
+        names = [FORMS[form].value for form in forms.tolist()]
+        every: list[list[object]] = [
+            [id_, name, *row, effects.get(id_, Effect.SOLID).value]
+            for id_, name, row in zip(ids, names, _rounded(rows), strict=True)
+        ]
+        return self.by_frame.split(every, first, stop)
+
+
+def _rounded(rows: NDArray[np.float32]) -> list[list[float]]:
+    """To hundredths of a pixel."""
+    numbers: list[list[float]] = np.round(rows.astype(np.float64), 2).tolist()
+    return numbers
 
 
 def find_footage(session: Session, footage_id: int) -> Footage:
@@ -96,6 +126,12 @@ def master_of(parts: Parts, footage: Footage) -> MediaInfo:
     )
 
 
+def proxy_start_of(parts: Parts, footage: Footage) -> float:
+    """Seconds from the proxy's beginning to its first frame: some, where sound was recorded before the picture."""
+    table = table_of(parts, footage)
+    return float(table.seconds(0) + proxy_shift(master_of(parts, footage), table))
+
+
 def machine_of(parts: Parts, session: Session, row: MachineTracks) -> TrackSet:
     """Machine tracks."""
     return parts.cache.get(("machine", row.id), lambda: tracks.load_tracks(session, parts.store, row), _size)
@@ -107,20 +143,31 @@ def edited_of(parts: Parts, session: Session, row: MachineTracks, revision: int)
     if not 0 <= revision <= newest:
         raise EditInvalid(f"The edits of this footage have no revision {revision}.", "Reload the page.")
 
-    def make() -> Edited:
-        log = [entry for entry in edits.logged(session, row.id) if entry.revision <= revision]
-        return apply_edits(machine_of(parts, session, row), log)
+    def make() -> Replayed:
+        earlier = range(revision - 1, max(-1, revision - 1 - _BACK), -1)
+        known = [parts.cache.known(("edited", row.id, each)) for each in earlier]
+        before = [one for one in known if isinstance(one, Replayed)]
+        log = before[0].log if before else ()
+        new = edits.logged(session, row.id, after=log[-1].revision if log else 0)
+        log += tuple(entry for entry in new if entry.revision <= revision)
+        return replayed(machine_of(parts, session, row), log, before)
 
-    # Tracks that no edit reached are the machine's own, and in memory once: this counts too much rather than too
-    # little.
-    return parts.cache.get(
-        ("edited", row.id, revision), make, lambda made: _size(made.tracks) + _EDIT * (len(made.states) + 1)
-    )
+    # Tracks that an edit did not reach are the same as before it, and in memory once: this counts too much rather than
+    # too little.
+    def size(made: Replayed) -> int:
+        return _size(made.edited.tracks) + _EDIT * (len(made.edited.states) + 1)
+
+    return parts.cache.get(("edited", row.id, revision), make, size).edited
 
 
 def by_frame_of(parts: Parts, edited: Edited, key: tuple[int, int]) -> ByFrame:
     """Boxes by frame; ``key`` is of tracks and revision."""
     return parts.cache.get(("by-frame", *key), lambda: _by_frame(edited.tracks), _by_frame_size)
+
+
+def risks_of(parts: Parts, edited: Edited, table: FrameTable, key: tuple[int, int]) -> tuple[Risk, ...]:
+    """The risk queue; ``key`` is of tracks and revision. All who review the footage ask for it after each edit."""
+    return parts.cache.get(("risks", *key), lambda: risk_queue(edited, table), lambda made: _RISK * (len(made) + 1))
 
 
 def masks_of(parts: Parts, edited: Edited, key: tuple[int, int]) -> Masks:
@@ -137,9 +184,10 @@ def plan_in(parts: Parts, session: Session, release: Release) -> ReleasePlan:
     def make() -> ReleasePlan:
         return plan_of(session, parts.store, release)
 
-    return parts.cache.get(
+    kept = parts.cache.get(
         ("plan", release.id, digest), make, lambda made: sum(_size(edited.tracks) for edited in made.edited)
     )
+    return replace(kept, release=release)  # how far it is has changed, perhaps
 
 
 def release_masks_of(parts: Parts, plan: ReleasePlan, position: int) -> Masks:

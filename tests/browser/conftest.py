@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.browser.fake import Fake, moving, serving
+from tests.browser.real import pages_of_one_test, workbench  # noqa: F401
 from tests.media.clips import make_clip, read_index
 
 CHROMIUM = [Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser"), Path("/usr/bin/google-chrome")]

@@ -6,6 +6,7 @@ Only what stores and guards is left out. It can be told to fail, to lose its ans
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import socket
 import threading
@@ -35,6 +36,7 @@ from redact.track.types import MediaRef, Source, Track, TrackSet
 
 STATIC = Path(__file__).parents[2] / "ui" / "static"
 TOKEN = "the-token"
+RELEASE = "FOI/1#2"
 WEAK = 0.5
 MARGIN = 1.2
 # As strict as the real one may ever be: no markup and no script from data can do anything.
@@ -43,7 +45,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Revi
 <link rel="stylesheet" href="/page.css"></head>
 <body><main id="here"></main><script type="module" src="/page.js"></script></body></html>"""
 SCRIPT = f"""import {{ mount }} from "/static/review/main.js";
-window.review = mount({{ element: document.getElementById("here"), footage: 7, csrf: "{TOKEN}", release: null }});
+window.review = mount({{ element: document.getElementById("here"), footage: 7, csrf: "{TOKEN}", release: RELEASE }});
 """
 
 
@@ -71,6 +73,8 @@ class Fake:
     risks: list[dict[str, Any]] = field(default_factory=list)
     sound: bool = True
     name: str = "bodycam.mp4"
+    release: str | None = None
+    """The one that the page is opened with."""
     log: list[LoggedEdit] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of all POST ops that were understood, those that failed among them."""
@@ -80,6 +84,15 @@ class Fake:
     signed_out: bool = False
     follows: list[dict[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    lanes_asked: list[tuple[int, int, int]] = field(default_factory=list)
+    """From which lane how many were asked for, and how many there were to tell."""
+    refusing: int = 0
+    """Status with which edits are refused."""
+    decided: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of the decisions that were sent, in order."""
+    copies: list[dict[str, Any]] = field(default_factory=list)
+    undone: list[dict[str, Any]] = field(default_factory=list)
+    """What was sent to the footage that was copied to."""
 
     def __post_init__(self) -> None:
         self.machine = TrackSet(
@@ -115,7 +128,7 @@ class Fake:
         return Starlette(
             routes=[
                 Route("/review", lambda _: HTMLResponse(PAGE, headers={"Content-Security-Policy": CSP})),
-                Route("/page.js", lambda _: Response(SCRIPT, media_type="text/javascript")),
+                Route("/page.js", self.script),
                 Route("/page.css", lambda _: Response("body { margin: 0 }", media_type="text/css")),
                 Route("/favicon.ico", lambda _: Response(status_code=204)),
                 Route(at, self.info),
@@ -124,6 +137,12 @@ class Fake:
                 Route(f"{at}/boxes", self.boxes),
                 Route(f"{at}/shapes", self.boxes),
                 Route(f"{at}/risks", self.risk_list),
+                Route(f"{at}/releases", self.releases),
+                Route(f"{at}/decisions", self.decisions),
+                Route(f"{at}/others", self.others),
+                Route(f"{at}/copy", self.copy, methods=["POST"]),
+                Route("/api/footage/8/ops", self.undo_copy, methods=["POST"]),
+                Route("/api/releases/{reference:path}/decide", self.decide, methods=["POST"]),
                 Route(f"{at}/edits", self.edits),
                 Route(f"{at}/ops", self.post_ops, methods=["POST"]),
                 Route(f"{at}/follow", self.follow, methods=["POST"]),
@@ -135,6 +154,9 @@ class Fake:
             exception_handlers={HTTPException: _refused, EditInvalid: _invalid},
         )
 
+    def script(self, request: Request) -> Response:
+        return Response(SCRIPT.replace("RELEASE", json.dumps(self.release)), media_type="text/javascript")
+
     # What is asked.
     def info(self, request: Request) -> Response:
         return JSONResponse(
@@ -143,6 +165,7 @@ class Fake:
                 "width": self.size[0], "height": self.size[1],
                 "proxy_width": self.display[0], "proxy_height": self.display[1],
                 "frames": len(self.pts), "time_base": [self.time_base.numerator, self.time_base.denominator],
+                "start": 0,
                 "tracks_id": 3, "revision": self.revision, "cuts": [], "sound": self.sound,
                 "recorded_start": "2026-03-01T20:15:00+00:00",
                 "user": "rita", "may_edit": True, "csrf": TOKEN,
@@ -154,15 +177,28 @@ class Fake:
         return JSONResponse({"from": start, "pts": list(self.pts[start : start + count])})
 
     def track_list(self, request: Request) -> Response:
-        edited = self.edited
-        shown = [*edited.tracks.tracks, *edited.deleted.values()]
+        asked = request.query_params
+        rows, then = self._lanes(self.edited), {}
+        if "after" in asked:
+            then = self._lanes(apply_edits(self.machine, self.log[: int(asked["after"])]))
+        listed = [row for id_, row in sorted(rows.items()) if row != then.get(id_)]
+        first, count = int(asked.get("from", 0)), int(asked.get("count", 5000))
+        self.lanes_asked.append((first, count, len(listed)))
         sounds = [
             {"id": i, "start": float(s.start), "end": float(s.end), "effect": s.effect}
-            for i, s in edited.sounds.items()
+            for i, s in self.edited.sounds.items()
         ]
-        skipped = [{"edit": s.edit, "reason": s.reason} for s in edited.skipped]
-        rows = [self._track(track, edited) for track in shown]
-        return JSONResponse({"revision": self.revision, "tracks": rows, "sounds": sounds, "skipped": skipped})
+        return JSONResponse(
+            {
+                "revision": self.revision, "after": int(asked["after"]) if "after" in asked else None, "tracks_id": 3,
+                "total": len(listed), "from": first, "tracks": listed[first : first + count],
+                "gone": sorted(then.keys() - rows.keys()), "sounds": sounds,
+                "skipped": [{"edit": s.edit, "reason": s.reason} for s in self.edited.skipped],
+            }
+        )  # fmt: skip
+
+    def _lanes(self, edited: Edited) -> dict[int, dict[str, Any]]:
+        return {track.id: self._track(track, edited) for track in (*edited.tracks.tracks, *edited.deleted.values())}
 
     def _track(self, track: Track, edited: Edited) -> dict[str, Any]:
         state = edited.states[track.id]
@@ -177,9 +213,12 @@ class Fake:
     def boxes(self, request: Request) -> Response:
         start, count = _number(request, "from"), _number(request, "count")
         masks = request.url.path.endswith("shapes")
+        release = request.query_params.get("release")
         frames: list[list[list[Any]]] = [[] for _ in range(min(count, len(self.pts) - start))]
         edited = self.edited
         for track in edited.tracks.tracks:
+            if release is not None and not self._outcome(track.id)["hidden"]:
+                continue
             low, high = np.searchsorted(track.frames, [start, start + len(frames)])
             for i in range(low, high):
                 left, top, right, bottom = map(float, track.boxes[i])
@@ -192,7 +231,49 @@ class Fake:
 
     def risk_list(self, request: Request) -> Response:
         left = [item for item in self.risks if item["key"] not in self.edited.settled]
+        if "release" not in request.query_params:
+            left = [item for item in left if item["kind"] != "suspect"]
         return JSONResponse({"revision": self.revision, "items": left})
+
+    def releases(self, request: Request) -> Response:
+        return JSONResponse({"releases": [{"release": RELEASE, "state": "draft", "policy": "public"}]})
+
+    def decisions(self, request: Request) -> Response:
+        """The policy hides faces and shows plates; of the decisions that were sent the latest hold."""
+        assert request.query_params["release"] == RELEASE
+        return JSONResponse(
+            {
+                "release": RELEASE, "state": "draft", "policy": "For the public", "may_decide": True,
+                "content": f"{self.revision}.{len(self.decided)}", "exhibit": "AB1", "same_tracks": True,
+                "clips": [[0, len(self.pts) - 1]],
+                "codes": [{"id": "s40(2)", "title": "Personal information"}, {"id": "s31", "title": "Law enforcement"}],
+                "tracks": [{"id": t.id, **self._outcome(t.id)} for t in self.edited.tracks.tracks], "sounds": [],
+                "classes": [
+                    {"label": label, "policy": {"hidden": label == "face", "effect": "solid", "codes": []}}
+                    for label in {state.label for state in self.edited.states.values()}
+                ],
+            }
+        )  # fmt: skip
+
+    def _outcome(self, track: int) -> dict[str, Any]:
+        label = self.edited.states[track].label
+        told = {"hidden": label == "face", "effect": "solid", "codes": [], "reason": "", "by": "policy"}
+        told |= {"subject": f"Person {track}", "who": None, "at": None}
+        for by, target in (("class", {"class": label}), ("own", {"track": track})):
+            for body in self.decided:
+                decision = body["decision"]
+                if decision["target"] == target:
+                    told |= {
+                        "hidden": decision["action"] == "hide", "effect": decision.get("effect", "solid"), "by": by,
+                        "codes": decision.get("codes", []), "reason": decision.get("reason", ""), "who": "Rita",
+                        "at": "2026-01-01T10:00:00Z",
+                    }  # fmt: skip
+        return told
+
+    def others(self, request: Request) -> Response:
+        exhibits = [{"case": "FOI-1", "reference": "AB2"}]
+        other = {"id": 8, "name": "other.mp4", "exhibits": exhibits, "duration": 12.0, "searched": True}
+        return JSONResponse({"footage": [{**other, "clock_shift": -1.5}]})
 
     def edits(self, request: Request) -> Response:
         after = _number(request, "after")
@@ -217,6 +298,8 @@ class Fake:
             raise HTTPException(401)
         if self.failing:
             raise HTTPException(503)
+        if self.refusing:
+            raise HTTPException(self.refusing)
         body = await request.json()
         with self.lock:
             self.batches.append(body)
@@ -248,6 +331,26 @@ class Fake:
         frames = sorted(body["frame"] + step * i for i in range(1, 26))
         rows = [[f, *body["box"], 0.0] for f in frames if 0 <= f < len(self.pts)]
         return JSONResponse({"rows": rows})
+
+    async def decide(self, request: Request) -> Response:
+        _guard(request)
+        body = await request.json()
+        decision = body["decision"]
+        if decision["action"] == "show" and not decision.get("reason"):
+            raise EditInvalid("The decision has no reason.", "Say why.")
+        self.decided.append(body)
+        return JSONResponse({"release": RELEASE, "state": "draft", "content": str(len(self.decided))})
+
+    async def copy(self, request: Request) -> Response:
+        _guard(request)
+        self.copies.append(await request.json())
+        told = {"footage": 8, "name": "other.mp4", "track": 400_000, "tracks_id": 5, "revision": len(self.copies)}
+        return JSONResponse({**told, "edits": [f"{self.copies[-1]['id']}_0", f"{self.copies[-1]['id']}_1"]})
+
+    async def undo_copy(self, request: Request) -> Response:
+        _guard(request)
+        self.undone.append(await request.json())
+        return JSONResponse({"revision": 9, "edits": []})
 
     def _parsed(self, body: dict[str, Any]) -> Edit:
         return parse_edit(body, frame_count=len(self.pts), width=self.size[0], height=self.size[1])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import FRAMES, RATE, Open, usual
-from tests.browser.fake import Fake, moving
+from tests.browser.fake import RELEASE, Fake, moving
 from tests.media.clips import make_clip
 
 BY_KEY = {"f": 1, "d": -1, "v": 10, "c": -10}
@@ -274,7 +274,10 @@ def test_the_risk_queue_is_worked_through_by_keys(opened: Open, clip: Path) -> N
     review.page.wait_for_function("() => window.review.player.frame === 7")
     review.press("Delete", "Enter")
     assert review.op("delete")["track"] == 1
-    expect(review.page.get_by_role("heading", name="Check first: 1 item")).to_be_visible()
+    # The other item was of the same mask. With the mask both come back.
+    expect(review.page.get_by_text("Nothing is left to check. Play")).to_be_visible()
+    review.press("Control+z")
+    expect(review.page.get_by_role("heading", name="Check first: 2 items")).to_be_visible()
 
 
 def _risk(*values: Any) -> dict[str, Any]:
@@ -288,6 +291,172 @@ def _risks() -> list[dict[str, Any]]:
         _risk("gap", 2, 101, 129, 0.9, "29 frames were filled in"),
         _risk("birth", 1, 0, 0, 0.1, "Begins away from the edge"),
     ]
+
+
+def _suspect() -> dict[str, Any]:
+    item = {"key": "suspect:face:40:60:1:3", "kind": "suspect", "track": None, "label": "face", "score": 0.97}
+    return item | {"first": 40, "last": 60, "frame": 50, "box": [60, 30, 80, 60], "text": "A face that is not masked"}
+
+
+def test_a_suspect_becomes_a_mask_or_is_settled(opened: Open, clip: Path) -> None:
+    review = opened(usual(clip, risks=[*_risks(), _suspect()], release=RELEASE))
+    review.press("q")
+    review.page.wait_for_function("() => window.review.player.frame === 50")
+    review.shot("review-suspect")
+    review.press("Enter")
+    drawn = review.op("draw")
+    assert (drawn["frame"], drawn["last"], drawn["label"]) == (50, 60, "face") and drawn["box"] == [60, 30, 80, 60]
+    review.page.wait_for_function("() => window.review.model.revision === 4")
+    assert (review.op("set-span")["first"], review.op("set-span")["last"]) == (40, 60)
+    assert [(f["direction"], round(f["seconds"], 3)) for f in review.fake.follows] == [("back", 0.4), ("on", 0.4)]
+    expect(review.page.get_by_role("heading", name="Check first: 3 items")).to_be_visible()
+    # All of it is one act, and with it the item comes back.
+    review.press("Control+z")
+    review.saved()
+    assert len(review.fake.ops("undo")) == 4 and len(review.fake.edited.tracks.tracks) == 2
+    expect(review.page.get_by_role("heading", name="Check first: 4 items")).to_be_visible()
+    review.press("Escape", "Delete")
+    review.page.get_by_role("dialog").get_by_label("Not a face or plate").check()
+    review.press("Enter")
+    settled = review.op("settle")
+    assert (settled["key"], settled["reason"]) == ("suspect:face:40:60:1:3", "Not a face or plate")
+
+
+# In a release.
+
+MASKED = "() => window.review.model.shapesAt(120).map((row) => row[0]).sort().join()"
+
+
+def test_a_release_hides_and_shows_with_reasons(opened: Open, clip: Path) -> None:
+    review = opened(usual(clip, release=RELEASE))
+    page, chosen = review.page, review.page.get_by_role("region", name="What is chosen")
+    review.select(2)
+    review.go(120)
+    page.wait_for_function(f"() => ({MASKED})() === '1'")
+    expect(chosen).to_contain_text("Shown")
+    expect(chosen).to_contain_text("by the policy")
+    review.press("h")
+    dialog = page.get_by_role("dialog", name=f"plate 2 in {RELEASE}")
+    dialog.get_by_label("Hide", exact=True).check()
+    dialog.get_by_label("Effect").select_option("mosaic")
+    dialog.get_by_label("s40(2)").check()
+    dialog.get_by_label("All of the class").check()
+    review.shot("review-decide")
+    dialog.get_by_role("button", name="Decide").click()
+    page.wait_for_function(f"() => ({MASKED})() === '1,2'")
+    target = {"target": {"class": "plate"}, "action": "hide", "effect": "mosaic", "codes": ["s40(2)"]}
+    assert review.fake.decided == [{"decision": target, "exhibit": "AB1"}]
+    expect(chosen).to_contain_text("Hidden: mosaic for s40(2)")
+    # A dialog gives the focus back, though what had it was made anew meanwhile.
+    review.button("Hide or show…").focus()
+    review.press("Enter")
+    page.evaluate("window.review.inspector.draw()")
+    review.press("Escape")
+    expect(review.button("Hide or show…")).to_be_focused()
+    # Of all that is chosen; not without a reason, and what was filled in stays.
+    page.evaluate("window.review.selection.set([1, 2])")
+    review.press("h")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Show", exact=True).check()
+    review.press("Enter")
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Reason, which the log will hold").fill("Both agreed")
+    review.press("Enter")
+    page.wait_for_function(f"() => ({MASKED})() === ''")
+    assert [body["decision"]["target"] for body in review.fake.decided[1:]] == [{"track": 1}, {"track": 2}]
+    assert review.fake.decided[1]["decision"]["reason"] == "Both agreed"
+    page.get_by_label("Release").select_option("")
+    page.wait_for_function(f"() => ({MASKED})() === '1,2'")
+
+
+def test_masks_are_copied_to_other_footage_and_taken_back(opened: Open) -> None:
+    review = opened()
+    review.page.evaluate("window.review.selection.set([1, 2])")
+    review.press("y")
+    dialog = review.page.get_by_role("dialog", name="Copy 2 masks to other footage")
+    expect(dialog.get_by_label("To")).to_contain_text("AB2: other.mp4")
+    review.shot("review-copy")
+    dialog.get_by_role("button", name="Copy").click()
+    expect(review.page.get_by_text("2 masks copied to other.mp4")).to_be_visible()
+    assert [(c["track"], c["to"], c["shift_seconds"]) for c in review.fake.copies] == [(1, 8, -1.5), (2, 8, -1.5)]
+    review.button("Undo the copy").click()
+    expect(review.page.get_by_text("The copy in other.mp4 was undone")).to_be_visible()
+    (undone,) = review.fake.undone
+    assert (undone["tracks_id"], undone["base_revision"]) == (5, 2)
+    names = [copy["id"] for copy in review.fake.copies]
+    assert [op["edit"] for op in undone["ops"]] == [f"{n}_{i}" for n in reversed(names) for i in (1, 0)]
+
+
+# Without a mouse.
+
+
+def test_boxes_are_drawn_moved_and_turned_by_keys(opened: Open) -> None:
+    review = opened()
+    review.go(50)
+    review.press("n", *["ArrowLeft"] * 5, *["Shift+ArrowDown"] * 3, "Alt+ArrowRight", "Enter")
+    op = review.op("draw")
+    left, top, right, bottom = op["box"]
+    assert op["angle"] == 1 and bottom - top == pytest.approx(right - left + 3, abs=0.1)
+    assert (left + right) / 2 == pytest.approx(75, abs=0.5)
+    review.page.wait_for_function("() => window.review.model.revision === 2")
+    review.select(2)
+    review.go(120)
+    # Lanes stay where they are while a mask is in hand; what is let go of changes nothing.
+    review.press("g", "ArrowDown", "ArrowDown", "Escape")
+    review.page.wait_for_timeout(100)
+    assert not review.fake.ops("keyframe") and review.page.evaluate("window.review.selection.main") == 2
+    review.press("g", "ArrowDown", "ArrowDown", "Shift+ArrowRight", "Enter")
+    op = review.op("keyframe")
+    assert (op["track"], op["frame"]) == (2, 120) and _about(op["box"], 100, 62, 131, 78, within=0.1)
+
+
+def test_lanes_and_the_sound_by_keys(opened: Open) -> None:
+    review = opened()
+    review.go(50)
+    review.press("ArrowDown", "Shift+ArrowDown")
+    assert review.page.evaluate("window.review.selection.ids") == [1, 2]
+    review.press("Escape", "ArrowDown", "Control+ArrowDown", "Control+Space")
+    assert review.page.evaluate("window.review.selection.ids") == [1, 2]
+    review.press("Control+a")
+    assert review.page.evaluate("window.review.selection.size") == 2
+    review.go(50)
+    review.press("b")
+    assert _about([review.op("add-sound")["start"], review.op("add-sound")["end"]], 2, 5, within=0.05)
+    review.go(100)
+    review.press("]")
+    assert _about([review.op("change-sound")["end"]], 4, within=0.05)
+    review.press("g", "ArrowRight", "Shift+ArrowRight", "Alt+ArrowLeft", "Enter")
+    op = review.op("change-sound")
+    assert _about([op["start"], op["end"]], 2, 4.2, within=0.05)
+    review.press("Escape", "j", "Delete", "Enter")
+    assert review.op("remove-sound")["span"] == op["span"]
+    whole = review.page.evaluate("window.review.timeline.last - window.review.timeline.first")
+    review.press("+", "+", "PageDown")
+    assert review.page.evaluate("window.review.timeline.last - window.review.timeline.first") == whole / 4
+    assert review.page.evaluate("window.review.timeline.first") > 0
+
+
+def test_what_is_done_to_a_selection_is_done_to_all_of_it(opened: Open, clip: Path) -> None:
+    review = opened(usual(clip, risks=_risks()))
+    link = {"op": "link", "tracks": [1, 2]}
+    review.fake.foreign(link)
+    review.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    review.page.wait_for_function("() => window.review.model.tracks().get(2).subject === 1")
+    review.select(2)
+    review.press("l", "w")
+    review.saved()
+    assert sorted(op["track"] for op in review.fake.ops("resize")) == [1, 2]
+    review.page.get_by_label("Class", exact=True).select_option("screen")
+    review.saved()
+    assert {op["label"] for op in review.fake.ops("set-class")} == {"screen"} and len(review.fake.ops("set-class")) == 2
+    review.page.evaluate("() => document.activeElement.blur()")
+    review.press("a")
+    review.saved()
+    assert len(review.fake.ops("settle")) == 3
+    review.page.evaluate("window.review.selection.set([1, 2])")
+    review.press("Delete", "Enter")
+    review.saved()
+    assert sorted(op["track"] for op in review.fake.ops("delete")) == [1, 2]
 
 
 # Nothing is lost.
@@ -373,8 +542,28 @@ def test_a_session_that_ended_loses_nothing(opened: Open) -> None:
     review.select(1)
     review.press("k")
     expect(review.page.locator(".rv-saved")).to_contain_text("signed out")
+    way = review.page.get_by_role("alert").get_by_role("link", name="Sign in in another tab")
+    assert (way.get_attribute("href"), way.get_attribute("target")) == ("/sign-in", "_blank")
+    review.shot("review-signed-out")
     review.fake.signed_out = False
     review.saved()
+    expect(way).to_have_count(0)
+    assert len(review.fake.ops("keyframe")) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_what_is_refused_is_said_and_kept(opened: Open, status: int) -> None:
+    review = opened()
+    review.fake.refusing = status
+    review.select(1)
+    review.press("k")
+    card = review.page.get_by_role("alert")
+    expect(card).to_contain_text(f"refused it ({status})", timeout=10_000)
+    expect(review.page.locator(".rv-saved")).to_have_text("Not saved. 1 edit kept here.")
+    review.fake.refusing = 0
+    review.button("Try again").click()
+    review.saved()
+    expect(card).to_have_count(0)
     assert len(review.fake.ops("keyframe")) == 1
 
 
@@ -563,6 +752,10 @@ def test_five_hundred_tracks_over_an_hour(opened: Open, clip: Path, capsys: pyte
     with capsys.disabled():
         print(f"\n500 tracks, 60 min: ready in {ready:.0f} ms at most, scrolling at {rate:.0f} frames a second")
     assert rows < 40, "only lanes in sight are made"
+    assert [asked[0] for asked in review.fake.lanes_asked] == [0, 250], "in pieces"
+    review.page.evaluate("window.review.actions.placed({ track: 7, frame: 1200, box: [20, 20, 40, 50], angle: 0 })")
+    review.saved()
+    assert review.fake.lanes_asked[-1][2] == 1, "after an edit only what changed"
     review.page.locator(".rv-scroller").evaluate("e => e.scrollTo(0, 1e6)")
     expect(review.page.get_by_role("option", name="face 500")).to_be_visible()
     review.shot("review-500")

@@ -187,11 +187,55 @@ def test_with_a_password_that_was_given_out_nothing_is_done(db: Database) -> Non
         people.set_password(db, "second", "second", NEW)
 
 
+@pytest.mark.usefixtures("staff")
+def test_an_identity_at_a_provider_is_one_persons(db: Database) -> None:
+    issuer = "https://id.example"
+
+    def link(name: str, subject: str, *, actor: str = "admin", issuer: str = issuer, keep: bool = True) -> None:
+        people.link(db, actor, name, issuer, subject, keep_password=keep)
+
+    for who in ("anna", "auditor", "nobody"):
+        with pytest.raises((NotAllowed, RecordMissing)):
+            link("anna", "one", actor=who)
+    for untrusted in ("", "x\n", "x" * 256):
+        with pytest.raises(BadRecord, match="line of text"):
+            link("anna", untrusted)
+    link("anna", "one")
+    with pytest.raises(RecordExists, match="Somebody else"):
+        link("ben", "one")
+    with pytest.raises(RecordExists, match="anna is linked"):
+        link("anna", "two")
+    link("ben", "ONE")
+    link("approver", "one", issuer="https://other.example")
+    with db.reading() as session:
+        names = [people.linked(session, issuer, subject) for subject in ("one", "ONE", "One")]
+    assert [person and person.name for person in names] == ["anna", "ben", None]
+    people.unlink(db, "admin", "anna")
+    with pytest.raises(BadRecord, match="not linked"):
+        people.unlink(db, "admin", "anna")
+    people.disable(db, "admin", "anna", "left")
+    with pytest.raises(BadRecord, match="disabled"):
+        link("anna", "one")
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_provider_can_be_the_only_way_in_but_not_for_administrators(db: Database) -> None:
+    with pytest.raises(BadRecord, match="needs a password"):
+        people.link(db, "admin", "admin", "https://id.example", "one", keep_password=False)
+    people.set_password(db, "admin", "anna", NEW)
+    people.link(db, "admin", "anna", "https://id.example", "one", keep_password=False)
+    assert not get(db, "anna").must_change
+    with pytest.raises(SignInFailed):
+        people.authenticate(db, "anna", NEW)
+    act(db, "anna", Right.EDIT)
+
+
 # What each role may do, row by row as RIGHTS has it: the separation of duties, written down a second time.
 MAY = {
     Role.OFFICER: {"SEE", "CASES", "INTAKE", "EDIT", "RELEASE", "EXPORT", "HOLD"},
     Role.REVIEWER: {"SEE", "EDIT", "RELEASE"},
     Role.APPROVER: {"SEE", "APPROVE", "EXPORT", "HOLD"},
+    Role.SUPERVISOR: {"SEE", "APPROVE", "OVERRIDE", "EXPORT", "HOLD"},
     Role.AUDITOR: {"SEE", "AUDIT"},
     Role.ADMINISTRATOR: {"SEE", "AUDIT", "RETENTION", "HOLD", "ADMINISTER"},
 }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import resource
 import stat
@@ -8,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from redact.cases.db import Database
-from redact.cases.schema import Footage
+from redact.cases.schema import Event, Footage
 from redact.cases.store import DERIVED_FILES, Staging, Store
-from redact.cases.store_check import StoreReport, verify_store
+from redact.cases.store_check import StoreReport, clean_store, verify_store
 from redact.cases.tracks import add_machine_tracks
 from redact.errors import InputMissing, SourceChanged, StoreDamaged, StoreFull, StoreNotWritable
 from tests.cases.evidence import take_in, tracks_of
@@ -245,6 +247,47 @@ def test_verification_names_leftovers_strangers_and_what_should_be_gone(db: Data
     removed = store.dispose(footage.sha256)
     assert len(removed) == 4 and store.dispose(footage.sha256) == ()
     assert places(verify_store(db, store)) == ["notes.txt", "incoming/dead", "packs/pack"]
+
+
+@pytest.mark.usefixtures("staff")
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_cleaning_removes_what_nothing_needs_and_no_master_and_no_pack(db: Database, tmp_path: Path) -> None:
+    footage = take_in(db, tmp_path)
+    add_machine_tracks(db, "officer", footage, tracks_of(footage))
+    store = Store()
+    going = "cd" * 32
+    with db.bookkeeping() as session:  # somebody disposes of it at this moment
+        known = session.get_one(Footage, footage.id)
+        columns = {c.key: getattr(known, c.key) for c in Footage.__table__.columns if c.key not in ("id", "sha256")}
+        session.add(Footage(**{**columns, "sha256": going, "state": "disposing"}))
+    preview = f"preview-{'e' * 64}-1.mp4"
+    gone = [
+        f"derived/{'0' * 64}/proxy.mp4",
+        f"derived/{'0' * 64}/{preview}",  # of footage that was never recorded
+        f"derived/{footage.sha256}/proxy.mp4.part",
+        f"tracks/{'0' * 64}.tracks.json",
+        "incoming/dead/half",
+    ]
+    stays = [
+        f"masters/00/{'0' * 64}",
+        "packs/pack/statement.dsse.json",
+        f"derived/{footage.sha256}/{preview}",
+        f"derived/{going}/proxy.mp4",
+        "notes.txt",
+    ]
+    with store.staging() as staged:  # somebody works in it
+        stays.append(f"{staged.folder.relative_to(store.folder)}/lock")
+        for place in [*gone, *stays]:
+            (store.folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (store.folder / place).touch()
+        before = listing(store.folder)
+        removed = clean_store(db, store)
+        assert sorted(removed) == sorted([*gone[:-1], "incoming/dead"])
+        assert before.keys() - listing(store.folder).keys() == set(gone)
+        assert clean_store(db, store) == []
+    with db.reading() as session:
+        (event,) = session.scalars(select(Event).where(Event.kind == "store.cleaned"))
+        assert json.loads(event.body)["files"] == len(gone)
 
 
 def places(report: StoreReport) -> list[str]:

@@ -51,6 +51,9 @@ def test_from_the_camera_to_the_tracks(run: Callable[..., Ended], tmp_path: Path
     shown = run("footage", "show", "JS/1", "--case", "FOI-1", "--as", "auditor", "--json").document["footage"]
     assert shown["sha256"] == listed[0]["sha256"] and shown["media"]["frames"] == 12
     assert "exhibit JS/1 of case FOI-1" in run("footage", "show", shown["sha256"][:8], "--as", "auditor").out
+    words = ("--wearer", "PC 2", "--reason", "typo", "--as", "officer", "--json")
+    changed = run("footage", "change", "JS/1", "--case", "FOI-1", *words)
+    assert changed.code == 0 and changed.document["footage"]["wearer"] == "PC 2"
     ended = run("footage", "detect", "JS/1", "--case", "FOI-1", "--as", "officer", *QUICK, "--json")
     assert ended.code == 0, ended.err
     assert ended.document["sha256"] == shown["sha256"]

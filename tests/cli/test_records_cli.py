@@ -63,11 +63,11 @@ def refused(code: str, *args: str | Path) -> Ended:
 
 
 COMMANDS = [
-    *(f"user {name}" for name in ("add", "disable", "passwd", "list")),
+    *(f"user {name}" for name in ("add", "disable", "roles", "passwd", "list")),
     *(f"case {name}" for name in ("new", "list", "show", "change", "close", "reopen", "member", "time")),
     *(f"retention {name}" for name in ("status", "run")),
     *(f"audit {name}" for name in ("verify", "export", "head")),
-    *(f"footage {name}" for name in ("mark", "hold", "lift")),
+    *(f"footage {name}" for name in ("change", "mark", "hold", "lift")),
 ]
 
 
@@ -119,6 +119,10 @@ def test_accounts_by_command(home: Path, tmp_path: Path, monkeypatch: pytest.Mon
     refused("R654", "user", "passwd", "jo", "--as", "officer")
     refused("R654", "user", "add", "x1", "--role", "officer", "--as", "officer")
     refused("R100", "user", "add", "x1", "--role", "king", "--as", "admin")
+    refused("R654", "user", "roles", "jo", "--role", "officer", "--reason", "new post", "--as", "officer")
+    refused("R653", "user", "roles", "admin", "--role", "officer", "--reason", "new post", "--as", "admin")
+    ok("user", "roles", "jo", "--role", "officer", "--reason", "new post", "--as", "admin")
+    ok("user", "roles", "jo", "--role", "reviewer", "--reason", "back again", "--as", "admin")
     ok("user", "disable", "jo", "--reason", "left", "--as", "admin")
     rows = ok("user", "list", "--as", "auditor").out
     assert re.search(r"jo +Jo Smith +reviewer +disabled +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]", rows)

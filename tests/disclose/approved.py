@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from redact.cases import cases, people
 from redact.cases.clocks import CaseKind
 from redact.cases.db import Database
 from redact.cases.intake import add_footage
 from redact.cases.people import Role
+from redact.cases.schema import Release
 from redact.cases.store import Store
 from redact.cases.tracks import add_machine_tracks
-from redact.disclose import details, releases
+from redact.disclose import approvals, details, releases
+from redact.disclose.approvals import Judged
 from redact.disclose.codes import ReleaseKind
 from redact.media.probe import probe
 from redact.media.reader import scan
@@ -74,16 +77,27 @@ def prepared(db: Database, store: Store, folder: Path) -> str:
     return "R-1#1"
 
 
-def approved(db: Database, store: Store, folder: Path) -> str:
-    """The same, approved by ``approver``."""
+def submitted(db: Database, store: Store, folder: Path) -> str:
+    """The same, in review, with its people."""
     staff(db)
     name = prepared(db, store, folder)
     releases.submit(db, "reviewer", name, [])
+    return name
+
+
+def approved(db: Database, store: Store, folder: Path) -> str:
+    """The same, approved by ``approver``."""
+    name = submitted(db, store, folder)
     with db.reading() as session:
         content = releases.content_digest(session, releases.find(session, name))
     releases.note_watched(db, "approver", name, 0, spans=[(0, FRAMES - 1)], content=content)
-    releases.approve(db, "approver", name)
+    approvals.approve(db, "approver", name, nothing_open)
     return name
+
+
+def nothing_open(session: Session, release: Release) -> Judged:
+    """For tests that are not about what is open."""
+    return Judged(unsettled=0, looked=True)
 
 
 def luma(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -14,10 +14,11 @@ from redact.cases.db import Database
 from redact.cases.people import everybody
 from redact.cases.reopening import reopen_for
 from redact.cases.schema import Exhibit, Footage, MachineTracks, Release
-from redact.disclose import details, releases
+from redact.disclose import approvals, details, releases
 from redact.disclose.codes import ReleaseKind
 from redact.disclose.releases import ClipWish
 from redact.errors import BadRecord, CodeNotAllowed, DecisionInvalid, NotAllowed, RecordMissing, WrongState
+from tests.disclose.approved import nothing_open
 
 FRAMES = 100
 SHOW = {"target": {"track": 1}, "action": "show", "reason": "the requester"}
@@ -60,6 +61,13 @@ def watch(db: Database, name: str, who: str, *spans: tuple[int, int]) -> None:
     releases.note_watched(db, who, name, 0, spans=spans or [(0, FRAMES - 1)], content=digest(db, name))
 
 
+def give_roles(db: Database, roles: list[str], *logins: str) -> None:
+    with db.writing("admin") as work:
+        for person in everybody(work.session):
+            person.roles = roles if person.name in logins else person.roles
+        work.event("test.prepared", "case:FOI-1", {})
+
+
 def ready(db: Database, name: str = "FOI-1#1") -> str:
     """A release of AB1, made by anna and submitted."""
     releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipWish("AB1")])
@@ -74,7 +82,7 @@ def test_a_release_goes_from_draft_to_approved_and_keeps_the_rules_it_was_made_u
     assert state(db, name) == "in-review"
     watch(db, name, "ben", (0, 40))
     watch(db, name, "approver", (41, FRAMES - 1))
-    releases.approve(db, "approver", name)
+    approvals.approve(db, "approver", name, nothing_open)
     assert state(db, name) == "approved"
     with db.reading() as session:
         release = releases.find(session, name)
@@ -86,11 +94,7 @@ def test_a_release_goes_from_draft_to_approved_and_keeps_the_rules_it_was_made_u
 
 @pytest.mark.parametrize("how", ["edit", "decision", "details", "clips", "submission", "creation"])
 def test_who_has_had_a_hand_in_it_cannot_approve(db: Database, case: str, how: str) -> None:
-    with db.writing("admin") as work:
-        people = {p.name: p for p in everybody(work.session)}
-        for login in ("anna", "ben", "officer"):
-            people[login].roles = ["approver", "reviewer", "officer"]
-        work.event("test.prepared", "case:FOI-1", {})
+    give_roles(db, ["supervisor", "reviewer", "officer"], "anna", "ben", "officer")
     acts: dict[str, Callable[[], object]] = {
         "edit": lambda: _edit(db, "ben"),
         "decision": lambda: releases.decide(db, "ben", "FOI-1#1", SHOW, "AB1"),
@@ -103,9 +107,9 @@ def test_who_has_had_a_hand_in_it_cannot_approve(db: Database, case: str, how: s
         acts[how]()
     releases.submit(db, "ben" if how == "submission" else "anna", "FOI-1#1", [])
     with pytest.raises(NotAllowed, match="cannot approve"):
-        releases.approve(db, "ben", "FOI-1#1", override="no time")
+        approvals.approve(db, "ben", "FOI-1#1", nothing_open, override="no time")
     assert state(db, "FOI-1#1") == "in-review"
-    releases.approve(db, "officer", "FOI-1#1", override="no time")
+    approvals.approve(db, "officer", "FOI-1#1", nothing_open, override="no time")
 
 
 def _edit(db: Database, actor: str) -> None:
@@ -137,14 +141,14 @@ CHANGES: dict[str, Callable[[Database], object]] = {
 def test_a_change_makes_an_approved_release_a_draft_and_watching_start_anew(db: Database, case: str, what: str) -> None:
     name = ready(db)
     watch(db, name, "approver")
-    releases.approve(db, "approver", name)
+    approvals.approve(db, "approver", name, nothing_open)
     before = digest(db, name)
     CHANGES[what](db)
     assert state(db, name) == "draft"
     assert digest(db, name) != before
     releases.submit(db, "anna", name, [])
     with pytest.raises(WrongState, match="watched"):
-        releases.approve(db, "approver", name)
+        approvals.approve(db, "approver", name, nothing_open)
 
 
 def test_another_footage_edited_is_no_change(db: Database, case: str) -> None:
@@ -177,11 +181,14 @@ def test_what_nobody_watched_is_told(
         release = releases.find(session, name)
         assert releases.unwatched(session, release, digest(db, name)) == [left]
     if left:
-        with pytest.raises(WrongState):
-            releases.approve(db, "approver", name)
-        releases.approve(db, "approver", name, override="the rest is black")
+        with pytest.raises(WrongState, match="not been watched"):
+            approvals.approve(db, "approver", name, nothing_open)
+        with pytest.raises(NotAllowed):
+            approvals.approve(db, "approver", name, nothing_open, override="the rest is black")
+        give_roles(db, ["supervisor"], "officer")
+        approvals.approve(db, "officer", name, nothing_open, override="the rest is black")
     else:
-        releases.approve(db, "approver", name)
+        approvals.approve(db, "approver", name, nothing_open)
 
 
 def test_what_is_asked_wrongly_changes_nothing(db: Database, case: str) -> None:
@@ -214,7 +221,7 @@ def test_a_withdrawn_release_is_over(db: Database, case: str) -> None:
     name = ready(db)
     releases.withdraw(db, "approver", name, "the request was withdrawn")
     acts: list[Callable[[], object]] = [
-        lambda: releases.approve(db, "approver", name, override="x"),
+        lambda: approvals.approve(db, "approver", name, nothing_open, override="x"),
         lambda: releases.set_clips(db, "anna", name, [ClipWish("AB1")]),
         lambda: releases.withdraw(db, "approver", name, "again"),
     ]

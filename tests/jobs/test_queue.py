@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -22,7 +24,15 @@ from redact.cases import cases, people
 from redact.cases.clocks import CaseKind
 from redact.cases.db import Database
 from redact.cases.schema import Event, Exhibit, Footage, Job, Json, MachineTracks
-from redact.errors import BadJob, Cancelled, NotAllowed, RecordMissing, RecordsUnavailable, WrongState
+from redact.errors import (
+    BadJob,
+    Cancelled,
+    DeviceMemoryShort,
+    NotAllowed,
+    RecordMissing,
+    RecordsUnavailable,
+    WrongState,
+)
 from redact.home import folder_for
 from redact.jobs import queue, work, worker
 from redact.jobs.carrier import FILE, carrier
@@ -30,9 +40,12 @@ from redact.jobs.kinds import JobKind
 from redact.jobs.queue import JobProgress, JobState, Running
 from redact.jobs.worker import run_job, run_worker
 from redact.progress import Progress
+from redact.server.jobs import record
+from tests.jobs import steps
 from tests.media.clips import make_clip
 
 HASH = "ab" * 32
+KILLS = 8
 DETECT = ("detect", "footage:ab", {"footage": HASH})
 
 pytestmark = pytest.mark.usefixtures("staff")
@@ -136,6 +149,56 @@ def test_a_worker_that_is_stopped_puts_its_job_back(db: Database, monkeypatch: p
     assert (job.state, job.attempts, job.worker) == ("queued", 0, "")
     job = run(db, job)
     assert (job.state, job.attempts, job.result) == ("done", 1, {"all": "of it"})
+
+
+def test_cancelled_while_its_worker_stops_it_is_not_taken_up_again(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def long(running: Running, progress: Progress) -> Json:
+        queue.cancel(db, "anna", running.job.id)
+        progress("find", 1, 2)
+        return {}
+
+    does(monkeypatch, long)
+    assert run(db, ask(db), stop=lambda: True).state == JobState.CANCELLED
+
+
+def test_what_passes_by_itself_is_tried_again_later(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(running: Running, progress: Progress) -> Json:
+        raise DeviceMemoryShort("The card is full.")
+
+    does(monkeypatch, short)
+    job = run(db, ask(db, key="k"))
+    assert (job.state, job.error_code, job.unique_key, job.finished_at) == ("queued", "R410", "k", None)
+    assert ask(db, key="k").id == job.id
+    assert run(db, job).attempts == 1  # not yet
+    for attempt in (2, 3):
+        with db.bookkeeping() as session:
+            session.execute(update(Job).values(due_at=datetime.now(UTC)))
+        job = run(db, job)
+        assert job.attempts == attempt
+    assert (job.state, job.error_code, job.unique_key) == ("failed", "R410", None)
+    with db.bookkeeping() as session:
+        session.execute(update(Job).values(state="queued", attempts=0, due_at=datetime.now(UTC) - timedelta(seconds=1)))
+    does(monkeypatch, lambda running, progress: {})
+    assert run(db, job).error_code == ""
+
+
+def test_the_time_left_is_that_of_the_stage_at_hand(db: Database) -> None:
+    job = ask(db)
+    with queue.claim(db, job.id) as running:
+        assert running is not None
+        progress = JobProgress(running, never)
+        for stage, done, started, passed in (("find", 900, 0, 100), ("track", 10, 100, 4)):
+            progress._next = 0.0
+            progress(stage, done, 1000)
+            with db.bookkeeping() as session:
+                now = session.get_one(Job, job.id)
+                assert now.stage_at is not None
+                now.started_at = now.stage_at - timedelta(seconds=started + passed)
+                now.stage_at -= timedelta(seconds=passed)
+            left = record(queue.find(db, job.id))["seconds_left"]
+            assert left == pytest.approx(passed * (1000 - done) / done, rel=0.3), stage
 
 
 @pytest.mark.parametrize(
@@ -321,7 +384,7 @@ def test_a_worker_does_what_waits_the_short_work_first(
         wait_for(db, preview, lambda now: now.state == JobState.DONE)
         # A message that never got through is no reason to wait for ever.
         with monkeypatch.context() as patch:
-            patch.setattr(queue, "_announce", lambda db, job: None)
+            patch.setattr(queue, "announce", lambda db, job: None)
             unheard = ask(db)
         wait_for(db, unheard, lambda now: now.state == JobState.DONE)
     finally:
@@ -331,6 +394,94 @@ def test_a_worker_does_what_waits_the_short_work_first(
     assert lines[0] == "preview release:F-1#1: done"
     assert (home / "records" / FILE).exists() == db.is_sqlite
     assert list(folder_for(queue.RUNNERS).iterdir()) == []
+
+
+def test_nothing_waits_for_ever_behind_shorter_work(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "announce", lambda db, job: None)
+    old = ask(db)
+    with db.bookkeeping() as session:
+        session.execute(update(Job).values(created_at=datetime.now(UTC) - timedelta(minutes=30)))
+    new = ask(db)
+    preview = queue.enqueue(db, "anna", "preview", "release:F-1#1", {"release": "F-1#1"})
+    queue.recover(db)
+    begun: list[str] = []
+    with carrier(db, begun.append) as jobs:
+        while jobs.work():
+            pass
+    assert begun == [old.id, preview.id, new.id]
+
+
+@pytest.mark.usefixtures("home")
+def test_two_workers_never_do_one_job_twice(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def note(running: Running, progress: Progress) -> Json:
+        begun.append(running.job.id)
+        time.sleep(0.005)
+        return {}
+
+    does(monkeypatch, note)
+    monkeypatch.setattr(worker, "RECOVER_SECONDS", 0.02)  # which puts every message in again and again
+    jobs = [ask(db) for _ in range(20)]
+    over = threading.Event()
+    workers = [threading.Thread(target=run_worker, args=(db, over.is_set)) for _ in range(2)]
+    for thread in workers:
+        thread.start()
+    try:
+        for job in jobs:
+            wait_for(db, job, lambda now: now.state == JobState.DONE)
+    finally:
+        over.set()
+        for thread in workers:
+            thread.join()
+    assert sorted(begun) == sorted(job.id for job in jobs)
+
+
+def test_a_worker_killed_anywhere_leaves_what_the_next_one_ends(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of jobs and huey's messages lie in two databases, which no transaction joins."""
+    monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
+    does(monkeypatch, steps.once)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([steps.__name__])
+    counted, chance = context.Value("q", 0), random.Random(5)
+
+    def killed(kill_at: int) -> None:
+        arguments = (os.environ["REDACT_HOME"], db.url, kill_at, counted)
+        process = context.Process(target=steps.ask_and_work, args=arguments)
+        process.start()
+        process.join(120)
+        assert process.exitcode == (-signal.SIGKILL if kill_at else 0)
+
+    killed(0)
+    for number in range(1, KILLS + 1):
+        killed(chance.randrange(1, counted.value))
+        queue.recover(db)
+        with db.reading() as session:
+            left = session.scalars(select(Job).where(Job.state != JobState.DONE)).all()
+        assert len(left) <= 1, number
+        for job in left:
+            assert run(db, job).state == JobState.DONE, number
+    with db.reading() as session:
+        ids = set(session.scalars(select(Job.id)))
+        once = session.scalars(select(Event.subject).where(Event.kind == steps.DONE)).all()
+    assert sorted(once) == sorted(ids)
+    with carrier(db, lambda job_id: run_job(db, job_id, never, pytest.fail)) as jobs:
+        while jobs.work():  # messages of what was done meanwhile
+            pass
+    queue.forget_old(db)
+    assert list(folder_for(queue.RUNNERS).iterdir()) == []
+
+
+def test_old_jobs_are_forgotten(db: Database) -> None:
+    ended, cancelled, waits = ask(db), ask(db), ask(db)
+    look = queue.enqueue(db, "anna", "second-look", "release:F-1#1", {"release": "F-1#1"})
+    long_ago = datetime.now(UTC) - queue.KEPT - timedelta(minutes=1)
+    with db.bookkeeping() as session:
+        for job, state in ((ended, "failed"), (cancelled, "cancelled"), (look, "done")):
+            session.execute(update(Job).where(Job.id == job.id).values(state=state, finished_at=long_ago))
+        session.execute(update(Job).where(Job.id == cancelled.id).values(finished_at=datetime.now(UTC)))
+    queue.forget_old(db)
+    assert {job.id for job in queue.listed(db, "anna")} == {cancelled.id, waits.id, look.id}
 
 
 def test_jobs_of_others_are_listed_on_request(db: Database) -> None:

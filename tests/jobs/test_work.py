@@ -152,3 +152,23 @@ def test_ctrl_c_ends_the_command(home: Path) -> None:
     finally:
         running.kill()
     assert (running.returncode, b"R900" in said) == (130, True)
+
+
+@pytest.mark.parametrize("db", ["postgresql"], indirect=True)
+def test_the_command_does_a_job_on_postgresql(db: Database, tmp_path: Path) -> None:
+    name = approved(db, Store(), tmp_path)
+    job = queue.enqueue(db, "approver", "preview", f"release:{name}", {"release": name})
+    environment = {**os.environ, "REDACT_DATABASE_URL": db.url}
+    running = subprocess.Popen([sys.executable, "-m", "redact", "worker"], env=environment, preexec_fn=hear_ctrl_c)  # noqa: PLW1509
+    try:
+        for _ in range(600):
+            done = queue.find(db, job.id)
+            if done.state not in ("queued", "running") or done.error_code:
+                break
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        running.wait(60)
+    finally:
+        running.kill()
+    assert (done.state, done.error_text) == ("done", "")
+    assert all((Store().folder / output["file"]).is_file() for output in done.result["outputs"])

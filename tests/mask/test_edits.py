@@ -15,7 +15,7 @@ from redact.mask import edit_types as types
 from redact.mask.edit_layers import BLEND_SECONDS, LIFE_SECONDS, LINE_SECONDS
 from redact.mask.edit_result import Edited, Origin, TrackKind
 from redact.mask.edit_types import Box, Edit, LoggedEdit, PlacedBox
-from redact.mask.edits import apply_edits
+from redact.mask.edits import Replayed, apply_edits, replayed
 from redact.mask.plan import MaskPlan
 from redact.mask.raster import coverage
 from redact.settings import SoundEffect
@@ -69,6 +69,24 @@ def test_any_log_gives_sound_tracks_and_always_the_same(machine: TrackSet, log: 
     assert (edited.states, edited.skipped, edited.undone) == (again.states, again.skipped, again.undone)
     assert {s.edit for s in edited.skipped} <= {e.id for e in log}
     MaskPlan(edited.tracks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(machines(), logs(), st.lists(st.integers(0, 12), max_size=4))
+def test_going_on_from_a_beginning_is_the_same_as_all_at_once(
+    machine: TrackSet, log: list[LoggedEdit], ends: list[int]
+) -> None:
+    before: list[Replayed] = []
+    for end in [*ends, len(log)]:
+        before.append(replayed(machine, log[:end], before))
+        edited, alone = before[-1].edited, apply_edits(machine, log[:end])
+        assert_same(edited.tracks, alone.tracks)
+        assert edited.deleted.keys() == alone.deleted.keys()
+        for part in ("states", "sounds", "settled", "undone", "skipped"):
+            assert getattr(edited, part) == getattr(alone, part), part
+    for earlier in before:  # and nothing was changed behind their back
+        assert_same(earlier.edited.tracks, apply_edits(machine, earlier.log).tracks)
+        assert earlier.edited.states == apply_edits(machine, earlier.log).states
 
 
 @settings(max_examples=40, deadline=None)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from redact.errors import Cancelled, MasterChanged, OutputExists, SameFile
 from redact.media.probe import probe
-from redact.media.proxy import make_proxy, thumbnail_strip
+from redact.media.proxy import make_proxy, proxy_shift, thumbnail_strip
 from redact.media.reader import scan
 from redact.media.types import FrameTable
 from redact.settings import Interlaced, OnCorrupt, VideoCodec
@@ -50,7 +50,8 @@ def test_a_proxy_has_the_frames_of_its_master(
     table = table_of(master)
     target = tmp_path / "proxy.mp4"
     report = make_proxy(master, target)
-    assert times(target) == [table.seconds(index) for index in range(len(table))]
+    # Nothing is heard before the first frame, so that is at 0.
+    assert times(target) == [table.seconds(index) - table.seconds(0) for index in range(len(table))]
     assert (report.width, report.height, report.frames) == (*size, len(table))
     assert (report.codec, report.notes) == (VideoCodec.H264, ())
     with av.open(str(target)) as proxy:
@@ -84,6 +85,19 @@ def test_the_sound_of_a_proxy_is_aac(tmp_path: Path) -> None:
         samples, rate = heard(target, number)
         part = samples[rate // 2 : rate]
         assert np.argmax(np.abs(np.fft.rfft(part))) * rate / part.size == pytest.approx(spec.frequency, abs=5)
+
+
+def test_a_proxy_begins_when_picture_or_sound_do(tmp_path: Path) -> None:
+    """Browsers take a film to be as long as what is in it, and would not show the end of one that begins late."""
+    audio = [AudioSpec("aac", start=Fraction(1))]
+    master = make_clip(tmp_path / "m.mkv", pts=[1200 + 40 * i for i in range(30)], audio=audio)
+    table = table_of(master)
+    target = tmp_path / "p.mp4"
+    make_proxy(master, target)
+    shift = proxy_shift(probe(master), table)
+    assert abs(shift + 1) < Fraction(1, 20)  # the encoder's run-up is at the beginning of the sound
+    assert times(target) == [table.seconds(index) + shift for index in range(30)]
+    assert abs(float(probe(target).audio[0].start)) < 0.05
 
 
 def test_frames_that_cannot_be_decoded_are_black(tmp_path: Path) -> None:

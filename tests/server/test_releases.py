@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from redact.cases import cases
+from redact.cases import cases, people
 from redact.cases.db import Database
 from redact.cases.schema import Event
 from redact.disclose import details, releases
@@ -70,11 +70,27 @@ def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> Non
     assert approver.post(f"{RELEASE}/watched", {**spans, "content": "0" * 64}).status_code == 400
     assert approver.post(f"{RELEASE}/watched", {**spans, "spans": [[0, 50]]}).status_code == 400
     left = approver.post(f"{RELEASE}/watched", spans).json()
-    assert left == {"content": content, "outputs": [{"output": 1, "frames": 50, "unwatched": [[31, 49]]}]}
+    mine = {"output": 1, "frames": 50, "unwatched": [[31, 49]], "watched": [{"name": "Approver", "frames": 31}]}
+    assert left == {"content": content, "outputs": [mine]}
     assert approver.get(f"{RELEASE}/watched").json() == left
     approver.post(f"{RELEASE}/watched", {**spans, "spans": [[25, 49]]})
     assert approver.post(f"{RELEASE}/send-back", {"note": ""}).status_code == 400
-    answer = approver.post(f"{RELEASE}/approve", {"override": "the queue's items are known"})
+    known = {"override": "the queue's items are known"}
+    assert approver.post(f"{RELEASE}/approve", known).status_code == 403
+    left = approver.get(f"{RELEASE}/open").json()
+    assert left["look"] == "waits" and left["unwatched"] == [[]]
+    assert {item["key"] for item in left["items"]} == {"birth:1:5", "death:1:44", "gap:1:15"}
+    ops = [
+        {"id": f"settle-{n:04}", "op": "settle", "key": item["key"], "reason": ""}
+        for n, item in enumerate(left["items"])
+    ]
+    assert rita.post("/api/footage/1/ops", {"tracks_id": 1, "base_revision": 0, "ops": ops}).status_code == 200
+    assert approver.get(f"{RELEASE}/open").json()["items"] == []
+    with db.writing("admin") as work:
+        people.find(work.session, "approver").roles = ["supervisor"]
+        work.event("test.prepared", "person:approver", {})
+    assert approver.post(f"{RELEASE}/approve", {**known, "content": "0" * 64}).status_code == 400
+    answer = approver.post(f"{RELEASE}/approve", {**known, "content": content})
     assert answer.json()["state"] == "approved", answer.text
 
     assert rita.get(f"{RELEASE}/pack.zip").status_code == 403
@@ -92,6 +108,6 @@ def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> Non
         assert event is not None and (event.kind, event.actor) == ("release.delivered", "officer")
     # An edit after the approval: the pack that was approved is no longer what there is.
     ops = [{"id": "after-12345", "op": "keyframe", "track": 1, "frame": 9, "box": [1, 1, 20, 20]}]
-    assert rita.post("/api/footage/1/ops", {"tracks_id": 1, "base_revision": 0, "ops": ops}).status_code == 200
+    assert rita.post("/api/footage/1/ops", {"tracks_id": 1, "base_revision": 3, "ops": ops}).status_code == 200
     assert officer.get(f"{RELEASE}/pack.zip").status_code == 400
     assert approver.post(f"{RELEASE}/withdraw", {"reason": "wrong person"}).json()["state"] == "withdrawn"

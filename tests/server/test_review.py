@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import func, select, update
 
 from redact.cases.db import Database
 from redact.cases.schema import Edit, Footage
+from redact.cases.store import Store
+from redact.cases.store_check import verify_store
+from redact.server.cache import Cache
 from tests.server.browser import Browser
 from tests.server.conftest import FRAMES, SIZE
 
@@ -186,7 +192,7 @@ def test_the_proxy_is_given_in_ranges(browser: New) -> None:
     assert "private" in whole.headers["cache-control"]
 
 
-def test_pictures_and_sound(browser: New) -> None:
+def test_pictures_and_sound(browser: New, app: FastAPI, db: Database) -> None:
     rita = browser("rita")
     with Image.open(io.BytesIO(rita.get(f"{FOOTAGE}/thumbs/1.jpg").content)) as picture:
         assert picture.height == 96 and picture.width > 40
@@ -194,6 +200,14 @@ def test_pictures_and_sound(browser: New) -> None:
     wave = told(rita, f"{FOOTAGE}/waveform?buckets=20")
     assert wave["buckets"] == len(wave["peaks"]) == 20
     assert all(0.05 < peak <= 1 for peak in wave["peaks"][1:-1])
+    (place,) = Store().folder.glob("derived/*/waveform.npy")
+    np.save(place, np.full(20_000, 51, np.uint8))
+    app.state.parts = replace(app.state.parts, cache=Cache(1))  # as after a restart
+    assert told(rita, f"{FOOTAGE}/waveform?buckets=3")["peaks"] == [0.2, 0.2, 0.2]
+    place.write_bytes(b"cut off")
+    app.state.parts = replace(app.state.parts, cache=Cache(1))
+    assert told(rita, f"{FOOTAGE}/waveform?buckets=20") == wave
+    assert verify_store(db, Store()).sound
 
 
 def test_hostile_names_are_inert(browser: New, db: Database) -> None:

@@ -50,7 +50,7 @@ def served(home: Path, *options: str) -> Iterator[tuple[str, list[str], subproce
     reader = threading.Thread(target=read, args=(process.stdout,))
     reader.start()
     try:
-        assert ready.wait(120)
+        assert ready.wait(300)
         found = re.search(r"is at (http\S+)/", "".join(lines))
         assert found is not None, lines
         yield found[1], lines, process
@@ -97,3 +97,39 @@ def test_a_port_that_is_taken_is_said_to_be(home: Path) -> None:
     with db.reading() as session:
         assert len(everybody(session)) == 6
     db.close()
+
+
+@pytest.mark.slow
+def test_a_newcomer_is_inside_a_review_of_footage_the_program_made(tmp_path: Path) -> None:
+    with served(tmp_path / "home", "--demo") as (address, lines, _), httpx2.Client(base_url=address) as client:
+        wait_for(client)
+        said = "".join(lines)
+        review, password = said_by(said, r"A review is at http://[^/]+(/\S+)"), said_by(said, r"password (\S+),")
+        there = {"accept": "text/html"}
+        led = client.get(review, headers=there).headers["location"]
+        assert led == f"/sign-in?next={review}"
+        sent = {"name": "rita", "password": password, "next": review}
+        answer = client.post("/sign-in", data=sent, headers={"origin": address})
+        assert answer.headers["location"] == review
+        assert client.get(review, headers=there).status_code == 200
+        api = f"/api/footage/{review.rpartition('/')[2]}"
+        about = client.get(api).json()
+        assert about["may_edit"] and about["frames"] == 175 and about["recorded_start"]
+        tracks = client.get(f"{api}/tracks").json()["tracks"]
+        assert {track["label"] for track in tracks} == {"face", "plate"}
+        assert client.get(f"{api}/risks").json()["items"]
+        for name, kind in (
+            ("proxy.mp4", "video/mp4"),
+            ("strip.jpg", "image/jpeg"),
+            (f"thumbs/{tracks[0]['id']}.jpg", "image/jpeg"),
+        ):
+            got = client.get(f"{api}/{name}")
+            assert got.status_code == 200 and got.headers["content-type"] == kind and len(got.content) > 500
+        assert client.get("/work/release?release=DEMO-FOI-1%231", headers=there).status_code == 200
+
+
+def said_by(text: str, pattern: str) -> str:
+    """What the pattern's group finds in what was printed."""
+    found = re.search(pattern, text)
+    assert found is not None, text
+    return found[1]

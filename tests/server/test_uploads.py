@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from fastapi import FastAPI
+from sqlalchemy import select, update
 
 from redact.cases import people
 from redact.cases.db import Database
 from redact.cases.people import Role
-from redact.cases.schema import Job
+from redact.cases.schema import Job, Upload
+from redact.cases.store import Store
 from redact.jobs.worker import run_job
+from redact.server import uploads
+from redact.server.app import create_app
 from redact.server.uploads import place
 from tests.media.clips import make_clip
 from tests.server.browser import Browser
@@ -73,6 +83,58 @@ def test_what_a_killed_server_left_is_cut_off(browser: New) -> None:
     place(id_).write_bytes(b"abcdXXXXXXXX")
     assert piece(officer, id_, 4, b"efghij").status_code == 200
     assert place(id_).read_bytes() == b"abcdefghij"
+
+
+def test_two_windows_send_one_file_and_it_is_taken_in_once(browser: New, db: Database, tmp_path: Path) -> None:
+    content = make_clip(tmp_path / "other.mp4", frames=6, gop=6).read_bytes()
+    one, other = browser("officer"), browser("officer")
+    id_ = begin(one, len(content)).json()["id"]
+    piece(one, id_, 0, content[:100])
+    with place(id_).open("r+b") as file:  # while a piece of the one is on its way
+        fcntl.flock(file, fcntl.LOCK_EX)
+        busy = piece(other, id_, 50, content[50:])
+    assert (busy.status_code, busy.json()["received"]) == (409, 100)
+    assert piece(other, id_, 100, content[100:]).status_code == 200
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {a.json()["job"] for a in pool.map(lambda b: b.post(f"/api/uploads/{id_}/finish"), (one, other))}
+    assert len(jobs) == 1
+    late = piece(one, id_, 100, content[100:])
+    assert (late.status_code, late.json()["received"]) == (409, len(content))
+    run_job(db, jobs.pop(), lambda: False, lambda line: None)
+    one.post(f"/api/uploads/{id_}/finish")  # by a page that was asleep
+    with db.reading() as session:
+        assert [job.state for job in session.scalars(select(Job))] == ["done"]
+
+
+def test_what_nobody_goes_on_with_is_forgotten_with_its_file(browser: New, db: Database, app: FastAPI) -> None:
+    officer = browser("officer")
+    old, new, failed, bare = (begin(officer, 10, f"{n}.mp4").json()["id"] for n in range(4))
+    place(bare).unlink()  # removed by hand, or by a crash
+    stray, fresh = (place(old).with_name(f"0000000{n}-0000-0000-0000-000000000000") for n in (1, 2))
+    for path in (stray, fresh):
+        path.write_bytes(b"x")
+    os.utime(stray, (0, time.time() - uploads.STRAY_SECONDS - 1))
+    settings = app.state.parts.settings
+    with db.bookkeeping() as session:
+        long_ago = session.get_one(Upload, old).created_at - settings.upload_kept - timedelta(minutes=1)
+        session.execute(update(Upload).where(Upload.id.in_([old, failed])).values(changed_at=long_ago))
+        session.execute(update(Upload).where(Upload.id == failed).values(state=uploads.FINISHED))
+    again = create_app(db, Store(), settings)
+    assert [path for path in (place(old), place(failed), stray) if path.exists()] == []
+    assert place(new).exists() and fresh.exists()
+    with again.state.parts.db.reading() as session:
+        assert session.scalars(select(Upload.id)).all() == [new]
+
+
+def test_no_room_is_said_before_anything_is_sent(browser: New, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    officer = browser("officer")
+    # 200 kB are still to come of each that was begun, and one that is taken in is there twice for a while.
+    assert [begin(officer, 200_000).status_code for _ in range(4)] == [201, 201, 201, 201]
+    answer = begin(officer, 200_000)
+    assert answer.status_code == 507
+    assert "it has 0.2 MB, and the server can take 0.1 MB" in answer.json()["text"]
 
 
 def test_what_is_no_footage_is_known_by_its_content(browser: New, db: Database) -> None:

@@ -14,6 +14,7 @@ from redact.cases import cases, people
 from redact.cases.clocks import CaseKind
 from redact.disclose import details, releases
 from redact.disclose.codes import ReleaseKind
+from redact.jobs import queue
 from tests.disclose.approved import DETAILS, PASSWORD
 from tests.ui.conftest import asking
 from ui.admin import AdminPage
@@ -21,7 +22,8 @@ from ui.audit import AuditPage
 from ui.base import Context
 from ui.case import CasePage
 from ui.decisions import seconds, targets
-from ui.details import _FIELDS, DetailsForm
+from ui.detail_lists import LISTS, DetailList
+from ui.details import FIELDS, DetailsForm
 from ui.pages import build
 from ui.release import ReleasePage
 from ui.theme import colours
@@ -55,6 +57,21 @@ def whole(parts: Any) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
+def listing(
+    work: WorkList,
+    me: Any,
+    *,
+    mine: bool = False,
+    overdue: bool = False,
+    closed: bool = False,
+    find: str = "",
+    who: str = "",
+    stage: str = ANY,
+) -> tuple[Any, ...]:
+    """What the work list shows with these filters."""
+    return work.show(ANY, mine, overdue, closed, find, who, stage, me)
+
+
 def choices(context: Context, name: str = "R-1#1") -> list[tuple[str, str]]:
     with context.db.reading() as session:
         return targets(context.plan(session, releases.find(session, name)))
@@ -75,7 +92,7 @@ def test_the_pages_are_built(records: str, request: pytest.FixtureRequest) -> No
 def test_empty_pages_say_what_to_do(context: Context) -> None:
     people.add(context.db, "admin", "admin", PASSWORD, full_name="A", roles=list(people.Role), must_change=False)
     me = asking("admin")
-    listed = whole(WorkList(context).show(ANY, False, False, False, me))
+    listed = whole(listing(WorkList(context), me))
     assert "Open the first one" in listed and "Nothing needs you now" in listed
     cases.open_case(context.db, "admin", "F-1", kind=CaseKind.FOI, title="t", received=date.today())
     assert "Add a file below" in whole(CasePage(context).show("F-1", me))
@@ -85,10 +102,10 @@ def test_empty_pages_say_what_to_do(context: Context) -> None:
 def test_nobody_sees_anything_without_signing_in(filled: Context) -> None:
     work, case, release = WorkList(filled), CasePage(filled), ReleasePage(filled)
     for shown in (
-        work.show(ANY, False, False, False, asking(None)),
+        listing(work, asking(None)),
         case.show("R-1", asking(None)),
         release.show("R-1#1", asking(None)),
-        AuditPage(filled).first("", "", "", "", asking(None)),
+        AuditPage(filled).first("", "", "", "", "", asking(None)),
         AdminPage(filled).show(asking(None)),
     ):
         assert NOBODY in whole(shown)
@@ -98,13 +115,13 @@ def test_nobody_sees_anything_without_signing_in(filled: Context) -> None:
 
 def test_rights_are_those_of_the_records(filled: Context) -> None:
     release, admin, audit = ReleasePage(filled), AdminPage(filled), AuditPage(filled)
-    assert "R654" in release.approve("R-1#1", "", asking("reviewer"))
+    assert "R654" in release.approve("R-1#1", "", asking("officer"))
     assert "R654" in release.submit("R-1#1", asking("approver"))
     assert "R654" in admin.add("eve", "Eve", ["administrator"], asking("officer"))
     assert "R654" in admin.check_store(asking("officer")) and "R654" in admin.check_health(asking("officer"))
     assert "R654" in whole(admin.show(asking("approver")))
     assert "R654" in audit.verify(asking("reviewer"))
-    assert "R654" in whole(audit.first("", "", "", "", asking("reviewer")))
+    assert "R654" in whole(audit.first("", "", "", "", "", asking("reviewer")))
     assert "R654" in CasePage(filled).detect("R-1", "AB/1", "fast", asking("approver"))
     assert "R654" in WorkList(filled).open_case(asking("reviewer"), *new_case("F-9"))
     with filled.db.reading() as session:
@@ -126,9 +143,9 @@ def test_hostile_text_is_only_ever_text(filled: Context) -> None:
     cases.add_member(filled.db, "officer", "F-2", "officer", "officer in the case")
     cases.set_closed(filled.db, "officer", "F-2", closed=True, reason=HOSTILE)
     pages = (
-        whole(work.show(ANY, False, False, True, asking("officer"))),
+        whole(listing(work, asking("officer"), closed=True)),
         whole(CasePage(filled).show("F-2", asking("officer"))),
-        whole(AuditPage(filled).first("F-2", "", "", "", asking("auditor"))),
+        whole(AuditPage(filled).first("F-2", "", "", "", "", asking("auditor"))),
     )
     for page in pages:
         parsed = _Tags(page)
@@ -145,33 +162,43 @@ def test_hostile_text_is_only_ever_text(filled: Context) -> None:
 def test_the_list_says_what_is_overdue_and_filters(filled: Context) -> None:
     long_ago = date.today() - timedelta(90)
     cases.open_case(filled.db, "officer", "OLD", kind=CaseKind.FOI, title="t", received=long_ago)
+    assert "Nobody has it yet" in listing(WorkList(filled), asking("officer"))[1]
+    cases.add_member(filled.db, "officer", "OLD", "approver", "approver")
     work, me = WorkList(filled), asking("officer")
-    _, _, overdue = work.show(ANY, False, True, False, me)
+    _, _, overdue, *_ = listing(work, me, overdue=True)
     assert "OLD" in overdue and "R-1" not in overdue and "Overdue by" in overdue
-    _, needs, mine = work.show(ANY, True, False, False, me)
+    _, needs, mine, *_ = listing(work, me, mine=True)
     assert "No case fits" in mine and "OLD" not in needs
     cases.add_member(filled.db, "officer", "OLD", "officer", "officer in the case")
-    assert "OLD" in work.show(ANY, True, False, False, me)[1]
+    assert "OLD" in listing(work, me, mine=True)[1]
 
 
 def test_from_draft_to_approved_and_back(filled: Context) -> None:
     page, work = ReleasePage(filled), WorkList(filled)
     rita, anna = asking("reviewer"), asking("approver")
-    assert "is being prepared" in work.show(ANY, False, False, False, rita)[1]
+    assert "is a draft" in listing(work, rita)[1]
     face = next(key for words, key in choices(filled) if "track 1" in words)
     assert "R602" in page.decide("R-1#1", [face], "show", "", [], "", "", rita)
     assert "1 decision noted" in page.decide("R-1#1", [face], "show", "", [], "", HOSTILE, rita)
     shown = whole(page.show("R-1#1", rita))
     assert HOSTILE in _Tags(shown).seen and "Missing: urn" not in shown and "shown" in shown
     assert "is in review" in page.submit("R-1#1", rita)
-    assert "waits for approval" in work.show(ANY, False, False, False, anna)[1]
-    assert "R657" in page.approve("R-1#1", "", anna)  # nobody has watched it
+    assert "waits for approval" in listing(work, anna)[1]
+    parts = page.show("R-1#1", anna)
+    assert "Still to be seen to: parts of it have not been watched; items are open" in whole(parts)
+    content = str(parts[1])
+    assert "R657" in page.approve("R-1#1", content, anna)  # nobody has watched it
     assert "a draft again" in page.send_back("R-1#1", "the plate is in sight", anna)
     assert "the plate is in sight" in whole(page.show("R-1#1", rita))
     page.submit("R-1#1", rita)
-    assert "approved" in page.approve("R-1#1", "watched on another screen", anna)
+    assert "R654" in page.override("R-1#1", content, "watched on another screen", anna)
+    with filled.db.writing("administrator") as work_:
+        people.find(work_.session, "approver").roles = ["supervisor"]
+        work_.event("test.prepared", "person:approver", {})
+    assert "R657" in page.override("R-1#1", "0" * 64, "watched on another screen", anna)  # another was on show
+    assert "approved" in page.override("R-1#1", content, "watched on another screen", anna)
     assert state_of(filled) == "approved"
-    assert "can be made" in work.show(ANY, False, False, False, anna)[1]
+    assert "can be made" in listing(work, anna)[1]
     assert "being made" in page.export("R-1#1", anna)
 
 
@@ -185,7 +212,7 @@ def test_a_sound_of_this_release_only(filled: Context) -> None:
 
 def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
     form, rita = DetailsForm(filled), asking("reviewer")
-    keys = [key for key, _ in _FIELDS]
+    keys = [field.key for field in FIELDS]
     values = [str(value) for value in form.show("R-1#1", rita)[: len(keys)]]
     assert values[keys.index("recipient.name")] == "CPS"
     assert "R653" in form.save("R-1#1", rita, *values)  # nothing was changed
@@ -204,26 +231,99 @@ def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
     assert datetime.fromisoformat(held["cpia"]["considered_at"]).tzinfo is not None
 
 
+def test_orders_are_added_and_taken_away(filled: Context) -> None:
+    orders, rita = DetailList(filled, LISTS[0]), asking("reviewer")
+    assert "R653" in orders.add("R-1#1", rita, "Crown Court", "", "Only the face of D")
+    assert "R653" in orders.add("R-1#1", rita, "Crown Court", "soon", "Only the face of D")
+    assert "noted" in orders.add("R-1#1", rita, HOSTILE, "2026-11-20", "Only the face of D")
+    assert "noted" in orders.add("R-1#1", rita, "High Court", "2026-11-21", "All")
+
+    def entries() -> list[tuple[str, str]]:
+        with filled.db.reading() as session:
+            _, listed, chosen = orders.shown(releases.find(session, "R-1#1").details, ReleaseKind.COURT)
+        assert "<img" not in str(listed)
+        return chosen["choices"]  # type: ignore[index, no-any-return]
+
+    first, second = entries()
+    assert "taken away" in orders.remove("R-1#1", first[1], rita)
+    assert "R653" in orders.remove("R-1#1", first[1], rita)  # it is gone already
+    assert [key for _, key in entries()] == [second[1]]
+
+
 def test_work_is_queued_seen_and_stopped(filled: Context) -> None:
     page, rita = CasePage(filled), asking("reviewer")
     assert "looked for in" in page.detect("R-1", "AB/1", "fast", rita)
-    lines, seen, jobs, *_ = page.poll("R-1", "", rita)
+    lines, seen, *_ = page.poll("R-1", "", rita)
     assert "Looking for faces and plates" in str(lines) and "Waiting" in str(lines)
     assert "0 B" not in str(lines)
-    job_id = jobs["choices"][0][1]  # type: ignore[index]
-    assert "R654" in page.cancel(job_id, asking("officer"))
-    assert "will stop" in page.cancel(job_id, rita)
+    # The button that stops it is there for whoever may.
+    job = re.search(r'data-job="([^"]+)" data-act="cancel"', str(lines))
+    assert job is not None
+    assert "data-job" not in str(page.poll("R-1", "", asking("officer"))[0])
+    assert "data-job" in str(page.poll("R-1", "", asking("administrator"))[0])
+    queue.cancel(filled.db, "reviewer", job[1])
     lines, now, *_ = page.poll("R-1", str(seen), rita)
     assert "Cancelled" in str(lines) and now != seen
+    assert f'data-job="{job[1]}" data-act="retry"' in str(lines)
 
 
 def test_the_trail_is_checked_and_searched(filled: Context) -> None:
     page, me = AuditPage(filled), asking("auditor")
     assert "all are what was written" in page.verify(me)
-    found, _ = page.first("R-1", "case.opened", "", "", me)
+    found = str(page.first("R-1", "case.opened", "", "", "", me)[0])
     assert "Case opened" in found and "Footage added" not in found
-    assert "R653" in page.first("", "", "", "yesterday", me)[0]
-    assert "No event fits" in page.first("", "", "nobody", "", me)[0]
+    assert "R653" in str(page.first("", "", "", "yesterday", "", me)[0])
+    assert "No event fits" in str(page.first("", "", "nobody", "", "", me)[0])
+
+
+def test_old_events_are_a_page_further_on(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.audit.PAGE", 2)
+    page, me = AuditPage(filled), asking("auditor")
+    found, before, older, newest = page.first("", "", "", "", "", me)
+    assert older["interactive"] and not newest["interactive"]  # type: ignore[index]
+    further, *_ = page.search("", "", "", "", "", int(str(before)), me)
+    numbers = [[int(n) for n in re.findall(r"<td><span class='whole'>(\d+)", str(part))] for part in (found, further)]
+    assert numbers[0] == [numbers[1][0] + 2, numbers[1][0] + 1] and len(numbers[1]) == 2
+
+
+def test_the_list_finds_by_words_person_and_state(filled: Context) -> None:
+    cases.open_case(filled.db, "officer", "F-7", kind=CaseKind.FOI, title="Mill Lane", received=date.today())
+    cases.add_member(filled.db, "officer", "F-7", "approver", "approver")
+    work, me = WorkList(filled), asking("officer")
+    for wish, there, not_there in (
+        ({"find": "mill 7"}, "F-7", "R-1"),
+        ({"who": "approver"}, "F-7", "R-1"),
+        ({"who": "-"}, "R-1", "F-7"),  # nobody has it yet
+        ({"stage": "empty"}, "F-7", "R-1"),
+        ({"stage": "draft"}, "R-1", "F-7"),
+    ):
+        found = listing(work, me, **wish)[2]  # type: ignore[arg-type]
+        assert there in found and not_there not in found, wish
+
+
+def test_footage_notes_are_changed(filled: Context) -> None:
+    page, officer = CasePage(filled), asking("officer")
+    assert "R654" in page.note("R-1", "AB/1", "PC 1", "", "", "typo", asking("reviewer"))
+    assert "R653" in page.note("R-1", "AB/1", "", "", "", "typo", officer)  # nothing is said
+    assert "R653" in page.note("R-1", "AB/1", "", "at noon", "", "typo", officer)
+    assert "is changed" in page.note("R-1", "AB/1", "PC 4711", "2026-05-01 14:30", "", "typo", officer)
+    shown = whole(page.show("R-1", officer))
+    assert "PC 4711" in shown and "1 May 2026, 14:30" in shown
+
+
+def test_disposal_asks_first(filled: Context) -> None:
+    page, admin = AdminPage(filled), asking("administrator")
+    assert "R653" in page.dispose(False, "", admin)
+    assert "R654" in page.dispose(True, "", asking("officer"))
+    assert "Nothing is due" in page.dispose(True, "", admin)
+
+
+def test_roles_are_changed(filled: Context) -> None:
+    page, admin = AdminPage(filled), asking("administrator")
+    assert "R654" in page.set_roles("reviewer", ["officer"], "new post", asking("officer"))
+    assert "is now approver, officer" in page.set_roles("reviewer", ["officer", "approver"], "new post", admin)
+    assert page.roles_of("reviewer", admin) == {"value": ["approver", "officer"], "__type__": "update"}
+    assert "R653" in page.set_roles("administrator", ["officer"], "new post", admin)  # the last one
 
 
 def test_a_password_is_shown_once_and_works(filled: Context) -> None:
@@ -251,9 +351,11 @@ def test_times_are_read(written: str, right: float) -> None:
     assert float(seconds(written)) == right
 
 
-def test_details_hold_only_what_the_kind_has() -> None:
+def test_all_details_of_a_kind_have_a_field() -> None:
     for kind in ReleaseKind:
         from ui.details import COMMON, OF_KIND
 
-        parts = {key.partition(".")[0] for key, _ in (*COMMON, *OF_KIND[kind])}
-        assert parts <= {*details.COMMON, *details.OF_KIND[kind]}
+        parts = {field.key.partition(".")[0] for field in (*COMMON, *OF_KIND[kind])}
+        parts |= {one.part for one in LISTS if one.kind is kind}
+        # All that can be noted can be noted here; arguments for codes have a form of their own.
+        assert parts | {"grounds"} == {*details.COMMON, *details.OF_KIND[kind]}

@@ -1,5 +1,7 @@
 // Sends files in pieces, each after the one before. What was sent stays sent: after a broken connection, a closed page or
 // a restarted browser, the same file goes on from where it was. Knows nothing of Gradio but where it was put.
+import { ask } from "/static/ask.js";
+
 const PIECE = 8 * 1024 * 1024;
 const PATIENCE = [1, 2, 4, 8, 15, 30];
 const UPLOADS = "/api/uploads";
@@ -9,35 +11,15 @@ const make = (name, properties = {}, ...inside) => {
   element.append(...inside);
   return element;
 };
-const token = () => document.querySelector("form.leave input[name=csrf]")?.value ?? "";
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
-
-class Refused extends Error {
-  constructor(answer, status) {
-    super(answer.text ?? "The server did not take it.");
-    this.code = answer.code;
-    this.status = status;
-    this.received = answer.received;
-  }
-}
-
-async function ask(address, { method = "GET", body, signal } = {}) {
-  const headers = { "x-csrf-token": token() };
-  const piece = body instanceof Blob;
-  if (body !== undefined) headers["content-type"] = piece ? "application/octet-stream" : "application/json";
-  const sent = body === undefined ? undefined : piece ? body : JSON.stringify(body);
-  const response = await fetch(address, { method, headers, signal, body: sent, credentials: "same-origin" });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(answer, response.status);
-  return answer;
-}
 
 // One file on its way, with its line on the page.
 class Sending {
   constructor(file, about, list) {
     this.file = file;
     this.about = about;
+    this.list = list;
     this.stopped = new AbortController();
     this.bar = make("progress", { max: file.size, value: 0 });
     this.bar.setAttribute("aria-label", `Sending ${file.name}`);
@@ -45,8 +27,8 @@ class Sending {
     this.words.setAttribute("aria-live", "polite");
     this.drop = make("button", { type: "button", textContent: "Stop sending" });
     this.drop.addEventListener("click", () => this.stopped.abort());
-    this.line = make("div", { className: "file" }, make("strong", { textContent: file.name }), " ", this.words, " ", this.drop, this.bar);
-    list.append(this.line);
+    const what = make("span", {}, make("strong", { textContent: file.name }), " ", this.words);
+    list.append(make("div", { className: "file" }, what, this.drop, this.bar));
   }
 
   say(words, problem = false) {
@@ -77,7 +59,10 @@ class Sending {
   async begin() {
     const { uploads } = await this.patiently(() => ask(UPLOADS));
     const same = uploads.find((u) => u.case === this.about.case && u.name === this.file.name && u.size === this.file.size);
-    if (same) return same;
+    if (same) {
+      this.list.querySelector(`[data-upload="${same.id}"]`)?.remove();
+      return same;
+    }
     const body = { case: this.about.case, name: this.file.name, size: this.file.size };
     return this.patiently(() => ask(UPLOADS, { method: "POST", body }));
   }
@@ -132,6 +117,28 @@ class Sending {
   }
 }
 
+// What was begun before and is not all there: it goes on as soon as the same file is chosen.
+async function showUnfinished(list) {
+  const reference = new URLSearchParams(location.search).get("case") ?? "";
+  const { uploads } = await ask(UPLOADS).catch(() => ({ uploads: [] }));
+  for (const upload of uploads.filter((one) => one.case === reference)) {
+    const words = ` ${megabytes(upload.received)} of ${megabytes(upload.size)} MB were sent. Choose the same file again to go on.`;
+    const drop = make("button", { type: "button", textContent: "Forget it" });
+    drop.setAttribute("aria-label", `Forget it: ${upload.name}`);
+    const line = make(
+      "div", { className: "file" },
+      make("span", {}, make("strong", { textContent: upload.name }), make("span", { className: "quiet", textContent: words })),
+      drop,
+    );
+    line.dataset.upload = upload.id;
+    drop.addEventListener("click", async () => {
+      await ask(`${UPLOADS}/${upload.id}`, { method: "DELETE" }).catch(() => {});
+      line.remove();
+    });
+    list.append(line);
+  }
+}
+
 export function mount(element) {
   const place = element.querySelector(".upload-place") ?? element;
   if (place.childElementCount) return;
@@ -141,12 +148,18 @@ export function mount(element) {
   const list = make("div");
   const box = make(
     "div", { className: "upload" },
-    make("label", {}, "Exhibit reference, as AB1", exhibit),
-    make("label", {}, "Worn by", wearer),
-    make("label", {}, "Add footage: choose files, or drop them here", files),
+    make("h3", { textContent: "Add footage" }),
+    make("p", { textContent: "Large files are sent in pieces: what was sent is never sent again, even after a broken connection or a closed page." }),
+    make(
+      "div", { className: "fields" },
+      make("label", {}, "Exhibit reference, as AB1", exhibit),
+      make("label", {}, "Worn by", wearer),
+      make("label", {}, "Choose files, or drop them here", files),
+    ),
     list,
   );
   place.append(box);
+  showUnfinished(list);
 
   let before = Promise.resolve();
   const send = (chosen) => {

@@ -1,5 +1,6 @@
 // What the keys and buttons do. Every act becomes edits that go to the queue, and is shown at once.
 
+import { newAct } from "./copying.js";
 import { askReason, askText, showHelp } from "./dialogs.js";
 import { clamp, counted } from "./dom.js";
 import { ApiError } from "./transport.js";
@@ -11,16 +12,18 @@ const GROWTH = 1.1;
 const MOST_GROWTH = 4;
 const GROWING_PAUSE = 350; // ms without a press until growing is one edit
 const ROWS_AT_ONCE = 20000;
-const ACCEPTED = "Looked at and in order";
 
 const rounded = (value) => Math.round(value * 100) / 100;
 
 export class Actions {
-  /** `parts`: model, player, overlay, timeline, risks, selection, queue, api, history; `say(words)`; `changed()`. */
+  /**
+   * `parts`: root, model, player, overlay, timeline, selection, queue, api, history, choosing, sounds, checking;
+   * `say(words)`; `changed()`.
+   */
   constructor(parts) {
     Object.assign(this, parts);
     this.label = "face";
-    this.picking = false;
+    this.acts = new Map(); // of those that grow: how many edits they have
   }
 
   // Moving.
@@ -31,66 +34,90 @@ export class Actions {
   on10() { this.player.step(10); }
   slower() { this.player.faster(-1); }
   faster() { this.player.faster(1); }
-  trackStart() { this.#go(this.#track(false)?.first ?? 0); }
-  trackEnd() { this.#go(this.#track(false)?.last ?? this.model.info.frames - 1); }
-  previousTrack() { this.#neighbour(-1); }
-  nextTrack() { this.#neighbour(1); }
+  trackStart() { this.go(this.#track(false)?.first ?? 0); }
+  trackEnd() { this.go(this.#track(false)?.last ?? this.model.info.frames - 1); }
 
   previousKeyframe() {
     const frame = this.#marks().findLast((each) => each < this.player.wanted);
     if (frame === undefined) this.say("No keyframe before this frame.");
-    else this.#go(frame);
+    else this.go(frame);
   }
 
   nextKeyframe() {
     const frame = this.#marks().find((each) => each > this.player.wanted);
     if (frame === undefined) this.say("No keyframe after this frame.");
-    else this.#go(frame);
+    else this.go(frame);
   }
 
   help() { showHelp(this.root); }
 
   cancel() {
-    this.picking = false;
-    if (!this.overlay.cancel()) this.selection.set([]);
+    this.choosing.pairing = null;
+    const held = this.timeline.sound.cancel();
+    if (!this.overlay.cancel() && !held) this.selection.set([]);
     this.say("");
   }
 
   // Masks.
-  draw() {
-    if (this.player.playing) this.player.pause();
-    this.overlay.setMode("draw");
-    this.say("Draw a box about what is to be hidden.");
+  async draw() {
+    if (this.checking.isAtSuspect) await this.checking.maskSuspect();
+    else this.#take("draw", "Draw a box about what is to be hidden");
   }
 
-  area() {
+  area() { this.#take("area", "Draw the area that is to be hidden throughout the clip"); }
+
+  #take(mode, words) {
     if (this.player.playing) this.player.pause();
-    this.overlay.setMode("area");
-    this.say("Draw the area that is to be hidden throughout the clip.");
+    this.overlay.holdNew(mode);
+    this.say(`${words}, or move the box with the arrow keys: Shift resizes, Alt turns, Enter sets it.`);
   }
 
-  async drawn({ box, frame, mode }) {
+  /** Takes the chosen mask, or sound, in hand: then the arrow keys move it. */
+  grab() {
+    if (this.sounds.chosen) {
+      this.timeline.sound.hold(this.sounds.chosen);
+      this.say("Left and right move the sound, with Shift its end, with Alt its start. Enter sets it, Esc lets go.");
+      return;
+    }
+    const track = this.#track();
+    if (!track || this.#isWhole(track)) return;
+    if (this.player.playing) this.player.pause();
+    if (this.overlay.hold(track.id)) this.say("Arrow keys move the mask: Shift resizes, Alt turns, Ctrl goes by pixels. Enter sets it, Esc lets go.");
+    else this.say("The mask is not on this frame.");
+  }
+
+  /** Keys for what is in hand; true if this was one of them. */
+  inHand(event) {
+    const hand = [this.overlay, this.timeline.sound].find((each) => each.held);
+    if (!hand) return false;
+    if (event.key === "Enter") hand.put();
+    else if (event.key.startsWith("Arrow")) hand.nudge(event);
+    else return false;
+    return true;
+  }
+
+  async drawn({ box, angle = 0, frame, mode }) {
     const track = this.model.newId();
-    const placed = this.#box(box);
+    const placed = this.box(box);
     if (mode === "area") {
       const last = this.model.info.frames - 1;
-      this.make([{ op: "set-area", track, label: this.label, first: 0, last, box: placed, angle: 0 }]);
+      this.make([{ op: "set-area", track, label: this.label, first: 0, last, box: placed, angle: rounded(angle) }]);
       this.selection.set([track]);
       return;
     }
     const last = Math.max(frame, this.player.frameAt(this.player.seconds(frame) + NEW_SECONDS));
-    const [op] = this.make([{ op: "draw", track, label: this.label, frame, last, box: placed, angle: 0 }]);
+    const [op] = this.make([{ op: "draw", track, label: this.label, frame, last, box: placed, angle: rounded(angle) }]);
     this.selection.set([track]);
     if (!(await this.queue.whenSaved([op.id]))) {
       this.say("The new mask is kept. It is not followed until the server can be reached: press T then.");
       return;
     }
-    await this.#follow({ track, frame, box: placed, angle: 0, direction: "on", seconds: NEW_SECONDS, act: op.id.split("_")[0] });
+    await this.follow({ track, frame, box: placed, angle: rounded(angle), direction: "on", seconds: NEW_SECONDS, act: op.id.split("_")[0] });
   }
 
   placed({ track, frame, box, angle }) {
     const known = this.model.tracks().get(track);
-    const at = { box: this.#box(box), angle: rounded(angle) };
+    const at = { box: this.box(box), angle: rounded(angle) };
     if (known?.kind === "area") {
       const { label, first, last } = known;
       this.make([{ op: "set-area", track, label, first, last, ...at }]);
@@ -108,7 +135,7 @@ export class Actions {
       for (let f = from + (i ? 1 : 0); f <= frame; f++) {
         const part = frame > from ? (f - from) / (frame - from) : 1;
         const between = box.map((value, j) => was[j] + (value - was[j]) * part);
-        out.push([f, ...this.#box(edges(between)), rounded(between[4])]);
+        out.push([f, ...this.box(edges(between)), rounded(between[4])]);
       }
     });
     const [last, ...place] = out.at(-1);
@@ -137,8 +164,16 @@ export class Actions {
     if (track && !this.#isWhole(track)) this.make([{ op: "outside", track: track.id, frame: this.player.wanted }]);
   }
 
-  startsHere() { this.#span((track, frame) => [frame, Math.max(track.last, frame)]); }
-  endsHere() { this.#span((track, frame) => [Math.min(track.first, frame), frame]); }
+  startsHere() {
+    if (this.sounds.chosen) this.sounds.trim("start");
+    else this.#span((track, frame) => [frame, Math.max(track.last, frame)]);
+  }
+
+  endsHere() {
+    if (this.sounds.chosen) this.sounds.trim("end");
+    else this.#span((track, frame) => [Math.min(track.first, frame), frame]);
+  }
+
   grow() { this.#resize(GROWTH); }
   shrink() { this.#resize(1 / GROWTH); }
   trackOn() { this.#trackFrom("on"); }
@@ -151,9 +186,38 @@ export class Actions {
       this.make(others.map((other) => ({ op: "merge", track, other })));
       this.selection.set([track]);
     } else if (this.#track()) {
-      this.picking = true;
-      this.say("Choose the track that is the same one. Esc lets go.");
+      this.choosing.pairing = (track, other) => {
+        this.make([{ op: "merge", track, other }]);
+        this.say("Merged.");
+      };
+      this.say("Choose the track that is the same one: click it, or go there with Up and Down and press Ctrl+Space. Esc lets go.");
     }
+  }
+
+  /** Two that passed one another and were taken for each other: from here on each is the other. */
+  swap() {
+    const { ids, size } = this.selection;
+    if (size === 2) {
+      this.#exchange(...ids);
+    } else if (this.#track()) {
+      this.choosing.pairing = (one, other) => this.#exchange(one, other);
+      this.say("Choose the track that it was mixed up with: click it, or go there with Up and Down and press Ctrl+Space. Esc lets go.");
+    }
+  }
+
+  #exchange(...ids) {
+    const { wanted: frame } = this.player;
+    const tracks = ids.map((id) => this.model.tracks().get(id));
+    if (!tracks.every((track) => track?.kind === "object" && track.first < frame && frame <= track.last)) {
+      this.say("Both tracks have to lie on both sides of this frame: go to the first one on which they are mixed up.");
+      return;
+    }
+    const later = ids.map(() => this.model.newId());
+    this.make([
+      ...ids.map((track, i) => ({ op: "split", track, frame, new: later[i] })),
+      ...ids.map((track, i) => ({ op: "merge", track, other: later[1 - i] })),
+    ]);
+    this.say("Swapped: from this frame on, each is the other.");
   }
 
   split() {
@@ -169,22 +233,10 @@ export class Actions {
     this.say("Split: this frame is the first of a new track.");
   }
 
-  /** What was chosen with the mouse or the keys; the second track of a merge, if one is being chosen. */
-  picked({ track, more }) {
-    const first = this.selection.main;
-    if (this.picking && track !== null && track !== first) {
-      this.picking = false;
-      this.make([{ op: "merge", track: first, other: track }]);
-      this.say("Merged.");
-    } else {
-      this.selection.pick(track, more);
-    }
-  }
-
   async remove() {
     const ids = this.selection.ids.filter((id) => this.model.tracks().get(id)?.deleted === null);
     if (this.selection.sound !== null) {
-      await this.removeSound();
+      await this.sounds.remove();
     } else if (!ids.length) {
       this.say("Choose a track first.");
     } else {
@@ -197,13 +249,13 @@ export class Actions {
   }
 
   restore() {
-    const track = this.#track();
-    if (track) this.make([{ op: "restore", track: track.id }]);
+    const gone = this.selection.ids.filter((id) => (this.model.tracks().get(id)?.deleted ?? null) !== null);
+    this.make(gone.map((track) => ({ op: "restore", track })));
   }
 
   async setClass(label) {
     const chosen = label ?? (await askText(this.root, { title: "Class of what is hidden", label: "Class", act: "Set" }));
-    if (chosen) this.make(this.selection.ids.map((track) => ({ op: "set-class", track, label: chosen })));
+    if (chosen) this.make(this.#live().map(({ id }) => id).map((track) => ({ op: "set-class", track, label: chosen })));
     else this.changed();
   }
 
@@ -217,11 +269,6 @@ export class Actions {
     if (track) this.make([{ op: "unlink", track: track.id }]);
   }
 
-  samePerson() {
-    const track = this.#track();
-    if (track) this.selection.set(this.model.lanes().filter((t) => t.subject === track.subject).map((t) => t.id));
-  }
-
   hideFrames() {
     const track = this.model.newId();
     const first = this.player.wanted;
@@ -229,47 +276,6 @@ export class Actions {
     this.make([{ op: "hide-frames", track, first, last }]);
     this.selection.set([track]);
     this.say("The whole picture is hidden for three seconds. Trim it with “Starts here” and “Ends here”.");
-  }
-
-  // Sound.
-  addSound({ start, end }) {
-    const span = this.model.newId();
-    this.make([{ op: "add-sound", span, start: this.#ms(start), end: this.#ms(end), effect: "mute" }]);
-    this.selection.pickSound(span);
-  }
-
-  changeSound({ span, start, end, effect }) {
-    this.make([{ op: "change-sound", span, start: this.#ms(start), end: this.#ms(end), effect }]);
-  }
-
-  async removeSound() {
-    const span = this.selection.sound;
-    const reason = await askReason(this.root, { title: "Let this sound be heard?", act: "Remove" });
-    if (!reason) return;
-    this.make([{ op: "remove-sound", span, reason }]);
-    this.selection.set([]);
-  }
-
-  // Checking.
-  nextRisk() {
-    if (!this.risks.next()) this.say("Nothing is left to check.");
-  }
-
-  accept() {
-    const { item } = this.risks;
-    if (item) {
-      this.make([{ op: "settle", key: item.key, reason: ACCEPTED }]);
-      this.risks.settle(item.key);
-    }
-    this.nextRisk();
-  }
-
-  async reject() {
-    const { item } = this.risks;
-    if ((await this.remove()) && item && this.selection.ids.includes(item.track)) {
-      this.risks.settle(item.key);
-      this.nextRisk();
-    }
   }
 
   // Taking back.
@@ -287,24 +293,26 @@ export class Actions {
     this.say(bodies ? "Done again." : "There is nothing to redo.");
   }
 
-  /** Edits of one act: shown, written down and sent. */
-  make(bodies, act = null) {
+  /** Edits of one act: shown, written down and sent. More of an `act` that there is go on where it ended. */
+  make(bodies, act = newAct()) {
     this.#settleGrowth();
-    const name = act ?? [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    const from = act ? 1 : 0;
-    const ops = bodies.map((body, i) => ({ id: `${name}_${i + from}`, ...body }));
+    if (!bodies.length) return [];
+    const from = this.acts.get(act) ?? 0;
+    this.acts.set(act, from + bodies.length);
+    const ops = bodies.map((body, i) => ({ id: `${act}_${i + from}`, ...body }));
     for (const op of ops) {
       this.model.add(op);
       this.history.push(op);
-      if (op.op === "undo") this.risks.unsettle(this.#settledBy(op.edit));
+      if (op.op === "undo") this.checking.undone(op.edit);
     }
     this.queue.add(ops);
     this.changed();
     return ops;
   }
 
-  #settledBy(id) {
-    return this.model.pending.find((entry) => entry.op.id === id && entry.op.op === "settle")?.op.key;
+  /** The chosen tracks that hide something. */
+  #live() {
+    return this.selection.ids.map((id) => this.model.tracks().get(id)).filter((track) => track && track.deleted === null);
   }
 
   #track(aloud = true) {
@@ -323,17 +331,9 @@ export class Actions {
     return track ? [...track.keyframes, ...track.outsides].sort((a, b) => a - b) : [];
   }
 
-  #go(frame) {
+  go(frame) {
     if (this.player.playing) this.player.pause();
     this.player.show(frame);
-  }
-
-  #neighbour(by) {
-    const track = this.timeline.neighbour(by);
-    if (!track) return;
-    this.selection.set([track.id]);
-    this.timeline.zoomTo(track);
-    if (this.player.wanted < track.first || this.player.wanted > track.last) this.#go(track.first);
   }
 
   #span(ends) {
@@ -343,14 +343,19 @@ export class Actions {
     this.make([{ op: "set-span", track: track.id, first, last }]);
   }
 
+  /** All that is chosen. Presses in a row are one edit of each mask. */
   #resize(factor) {
-    const track = this.#track();
-    if (!track || this.#isWhole(track)) return;
+    if (!this.#track()) return;
+    const tracks = this.#live().filter((track) => track.kind !== "frame").map((track) => track.id);
+    if (!tracks.length) {
+      this.say("Only masks that hide a part of the picture can be grown.");
+      return;
+    }
     const { draft } = this.model;
-    const before = draft?.track === track.id ? draft.factor : 1;
-    if (draft && draft.track !== track.id) this.#settleGrowth();
-    const all = clamp(before * factor, 1 / MOST_GROWTH, MOST_GROWTH);
-    this.model.setDraft({ op: "resize", track: track.id, factor: all });
+    const same = draft !== null && draft.length === tracks.length && draft.every((op) => tracks.includes(op.track));
+    if (draft && !same) this.#settleGrowth();
+    const all = clamp((same ? draft[0].factor : 1) * factor, 1 / MOST_GROWTH, MOST_GROWTH);
+    this.model.setDraft(tracks.map((track) => ({ op: "resize", track, factor: all })));
     clearTimeout(this.growing);
     this.growing = setTimeout(() => this.#settleGrowth(), GROWING_PAUSE);
     this.changed();
@@ -361,7 +366,7 @@ export class Actions {
     clearTimeout(this.growing);
     if (!draft) return;
     this.model.setDraft(null);
-    if (Math.abs(draft.factor - 1) > 1e-9) this.make([{ ...draft, factor: Math.round(draft.factor * 1e4) / 1e4 }]);
+    if (Math.abs(draft[0].factor - 1) > 1e-9) this.make(draft.map((op) => ({ ...op, factor: Math.round(op.factor * 1e4) / 1e4 })));
     else this.changed();
   }
 
@@ -373,10 +378,11 @@ export class Actions {
       this.say("The mask is not on this frame: set a keyframe first.");
       return;
     }
-    await this.#follow({ track: track.id, frame, box: this.#box(edges(box)), angle: rounded(box[4]), direction, seconds: FOLLOW_SECONDS });
+    await this.follow({ track: track.id, frame, box: this.box(edges(box)), angle: rounded(box[4]), direction, seconds: FOLLOW_SECONDS });
   }
 
-  async #follow({ act = null, ...question }) {
+  /** The tracker's answer becomes boxes of the track, as part of `act` if one is named. */
+  async follow({ act, ...question }) {
     this.say("Following…");
     let answer;
     try {
@@ -403,14 +409,10 @@ export class Actions {
   }
 
   /** Within what the server takes: as far out of the picture as the picture is wide, and a pixel at least. */
-  #box([left, top, right, bottom]) {
+  box([left, top, right, bottom]) {
     const { width, height } = this.model.info;
     const [l, t] = [clamp(left, -width, 2 * width - 1), clamp(top, -height, 2 * height - 1)];
     const [r, b] = [clamp(right, l + 1, 2 * width), clamp(bottom, t + 1, 2 * height)];
     return [l, t, r, b].map(rounded);
-  }
-
-  #ms(seconds) {
-    return Math.round(Math.max(seconds, 0) * 1000) / 1000;
   }
 }

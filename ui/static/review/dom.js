@@ -23,6 +23,7 @@ const ICONS = {
   more: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
   whole: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
   undo: "M9 5v4h5a5 5 0 0 1 0 10H8v-2h6a3 3 0 0 0 0-6H9v4L3 10z",
+  hush: "M3 9v6h4l5 4V5L7 9zM15.5 8.5 18 11l2.5-2.5 1.5 1.5-2.5 2.5L22 15l-1.5 1.5L18 14l-2.5 2.5L14 15l2.5-2.5L14 10z",
   redo: "M15 5v4h-5a5 5 0 0 0 0 10h6v-2h-6a3 3 0 0 1 0-6h5v4l6-5z",
 };
 

@@ -1,14 +1,15 @@
 // What is chosen, and what can be done with it.
 
+import { outcome, PICTURE_EFFECTS, SOUND_EFFECTS } from "./deciding.js";
 import { button, counted, h, timecode } from "./dom.js";
 
 export const CLASSES = ["face", "plate", "person", "screen", "document", "tattoo", "other"];
 const ORIGINS = { machine: "Found by the detector", manual: "Made by hand", corrected: "Found, then corrected" };
-const EFFECTS = { mute: "Mute", bleep: "Bleep", disguise: "Disguise the voice" };
 
 export class Inspector {
-  constructor({ model, player, selection, actions, mayEdit }) {
-    Object.assign(this, { model, player, selection, actions, mayEdit });
+  constructor({ model, player, selection, risks, inRelease, actions, choosing, sounds, checking, copying, deciding, mayEdit }) {
+    Object.assign(this, { model, player, selection, risks, inRelease, mayEdit });
+    Object.assign(this, { actions, choosing, sounds, checking, copying, deciding });
     this.element = h("section", { class: "rv-card rv-inspector", "aria-label": "What is chosen" });
   }
 
@@ -61,24 +62,28 @@ export class Inspector {
     const moving = track.kind === "object";
     return [
       ...head,
+      this.#inRelease(this.inRelease.ofTrack(track.id), PICTURE_EFFECTS),
       this.#classes(track.label),
       h("div", { class: "rv-acts" },
+        track.kind === "frame" ? null : this.#act("Move", () => actions.grab(), "G"),
         moving ? this.#act("Keyframe", () => actions.keyframe(), "K") : null,
         moving ? this.#act("Out of sight", () => actions.outside(), "O") : null,
         moving ? this.#act("Remove mark", () => actions.removeKeyframe(), "Shift+K") : null,
-        this.#act("Starts here", () => actions.startsHere()),
-        this.#act("Ends here", () => actions.endsHere()),
+        this.#act("Starts here", () => actions.startsHere(), "["),
+        this.#act("Ends here", () => actions.endsHere(), "]"),
         track.kind === "frame" ? null : this.#act("Grow", () => actions.grow(), "W"),
         track.kind === "frame" ? null : this.#act("Shrink", () => actions.shrink(), "S"),
         moving ? this.#act("Track on", () => actions.trackOn(), "T") : null,
         moving ? this.#act("Track back", () => actions.trackBack(), "Shift+T") : null,
         this.#act("Split", () => actions.split(), "Alt+M"),
         moving ? this.#act("Merge…", () => actions.merge(), "M") : null,
+        moving ? this.#act("Swap…", () => actions.swap(), "X") : null,
+        this.#act("Copy to…", () => this.copying.copy(), "Y"),
         this.#act("Reject…", () => actions.remove(), "Delete", "rv-danger")),
       linked > 1
         ? h("div", { class: "rv-acts" },
             h("span", { class: "rv-hint" }, `${linked} tracks of the same one`),
-            this.#act("Choose all", () => actions.samePerson()), this.#act("Someone else", () => actions.unlink()))
+            this.#act("Choose all", () => this.choosing.samePerson(), "L"), this.#act("Someone else", () => actions.unlink()))
         : null,
     ];
   }
@@ -92,14 +97,41 @@ export class Inspector {
   }
 
   #many(tracks) {
-    const { actions } = this;
+    const { actions, inRelease } = this;
+    const open = this.risks.open.filter((item) => this.selection.has(item.track)).length;
+    const gone = tracks.filter((track) => track.deleted !== null).length;
+    const told = tracks.map((track) => inRelease.ofTrack(track.id)).filter(Boolean);
+    const hidden = told.filter((one) => one.hidden).length;
     return [
       h("h2", {}, `${tracks.length} tracks chosen`),
+      h("p", { class: "rv-hint" }, "What is done here is done to all of them."),
       this.#classes(tracks.every((t) => t.label === tracks[0].label) ? tracks[0].label : null),
       h("div", { class: "rv-acts" },
+        this.#act("Grow", () => actions.grow(), "W"), this.#act("Shrink", () => actions.shrink(), "S"),
         this.#act("Same person", () => actions.link()), this.#act("Merge", () => actions.merge(), "M"),
+        this.#act("Copy to…", () => this.copying.copy(), "Y"),
+        open ? this.#act(`In order: ${counted(open, "item")}`, () => this.checking.accept(), "A") : null,
+        gone ? this.#act("Hide again", () => actions.restore()) : null,
         this.#act("Reject…", () => actions.remove(), "Delete", "rv-danger")),
+      told.length ? this.#release([h("p", {}, `${hidden} hidden, ${told.length - hidden} shown`)]) : null,
     ];
+  }
+
+  #inRelease(one, effects) {
+    const { reference, told, trouble } = this.inRelease;
+    if (reference === null) return null;
+    if (one) return this.#release(outcome(one, effects));
+    const why = told
+      ? "Outside of the clips of this release, or not saved yet."
+      : trouble || "The release is being read…";
+    return this.#release([h("p", { class: told ? "rv-hint" : "rv-trouble" }, why)], false);
+  }
+
+  #release(parts, decidable = true) {
+    const act = this.#act("Hide or show…", () => this.deciding.decide(), "H");
+    act.disabled = !this.inRelease.told?.may_decide;
+    return h("div", { class: "rv-inrelease" },
+      h("h3", {}, `In ${this.inRelease.reference}`, decidable ? act : ""), ...parts.filter(Boolean));
   }
 
   #classes(label) {
@@ -115,18 +147,21 @@ export class Inspector {
   }
 
   #sound(span) {
-    const { actions } = this;
+    const { actions, sounds } = this;
     const field = h("select", {
       "data-name": "effect", "aria-label": "Effect", disabled: !this.mayEdit,
-      onchange: () => actions.changeSound({ ...span, span: span.id, effect: field.value }),
+      onchange: () => sounds.change({ ...span, span: span.id, effect: field.value }),
     });
-    field.append(...Object.entries(EFFECTS).map(([value, words]) => h("option", { value }, words)));
+    field.append(...Object.entries(SOUND_EFFECTS).map(([value, words]) => h("option", { value }, words)));
     field.value = span.effect;
     return [
       h("h2", {}, "Hidden sound"),
-      h("p", { class: "rv-hint" }, `${timecode(span.start)} to ${timecode(span.end)}. Drag its edges to trim it.`),
+      h("p", { class: "rv-hint" }, `${timecode(span.start)} to ${timecode(span.end)}. Drag its edges, or press [ and ], to trim it.`),
       h("div", { class: "rv-field" }, h("span", { "aria-hidden": "true" }, "Effect"), field),
-      h("div", { class: "rv-acts" }, this.#act("Remove…", () => actions.removeSound(), "Delete", "rv-danger")),
+      h("div", { class: "rv-acts" },
+        this.#act("Starts here", () => actions.startsHere(), "["), this.#act("Ends here", () => actions.endsHere(), "]"),
+        this.#act("Move", () => actions.grab(), "G"), this.#act("Remove…", () => sounds.remove(), "Delete", "rv-danger")),
+      this.#inRelease(this.inRelease.ofSound(span.id), SOUND_EFFECTS),
     ];
   }
 }

@@ -1,22 +1,28 @@
 // The reviewer in any page: `mount({element, footage, csrf, release, base})`.
 
-import { Actions } from "./actions.js";
+import { InRelease } from "./deciding.js";
+import { makeDoers } from "./doers.js";
 import { button, counted, h, icon, timecode } from "./dom.js";
-import { CLASSES, Inspector } from "./inspector.js";
+import { History } from "./history.js";
+import { Inspector } from "./inspector.js";
 import { listen } from "./keys.js";
-import { LOOKS, Overlay } from "./overlay.js";
-import { Player, SPEEDS } from "./player.js";
+import { Notices } from "./notices.js";
+import { Overlay } from "./overlay.js";
+import { clockTime, lay, listReleases } from "./page.js";
+import { Player } from "./player.js";
 import { Risks } from "./risks.js";
 import { Selection } from "./selection.js";
-import { History, Model, PIECE, touched } from "./state.js";
+import { Model, PIECE, touched } from "./state.js";
 import { Timeline } from "./timeline.js";
 import { Api, ApiError, Queue } from "./transport.js";
 
 const OTHERS_EVERY = 5000; // ms
 const RISKS_AFTER = 700;
+const AROUND = 5; // seconds before and after an item to check, in the timeline
 const BUCKETS = 4000;
 const RETRY = 3000;
 const PIECES_KEPT = 40; // before and after the one in sight
+const TRACKS_AT_ONCE = 250;
 
 /**
  * `element` is filled; `footage` is its number; `csrf` the session's token; `release` a release's reference or null,
@@ -36,7 +42,8 @@ export function mount({ element, footage, csrf, release = null, base = "" }) {
 
 class Review {
   constructor(root, api, release) {
-    Object.assign(this, { root, api, release });
+    Object.assign(this, { root, api });
+    this.inRelease = new InRelease(api, release);
     this.fetching = new Map();
     this.actors = new Map(); // of edits, by id
     this.gone = new AbortController();
@@ -63,7 +70,7 @@ class Review {
       this.history.push(op);
     }
     this.changed();
-    this.#saving();
+    this.notices.saving();
     const times = this.#keepTrying(() =>
       this.api.frames(info.frames, (from, pts) => {
         this.player.setTimes(from, pts);
@@ -81,10 +88,17 @@ class Review {
       this.say("Nothing was detected in this footage yet. Masks can be made once detection has run.");
       return;
     }
-    this.#keepTrying(() => this.#risks());
     this.#keepTrying(() => this.#past());
+    this.#keepTrying(async () => {
+      await this.#releases();
+      await this.#risks();
+    });
     this.others = setInterval(() => this.#others(), OTHERS_EVERY);
-    window.addEventListener("focus", () => this.#others(), { signal: this.gone.signal });
+    const back = () => {
+      this.#others();
+      this.inRelease.load();
+    };
+    window.addEventListener("focus", back, { signal: this.gone.signal });
   }
 
   unmount() {
@@ -102,75 +116,40 @@ class Review {
     this.selection = new Selection();
     this.player = new Player(video, info);
     this.queue = new Queue(this.api, info, { touched });
-    const shared = { model: this.model, player: this.player, selection: this.selection, api: this.api, mayEdit };
+    this.notices = new Notices({ queue: this.queue, api: this.api, actors: this.actors, signIn: `${this.api.base}/sign-in` });
+    const shared = {
+      root: this.root, model: this.model, player: this.player, selection: this.selection, queue: this.queue, api: this.api,
+      mayEdit, inRelease: this.inRelease, say: (words) => this.say(words), changed: () => this.changed(),
+    };
     this.overlay = new Overlay({ ...shared, video });
     this.timeline = new Timeline(shared);
     this.risks = new Risks(shared);
-    this.actions = new Actions({
-      ...shared, root: this.root, overlay: this.overlay, timeline: this.timeline, risks: this.risks, queue: this.queue,
-      history: this.history, say: (words) => this.say(words), changed: () => this.changed(),
+    this.doers = makeDoers({
+      ...shared, overlay: this.overlay, timeline: this.timeline, risks: this.risks, history: this.history,
+      copied: (what) => this.notices.copied(what),
     });
-    this.inspector = new Inspector({ ...shared, actions: this.actions });
-    this.#page(info);
+    this.actions = this.doers.actions;
+    this.inspector = new Inspector({ ...shared, ...this.doers, risks: this.risks });
+    const { overlay, timeline, risks, inspector, notices, actions } = this;
+    const { looking } = this.doers;
+    this.fields = lay(this.root, this.api.base, info, { notices, actions, looking, overlay, timeline, risks, inspector }, {
+      speed: (value) => (this.player.speed = value),
+      look: (value) => {
+        overlay.look = value;
+        overlay.draw();
+      },
+      release: (value) => this.#choose(value),
+    });
+    risks.draw();
+    inspector.draw();
     this.#wire();
-    const stop = listen(this.root, this.actions, { mayEdit });
+    const stop = listen(this.root, Object.values(this.doers), { mayEdit, inHand: (event) => actions.inHand(event) });
     this.gone.signal.addEventListener("abort", stop);
   }
 
-  #page(info) {
-    const { actions, overlay } = this;
-    const where = info.exhibits.map(({ case: name, reference }) => `${name} / ${reference}`).join(", ");
-    this.status = h("span", { class: "rv-status", role: "status", "aria-live": "polite" });
-    this.saved = h("span", { class: "rv-saved", role: "status", "aria-live": "polite" });
-    this.asides = h("div", { class: "rv-asides" });
-    this.wall = h("time", { class: "rv-where rv-wall", title: "By the camera's clock" });
-    this.clock = h("output", { class: "rv-clock", "aria-label": "Time and frame" });
-    this.playing = button("Play", () => actions.toggle(), { picture: "play", key: "Space", kind: "rv-play" });
-    this.speed = h("select", { "aria-label": "Speed", onchange: () => (this.player.speed = Number(this.speed.value)) },
-      ...SPEEDS.map((each) => h("option", { value: each, selected: each === 1 }, `${each}×`)));
-    this.look = h("select", { "aria-label": "How masks are shown", onchange: () => this.#looked() },
-      ...Object.entries(LOOKS).map(([value, words]) => h("option", { value }, words)));
-    this.fresh = h("select", { "aria-label": "Class of new masks", onchange: () => (actions.label = this.fresh.value) },
-      ...CLASSES.map((each) => h("option", { value: each }, each)));
-    const editing = info.may_edit
-      ? h("div", { class: "rv-tools", role: "group", "aria-label": "New masks" },
-          button("New box", () => actions.draw(), { key: "N", kind: "rv-primary" }), this.fresh,
-          button("Fixed area", () => actions.area()), button("Hide picture", () => actions.hideFrames()),
-          button("Undo", () => actions.undo(), { picture: "undo", key: "Ctrl+Z" }),
-          button("Redo", () => actions.redo(), { picture: "redo", key: "Ctrl+Shift+Z" }))
-      : h("p", { class: "rv-hint" }, "You can look at this footage, but not change its masks.");
-    const frame = h("div", { class: "rv-frame" }, overlay.stage);
-    frame.style.setProperty("--rv-ratio", String(info.proxy_width / info.proxy_height));
-    this.root.replaceChildren(
-      h("header", { class: "rv-head" },
-        h("h1", {}, info.name), h("span", { class: "rv-where" }, where), this.wall, this.status, this.saved,
-        h("div", { class: "rv-tools", role: "group", "aria-label": "View" },
-          this.look,
-          button("Zoom out of the picture", () => overlay.zoom(1 / 1.4), { picture: "less" }),
-          button("Zoom into the picture", () => overlay.zoom(1.4), { picture: "more" }),
-          button("Whole picture", () => overlay.fit(), { picture: "whole" })),
-        button("All keys", () => actions.help(), { picture: "?", key: "?" })),
-      h("div", { class: "rv-main" },
-        h("div", { class: "rv-centre" },
-          frame,
-          h("div", { class: "rv-bar" },
-            h("div", { class: "rv-tools", role: "group", "aria-label": "Playing" },
-              button("Ten frames back", () => actions.back10(), { picture: "back10", key: "C" }),
-              button("One frame back", () => actions.back(), { picture: "back", key: "D" }),
-              this.playing,
-              button("One frame on", () => actions.on(), { picture: "on", key: "F" }),
-              button("Ten frames on", () => actions.on10(), { picture: "on10", key: "V" }),
-              this.speed, this.clock),
-            editing)),
-        h("aside", { class: "rv-side", "aria-label": "Checking" }, this.asides, this.risks.element, this.inspector.element)),
-      this.timeline.element,
-    );
-    this.risks.draw();
-    this.inspector.draw();
-  }
-
   #wire() {
-    const { player, overlay, timeline, selection, actions, risks, queue } = this;
+    const { player, overlay, timeline, selection, actions, risks, queue, inRelease, notices } = this;
+    const { choosing, sounds, checking } = this.doers;
     const on = (from, type, then) => from.addEventListener(type, (event) => then(event.detail));
     on(player, "frame", () => {
       overlay.onFrame();
@@ -182,7 +161,7 @@ class Review {
     for (const type of ["play", "pause", "speed"]) on(player, type, () => this.#transport());
     on(player, "trouble", () => this.say("The clip cannot be played. Reload the page; if that does not help, tell your administrator."));
     on(selection, "change", () => this.#chosen());
-    for (const from of [overlay, timeline]) on(from, "picked", (detail) => actions.picked(detail));
+    for (const from of [overlay, timeline]) on(from, "picked", (detail) => choosing.picked(detail));
     on(overlay, "drawn", (detail) => actions.drawn(detail));
     on(overlay, "placed", (detail) => actions.placed(detail));
     on(overlay, "followed", (detail) => actions.followed(detail));
@@ -190,14 +169,22 @@ class Review {
       if (player.playing) player.pause();
       player.show(frame);
     });
-    on(timeline, "sound-drawn", (detail) => actions.addSound(detail));
-    on(timeline, "sound-changed", (detail) => actions.changeSound(detail));
+    on(timeline, "sound-drawn", (detail) => sounds.add(detail));
+    on(timeline, "sound-here", () => sounds.hideSound());
+    on(timeline, "sound-changed", (detail) => sounds.change(detail));
     on(timeline, "sound-picked", ({ span }) => selection.pickSound(span));
     on(risks, "go", ({ item }) => this.#visit(item));
-    on(risks, "accept", () => actions.accept());
-    on(risks, "reject", () => actions.reject());
-    on(queue, "change", () => this.#saving());
-    on(queue, "aside", () => this.#asides());
+    on(risks, "accept", () => checking.accept());
+    on(risks, "reject", () => checking.reject());
+    on(risks, "mask", () => checking.enter());
+    on(inRelease, "change", () => this.#decided());
+    on(this.api, "signed", ({ out }) => {
+      notices.draw();
+      if (out) return;
+      queue.again();
+      this.#others();
+    });
+    for (const type of ["change", "aside"]) on(queue, type, () => notices.saving());
     on(queue, "saved", ({ revision, ids }) => {
       this.model.saved(ids, revision);
       this.#refresh();
@@ -215,7 +202,7 @@ class Review {
   }
 
   say(words) {
-    this.status.textContent = words;
+    this.notices.say(words);
   }
 
   /** Something of the tracks is other than what is on the screen. */
@@ -236,60 +223,48 @@ class Review {
     if (this.player.playing) this.player.pause();
     const track = this.model.tracks().get(item.track);
     this.selection.set(track ? [item.track] : []);
-    if (track) this.timeline.zoomTo({ ...track, first: item.first, last: item.last });
-    this.player.show(item.first);
+    this.overlay.suspect = item.box ? item : null;
+    const around = (frame, by) => this.player.frameAt(this.player.seconds(frame) + by);
+    if (track) this.timeline.zoomTo({ id: item.track, first: around(item.first, -AROUND), last: around(item.last, AROUND) });
+    this.player.show(item.frame ?? item.first);
     this.say(item.text);
+  }
+
+  #choose(reference) {
+    // On a page of its own the address says which, so that a reload shows the same.
+    const here = new URL(window.location.href);
+    if (here.pathname === `${this.api.base}/review/${this.info.id}`) {
+      if (reference === null) here.searchParams.delete("release");
+      else here.searchParams.set("release", reference);
+      window.history.replaceState(null, "", here);
+    }
+    this.inRelease.choose(reference);
+  }
+
+  /** Another release, or other decisions in it: masks and risks are other than before. */
+  #decided() {
+    listReleases(this.fields.releases, this.inRelease.listed, this.inRelease.reference);
+    this.looks = (this.looks ?? 0) + 1;
+    this.model.outdateShapes();
+    this.inspector.draw();
+    this.#pieces();
+    this.#risks().catch(() => undefined);
   }
 
   #time() {
     const { player } = this;
     if (this.info.recorded_start) {
-      const at = new Date(Date.parse(this.info.recorded_start) + player.seconds(player.frame) * 1000);
-      this.wall.textContent = `${at.toLocaleDateString()} ${at.toLocaleTimeString()}`;
+      this.fields.wall.textContent = clockTime(this.info.recorded_start, player.seconds(player.frame));
     }
-    this.clock.textContent = `${timecode(player.seconds(player.frame))}  frame ${player.frame + 1} of ${this.info.frames}`;
+    this.fields.clock.textContent = `${timecode(player.seconds(player.frame))}  frame ${player.frame + 1} of ${this.info.frames}`;
   }
 
   #transport() {
     const { playing, speed } = this.player;
-    this.playing.replaceChildren(icon(playing ? "pause" : "play"));
-    this.playing.setAttribute("aria-label", playing ? "Pause" : "Play");
-    this.speed.value = String(speed);
+    this.fields.playing.replaceChildren(icon(playing ? "pause" : "play"));
+    this.fields.playing.setAttribute("aria-label", playing ? "Pause" : "Play");
+    this.fields.speed.value = String(speed);
     this.overlay.draw();
-  }
-
-  #looked() {
-    this.overlay.look = this.look.value;
-    this.overlay.draw();
-  }
-
-  #saving() {
-    const { state, unsaved } = this.queue;
-    const words = {
-      saved: unsaved ? `${counted(unsaved, "edit")} to decide about` : "All saved",
-      saving: "Saving…",
-      offline: `No connection. ${counted(unsaved, "edit")} kept here, sent again soon.`,
-      "signed-out": `You are signed out. ${counted(unsaved, "edit")} kept here: sign in again in another window.`,
-    }[state];
-    if (this.saved.textContent !== words) this.saved.textContent = words;
-    this.saved.dataset.state = state === "saved" && unsaved ? "aside" : state;
-  }
-
-  #asides() {
-    this.asides.replaceChildren(...this.queue.aside.map((entry) => {
-      const conflict = entry.kind === "conflict";
-      const who = [...new Set(entry.conflicts?.map((id) => this.actors.get(id)).filter(Boolean))].join(", ");
-      const theirs = conflict ? "Take theirs" : "Discard";
-      const again = conflict ? "Make mine again" : "Try again";
-      return h("section", { class: "rv-card rv-aside", role: "alert" },
-        h("h2", {}, conflict ? `${who || "Somebody"} changed the same mask` : "An edit was refused"),
-        h("p", {}, entry.text),
-        h("p", { class: "rv-hint" }, `${counted(entry.ops.length, "edit")} of yours, kept until you decide.`),
-        h("div", { class: "rv-acts" },
-          button(theirs, () => this.queue.takeTheirs(entry)),
-          button(again, () => this.queue.makeMineAgain(entry), { kind: "rv-primary" })));
-    }));
-    this.#saving();
   }
 
   // What is fetched.
@@ -305,15 +280,36 @@ class Review {
     }
   }
 
+  /** All lanes, in pieces that are shown as they come; once they are here, only what is other than before. */
   async #tracks() {
-    const asked = this.model.revision;
-    const answer = await this.api.get(`/tracks?revision=${asked}`);
-    if (answer.revision < this.model.server.revision) return; // a newer answer was quicker
-    this.model.setTracks(answer);
-    this.model.revision = Math.max(this.model.revision, answer.revision);
-    this.#skips(answer.skipped);
-    this.changed();
-    this.#pieces();
+    const before = this.lanes;
+    let done;
+    this.lanes = new Promise((resolve) => (done = resolve)); // one after the other: each builds on what is held
+    await before;
+    try {
+      const held = this.model.server.revision;
+      let asked = `revision=${this.model.revision}${held < 0 ? "" : `&after=${held}`}`;
+      const changed = [];
+      let answer;
+      for (let from = 0; ; from += TRACKS_AT_ONCE) {
+        answer = await this.api.get(`/tracks?${asked}&from=${from}&count=${TRACKS_AT_ONCE}`);
+        if (answer.tracks_id !== this.info.tracks_id) this.notices.outdated();
+        changed.push(...answer.tracks);
+        if (from + TRACKS_AT_ONCE >= answer.total) break;
+        if (held < 0) {
+          this.model.setTracks({ ...answer, revision: -1, tracks: changed });
+          this.changed();
+        }
+        asked = `revision=${answer.revision}${held < 0 ? "" : `&after=${held}`}`;
+      }
+      this.model.setTracks({ ...answer, tracks: changed });
+      this.model.revision = Math.max(this.model.revision, answer.revision);
+      this.#skips(answer.skipped);
+      this.changed();
+      this.#pieces();
+    } finally {
+      done();
+    }
   }
 
   #skips(skipped) {
@@ -324,8 +320,17 @@ class Review {
   }
 
   async #risks() {
-    const { items } = await this.api.get("/risks");
+    const { reference, trouble } = this.inRelease;
+    // Of a release that does not stand any more, those of the whole footage.
+    const { items } = await this.api.get(`/risks${reference === null || trouble ? "" : `?release=${encodeURIComponent(reference)}`}`);
     this.risks.setItems(items);
+    if (!this.risks.item) this.overlay.suspect = null;
+  }
+
+  async #releases() {
+    await this.inRelease.list();
+    listReleases(this.fields.releases, this.inRelease.listed, this.inRelease.reference);
+    await this.inRelease.load();
   }
 
   async #waveform() {
@@ -356,7 +361,7 @@ class Review {
       const { revision, edits } = await this.api.get(`/edits?after=${this.model.revision}`);
       const theirs = edits.filter(({ id }) => !this.queue.mine.has(id));
       for (const { id, actor } of theirs) this.actors.set(id, actor);
-      if (theirs.length) this.#asides();
+      if (theirs.length) this.notices.draw();
       if (revision > this.model.revision) {
         this.model.revision = revision;
         this.queue.seen(revision);
@@ -374,7 +379,10 @@ class Review {
 
   async #refresh() {
     clearTimeout(this.soon);
-    this.soon = setTimeout(() => this.#risks().catch(() => undefined), RISKS_AFTER);
+    this.soon = setTimeout(() => {
+      this.#risks().catch(() => undefined);
+      this.inRelease.load();
+    }, RISKS_AFTER);
     if (this.refreshing) {
       this.again = true;
       return;
@@ -407,18 +415,24 @@ class Review {
   async #piece(kind, number) {
     const key = `${kind}/${number}`;
     const { revision } = this.model;
-    if (!this.model.isStale(kind, number) || this.fetching.get(key) === revision) return;
-    this.fetching.set(key, revision);
-    const policy = kind === "shapes" && this.release ? `&release=${encodeURIComponent(this.release)}` : "";
+    const { reference, trouble } = this.inRelease;
+    const { looks = 0 } = this;
+    const asked = `${revision} ${looks}`;
+    if (!this.model.isStale(kind, number) || this.fetching.get(key) === asked) return;
+    this.fetching.set(key, asked);
+    // Of a release that does not stand any more all masks are shown.
+    const policy = kind === "shapes" && reference !== null && !trouble ? `&release=${encodeURIComponent(reference)}` : "";
     try {
       const answer = await this.api.get(`/${kind}?revision=${revision}&from=${number * PIECE}&count=${PIECE}${policy}`);
+      if (kind === "shapes" && looks !== (this.looks ?? 0)) return; // of another release, or before a decision
       this.model.setPiece(kind, number, answer.revision ?? revision, answer.frames);
       this.overlay.draw();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (policy && error.status >= 400 && error.status < 500) this.inRelease.load(); // it says what is wrong
       setTimeout(() => this.#pieces(), RETRY);
     } finally {
-      if (this.fetching.get(key) === revision) this.fetching.delete(key);
+      if (this.fetching.get(key) === asked) this.fetching.delete(key);
     }
   }
 }

@@ -1,19 +1,14 @@
 // The masks over the picture, and the hands that move them.
 
 import { clamp, h } from "./dom.js";
-import { edges } from "./state.js";
+import { LEAST_BOX, NEW_BOX, nudged, resized, turn } from "./hand.js";
+import { coarse } from "./mosaic.js";
+import { centred, edges } from "./state.js";
 
 export const LOOKS = { effect: "As released", solid: "Solid", mosaic: "Mosaic", outline: "Outline" };
 const HANDLE = 9; // pixels on the screen
 const REACH = 14;
-const LEAST = 3; // pixels of the picture
 const MAX_ZOOM = 12;
-const TILES = 9; // along the shorter side of a mosaic
-
-const turn = (x, y, degrees) => {
-  const [c, s] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
-  return [x * c - y * s, x * s + y * c];
-};
 
 const CORNERS = [[-1, -1], [0, -1], [1, -1], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0]];
 const CURSORS = ["nwse-resize", "ns-resize", "nesw-resize", "ew-resize"];
@@ -31,8 +26,9 @@ export class Overlay extends EventTarget {
     this.mode = null; // "draw" or "area": the next drag makes a new box
     this.drag = null;
     this.canvas = h("canvas", { class: "rv-overlay" });
-    this.small = document.createElement("canvas");
-    this.stage = h("div", { class: "rv-stage" }, video, this.canvas);
+    this.held = null; // a box that keys move: a new one, or the chosen mask's
+    this.suspect = null; // an item of the risk queue with a box that is no mask
+    this.stage = h("div", { class: "rv-stage", tabindex: "0", role: "application", "aria-label": "Picture with its masks" }, video, this.canvas);
     const { canvas } = this;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#moved(event));
@@ -53,16 +49,63 @@ export class Overlay extends EventTarget {
 
   /** Lets go of what is being dragged, with no edit. True if there was anything. */
   cancel() {
-    const any = Boolean(this.drag || this.mode);
-    this.drag = null;
+    const any = Boolean(this.drag || this.mode || this.held);
+    [this.drag, this.held] = [null, null];
     this.setMode(null);
     this.draw();
     return any;
   }
 
+  /** A new box in the middle of what is in sight, for keys; the mouse may draw another. */
+  holdNew(mode) {
+    this.setMode(mode);
+    const { width, height } = this.stage.getBoundingClientRect();
+    const [sx, sy] = this.scale;
+    const side = Math.min(width, height) * NEW_BOX;
+    const [x, y] = [(width / 2 - this.view.x) / sx, (height / 2 - this.view.y) / sy];
+    this.#take({ kind: mode, box: [x, y, side / sx, side / sy, 0] });
+  }
+
+  /** The mask of `track` on this frame, for keys. False if it is not there. */
+  hold(track) {
+    const box = this.model.boxOf(track, this.player.frame);
+    if (box) this.#take({ kind: "grab", track, frame: this.player.frame, box: [...box] });
+    return box !== null;
+  }
+
+  #take(held) {
+    this.held = held;
+    // The button that began it has the focus otherwise, and Enter would be the button's.
+    this.stage.focus({ preventScroll: true });
+    this.draw();
+  }
+
+  nudge(event) {
+    const { width, height } = this.model.info;
+    this.held.box = nudged(this.held.box, event, width);
+    [this.held.box[0], this.held.box[1]] = [clamp(this.held.box[0], 0, width), clamp(this.held.box[1], 0, height)];
+    this.draw();
+  }
+
+  put() {
+    const { kind, track, frame, box } = this.held;
+    this.cancel();
+    if (kind === "grab") this.dispatchEvent(new CustomEvent("placed", { detail: { track, frame, box: edges(box), angle: box[4] } }));
+    else this.dispatchEvent(new CustomEvent("drawn", { detail: { box: edges(box), angle: box[4], frame: this.player.frame, mode: kind } }));
+  }
+
+  /** By a part of what is in sight. */
+  pan(right, down) {
+    const { width, height } = this.stage.getBoundingClientRect();
+    this.view = { ...this.view, x: this.view.x - right * width, y: this.view.y - down * height };
+    this.#viewed();
+  }
+
+  /** Without a place about the chosen mask, or the middle. */
   zoom(factor, at = null) {
     const { width, height } = this.stage.getBoundingClientRect();
-    const [x, y] = at ?? [width / 2, height / 2];
+    const chosen = this.model.boxOf(this.selection.main, this.player.frame);
+    const [x, y] = at ?? (chosen ? this.#toScreen(chosen[0], chosen[1]) : [width / 2, height / 2]);
     const k = clamp(this.view.k * factor, 1, MAX_ZOOM);
     const grown = k / this.view.k;
     this.view = { k, x: x - (x - this.view.x) * grown, y: y - (y - this.view.y) * grown };
@@ -82,7 +125,8 @@ export class Overlay extends EventTarget {
     context.clearRect(0, 0, canvas.width, canvas.height);
     const { frame } = player;
     const boxes = model.boxesAt(frame);
-    const held = this.drag?.track;
+    const moving = this.drag ?? this.held;
+    const held = moving?.track;
     if (this.look !== "outline") {
       for (const row of model.shapesAt(frame)) if (row[0] !== held) this.#mask(context, row);
     }
@@ -92,9 +136,10 @@ export class Overlay extends EventTarget {
         this.#outline(context, box, track, chosen);
       }
     }
-    if (this.drag?.box) {
-      this.#outline(context, this.drag.box, held, true);
-      if (held) this.#handles(context, this.drag.box);
+    this.#drawSuspect(context, frame);
+    if (moving?.box) {
+      this.#outline(context, moving.box, held, true);
+      if (held !== undefined) this.#handles(context, moving.box);
     } else if (this.selection.size === 1 && this.mayEdit && !player.playing) {
       const box = boxes?.get(this.selection.main);
       if (box && model.tracks().get(this.selection.main)?.kind !== "frame") this.#handles(context, box);
@@ -105,6 +150,7 @@ export class Overlay extends EventTarget {
 
   /** Called for each new frame: a mask held by the mouse while playing goes where the mouse is. */
   onFrame() {
+    if (this.held?.kind === "grab" && this.held.frame !== this.player.frame) this.held = null;
     if (this.drag?.kind === "follow") this.drag.rows.set(this.player.frame, [...this.drag.box]);
     this.draw();
   }
@@ -179,39 +225,13 @@ export class Overlay extends EventTarget {
     }
     context.save();
     context.clip();
-    this.#coarse(context, box, look === "blur");
+    coarse(context, this.video, box, { info: this.model.info, smooth: look === "blur", toScreen: (x, y) => this.#toScreen(x, y) });
     context.restore();
   }
 
   #whole() {
     const { width, height } = this.model.info;
     return [width / 2, height / 2, width, height, 0];
-  }
-
-  /** What is under `box`, in a few tiles: an impression of the effect, which only the rendered copy shows exactly. */
-  #coarse(context, [cx, cy, w, height, angle], smooth) {
-    const { width: pictureWidth, height: pictureHeight } = this.model.info;
-    // The upright rectangle about the turned box, within the picture.
-    const radians = (angle * Math.PI) / 180;
-    const [c, s] = [Math.abs(Math.cos(radians)), Math.abs(Math.sin(radians))];
-    const [halfWidth, halfHeight] = [(w * c + height * s) / 2, (w * s + height * c) / 2];
-    const [left, right] = [Math.max(cx - halfWidth, 0), Math.min(cx + halfWidth, pictureWidth)];
-    const [top, bottom] = [Math.max(cy - halfHeight, 0), Math.min(cy + halfHeight, pictureHeight)];
-    if (right <= left || bottom <= top) return;
-    const tile = Math.max(Math.min(right - left, bottom - top) / TILES, 1);
-    const across = Math.max(1, Math.round((right - left) / tile));
-    const down = Math.max(1, Math.round((bottom - top) / tile));
-    this.small.width = across;
-    this.small.height = down;
-    const few = this.small.getContext("2d");
-    few.imageSmoothingQuality = "high";
-    const [kx, ky] = [this.video.videoWidth / pictureWidth, this.video.videoHeight / pictureHeight];
-    few.drawImage(this.video, left * kx, top * ky, (right - left) * kx, (bottom - top) * ky, 0, 0, across, down);
-    context.imageSmoothingEnabled = smooth;
-    const [x0, y0] = this.#toScreen(left, top);
-    const [x1, y1] = this.#toScreen(right, bottom);
-    context.drawImage(this.small, 0, 0, across, down, x0, y0, x1 - x0, y1 - y0);
-    context.imageSmoothingEnabled = true;
   }
 
   #outline(context, box, track, chosen) {
@@ -225,6 +245,21 @@ export class Overlay extends EventTarget {
     context.strokeStyle = chosen ? "#ffd34d" : "#9fd6ff";
     context.stroke();
     context.setLineDash([]);
+  }
+
+  /** Found in the rendered copy: on the frame it was found on, and fainter where it may be elsewhere by then. */
+  #drawSuspect(context, frame) {
+    const { suspect } = this;
+    if (!suspect || frame < suspect.first || frame > suspect.last) return;
+    this.#path(context, "rectangle", centred(suspect.box));
+    context.globalAlpha = frame === suspect.frame ? 1 : 0.6;
+    for (const [wide, colour, dash] of [[5, "rgba(0, 0, 0, 0.75)", []], [2.5, "#ff8a7a", [8, 5]]]) {
+      [context.lineWidth, context.strokeStyle] = [wide, colour];
+      context.setLineDash(dash);
+      context.stroke();
+    }
+    context.setLineDash([]);
+    context.globalAlpha = 1;
   }
 
   /** Places [x, y] on the screen of the eight handles and the one to turn by. */
@@ -291,6 +326,7 @@ export class Overlay extends EventTarget {
     const start = this.#toPicture(event);
     const [frame, from] = [this.player.frame, [event.clientX, event.clientY]];
     if (this.mode && this.mayEdit) {
+      this.held = null; // the mouse draws it
       this.drag = { kind: "draw", start, box: null, frame };
       return;
     }
@@ -335,23 +371,13 @@ export class Overlay extends EventTarget {
       const angle = (Math.atan2(x - cx, cy - y) * 180) / Math.PI;
       drag.box[4] = event.shiftKey ? Math.round(angle / 15) * 15 : angle;
     } else if (drag.kind === "resize") {
-      drag.box = this.#resized(drag, x, y, event);
+      const [dx, dy] = [x - drag.start[0], y - drag.start[1]];
+      drag.box = resized(drag.was, CORNERS[drag.handle], turn(dx, dy, -drag.was[4]), event.altKey);
     } else {
       drag.box = [drag.was[0] + x - drag.start[0], drag.was[1] + y - drag.start[1], ...drag.was.slice(2)];
       drag.box = this.#near(drag.box);
     }
     this.draw();
-  }
-
-  #resized({ was: [cx, cy, w, height, angle], handle, start }, x, y, event) {
-    const [ux, uy] = CORNERS[handle];
-    const [dx, dy] = turn(x - start[0], y - start[1], -angle);
-    const about = event.altKey ? 2 : 1; // with Alt the centre stays, else the other side
-    const newWidth = Math.max(LEAST, w + ux * dx * about);
-    const newHeight = Math.max(LEAST, height + uy * dy * about);
-    if (event.altKey) return [cx, cy, newWidth, newHeight, angle];
-    const [mx, my] = turn((ux * (newWidth - w)) / 2, (uy * (newHeight - height)) / 2, angle);
-    return [cx + mx, cy + my, newWidth, newHeight, angle];
   }
 
   /** A mask may be partly out of the picture, but its centre stays in it. */
@@ -366,7 +392,7 @@ export class Overlay extends EventTarget {
     const far = drag.from ? Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]) : 0;
     if (drag.kind === "draw") {
       const { mode } = this;
-      if (drag.box && drag.box[2] >= LEAST && drag.box[3] >= LEAST) {
+      if (drag.box && drag.box[2] >= LEAST_BOX && drag.box[3] >= LEAST_BOX) {
         this.setMode(null);
         this.dispatchEvent(new CustomEvent("drawn", { detail: { box: edges(drag.box), frame: drag.frame, mode } }));
       }

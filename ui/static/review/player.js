@@ -6,10 +6,11 @@ export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
 
 /** Events: "frame" (another frame is on the screen), "play", "pause", "speed", "trouble". */
 export class Player extends EventTarget {
-  constructor(video, { frames, time_base: [numerator, denominator] }) {
+  constructor(video, { frames, time_base: [numerator, denominator], start }) {
     super();
     this.video = video;
     this.frames = frames;
+    this.start = start; // seconds of the video element's at which the first frame is shown: sound may come before it
     this.tick = numerator / denominator;
     this.pts = new Float64Array(frames);
     this.known = 0; // so many frames have their time
@@ -112,7 +113,7 @@ export class Player extends EventTarget {
     const next = this.wanted + 1 < this.known ? this.seconds(this.wanted + 1) : this.end;
     this.aim = this.wanted;
     // The middle of a frame's time: its edges are rounded by everyone in another way.
-    this.video.currentTime = (start + next) / 2;
+    this.video.currentTime = this.start + (start + next) / 2;
   }
 
   #seeked() {
@@ -123,7 +124,7 @@ export class Player extends EventTarget {
 
   #painted(meta) {
     if (this.known) {
-      const frame = this.frameAt(meta.mediaTime);
+      const frame = this.frameAt(meta.mediaTime - this.start);
       if (this.playing) this.wanted = frame;
       if (this.playing || frame === this.wanted) this.#shown(frame);
     }

@@ -4,11 +4,11 @@ import { button, counted, h, timecode } from "./dom.js";
 
 const NAMES = {
   gap: "Filled gap", weak: "Low confidence", birth: "Appears suddenly", death: "Vanishes suddenly", jump: "Jump",
-  single: "Seen only briefly", damaged: "Damaged picture",
+  single: "Seen only briefly", damaged: "Damaged picture", suspect: "Seen in the copy",
 };
 const SHOWN = 200;
 
-/** Events: "go" {item}, "accept" {item}, "reject" {item}. */
+/** Events: "go" {item}, "accept" {item}, "reject" {item}, "mask" {item} (a suspect is to be a mask). */
 export class Risks extends EventTarget {
   constructor({ model, player, mayEdit }) {
     super();
@@ -28,14 +28,19 @@ export class Risks extends EventTarget {
   }
 
   get open() {
-    return this.items.filter((item) => !this.settled.has(item.key));
+    return this.items.filter((item) => this.#isOpen(item));
+  }
+
+  /** Of a mask that was rejected nothing is left to check, whatever the server's last answer says. */
+  #isOpen(item) {
+    return !this.settled.has(item.key) && (this.model.tracks().get(item.track)?.deleted ?? null) === null;
   }
 
   /** The item after the current one, around the end. */
   next() {
     const { open } = this;
     const at = this.items.findIndex((item) => item.key === this.current);
-    const later = this.items.slice(at + 1).find((item) => !this.settled.has(item.key));
+    const later = this.items.slice(at + 1).find((item) => this.#isOpen(item));
     const item = later ?? open[0] ?? null;
     this.current = item?.key ?? null;
     this.draw();
@@ -94,13 +99,16 @@ export class Risks extends EventTarget {
         h("strong", {}, NAMES[item.kind] ?? "To check"),
         h("span", { class: "rv-when" }, timecode(this.player.seconds(item.first))),
         h("span", { class: "rv-why" }, item.text)),
-      chosen && this.mayEdit
-        ? h("div", { class: "rv-riskdo" },
-            button("It is right", () => this.dispatchEvent(new CustomEvent("accept", { detail: { item } })), { key: "A", kind: "rv-primary" }),
-            item.track === null || item.track === undefined
-              ? null
-              : button("Reject mask…", () => this.dispatchEvent(new CustomEvent("reject", { detail: { item } })), { key: "Delete" }))
-        : null,
+      chosen && this.mayEdit ? this.#acts(item) : null,
     );
+  }
+
+  #acts(item) {
+    const act = (type) => () => this.dispatchEvent(new CustomEvent(type, { detail: { item } }));
+    const bare = (item.track ?? null) === null;
+    return h("div", { class: "rv-riskdo" },
+      item.box ? button("Mask it", act("mask"), { key: "Enter", kind: "rv-primary" }) : null,
+      button(item.box ? "In order" : "It is right", act("accept"), { key: "A", kind: item.box ? "" : "rv-primary" }),
+      button(bare ? "Reject…" : "Reject mask…", act("reject"), { key: "Delete" }));
   }
 }

@@ -1,21 +1,26 @@
 // The lane of the sound: its waveform, and the spans that are not to be heard.
 
-import { clamp, drags, h } from "./dom.js";
+import { button, clamp, drags, h } from "./dom.js";
 
 const HEIGHT = 56;
 const EDGE = 6; // pixels about a span's edge that take hold of it
 const SHORTEST = 0.03; // seconds; a shorter drag is a click
+const LEAST = 0.01; // seconds
+const [STEP, FINE] = [0.1, 0.01];
 
-/** A part of the timeline `lanes`, which sends its events and says where a frame is. */
+/** A part of the timeline `lanes`, which sends its events and says where a frame is; `tools` stand beside it. */
 export class SoundLane {
-  constructor(lanes) {
+  constructor(lanes, tools) {
     const { model, player, selection, mayEdit } = lanes;
     Object.assign(this, { lanes, model, player, selection, mayEdit });
     this.peaks = null;
+    this.held = null; // a span that keys move
     this.canvas = h("canvas", { class: "rv-sound", "aria-hidden": "true" });
-    const name = model.info.sound ? "Sound" : "No sound in this clip";
-    this.element = h("div", { class: "rv-soundline" },
-      h("div", { class: "rv-corner" }, h("span", { class: "rv-soundname" }, name)), this.canvas);
+    const hide = button("Hide sound from here", () => lanes.dispatchEvent(new CustomEvent("sound-here")), { picture: "hush", key: "B" });
+    const name = model.info.sound ? "Sound" : "No sound";
+    if (model.info.sound && mayEdit) tools.prepend(hide);
+    this.element = h("div", { class: "rv-soundline", role: "group", "aria-label": "Sound and timeline" },
+      h("div", { class: "rv-corner" }, h("span", { class: "rv-soundname" }, name), tools), this.canvas);
     drags(this.canvas, (e) => this.#down(e), (e) => this.#moved(e), () => this.#up());
   }
 
@@ -63,7 +68,8 @@ export class SoundLane {
     if (!player.known) return;
     const colours = this.lanes.colours();
     if (this.peaks?.length) this.#drawWave(context, colours);
-    const spans = [...this.model.sounds().values()].map((span) => (span.id === this.span?.id ? this.span : span));
+    const moving = this.span ?? this.held;
+    const spans = [...this.model.sounds().values()].map((span) => (span.id === moving?.id ? moving : span));
     if (this.span && this.span.id === null) spans.push(this.span);
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "top";
@@ -79,6 +85,42 @@ export class SoundLane {
       if (x1 - x0 > 40) context.fillText(span.effect, x0 + 6, 5);
     }
     this.lanes.playhead(context, HEIGHT, colours);
+  }
+
+  /** From now on keys move `span`, until it is put or let go of. */
+  hold(span) {
+    this.held = { ...span, was: span };
+    this.lanes.draw();
+  }
+
+  /** Left and right move it; with Shift its end, with Alt its start, with Ctrl by little. */
+  nudge({ key, shiftKey, altKey, ctrlKey }) {
+    const by = ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0) * (ctrlKey ? FINE : STEP);
+    const { held, player } = this;
+    if (shiftKey) held.end = clamp(held.end + by, held.start + LEAST, Math.max(player.end, held.end));
+    else if (altKey) held.start = clamp(held.start + by, 0, held.end - LEAST);
+    else {
+      const all = clamp(by, -held.start, Math.max(player.end - held.end, 0));
+      [held.start, held.end] = [held.start + all, held.end + all];
+    }
+    this.lanes.draw();
+  }
+
+  put() {
+    const { id, start, end, effect, was } = this.held;
+    this.held = null;
+    this.lanes.draw();
+    if (start !== was.start || end !== was.end) {
+      this.lanes.dispatchEvent(new CustomEvent("sound-changed", { detail: { span: id, start, end, effect } }));
+    }
+  }
+
+  /** True if there was anything to let go of. */
+  cancel() {
+    const any = this.held !== null;
+    this.held = null;
+    this.lanes.draw();
+    return any;
   }
 
   #down(event) {
@@ -104,8 +146,8 @@ export class SoundLane {
     const { side, from, was } = this.span;
     const to = clamp(this.#secondAt(this.#x(event)), 0, this.player.end);
     if (side === "new") [this.span.start, this.span.end] = [Math.min(from, to), Math.max(from, to)];
-    else if (side === "start") this.span.start = Math.min(to, was.end - 0.01);
-    else if (side === "end") this.span.end = Math.max(to, was.start + 0.01);
+    else if (side === "start") this.span.start = Math.min(to, was.end - LEAST);
+    else if (side === "end") this.span.end = Math.max(to, was.start + LEAST);
     else {
       const by = clamp(to - from, -was.start, Math.max(this.player.end - was.end, 0));
       [this.span.start, this.span.end] = [was.start + by, was.end + by];

@@ -24,24 +24,28 @@ export class Model {
     this.server = { revision: -1, tracks: new Map(), sounds: new Map() };
     this.pieces = { boxes: new Map(), shapes: new Map() };
     this.pending = []; // {op, revision}: revision is null until it is saved
-    this.draft = null; // an edit that is still being made
+    this.draft = null; // edits that are still being made
     this.cache = null;
   }
 
-  setTracks(answer) {
-    this.server = {
-      revision: answer.revision,
-      tracks: new Map(answer.tracks.map((track) => [track.id, track])),
-      sounds: new Map(answer.sounds.map((span) => [span.id, span])),
-    };
-    this.skipped = answer.skipped;
+  /** All tracks there are, or those that are other than at the revision `after`, which is the one held. */
+  setTracks({ revision, after, tracks, gone, sounds }) {
+    const known = after === null ? new Map() : this.server.tracks;
+    for (const id of gone) known.delete(id);
+    for (const track of tracks) known.set(track.id, track);
+    this.server = { revision, tracks: known, sounds: new Map(sounds.map((span) => [span.id, span])) };
     this.#prune();
+  }
+
+  /** Whether the server knows this track. */
+  isSaved(id) {
+    return this.server.tracks.has(id);
   }
 
   /** `kind` is "boxes" or "shapes"; a piece that is older than the one held is ignored. */
   setPiece(kind, number, revision, frames) {
     const held = this.pieces[kind].get(number);
-    if (!held || held.revision <= revision) this.pieces[kind].set(number, { revision, frames });
+    if (!held || held.outdated || held.revision <= revision) this.pieces[kind].set(number, { revision, frames });
   }
 
   /** Of an hour's pieces only the newest or nearest to piece `here` are kept. */
@@ -56,7 +60,12 @@ export class Model {
 
   isStale(kind, number) {
     const held = this.pieces[kind].get(number);
-    return !held || held.revision < this.revision;
+    return !held || held.outdated === true || held.revision < this.revision;
+  }
+
+  /** Masks are other than before though no track is: a release decides otherwise. */
+  outdateShapes() {
+    for (const held of this.pieces.shapes.values()) held.outdated = true;
   }
 
   add(op) {
@@ -75,8 +84,8 @@ export class Model {
     this.cache = null;
   }
 
-  setDraft(op) {
-    this.draft = op;
+  setDraft(ops) {
+    this.draft = ops;
     this.cache = null;
   }
 
@@ -91,7 +100,7 @@ export class Model {
       .filter((entry) => entry.revision === null || entry.revision > revision)
       .map((entry) => entry.op)
       .filter((op) => !undone.has(op.id));
-    return this.draft ? [...ops, this.draft] : ops;
+    return this.draft ? [...ops, ...this.draft] : ops;
   }
 
   /** Map of track to [cx, cy, w, h, angle], as the tracks lie on `frame`; null where nothing is known yet. */
@@ -346,51 +355,4 @@ function joined(runs) {
     else out.push([first, last]);
   }
   return out;
-}
-
-/** What can be taken back: edits of one act share what stands before the "_" of their ids, and go together. */
-export class History {
-  constructor() {
-    this.done = [];
-    this.undone = [];
-    this.known = new Set();
-  }
-
-  /** One edit with its id, in the order they were made, undoing and redoing among them. */
-  push(op) {
-    if (this.known.has(op.id)) return;
-    this.known.add(op.id);
-    const name = (id) => id.split("_")[0];
-    if (op.op === "undo" || op.op === "redo") {
-      const [from, to] = op.op === "undo" ? [this.done, this.undone] : [this.undone, this.done];
-      const at = from.findIndex((act) => act.ids.includes(op.edit));
-      if (at >= 0) to.push(...from.splice(at, 1));
-      return;
-    }
-    const last = this.done.at(-1);
-    if (last?.name === name(op.id)) {
-      last.ids.push(op.id);
-    } else {
-      this.done.push({ name: name(op.id), ids: [op.id] });
-      this.undone = [];
-    }
-  }
-
-  /** These were not recorded after all. */
-  forget(ids) {
-    const keep = (acts) =>
-      acts.map((act) => ({ ...act, ids: act.ids.filter((id) => !ids.includes(id)) })).filter((act) => act.ids.length);
-    [this.done, this.undone] = [keep(this.done), keep(this.undone)];
-  }
-
-  /** Bodies of the edits that undo the last act, or null. They take effect here when they are pushed. */
-  undo() {
-    const act = this.done.at(-1);
-    return act ? [...act.ids].reverse().map((edit) => ({ op: "undo", edit })) : null;
-  }
-
-  redo() {
-    const act = this.undone.at(-1);
-    return act ? act.ids.map((edit) => ({ op: "redo", edit })) : null;
-  }
 }

@@ -1,9 +1,9 @@
 // A lane for each track, under them the sound. Only the lanes in sight are drawn, so hundreds cost what ten do.
 
 import { button, clamp, drags, h, timecode } from "./dom.js";
+import { LANE, drawLane } from "./lane.js";
 import { SoundLane } from "./sound.js";
 
-export const LANE = 34;
 const HEAD = 208; // width of the lanes' names
 const BAR = 14; // and of the scroll bar
 const RULER = 26;
@@ -22,6 +22,7 @@ export class Timeline extends EventTarget {
     this.last = Math.max(model.info.frames, LEAST_FRAMES);
     this.rows = new Map();
     this.only = null; // a class of tracks, or all
+    this.cursor = null; // the lane that keys are looking at, if it is another than the chosen one
     this.ruler = h("canvas", { class: "rv-ruler", "aria-hidden": "true" });
     this.lanes = h("canvas", { class: "rv-lanes", "aria-hidden": "true" });
     this.list = h("div", { class: "rv-rows" });
@@ -31,7 +32,10 @@ export class Timeline extends EventTarget {
       this.list,
     );
     this.scroller = h("div", { class: "rv-scroller" }, this.body);
-    this.sound = new SoundLane(this);
+    this.sound = new SoundLane(this, h("div", { class: "rv-zooming" },
+      button("Zoom out", () => this.zoom(2), { picture: "less", key: "Minus" }),
+      button("Zoom in", () => this.zoom(0.5), { picture: "more", key: "Plus" }),
+      button("Whole clip", () => this.whole(), { picture: "whole", key: "0" })));
     this.filter = h("select", { "aria-label": "Show tracks of class", onchange: () => this.#filtered() });
     this.summary = h("span", { class: "rv-count" });
     this.element = h(
@@ -39,11 +43,7 @@ export class Timeline extends EventTarget {
       { class: "rv-timeline", "aria-label": "Timeline" },
       h("div", { class: "rv-rulerline" },
         h("div", { class: "rv-corner" }, this.summary, this.filter),
-        this.ruler,
-        h("div", { class: "rv-zooming" },
-          button("Zoom out", () => this.zoom(2), { picture: "less" }),
-          button("Zoom in", () => this.zoom(0.5), { picture: "more" }),
-          button("Whole clip", () => this.whole(), { picture: "whole" }))),
+        this.ruler),
       h("div", { class: "rv-lanewrap" }, this.lanes, this.scroller),
       this.sound.element,
     );
@@ -73,6 +73,7 @@ export class Timeline extends EventTarget {
     this.only = this.filter.value || null;
     this.shown = this.model.lanes().filter((track) => this.only === null || track.label === this.only);
     this.places = new Map(this.shown.map((track, i) => [track.id, i]));
+    if (!this.places.has(this.cursor)) this.cursor = null;
     const left = this.shown.filter((track) => track.deleted === null).length;
     this.summary.textContent = `${left} track${left === 1 ? "" : "s"}`;
     this.list.style.height = `${this.shown.length * LANE}px`;
@@ -117,6 +118,12 @@ export class Timeline extends EventTarget {
     this.draw();
   }
 
+  /** By a part of what is in view. */
+  scroll(part) {
+    const span = this.last - this.first;
+    this.#view(this.first + part * span, span);
+  }
+
   /** The track's lane in sight and its time filling most of the width. */
   zoomTo(track) {
     const span = Math.max((track.last - track.first + 1) * 1.3, LEAST_FRAMES);
@@ -140,15 +147,24 @@ export class Timeline extends EventTarget {
     this.draw();
   }
 
-  /** The track `by` lanes on from the main one. */
+  /** Looks at the lane `by` lanes on, and chooses nothing. */
+  moveCursor(by) {
+    const track = this.neighbour(by);
+    if (!track) return;
+    this.cursor = track.id;
+    this.reveal(track.id);
+  }
+
+  /** The track `by` lanes on from the cursor, or from the main one. */
   neighbour(by) {
     if (!this.shown?.length) return null;
-    const place = this.places.get(this.selection.main);
+    const place = this.places.get(this.cursor ?? this.selection.main);
     const start = this.shown.findIndex((track) => track.last >= this.player.frame);
     return this.shown[place === undefined ? Math.max(start, 0) : clamp(place + by, 0, this.shown.length - 1)];
   }
 
   #listen() {
+    this.selection.addEventListener("change", () => (this.cursor = null));
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.body.addEventListener("click", (event) => {
       const row = event.target.closest("[data-track]");
@@ -209,7 +225,8 @@ export class Timeline extends EventTarget {
     const from = Math.max(0, Math.floor(this.scroller.scrollTop / LANE) - 2);
     const to = Math.min(this.shown.length, Math.ceil((this.scroller.scrollTop + this.scroller.clientHeight) / LANE) + 2);
     const wanted = new Set(this.shown.slice(from, to).map((track) => track.id));
-    if (this.selection.main !== null && this.places.has(this.selection.main)) wanted.add(this.selection.main);
+    const looked = this.cursor ?? this.selection.main;
+    if (looked !== null && this.places.has(looked)) wanted.add(looked);
     for (const [id, row] of this.rows) {
       if (!wanted.has(id)) {
         row.remove();
@@ -219,7 +236,8 @@ export class Timeline extends EventTarget {
     for (const id of wanted) {
       const place = this.places.get(id);
       const { label, first, last, filled, deleted } = this.shown[place];
-      const state = JSON.stringify([place, label, first, last, filled.length, deleted, this.shown.length]);
+      const saved = this.model.isSaved(id);
+      const state = JSON.stringify([place, label, first, last, filled.length, deleted, this.shown.length, saved]);
       let row = this.rows.get(id);
       if (row?.dataset.state !== state) {
         row?.remove();
@@ -229,8 +247,9 @@ export class Timeline extends EventTarget {
         this.list.append(row);
       }
       row.setAttribute("aria-selected", String(this.selection.has(id)));
+      row.classList.toggle("rv-looked", id === this.cursor);
     }
-    const active = this.rows.get(this.selection.main);
+    const active = this.rows.get(looked);
     if (active) this.body.setAttribute("aria-activedescendant", active.id);
     else this.body.removeAttribute("aria-activedescendant");
   }
@@ -247,8 +266,9 @@ export class Timeline extends EventTarget {
         role: "option", id: `rv-track-${track.id}`, class: "rv-row", "data-track": track.id,
         "aria-setsize": this.shown.length, "aria-posinset": place + 1,
       },
-      track.id >= 100000 ? h("span", { class: "rv-thumb rv-nothumb" }) : picture,
-      h("span", { class: "rv-name" }, track.label),
+      // There is a picture of it once the server knows it.
+      this.model.isSaved(track.id) ? picture : h("span", { class: "rv-thumb rv-nothumb" }),
+      h("span", { class: "rv-name" }, track.label), " ",
       h("span", { class: "rv-number" }, `${track.id}`),
     );
     if (track.deleted !== null) row.classList.add("rv-deleted");
@@ -331,81 +351,9 @@ export class Timeline extends EventTarget {
     }
     const from = Math.floor(scrollTop / LANE);
     for (let i = from; i < this.shown.length && i * LANE < scrollTop + height; i++) {
-      this.#drawLane(context, this.shown[i], i * LANE - scrollTop, colours);
+      const chosen = this.selection.has(this.shown[i].id);
+      drawLane(context, this.shown[i], i * LANE - scrollTop, { at: (frame) => this.at(frame), width: this.width, colours, chosen });
     }
     this.playhead(context, height, colours);
-  }
-
-  #drawLane(context, track, top, colours) {
-    if (this.selection.has(track.id)) {
-      context.fillStyle = colours.chosen;
-      context.fillRect(0, top, this.width, LANE);
-    }
-    context.fillStyle = colours.line;
-    context.fillRect(0, top + LANE - 1, this.width, 1);
-    const bar = (first, last, y, tall) => {
-      const [x0, x1] = [this.at(first), this.at(last + 1)];
-      if (x1 < 0 || x0 > this.width) return null;
-      const [left, right] = [Math.max(x0, -2), Math.min(Math.max(x1, x0 + 2), this.width + 2)];
-      context.fillRect(left, top + y, right - left, tall);
-      return [left, right];
-    };
-    context.fillStyle = track.deleted === null ? (colours[track.origin] ?? colours.machine) : colours.gone;
-    for (const [first, last] of track.runs) bar(first, last, 11, 12);
-    if (track.deleted !== null) return;
-    // Told apart by shape as well as by colour: weak spans are half as high, filled ones are hatched.
-    for (const [first, last] of track.weak) {
-      context.fillStyle = colours.paper;
-      bar(first, last, 11, 12);
-      context.fillStyle = colours.weak;
-      bar(first, last, 17, 6);
-    }
-    for (const [first, last] of track.filled) {
-      context.fillStyle = colours.paper;
-      bar(first, last, 11, 12);
-      context.fillStyle = colours.filled;
-      const edges = bar(first, last, 11, 1);
-      bar(first, last, 22, 1);
-      if (edges) this.#hatch(context, edges, top, colours.filled);
-    }
-    context.fillStyle = colours.key;
-    context.strokeStyle = colours.paper;
-    context.lineWidth = 1;
-    for (const frame of track.keyframes) this.#diamond(context, this.at(frame + 0.5), top + 17);
-    for (const frame of track.outsides) this.#end(context, this.at(frame), top);
-  }
-
-  #hatch(context, [left, right], top, colour) {
-    context.save();
-    context.beginPath();
-    context.rect(left, top + 11, right - left, 12);
-    context.clip();
-    context.strokeStyle = colour;
-    context.lineWidth = 1.5;
-    context.beginPath();
-    for (let x = left - 12; x < right; x += 6) {
-      context.moveTo(x, top + 23);
-      context.lineTo(x + 12, top + 11);
-    }
-    context.stroke();
-    context.restore();
-  }
-
-  #diamond(context, x, y) {
-    if (x < -6 || x > this.width + 6) return;
-    context.beginPath();
-    context.moveTo(x, y - 8);
-    context.lineTo(x + 6, y);
-    context.lineTo(x, y + 8);
-    context.lineTo(x - 6, y);
-    context.closePath();
-    context.fill();
-    context.stroke();
-  }
-
-  #end(context, x, top) {
-    context.fillRect(x - 1, top + 7, 2, 20);
-    context.fillRect(x - 4, top + 7, 4, 2);
-    context.fillRect(x - 4, top + 25, 4, 2);
   }
 }

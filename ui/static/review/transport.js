@@ -4,6 +4,8 @@ const FRAMES_AT_ONCE = 20000;
 const EDITS_AT_ONCE = 100;
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30000;
+const PASSING = [401, 408, 429]; // statuses of what is over by itself, or with a sign-in
+const STATES = { 0: "offline", 401: "signed-out", 403: "saving" }; // 403: with the session's new token, if it has one
 
 /** An answer that was not 2xx. `status` is 0 where there was none. */
 export class ApiError extends Error {
@@ -15,10 +17,14 @@ export class ApiError extends Error {
   }
 }
 
-export class Api {
+/** Events: "signed" {out}: whether the last answer was that nobody is signed in. */
+export class Api extends EventTarget {
   constructor({ base, footage, csrf }) {
+    super();
+    this.base = base;
     this.root = `${base}/api/footage/${encodeURIComponent(footage)}`;
     this.csrf = csrf;
+    this.signedOut = false;
   }
 
   url(path) {
@@ -29,8 +35,18 @@ export class Api {
     return this.#ask(this.url(path), { headers: { Accept: "application/json" } });
   }
 
+  /** To a route of the footage. */
   post(path, body) {
-    return this.#ask(this.url(path), {
+    return this.#send(this.url(path), body);
+  }
+
+  /** To any other. */
+  send(address, body) {
+    return this.#send(`${this.base}${address}`, body);
+  }
+
+  #send(address, body) {
+    return this.#ask(address, {
       method: "POST",
       headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": this.csrf },
       body: JSON.stringify(body),
@@ -58,10 +74,18 @@ export class Api {
     try {
       answer = await response.json();
     } catch {
+      this.#signed(response.status === 401);
       throw new ApiError(response.ok ? 0 : response.status);
     }
+    this.#signed(response.status === 401);
     if (!response.ok) throw new ApiError(response.status, answer);
     return answer;
+  }
+
+  #signed(out) {
+    if (out === this.signedOut) return;
+    this.signedOut = out;
+    this.dispatchEvent(new CustomEvent("signed", { detail: { out } }));
   }
 }
 
@@ -80,18 +104,20 @@ export class Queue extends EventTarget {
   constructor(api, info, { touched, storage = window.localStorage }) {
     super();
     Object.assign(this, { api, touched, storage });
+    this.user = info.user;
     this.tracksId = info.tracks_id;
     this.base = info.revision;
     this.prefix = `redact-edit/${info.user}/${info.id}/`;
     this.waiting = [];
     this.aside = []; // {ops, kind: "conflict" | "refused", text, by}
-    this.state = "saved"; // or "saving", "offline", "signed-out"
+    this.state = "saved"; // or "saving", "offline" (no answer), "trouble" (the server's), "signed-out", "refused"
+    this.refusal = ""; // why all edits are refused
     this.wait = FIRST_WAIT;
     this.kept = true;
     this.waiters = [];
     this.count = 0;
     this.mine = new Set();
-    window.addEventListener("online", () => this.#now());
+    window.addEventListener("online", () => this.again());
     window.addEventListener("beforeunload", (event) => {
       if (!this.kept && this.unsaved) event.preventDefault();
     });
@@ -139,7 +165,7 @@ export class Queue extends EventTarget {
   whenSaved(ids) {
     return new Promise((resolve) => {
       this.waiters.push({ ids: new Set(ids), resolve });
-      if (this.state === "offline" || this.state === "signed-out") this.#giveUp();
+      if (!["saved", "saving"].includes(this.state)) this.#giveUp();
     });
   }
 
@@ -239,7 +265,7 @@ export class Queue extends EventTarget {
 
   /** How long to wait before the next try, in ms. */
   async #failed(batch, error) {
-    const final = [400, 409, 422].includes(error.status) || (error.status === 403 && this.renewed);
+    const final = [400, 409, 413, 422].includes(error.status);
     if (final && batch.length > 1) {
       this.alone = true; // one by one, so that the others are not held up
       return 0;
@@ -250,17 +276,23 @@ export class Queue extends EventTarget {
       this.#setAside(batch[0], error);
       return 0;
     }
-    this.state = error.status === 401 ? "signed-out" : "offline";
+    // Of others nothing is thrown away: what is refused now may be taken when a right is given back.
+    const refused = error.status >= 400 && error.status < 500 && !PASSING.includes(error.status);
+    this.state = STATES[error.status] ?? (error.status ? "trouble" : "offline");
+    if (refused && (error.status !== 403 || this.renewed)) [this.state, this.refusal] = ["refused", error.message];
     this.#giveUp();
     this.#changed();
     if (error.status === 401 || error.status === 403) {
       // Signed in again in another window: the session has a new token.
       try {
-        this.api.csrf = (await this.api.get("")).csrf;
+        const { csrf, user } = await this.api.get("");
         this.renewed = true;
+        if (user === this.user) this.api.csrf = csrf;
+        else [this.state, this.refusal] = ["refused", `${user} is signed in now, and these edits are ${this.user}'s.`];
       } catch {
         this.renewed = false;
       }
+      this.#changed();
     }
     const pause = this.wait * (0.8 + 0.4 * Math.random());
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
@@ -315,7 +347,8 @@ export class Queue extends EventTarget {
     this.dispatchEvent(new CustomEvent("foreign"));
   }
 
-  #now() {
+  /** Sends what waits at once. */
+  again() {
     clearTimeout(this.timer);
     this.wait = FIRST_WAIT;
     this.#pump();

@@ -1,0 +1,175 @@
+"""The reviewer on the real server, as a person sees and uses it: what is on the page, and what the records say."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from redact.cases.edits import applied, logged
+from redact.cases.schema import Footage
+from redact.mask.edit_result import Edited
+from redact.mask.edit_types import Edit, LoggedEdit
+from tests.browser.conftest import READ
+from tests.browser.real import Workbench
+from tests.media.clips import read_index
+
+E = TypeVar("E", bound=Edit)
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+Point = tuple[float, float]
+
+
+class Reviewing:
+    """The review page of footage, opened for one person."""
+
+    def __init__(self, bench: Workbench, footage: int, tracks: int, *, name: str = "rita", release: str = "") -> None:
+        self.bench, self.footage, self.tracks = bench, footage, tracks
+        with bench.db.reading() as session:
+            media = session.get_one(Footage, footage).media
+        self.size: tuple[int, int] = media["width"], media["height"]
+        self.frames: int = media["frames"]
+        self.page: Page = bench.page(name)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._seen = 0
+        self._path = f"{bench.address}/review/{footage}" + (f"?release={release}" if release else "")
+        self.load()
+
+    def load(self) -> None:
+        """Open the page, or open it anew."""
+        with self.page.expect_response(lambda answer: "/shapes?" in answer.url):
+            self.page.goto(self._path)
+        self.page.wait_for_selector(".rv[data-ready=true]")
+        self.page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+        self.page.evaluate(SETTLED)
+
+    # What is seen.
+
+    @property
+    def frame(self) -> int:
+        """The frame that the reviewer says is on the screen; in two places, which agree."""
+        on_stage, clock = self.page.evaluate(
+            "() => [document.querySelector('.rv-stage').dataset.frame, document.querySelector('.rv-clock').textContent]"
+        )
+        assert clock.endswith(f"frame {int(on_stage) + 1} of {self.frames}"), (on_stage, clock)
+        return int(on_stage)
+
+    @property
+    def burned_in(self) -> int:
+        """The number in the picture that the video element shows now."""
+        width, height, grey = self.page.evaluate(READ)
+        return read_index(np.array(grey, np.uint8).reshape(height, width))
+
+    def arrived(self, frame: int) -> None:
+        """Waits until the reviewer says so."""
+        self.page.wait_for_selector(f".rv-stage[data-frame='{frame}']")
+
+    def stage(self) -> NDArray[np.uint8]:
+        """(height, width, 3): the picture with its masks, as it is on the screen, in the page's pixels."""
+        self.page.evaluate(SETTLED)
+        shot = self.page.locator(".rv-stage").screenshot()
+        return np.asarray(Image.open(BytesIO(shot)).convert("RGB"))
+
+    # What is done.
+
+    def press(self, *keys: str) -> None:
+        """One after the other, each when what the one before has opened is there."""
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.page.evaluate(SETTLED)
+
+    def at(self, x: float, y: float) -> Point:
+        """Where a pixel of the upright picture is on the page."""
+        box = self.page.locator(".rv-overlay").bounding_box()
+        assert box is not None
+        width, height = self.size
+        return box["x"] + x * box["width"] / width, box["y"] + y * box["height"] / height
+
+    def drag(self, start: Point, end: Point) -> None:
+        """Between two places of the upright picture."""
+        self.drag_on_page(self.at(*start), self.at(*end))
+
+    def drag_on_page(self, start: Point, end: Point) -> None:
+        """Between two places of the page."""
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        mouse.move(*end)
+        mouse.up()
+
+    def on_ruler(self, frame: float, *, first: float = 0, last: float | None = None) -> Point:
+        """Where the middle of a frame is on the ruler, which shows the frames from ``first`` to before ``last``."""
+        box = self.page.locator(".rv-ruler").bounding_box()
+        assert box is not None
+        last = max(self.frames, 12) if last is None else last
+        # To a whole pixel: no hand is finer.
+        x = round(box["x"] + (frame + 0.5 - first) / (last - first) * box["width"])
+        return x, box["y"] + box["height"] / 2
+
+    def go(self, frame: int) -> None:
+        """By the ruler and then by keys, as a person does."""
+        self.page.get_by_role("button", name="Whole clip").click()
+        self.page.mouse.click(*self.on_ruler(frame))
+        self.page.evaluate(SETTLED)
+        self.page.wait_for_function("() => !document.querySelector('video').seeking")
+        self.page.evaluate(SETTLED)
+        while (away := frame - self.frame) != 0:
+            assert abs(away) < 20, away
+            reached = self.frame + int(math.copysign(1, away))
+            self.page.keyboard.press("f" if away > 0 else "d")
+            self.arrived(reached)
+
+    def select(self, track: int) -> None:
+        """By the name of its lane."""
+        self.page.locator(f"#rv-track-{track}").click(position={"x": 60, "y": 10})
+
+    def button(self, name: str) -> None:
+        """Press it."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def shot(self, name: str) -> None:
+        """A picture of the page, where the person who runs the tests wants to look at it."""
+        if folder := os.environ.get("REDACT_SCREENSHOTS"):
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
+
+    # What is recorded.
+
+    def log(self) -> tuple[LoggedEdit, ...]:
+        """All edits in the records."""
+        with self.bench.db.reading() as session:
+            return logged(session, self.tracks)
+
+    def edited(self) -> Edited:
+        """What machine tracks and recorded edits come to."""
+        with self.bench.db.reading() as session:
+            return applied(session, self.bench.store, self.tracks)
+
+    def saved(self) -> None:
+        """Waits until the page says that all is saved."""
+        self.page.evaluate(SETTLED)
+        expect(self.page.locator(".rv-saved")).to_have_text("All saved", timeout=30_000)
+
+    def recorded(self, kind: type[E]) -> E:
+        """The next edit of a kind in the records, after the one asked for last."""
+        for _ in range(200):
+            self.saved()
+            for entry in self.log():
+                if entry.revision > self._seen and isinstance(entry.edit, kind):
+                    self._seen = entry.revision
+                    return cast(E, entry.edit)
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"no {kind.__name__} after {self._seen} among {self.log()}")
+
+
+def about(box: Sequence[float], expected: Sequence[float], within: float = 1.5) -> bool:
+    """Whether two boxes are the same, as far as a hand can tell."""
+    return bool(np.allclose(box, expected, rtol=0, atol=within))

@@ -1,0 +1,60 @@
+"""Signing in by a provider of another site, as a browser does it: cookies, policy and redirects are its own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from redact.cases import people
+from redact.cases.db import Database
+from redact.cases.people import Role
+from redact.cases.store import Store
+from redact.server.app import create_app
+from redact.server.settings import ProviderSettings, ServerSettings
+from tests.server.provider import CLIENT, SECRET, LocalProvider, answering, local_provider
+
+GIVEN = "correct horse battery"
+HOSTILE = '<img src=x onerror="document.title=1"> & co'
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
+    database = Database()
+    people.add(database, "ada", "ada", GIVEN, full_name="Ada", roles=[Role.ADMINISTRATOR], must_change=False)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def provider() -> Iterator[LocalProvider]:
+    with local_provider() as running:
+        yield running
+
+
+def test_to_the_provider_and_back(browser: Browser, db: Database, provider: LocalProvider) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, browser.new_context() as context:
+        # "localhost" and "127.0.0.1" are two sites to a browser.
+        here = f"http://localhost:{listening.getsockname()[1]}"
+        settings = ProviderSettings(HOSTILE, provider.issuer, CLIENT, here, SECRET)
+        with answering(create_app(db, Store(), ServerSettings(provider=settings)), listening):
+            page = context.new_page()
+            page.goto(f"{here}/sign-in?next=/api/jobs")
+            assert page.title() == "Sign in - Redaction workbench" and page.locator("img").count() == 0
+            page.get_by_role("link", name=f"Sign in with {HOSTILE}").click()
+            said = page.get_by_role("alert")
+            assert provider.subject in said.inner_text() and "no account here is linked" in said.inner_text()
+            people.link(db, "ada", "ada", provider.issuer, provider.subject, keep_password=True)
+            page.get_by_role("link", name=f"Sign in with {HOSTILE}").click()
+            page.wait_for_url("**/api/jobs")
+            assert "jobs" in page.inner_text("body") and "R712" not in page.inner_text("body")
+            page.goto(f"{here}/password")
+            page.get_by_role("button", name="Sign out").click()
+            assert "may still know you on this computer" in page.get_by_role("status").inner_text()
+            page.goto(f"{here}/api/jobs")
+            assert "R712" in page.inner_text("body")

@@ -1,0 +1,112 @@
+"""The demo case: made once and whole, whatever it was broken off by, and never among real records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import argon2
+import pytest
+from sqlalchemy import func, select
+
+from redact.cases import people
+from redact.cases.cases import listed
+from redact.cases.chain import verify
+from redact.cases.db import Database
+from redact.cases.people import Role
+from redact.cases.schema import CaseMember, Decision, Event, Exhibit, Footage, MachineTracks, Record, Release
+from redact.cases.store import Store
+from redact.cli import demo_case, scene
+from redact.cli.demo_case import APPROVER, CAST, REVIEWER, ensure
+from redact.disclose import releases
+from redact.disclose.plan import plan_of
+from redact.errors import Cancelled, SignInFailed, WrongState
+from redact.progress import silent
+from tests.cli.runner import redact
+
+SECONDS = 0.4
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """Records in an empty home, and a film of a few frames."""
+    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
+    monkeypatch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(scene, "SECONDS", SECONDS)
+    database = Database()
+    yield database
+    database.close()
+
+
+def count(db: Database, kind: type[Record]) -> int:
+    with db.reading() as session:
+        return session.scalar(select(func.count()).select_from(kind)) or 0
+
+
+@pytest.mark.slow
+def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store()
+    for where in ("film", "proxy", "find"):
+
+        def stop(stage: str, done: int, total: int | None, where: str = where) -> None:
+            if stage == where:
+                raise Cancelled("Stopped on request.")
+
+        with pytest.raises(Cancelled):
+            ensure(db, store, stop)
+
+    def stop_there(*_: object) -> None:
+        raise Cancelled("Stopped on request.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(releases, "set_details", stop_there)
+        with pytest.raises(Cancelled):
+            ensure(db, store, silent)
+    with db.reading() as session:
+        assert demo_case.is_demo(session)
+    assert demo_case.begin(db) is False
+
+    made = ensure(db, store, silent)
+    assert [figure.login for figure in made.cast] == [figure.login for figure in CAST]
+    # Once each: two cases with one piece of footage in both, one run of the detectors, a release and two members each.
+    whole = {Footage: 1, Exhibit: 2, MachineTracks: 1, Release: 2, CaseMember: 4, Decision: 1}
+    assert {kind: count(db, kind) for kind in whole} == whole
+    with db.reading() as session:
+        assert all(case.due_on for case in listed(session))
+        footage = session.get_one(Footage, made.footage)
+        assert footage.wearer and footage.recorded_start
+        for release in releases.listed(session):
+            assert not plan_of(session, store, release).problems  # it can be submitted as it is
+        assert not verify(session, [db.key.public]).faults
+    assert people.authenticate(db, REVIEWER, made.password).must_change is False
+
+    assert demo_case.begin(db) is True
+    events = count(db, Event)
+    again = ensure(db, store, silent)
+    assert again.footage == made.footage and count(db, Event) == events + len(CAST)
+    assert people.authenticate(db, APPROVER, again.password).must_change is False
+    with pytest.raises(SignInFailed):
+        people.authenticate(db, APPROVER, made.password)
+
+    people.disable(db, demo_case.ADMIN, APPROVER, "left")
+    assert APPROVER not in [figure.login for figure in ensure(db, store, silent).cast]
+
+
+def test_records_that_hold_somebody_get_no_demo(db: Database) -> None:
+    people.add(db, "boss", "boss", "a real password", full_name="Boss", roles=[Role.ADMINISTRATOR], must_change=True)
+    events = count(db, Event)
+    with pytest.raises(WrongState, match="REDACT_HOME"):
+        ensure(db, Store(), silent)
+    assert count(db, Event) == events
+
+
+def test_nobody_on_other_machines_gets_a_demo_without_encryption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
+    ended = redact("serve", "--demo", "--host", "0.0.0.0", "--port", "0")
+    assert ended.code == 2 and "R100" in ended.err and "password" not in ended.out
+    assert not (tmp_path / "home").exists()
