@@ -52,11 +52,13 @@ lint: setup
 	$(BIN)/lint-imports
 
 # axe-core looks for what keeps people out of the pages. It comes from the npm registry, at the version and hash of the
-# lock file; where it cannot be had, the tests that need it are skipped and say so.
+# lock file; where it cannot be had, the tests that need it are skipped and say so. npm trusts no certificates of the
+# system by itself, and an organisation's own registry may have one of these.
 $(AXE)/.installed: tests/browser/axe/package.json tests/browser/axe/package-lock.json | $(BIN)/python
 	mkdir -p $(AXE)
 	cp $^ $(AXE)
-	@if npm ci --prefix $(AXE) --ignore-scripts --no-audit --no-fund; then touch $@; else \
+	@if NODE_EXTRA_CA_CERTS="$${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}" \
+		npm ci --prefix $(AXE) --ignore-scripts --no-audit --no-fund --fetch-retries=1; then touch $@; else \
 		echo "npm is missing, or could not fetch axe-core: the tests that need it are skipped."; fi
 
 test: lint $(AXE)/.installed
