@@ -62,7 +62,8 @@ $(AXE)/.installed: tests/browser/axe/package.json tests/browser/axe/package-lock
 		echo "npm is missing, or could not fetch axe-core: the tests that need it are skipped."; fi
 
 test: lint $(AXE)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

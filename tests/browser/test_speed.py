@@ -25,7 +25,7 @@ from tests.browser.reviewing import Reviewing
 from tests.media.clips import AudioSpec, make_clip
 
 FULL = bool(os.environ.get("REDACT_FULL_SPEED"))
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if FULL else 300)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(3600 if FULL else 300)]
 
 RATE = 25
 PART = 100

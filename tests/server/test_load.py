@@ -105,6 +105,7 @@ def ms(seconds: list[float], share: float) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_twenty_reviewers_lose_nothing_and_do_not_wait(
     db: Database, home: Path, plan: list[Reviewer], monkeypatch: pytest.MonkeyPatch
@@ -141,6 +142,7 @@ def test_twenty_reviewers_lose_nothing_and_do_not_wait(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_a_server_that_starts_again_meanwhile_loses_nothing(
     db: Database, home: Path, plan: list[Reviewer], monkeypatch: pytest.MonkeyPatch
