@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 
@@ -92,3 +95,30 @@ def _card_options(settings: EncodeSettings, options: Mapping[str, str]) -> dict[
     # A target of 0 would mean "none set".
     quality = str(max(1, int(options["crf"])))
     return {"preset": f"p{1 + round(place * (CARD_PRESETS - 1))}", "rc": "vbr", "cq": quality, "b": "0", "bf": "0"}
+
+
+@contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """Threads of this process that become real-time ones inside the block are made ordinary again at its end.
+
+    SVT-AV1 makes its own threads and the one that calls it so where it runs as root: until the process ends, nothing
+    else on the machine gets a turn, and whatever that thread starts inherits it.
+    """
+    before = _real_time()
+    try:
+        yield
+    finally:
+        for thread in _real_time() - before:
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+
+
+def _real_time() -> set[int]:
+    """Real-time threads of this process; none where the system does not say."""
+    found = set()
+    with suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):
+                if os.sched_getscheduler(int(task.name)) in (os.SCHED_FIFO, os.SCHED_RR):
+                    found.add(int(task.name))
+    return found

@@ -29,7 +29,7 @@ from redact.errors import (
     RedactError,
     SameFile,
 )
-from redact.media.encoder import encoder_for
+from redact.media.encoder import encoder_for, ordinary_priority
 from redact.media.parity import timeline_shift, verify_copy
 from redact.media.partfile import PartFile, remove_stale_parts, write_error
 from redact.media.planes import FORMATS, even, to_frame
@@ -292,6 +292,9 @@ class CopyWriter:
         if codec is VideoCodec.HEVC:
             # Apple's players take HEVC under this tag only.
             context.codec_tag = "hvc1"
+        if encoder.name == "libsvtav1":
+            with ordinary_priority():
+                context.open()
         return stream
 
     def _open_sound(self, number: int, track: SoundTrack, suffix: str) -> None:

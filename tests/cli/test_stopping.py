@@ -17,7 +17,7 @@ from tests.media.clips import AudioSpec, make_clip
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Takes a second or more to analyse and to write."""
-    path = make_clip(tmp_path_factory.mktemp("long") / "in.mp4", frames=250, audio=[AudioSpec()])
+    path = make_clip(tmp_path_factory.mktemp("long") / "in.mp4", frames=600, audio=[AudioSpec()])
     return path.read_bytes()
 
 

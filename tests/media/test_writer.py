@@ -141,6 +141,20 @@ def test_pictures_come_out_in_order_and_whole(
     assert (expected == "yuv420p" and "10" in pix_fmt) == any("10-bit" in note for note in report.notes)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="SVT-AV1 takes the processor for itself only as root")
+def test_an_encoder_does_not_take_the_processor_for_itself(tmp_path: Path) -> None:
+    master = make_clip(tmp_path / "m.mp4", frames=3)
+    info, table = describe(master)
+    policies: list[int] = []
+    with CopyWriter(tmp_path / "c.mp4", info, table, EncodeSettings(VideoCodec.AV1), tracks(info)) as writer:
+        for index, image in enumerate(pictures(info)):
+            writer.write(index, image)
+            policies += [os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()]
+        writer.finish()
+    assert len(policies) > 10
+    assert set(policies) == {os.SCHED_OTHER}
+
+
 def test_the_same_pictures_give_the_same_file(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "a.mp4", size=(320, 192), frames=15, options={"crf": "10"})
 
