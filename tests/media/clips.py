@@ -21,6 +21,8 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from redact.media.encoder import ordinary_priority
+
 COLUMNS, ROWS = 4, 3
 BITS = COLUMNS * ROWS - 2
 
@@ -135,7 +137,10 @@ def make_clip(
         encoder.setdefault("crf", "20")
         encoder.setdefault("svtav1-params", "enable-tf=0")
     extras = extras or Extras()
-    with av.open(str(path), "w", format=container_format, options=dict(container_options or {})) as out:
+    with (
+        ordinary_priority(),
+        av.open(str(path), "w", format=container_format, options=dict(container_options or {})) as out,
+    ):
         out.metadata.update(metadata or {})
         video = out.add_stream(codec, rate=Fraction(rate), options=encoder)
         assert isinstance(video, av.VideoStream)
