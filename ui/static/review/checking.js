@@ -12,7 +12,7 @@ export class Checking {
   }
 
   nextRisk() {
-    if (!this.risks.next()) this.say("Nothing is left to check.");
+    if (!this.risks.next()) this.say(this.risks.loaded ? "Nothing is left to check." : "Looking for what to check…");
   }
 
   /** The item that is looked at is in order; with several tracks chosen, so are all items of theirs. */

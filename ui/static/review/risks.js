@@ -24,7 +24,8 @@ export class Risks extends EventTarget {
   setItems(items) {
     this.items = [...items].sort((a, b) => b.score - a.score);
     this.loaded = true;
-    this.draw();
+    if (this.asked) this.next();
+    else this.draw();
   }
 
   get open() {
@@ -36,8 +37,9 @@ export class Risks extends EventTarget {
     return !this.settled.has(item.key) && (this.model.tracks().get(item.track)?.deleted ?? null) === null;
   }
 
-  /** The item after the current one, around the end. */
+  /** The item after the current one, around the end; the first one as soon as the server has told of them. */
   next() {
+    this.asked = !this.loaded;
     const { open } = this;
     const at = this.items.findIndex((item) => item.key === this.current);
     const later = this.items.slice(at + 1).find((item) => this.#isOpen(item));
