@@ -105,25 +105,27 @@ class Codes:
         Raises :class:`CodeUnknown` or :class:`CodeNotAllowed`.
         """
         code = self.get(untrusted_id)
-        if code.use is not Use.REDACTION:
-            why = "answers a request as a whole and is no reason to hide part of footage"
-        elif kind not in code.kinds:
-            why = f"is not for a release of the kind {kind}"
-        elif kind is ReleaseKind.SUBJECT_ACCESS and code.regime is not regime:
-            why = f"is a ground under {code.regime}, and this release is answered under {regime}"
-        else:
-            return code
-        raise CodeNotAllowed(f"The reason code {code.id} {why}.", "`redact codes list` shows what each code is for.")
+        why = _why_not(code, kind, regime)
+        if why:
+            raise CodeNotAllowed(
+                f"The reason code {code.id} {why}.", "`redact codes list` shows what each code is for."
+            )
+        return code
 
     def hiding(self, kind: ReleaseKind, regime: Regime | None) -> tuple[Code, ...]:
         """All that :meth:`for_hiding` would give, in the order of the list."""
-        return tuple(
-            code
-            for code in self.by_id.values()
-            if code.use is Use.REDACTION
-            and kind in code.kinds
-            and (kind is not ReleaseKind.SUBJECT_ACCESS or code.regime is regime)
-        )
+        return tuple(code for code in self.by_id.values() if not _why_not(code, kind, regime))
+
+
+def _why_not(code: Code, kind: ReleaseKind, regime: Regime | None) -> str:
+    """Why a code can be no reason to hide something in such a release; empty if it can."""
+    if code.use is not Use.REDACTION:
+        return "answers a request as a whole and is no reason to hide part of footage"
+    if kind not in code.kinds:
+        return f"is not for a release of the kind {kind}"
+    if kind is ReleaseKind.SUBJECT_ACCESS and code.regime is not regime:
+        return f"is a ground under {code.regime}, and this release is answered under {regime}"
+    return ""
 
 
 def load_codes(untrusted_name: str = DEFAULT_LIST) -> Codes:

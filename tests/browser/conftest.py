@@ -38,6 +38,18 @@ READ = """() => {
   for (let i = 0; i < data.length; i += 4) grey.push(data[i + 1]);
   return [canvas.width, canvas.height, grey];
 }"""
+SCROLL = """async () => {
+  const box = document.querySelector(".rv-scroller");
+  const start = performance.now();
+  let frames = 0;
+  while (performance.now() - start < 2000) {
+    box.scrollTop += 37;
+    if (box.scrollTop + box.clientHeight >= box.scrollHeight - 1) box.scrollTop = 0;
+    await new Promise(requestAnimationFrame);
+    frames++;
+  }
+  return (frames * 1000) / (performance.now() - start);
+}"""
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import FRAMES, RATE, Open, usual
+from tests.browser.conftest import FRAMES, RATE, SCROLL, Open, usual
 from tests.browser.fake import RELEASE, Fake, moving
 from tests.media.clips import make_clip
 
@@ -726,20 +726,6 @@ def test_key_to_paint_and_edit_to_saved(opened: Open, capsys: pytest.CaptureFixt
     assert len(review.fake.ops("keyframe")) == 30
     # Far above the figure that is aimed at, which a busy machine cannot be held to.
     assert median(took) < 250
-
-
-SCROLL = """async () => {
-  const box = document.querySelector(".rv-scroller");
-  const start = performance.now();
-  let frames = 0;
-  while (performance.now() - start < 1500) {
-    box.scrollTop += 37;
-    if (box.scrollTop + box.clientHeight >= box.scrollHeight - 1) box.scrollTop = 0;
-    await new Promise(requestAnimationFrame);
-    frames++;
-  }
-  return (frames * 1000) / (performance.now() - start);
-}"""
 
 
 def test_five_hundred_tracks_over_an_hour(opened: Open, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import expect
 
 from redact.track.types import TrackSet
+from tests.browser.conftest import SCROLL
 from tests.browser.fake import moving
 from tests.browser.real import Workbench
 from tests.browser.reviewing import Reviewing
@@ -78,19 +79,6 @@ KEPT = """async (edits) => {
     await new Promise((done) => setTimeout(done, 100));
   }
   return took;
-}"""
-
-SCROLL = """async () => {
-  const box = document.querySelector(".rv-scroller");
-  const start = performance.now();
-  let frames = 0;
-  while (performance.now() - start < 2000) {
-    box.scrollTop += 37;
-    if (box.scrollTop + box.clientHeight >= box.scrollHeight - 1) box.scrollTop = 0;
-    await new Promise(requestAnimationFrame);
-    frames++;
-  }
-  return (frames * 1000) / (performance.now() - start);
 }"""
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from datetime import date
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -20,6 +17,7 @@ from redact.cases.intake import add_footage
 from redact.cases.schema import Footage
 from redact.cases.store import Store
 from redact.track.types import MediaRef, Track, TrackSet
+from tests.killing import killed_at
 from tests.media.clips import make_clip
 
 
@@ -42,7 +40,7 @@ def take_in(db: Database, folder: Path, case: str = "C/1") -> Footage:
     return add_footage(db, "officer", make_clip(folder / "clip.mp4", frames=6), case=open_case(db, case))
 
 
-STEPS_OF = tuple(part.replace("/", os.sep) for part in ("/redact/", "/sqlalchemy/engine/"))
+STEPS_OF = ("/redact/", "/sqlalchemy/engine/")
 
 
 def add_in_a_process(home: str, clip: str, case: str, kill_at: int, steps: Any) -> None:
@@ -50,23 +48,9 @@ def add_in_a_process(home: str, clip: str, case: str, kill_at: int, steps: Any) 
     database's library, of functions in C such as writing, renaming and committing, too. ``steps`` tells how many."""
     os.environ["REDACT_HOME"] = home
     db = Database()
-    done = 0
-    counts: dict[str, bool] = {}
-
-    def step(frame: FrameType, event: str, what: object) -> None:
-        nonlocal done
-        file = frame.f_code.co_filename
-        if file not in counts:
-            counts[file] = any(part in file for part in STEPS_OF)
-        if counts[file]:
-            done += 1
-            if done == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.setprofile(step)
-    add_footage(db, "officer", Path(clip), case=case)
-    sys.setprofile(None)
-    steps.value = done
+    with killed_at(kill_at, STEPS_OF) as counted:
+        add_footage(db, "officer", Path(clip), case=case)
+    steps.value = counted.done
 
 
 def tracks_of(footage: Footage, provenance: str = "a test") -> TrackSet:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from sqlalchemy.orm import Session
 
 from redact.cases import cases, people
@@ -106,3 +109,25 @@ def luma(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
+
+
+def made_home(folder: Path, make: Callable[[Database], object]) -> Path:
+    """``folder``, with a home in it whose records and store ``make`` has filled: to be copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        _live_in(folder, patch)
+        db = Database()
+        make(db)
+        db.close()
+    return folder
+
+
+def copied_home(template: Path, folder: Path, patch: pytest.MonkeyPatch) -> Database:
+    """The records of a copy, in ``folder``, of what :func:`made_home` made, which is home from now on."""
+    shutil.copytree(template / "home", folder / "home")
+    _live_in(folder, patch)
+    return Database()
+
+
+def _live_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("REDACT_HOME", str(folder / "home"))
+    patch.delenv("REDACT_DATABASE_URL", raising=False)

@@ -28,28 +28,19 @@ from redact.disclose.pack import export
 from redact.disclose.verify import verify
 from redact.errors import BadUsage, NotAllowed, OutputExists, StoreDamaged, WrongState
 from redact.mask.edit_types import Delete
-from tests.disclose.approved import FRAMES, approved, luma
+from tests.disclose.approved import FRAMES, approved, copied_home, luma, made_home
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with an approved release, to be copied."""
     folder = tmp_path_factory.mktemp("approved")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REDACT_HOME", str(folder / "home"))
-        patch.delenv("REDACT_DATABASE_URL", raising=False)
-        db = Database()
-        approved(db, Store(), folder)
-        db.close()
-    return folder
+    return made_home(folder, lambda db: approved(db, Store(), folder))
 
 
 @pytest.fixture
 def ready(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Database, Store]:
-    shutil.copytree(template / "home", tmp_path / "home")
-    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
-    return Database(), Store()
+    return copied_home(template, tmp_path, monkeypatch), Store()
 
 
 def exports(db: Database) -> list[Export]:

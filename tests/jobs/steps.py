@@ -4,9 +4,6 @@ and of the database's library, of functions in C such as writing and committing,
 from __future__ import annotations
 
 import os
-import signal
-import sys
-from types import FrameType
 from typing import Any
 
 from sqlalchemy import select
@@ -18,8 +15,9 @@ from redact.jobs.kinds import JobKind
 from redact.jobs.queue import JobState, Running
 from redact.jobs.worker import run_worker
 from redact.progress import Progress
+from tests.killing import killed_at
 
-STEPS_OF = tuple(part.replace("/", os.sep) for part in ("/redact/", "/huey/", "/sqlalchemy/engine/"))
+STEPS_OF = ("/redact/", "/huey/", "/sqlalchemy/engine/")
 DONE = "note.made"
 
 
@@ -41,21 +39,7 @@ def ask_and_work(home: str, url: str, kill_at: int, steps: Any) -> None:
     os.environ["REDACT_HOME"] = home
     work._WORK = {JobKind.DETECT: once}
     db = Database(url)
-    done = 0
-    counts: dict[str, bool] = {}
-
-    def step(frame: FrameType, event: str, what: object) -> None:
-        nonlocal done
-        file = frame.f_code.co_filename
-        if file not in counts:
-            counts[file] = any(part in file for part in STEPS_OF)
-        if counts[file]:
-            done += 1
-            if done == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.setprofile(step)
-    job = queue.enqueue(db, "anna", "detect", "footage:ab", {"footage": "ab" * 32})
-    run_worker(db, lambda: queue.find(db, job.id).state == JobState.DONE)
-    sys.setprofile(None)
-    steps.value = done
+    with killed_at(kill_at, STEPS_OF) as counted:
+        job = queue.enqueue(db, "anna", "detect", "footage:ab", {"footage": "ab" * 32})
+        run_worker(db, lambda: queue.find(db, job.id).state == JobState.DONE)
+    steps.value = counted.done

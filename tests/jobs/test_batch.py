@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
@@ -70,12 +71,16 @@ def _sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def _put_in_place(patch: pytest.MonkeyPatch) -> FakeWork:
+    fake = FakeWork()
+    patch.setattr(batch, "redact_file", fake)
+    patch.setattr(batch, "_load", fake.loads.append)
+    return fake
+
+
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> FakeWork:
-    fake = FakeWork()
-    monkeypatch.setattr(batch, "redact_file", fake)
-    monkeypatch.setattr(batch, "_load", fake.loads.append)
-    return fake
+    return _put_in_place(monkeypatch)
 
 
 @pytest.fixture
@@ -90,6 +95,12 @@ def masters(tmp_path: Path) -> Path:
 
 def _run(folder: Path, output: Path, find: AnalyseSettings = FIND, hide: RenderSettings = HIDE) -> list[Result]:
     return list(run_batch(make_plan(folder, output), find, hide, Quiet()))
+
+
+def _die_after_copy(masters: Path, out: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        _put_in_place(patch).dies_after_copy = {"one.MP4"}
+        _run(masters, out)
 
 
 def _brief(results: list[Result]) -> list[tuple[str, str, str]]:
@@ -163,12 +174,11 @@ def test_stopping_keeps_what_is_done(work: FakeWork, masters: Path, tmp_path: Pa
 
 
 def test_killed_between_copy_and_record_is_done_again(work: FakeWork, masters: Path, tmp_path: Path) -> None:
-    child = os.fork()
-    if child == 0:
-        work.dies_after_copy = {"one.MP4"}
-        _run(masters, tmp_path / "out")
-        os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    # Not os.fork: a child has none of this process's threads, but the locks that they held.
+    child = multiprocessing.get_context("spawn").Process(target=_die_after_copy, args=(masters, tmp_path / "out"))
+    child.start()
+    child.join(120)
+    assert child.exitcode == -signal.SIGKILL
     assert (tmp_path / "out/a/one.mp4").exists()
     assert [r.outcome for r in _run(masters, tmp_path / "out")][:2] == [Outcome.DONE, Outcome.DONE]
     assert [r.outcome for r in _run(masters, tmp_path / "out")][:2] == [Outcome.SKIPPED, Outcome.SKIPPED]

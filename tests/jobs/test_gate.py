@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +28,7 @@ from redact.jobs.worker import run_job
 from redact.mask.edit_types import Box, Edit, Keyframe, Settle, Undo
 from redact.mask.risk import Risk, RiskKind
 from tests.disclose import approved
-from tests.disclose.approved import FRAMES
+from tests.disclose.approved import FRAMES, copied_home, made_home
 
 RELEASE = "R-1#1"
 SUSPECT = "suspect:face:3:4:5:2"
@@ -41,24 +40,19 @@ TRACK_2 = {"birth:2:8", "death:2:19"}
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a release in review, to be copied."""
     folder = tmp_path_factory.mktemp("submitted")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REDACT_HOME", str(folder / "home"))
-        patch.delenv("REDACT_DATABASE_URL", raising=False)
-        db = Database()
+
+    def make(db: Database) -> None:
         approved.submitted(db, Store(), folder)
         with db.writing("administrator") as change:
             people.find(change.session, "officer").roles = ["supervisor"]
             change.event("test.prepared", "person:officer", {})
-        db.close()
-    return folder
+
+    return made_home(folder, make)
 
 
 @pytest.fixture
 def ready(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    shutil.copytree(template / "home", tmp_path / "home")
-    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
-    return Database()
+    return copied_home(template, tmp_path, monkeypatch)
 
 
 def standing(db: Database) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from redact.jobs.carrier import FILE
 from redact.jobs.worker import run_job
 from redact.track.types import Track, TrackSet
 from tests.cli.runner import hear_ctrl_c
-from tests.disclose.approved import FRAMES, approved, luma
+from tests.disclose.approved import FRAMES, approved, copied_home, luma, made_home
 from tests.track.factory import track
 
 RELEASE = "R-1#1"
@@ -34,21 +33,12 @@ RELEASE = "R-1#1"
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with an approved release, to be copied."""
     folder = tmp_path_factory.mktemp("approved")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REDACT_HOME", str(folder / "home"))
-        patch.delenv("REDACT_DATABASE_URL", raising=False)
-        db = Database()
-        approved(db, Store(), folder)
-        db.close()
-    return folder
+    return made_home(folder, lambda db: approved(db, Store(), folder))
 
 
 @pytest.fixture
 def ready(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    shutil.copytree(template / "home", tmp_path / "home")
-    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
-    return Database()
+    return copied_home(template, tmp_path, monkeypatch)
 
 
 def result(db: Database, actor: str, kind: str) -> Json:
