@@ -7,6 +7,7 @@ of the change into the audit chain in the same transaction, and refuses a change
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -72,6 +73,7 @@ class Database:
         self.key = key or load_or_create(folder_for("keys"))
         self.url = url or os.environ.get(URL_VARIABLE) or f"sqlite:///{folder_for('records') / FILE}"
         self._engine = _engine(self.url)
+        self._turn = threading.Lock()
         self._writing = self._engine.execution_options(**{WRITE: True})
         # PostgreSQL shows each statement of a transaction what was committed by then, unless told otherwise.
         repeatable = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
@@ -106,7 +108,7 @@ class Database:
         Raises RecordsUnavailable when the database cannot be written; whatever the block raises undoes the change.
         """
         try:
-            with Session(self._writing, expire_on_commit=False) as session:
+            with self._one_by_one(), Session(self._writing, expire_on_commit=False) as session:
                 # The lock first, so that the times of events are in the order of the events.
                 if self.is_sqlite:
                     session.connection()
@@ -127,11 +129,25 @@ class Database:
         """One change of what is nobody's act (a job's progress, when a session was last seen), all of it or nothing,
         without an event. Raises as :meth:`writing`."""
         try:
-            with Session(self._writing, expire_on_commit=False) as session:
+            with self._one_by_one(), Session(self._writing, expire_on_commit=False) as session:
                 yield session
                 session.commit()
         except DatabaseError as error:
             raise _unavailable(error) from error
+
+    @contextmanager
+    def _one_by_one(self) -> Iterator[None]:
+        """Threads of this process that write wait for each other. PostgreSQL sees to that itself; whoever finds SQLite
+        busy only asks again after a while, in no order, and is late by up to a tenth of a second each time."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise RecordsUnavailable("The records cannot be used: somebody else writes all the time.", "Try again.")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _register_key(self, work: Writing) -> None:
         public = self.key.public

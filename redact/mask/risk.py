@@ -7,7 +7,7 @@ as it is the same span of the same track.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,17 +79,40 @@ class Risk:
         return f"{self.kind}:{0 if self.track is None else self.track}:{self.first}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackRisks:
+    """All that may be wrong with a track as ``track`` and ``state`` have it, settled or not."""
+
+    track: Track
+    state: TrackState
+    risks: tuple[Risk, ...]
+
+
 def risk_queue(edited: Edited, table: FrameTable) -> tuple[Risk, ...]:
     """What is left to be looked at, in order. ``table`` is that of the footage the tracks are of."""
-    found = list(_damaged(table))
+    return left_of(risks_by_track(edited, table, {}), edited, table)
+
+
+def risks_by_track(edited: Edited, table: FrameTable, before: Mapping[int, TrackRisks]) -> Mapping[int, TrackRisks]:
+    """By the numbers of the tracks, at the cost of those that are other than in ``before``: what this was after earlier
+    edits of the same tracks of the same footage."""
     shots = _Shots(edited.tracks.cuts, len(table))
     size = (edited.tracks.media.width, edited.tracks.media.height)
     seconds = table.pts.astype(np.float64) * float(table.time_base)
+    found = {}
     for track in edited.of_kind(TrackKind.OBJECT):
-        state = edited.states[track.id]
-        if state.origin is not Origin.MANUAL:
-            found += (risk for risk in _of_track(track, seconds, shots, size) if not _looked_at(risk, state))
-    left = [risk for risk in found if risk.key not in edited.settled]
+        state, known = edited.states[track.id], before.get(track.id)
+        if known is None or known.track is not track or known.state != state:
+            risks = _of_track(track, seconds, shots, size) if state.origin is not Origin.MANUAL else ()
+            known = TrackRisks(track, state, tuple(risk for risk in risks if not _looked_at(risk, state)))
+        found[track.id] = known
+    return found
+
+
+def left_of(found: Mapping[int, TrackRisks], edited: Edited, table: FrameTable) -> tuple[Risk, ...]:
+    """What of it nobody has settled, and what of the whole picture, in order."""
+    every = [*_damaged(table), *(risk for one in found.values() for risk in one.risks)]
+    left = [risk for risk in every if risk.key not in edited.settled]
     return tuple(sorted(left, key=lambda risk: (-risk.score, risk.first, risk.track or 0, risk.kind)))
 
 

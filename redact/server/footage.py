@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query
+import orjson
+from fastapi import APIRouter, Query, Response
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
@@ -18,26 +19,26 @@ from redact.disclose import releases
 from redact.errors import BadRecord, RecordMissing
 from redact.jobs import gate
 from redact.mask.edit_result import Edited, TrackState
+from redact.mask.plan import FORMS
 from redact.mask.risk import Span, filled_spans, weak_spans
-from redact.mask.types import Form
 from redact.media.types import FrameTable
-from redact.server import views
+from redact.server import pieces, views
 from redact.server.parts import Parts, Seeing, TheParts
 from redact.settings import Effect
 from redact.stretches import stretches
-from redact.track.types import Source, Track
+from redact.track.types import COLUMNS, Source, Track, TrackSet
 
 router = APIRouter(prefix="/api/footage")
 
 MOST_FRAMES, MOST_BOXES, MOST_TRACKS = 20_000, 5_000, 5_000
 """In one answer: rows of the frame table, frames with their boxes or masks, and tracks with their lanes."""
-NOBODY = 0
-"""In the place of a track, for what is hidden because the frame is damaged."""
 
 Whole = Annotated[int, Query(ge=0, lt=2**31)]
 Revision = Annotated[int | None, Query(ge=0, lt=2**31)]
 First = Annotated[int, Query(alias="from", ge=0, lt=2**31)]
 Json = dict[str, Any]
+
+_NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for effect in pieces.EFFECTS]}
 
 
 @router.get("/{footage_id}")
@@ -104,25 +105,27 @@ def all_tracks(
 ) -> Json:
     """Tracks with their lanes on the timeline, in order of their numbers; sounds, and edits that had no effect.
 
-    With ``after``, an earlier revision, only those that are other than then, and as ``gone`` the numbers of those that
-    there were. Of more than ``count`` the others are asked for with ``from``; ``total`` says how many there are.
+    With ``after``, an earlier revision, only those that are other than then, as ``gone`` the numbers of those that
+    there were, and as ``changed`` first and last frames outside of which all boxes and masks are as they were then.
+    Of more than ``count`` the others are asked for with ``from``; ``total`` says how many there are.
     """
     with parts.db.reading() as session:
         shown = _Shown(parts, session, footage_id, revision)
         before = _Shown(parts, session, footage_id, after).edited if after is not None else None
     edited = shown.edited
-    about = {"revision": shown.revision, "after": after, "tracks_id": shown.key[0] or None}
+    about: Json = {"revision": shown.revision, "after": after, "tracks_id": shown.key[0] or None, "from": first}
     if edited is None:
-        return {**about, "total": 0, "from": first, "tracks": [], "gone": [], "sounds": [], "skipped": []}
+        return about | {name: [] for name in ("tracks", "gone", "changed", "sounds", "skipped")} | {"total": 0}
     seconds = views.seconds_of(shown.table)
     now, then = _by_id(edited), _by_id(before) if before is not None else {}
-    listed = [now[id_] for id_ in sorted(now) if before is None or not _same(now[id_], then.get(id_))]
+    other = sorted(id_ for id_ in now.keys() | then.keys() if not _same(now.get(id_), then.get(id_)))
+    listed = [now[id_] for id_ in other if id_ in now]
     return {
         **about,
         "total": len(listed),
-        "from": first,
         "tracks": [_lane(track, state, seconds) for track, state in listed[first : first + count]],
         "gone": sorted(then.keys() - now.keys()),
+        "changed": [_extent(now.get(id_), then.get(id_)) for id_ in other],
         "sounds": [
             {"id": id_, "start": span.start, "end": span.end, "effect": span.effect.value}
             for id_, span in sorted(edited.sounds.items())
@@ -140,15 +143,17 @@ def boxes(
     revision: Revision = None,
     first: First = 0,
     count: Annotated[int, Query(ge=0, le=MOST_BOXES)] = 250,
-) -> Json:
+) -> Response:
     """The tracks' own boxes, frame by frame: track, centre, size, angle."""
     with parts.db.reading() as session:
         shown = _Shown(parts, session, footage_id, revision)
     frames = range(first, min(first + count, len(shown.table)))
-    told: list[list[list[float]]] = [[] for _ in frames]
-    if shown.edited is not None and told:
-        told = views.by_frame_of(parts, shown.edited, shown.key).boxes(first, frames.stop)
-    return {"revision": shown.revision, "from": first, "frames": told}
+    told = (
+        pieces.boxes(shown.edited.tracks, first, frames.stop)
+        if shown.edited is not None and frames
+        else _nothing(frames)
+    )
+    return _quick({"revision": shown.revision, "from": first, "frames": told})
 
 
 @router.get("/{footage_id}/shapes")
@@ -161,8 +166,9 @@ def shapes(
     first: First = 0,
     count: Annotated[int, Query(ge=0, le=MOST_BOXES)] = 250,
     release: Annotated[str | None, Query(max_length=100)] = None,
-) -> Json:
-    """Masks as they are rendered, frame by frame: of all tracks, or of what a release hides with its effects.
+) -> Response:
+    """Masks as they are rendered, frame by frame: of all tracks, or of what a release hides with its effects. Track,
+    centre, size, angle, and places in the lists of ``forms`` and ``effects``.
 
     A release is shown as it stands, whatever the revision; outside of its clips nothing is told.
     """
@@ -171,11 +177,8 @@ def shapes(
             return _release_shapes(parts, session, footage_id, (release, first, count))
         shown = _Shown(parts, session, footage_id, revision)
     frames = range(first, min(first + count, len(shown.table)))
-    told: list[list[list[object]]] = [[] for _ in frames]
-    if frames:
-        masks = views.masks_of(parts, shown.edited, shown.key) if shown.edited is not None else None
-        told = _told(masks, shown.table, frames, {})
-    return {"revision": shown.revision, "from": first, "frames": told}
+    told = _told(shown.edited.tracks, shown.table, frames, {}) if shown.edited is not None else _nothing(frames)
+    return _quick({"revision": shown.revision, "from": first, **_NAMES, "frames": told})
 
 
 @router.get("/{footage_id}/risks")
@@ -232,15 +235,18 @@ def _by_id(edited: Edited) -> dict[int, tuple[Track, TrackState]]:
     return {track.id: (track, edited.states[track.id]) for track in (*edited.tracks.tracks, *edited.deleted.values())}
 
 
-def _same(one: tuple[Track, TrackState], other: tuple[Track, TrackState] | None) -> bool:
-    """Whether a lane looks the same. A track that no edit reached is the same object; of others an edit elsewhere
-    makes new ones that are equal."""
-    if other is None or one[1] != other[1]:
+def _same(one: tuple[Track, TrackState] | None, other: tuple[Track, TrackState] | None) -> bool:
+    """A track that no edit reached is the same object; of others an edit elsewhere makes new ones that are equal."""
+    if one is None or other is None or one[1] != other[1]:
         return False
     if one[0] is other[0]:
         return True
-    pairs = ((getattr(one[0], name), getattr(other[0], name)) for name in ("frames", "scores", "sources"))
-    return all(np.array_equal(a, b) for a, b in pairs)
+    return all(np.array_equal(getattr(one[0], name), getattr(other[0], name)) for name in COLUMNS)
+
+
+def _extent(*states: tuple[Track, TrackState] | None) -> list[int]:
+    frames = [frame for each in states if each is not None for frame in (each[0].frames[0], each[0].frames[-1])]
+    return [int(min(frames)), int(max(frames))]
 
 
 def _lane(track: Track, state: TrackState, seconds: NDArray[np.float64]) -> Json:
@@ -276,30 +282,39 @@ def _confidence(track: Track) -> float | None:
     return round(float(np.median(seen)), 3) if seen.size else None
 
 
-def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tuple[str, int, int]) -> Json:
+def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tuple[str, int, int]) -> Response:
     reference, first, count = asked
     footage = _held(session, footage_id)
     release = releases.find(session, reference)
     plan = views.plan_in(parts, session, release)
     table = views.table_of(parts, footage)
     frames = range(first, min(first + count, len(table)))
-    told: list[list[list[object]]] = [[] for _ in frames]
+    told = _nothing(frames)
     clips = [place for place, clip in enumerate(plan.release.clips) if clip.footage_id == footage.id]
     if not clips:
         raise BadRecord("The release has nothing of this footage.")
     for position in clips:
-        clip, masks = plan.release.clips[position], views.release_masks_of(parts, plan, position)
-        effects = {id_: settings.effect for id_, settings in plan.resolved.clips[position].effects.items()}
+        clip, resolved = plan.release.clips[position], plan.resolved.clips[position]
+        effects = {id_: settings.effect for id_, settings in resolved.effects.items()}
         span = range(max(first, clip.first_frame), min(frames.stop, clip.last_frame + 1))
         if span:
-            told[span.start - first : span.stop - first] = _told(masks, table, span, effects)
-    return {"revision": footage.revision, "from": first, "content": plan.content, "frames": told}
+            told[span.start - first : span.stop - first] = _told(resolved.hidden, table, span, effects)
+    return _quick({"revision": footage.revision, "from": first, "content": plan.content, **_NAMES, "frames": told})
 
 
-def _told(
-    masks: views.Masks | None, table: FrameTable, frames: range, effects: Mapping[int, Effect]
-) -> list[list[list[object]]]:
-    told = masks.told(frames.start, frames.stop, effects) if masks else [[] for _ in frames]
+def _told(tracks: TrackSet, table: FrameTable, frames: range, effects: Mapping[int, Effect]) -> list[pieces.Rows]:
+    if not frames:
+        return []
+    told = pieces.masks(tracks, frames.start, frames.stop, effects)
     for place in np.flatnonzero(table.corrupt[frames.start : frames.stop]).tolist():
-        told[place] = [[NOBODY, Form.FULL.value, 0, 0, 0, 0, 0, Effect.SOLID.value]]
+        told[place] = pieces.hidden_whole()
     return told
+
+
+def _nothing(frames: range) -> list[pieces.Rows]:
+    return [np.zeros((0, 0), np.float64) for _ in frames]
+
+
+def _quick(told: Json) -> Response:
+    """Thousands of numbers, for which lists of Python's would take longer than all else."""
+    return Response(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")

@@ -88,12 +88,12 @@ class Sessions:
         """The session of a token, if it has not ended. Where it is ``in_use``, its idle time begins anew."""
         hashed, now = _hash(untrusted_token), datetime.now(UTC)
         with self._db.reading() as session:
-            row = session.get(SignIn, hashed)
-            if row is None or not _lasts(row, self._settings, now):
-                return None
-            person = session.get_one(Person, row.person_id)
-        if person.disabled_at is not None:
+            found = session.execute(
+                select(SignIn, Person).join(Person, SignIn.person_id == Person.id).where(SignIn.token_hash == hashed)
+            ).one_or_none()
+        if found is None or not _lasts(found[0], self._settings, now) or found[1].disabled_at is not None:
             return None
+        row, person = found
         if in_use and now - row.seen_at >= self._settings.seen_every:
             with self._db.bookkeeping() as session:
                 # Never backwards, and never for one that has been ended meanwhile.

@@ -10,6 +10,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+COLUMNS = ("frames", "boxes", "angles", "scores", "sources")
+"""Of a :class:`Track`."""
+
 
 class Source(IntEnum):
     """Where a track's box on a frame came from."""

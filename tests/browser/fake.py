@@ -178,10 +178,16 @@ class Fake:
 
     def track_list(self, request: Request) -> Response:
         asked = request.query_params
-        rows, then = self._lanes(self.edited), {}
-        if "after" in asked:
-            then = self._lanes(apply_edits(self.machine, self.log[: int(asked["after"])]))
-        listed = [row for id_, row in sorted(rows.items()) if row != then.get(id_)]
+        now = self.edited
+        before = apply_edits(self.machine, self.log[: int(asked["after"])]) if "after" in asked else None
+        rows, then = self._lanes(now), self._lanes(before) if before is not None else {}
+        edits = [{id_: state.edits for id_, state in each.states.items()} for each in (now, before or now)]
+        other = sorted(
+            id_ for id_ in rows.keys() | then.keys()
+            if rows.get(id_) != then.get(id_) or edits[0].get(id_) != edits[1].get(id_)
+        )  # fmt: skip
+        listed = [rows[id_] for id_ in other if id_ in rows]
+        ends = [[row for row in (rows.get(id_), then.get(id_)) if row is not None] for id_ in other]
         first, count = int(asked.get("from", 0)), int(asked.get("count", 5000))
         self.lanes_asked.append((first, count, len(listed)))
         sounds = [
@@ -193,6 +199,7 @@ class Fake:
                 "revision": self.revision, "after": int(asked["after"]) if "after" in asked else None, "tracks_id": 3,
                 "total": len(listed), "from": first, "tracks": listed[first : first + count],
                 "gone": sorted(then.keys() - rows.keys()), "sounds": sounds,
+                "changed": [[min(row["first"] for row in of), max(row["last"] for row in of)] for of in ends],
                 "skipped": [{"edit": s.edit, "reason": s.reason} for s in self.edited.skipped],
             }
         )  # fmt: skip
@@ -225,9 +232,10 @@ class Fake:
                 row: list[Any] = [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
                 if masks:
                     row = [row[0], row[1], row[2] * MARGIN, row[3] * MARGIN]
-                row = [track.id, *(["ellipse"] if masks else []), *row, float(track.angles[i])]
-                frames[int(track.frames[i]) - start].append([*row, "mosaic"] if masks else row)
-        return JSONResponse({"revision": self.revision, "from": start, "frames": frames})
+                row = [track.id, *row, float(track.angles[i])]
+                frames[int(track.frames[i]) - start].append([*row, 1, 0] if masks else row)
+        names = {"forms": ["full", "ellipse"], "effects": ["mosaic"]} if masks else {}
+        return JSONResponse({"revision": self.revision, "from": start, **names, "frames": frames})
 
     def risk_list(self, request: Request) -> Response:
         left = [item for item in self.risks if item["key"] not in self.edited.settled]

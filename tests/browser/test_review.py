@@ -322,6 +322,25 @@ def test_a_suspect_becomes_a_mask_or_is_settled(opened: Open, clip: Path) -> Non
     assert (settled["key"], settled["reason"]) == ("suspect:face:40:60:1:3", "Not a face or plate")
 
 
+def test_only_what_an_edit_reaches_is_asked_for_again(opened: Open, clip: Path) -> None:
+    pts = range(0, 512 * 900, 512)
+    near, far = moving(1, "face", 20, 60, (20, 20, 44, 50)), moving(2, "plate", 550, 700, (90, 40, 130, 60))
+    review = opened(Fake(clip, pts, Fraction(1, 12800), [near, far]))
+    page = review.page
+    each = "['boxes', 'shapes'].every((kind) => [0, 1].every((n) => !window.review.model.isStale(kind, n)))"
+    page.wait_for_function(f"() => {each}")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    review.select(1)
+    review.go(30)
+    review.press("w")  # grows
+    review.op("resize")
+    page.wait_for_function(f"() => window.review.model.revision === 1 && {each}")
+    pieces = sorted(url.split("/")[-1] for url in asked if "/boxes?" in url or "/shapes?" in url)
+    assert pieces == ["boxes?revision=1&from=0&count=250", "shapes?revision=1&from=0&count=250"]
+    assert page.evaluate("() => window.review.model.boxOf(1, 30)[2]") > 24
+
+
 # In a release.
 
 MASKED = "() => window.review.model.shapesAt(120).map((row) => row[0]).sort().join()"

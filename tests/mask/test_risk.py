@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from redact.mask.edit_types import Box, Draw, Edit, HideFrames, Keyframe, LoggedEdit, Outside, Settle
-from redact.mask.edits import apply_edits
-from redact.mask.risk import Risk, risk_queue
+from redact.mask.edits import apply_edits, replayed
+from redact.mask.risk import Risk, left_of, risk_queue, risks_by_track
 from redact.media.types import FrameTable
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
@@ -111,3 +111,20 @@ def test_the_worst_comes_first() -> None:
     assert [kind for kind, _ in scores] == ["death", "weak", "damaged"]
     assert [score for _, score in scores] == sorted((score for _, score in scores), reverse=True)
     assert all(0 <= score <= 1 for _, score in scores)
+
+
+def test_after_an_edit_only_the_tracks_it_reached_are_looked_at_again() -> None:
+    sound = np.zeros(FRAMES, bool)
+    table = FrameTable(np.arange(FRAMES, dtype=np.int64), sound, sound, Fraction(1, 25), 1)
+    media = MediaRef("0" * 64, *SIZE, table.time_base, table.pts, 1)
+    machine = TrackSet(media, (track(1, 10, 80), track(2, 20, 70), track(3, 5, 6)))
+    edits: list[Edit] = [Keyframe(1, 10, Box(300, 100, 340, 150)), Settle("death:2:70", "a door"), Outside(2, 60)]
+    log = [LoggedEdit(f"edit-{n:04}", n, "rita", "2026-01-01T00:00:00Z", edit) for n, edit in enumerate(edits, 1)]
+    made = replayed(machine, ())
+    found = risks_by_track(made.edited, table, {})
+    for stop, again in ((1, {1}), (2, set()), (3, {2})):
+        made = replayed(machine, log[:stop], [made])
+        now = risks_by_track(made.edited, table, found)
+        assert {number for number in now if now[number] is not found[number]} == again
+        assert left_of(now, made.edited, table) == risk_queue(apply_edits(machine, log[:stop]), table) != ()
+        found = now

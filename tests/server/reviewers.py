@@ -136,7 +136,10 @@ class Session:
         self.who, self.seen, self.seconds = who, seen, plan.seconds
         self.random = random.Random(who.login)
         self.browser = Browser(plan.address)
-        self.base = self.shown = 0
+        self.base = 0
+        self.shown: int | None = None
+        self.here = 0
+        self.held: dict[tuple[str, int], int] = {}
         self.about: Json = {}
         self.risks: list[Json] = []
         self.undoable: list[str] = []
@@ -172,23 +175,32 @@ class Session:
 
     async def refresh(self) -> None:
         """What the page asks for once it knows of a new revision."""
-        revision = self.base
-        answer = await self.get(f"/tracks?revision={revision}")
-        self.shown = max(self.shown, revision)
-        last = (self.about["frames"] - 1) // PIECE
-        here = self.random.randint(0, last)
-        pieces = [n for n in (here, here + 1, here - 1) if 0 <= n <= last]
-        await asyncio.gather(
-            *(
-                self.get(f"/{kind}?revision={revision}&from={n * PIECE}&count={PIECE}")
-                for n in pieces
-                for kind in ("boxes", "shapes")
-            )
-        )
+        revision, after = self.base, self.shown
+        answer = await self.get(f"/tracks?revision={revision}" + ("" if after is None else f"&after={after}"))
+        if answer is not None:
+            self.shown = revision
+            for piece, known in self.held.items():
+                first, last = piece[1] * PIECE, (piece[1] + 1) * PIECE - 1
+                if (
+                    after is not None
+                    and known >= after
+                    and not any(a <= last and b >= first for a, b in answer["changed"])
+                ):
+                    self.held[piece] = revision
+        await asyncio.gather(*(self._piece(kind, n, revision) for n in self._near() for kind in ("boxes", "shapes")))
         if answer is not None:
             await asyncio.sleep(RISKS_AFTER)
             told = await self.get("/risks")
             self.risks = told["items"] if told else []
+
+    def _near(self) -> list[int]:
+        here, last = self.here // PIECE, (self.about["frames"] - 1) // PIECE
+        return [n for n in (here, here + 1, here - 1) if 0 <= n <= last]
+
+    async def _piece(self, kind: str, number: int, revision: int) -> None:
+        asked = f"/{kind}?revision={revision}&from={number * PIECE}&count={PIECE}"
+        if self.held.get((kind, number), -1) < revision and await self.get(asked):
+            self.held[kind, number] = revision
 
     def _refresh_soon(self) -> None:
         if not self._refreshing:  # one at a time, as on the page
@@ -212,7 +224,7 @@ class Session:
         left, top = pick.uniform(0, self.about["width"] - 30), pick.uniform(0, self.about["height"] - 30)
         box = [round(left, 1), round(top, 1), round(left + 25, 1), round(top + 28, 1)]
         first, length = self.who.stretch
-        frame = pick.randrange(first * track, min(frames, first * track + length))
+        frame = self.here = pick.randrange(first * track, min(frames, first * track + length))
         turn = pick.random()
         if turn < 0.55:
             return {"op": "keyframe", "track": track, "frame": frame, "box": box, "angle": 0}

@@ -68,10 +68,13 @@ def test_boxes_and_masks_are_those_of_the_frame(browser: New) -> None:
     rita = browser("rita")
     frames = told(rita, f"{FOOTAGE}/boxes?from=4&count=2")["frames"]
     assert frames == [[[2, 7, 20, 14, 20, 0]], [[1, 70.5, 42.5, 20, 25, 0], [2, 7, 20, 14, 20, 0]]]
-    (_, masks) = told(rita, f"{FOOTAGE}/shapes?from=4&count=2")["frames"]
-    face, other = masks
-    assert [face[0], face[1], face[-1]] == [1, "ellipse", "solid"] and face[4] > 20 and face[5] > 25
-    assert other[0:2] == [2, "rectangle"]  # cut off by the border
+    answer = told(rita, f"{FOOTAGE}/shapes?from=4&count=2")
+    face, other = [
+        [track, answer["forms"][int(form)], answer["effects"][int(effect)], *place]
+        for track, *place, form, effect in answer["frames"][1]
+    ]
+    assert face[:3] == [1, "ellipse", "solid"] and face[5] > 20 and face[6] > 25
+    assert other[:2] == [2, "rectangle"]  # cut off by the border
     assert len(told(rita, f"{FOOTAGE}/boxes?from=48&count=250")["frames"]) == 2
 
 
@@ -85,9 +88,17 @@ def test_edits_are_recorded_once_and_seen_at_their_revision(browser: New, db: Da
     assert told(rita, f"{FOOTAGE}/tracks?revision=0")["tracks"][0]["keyframes"] == []
     (frame,) = told(rita, f"{FOOTAGE}/boxes?revision=1&from=12&count=1")["frames"]
     assert frame[0] == [1, 80, 52.5, 20, 25, 0]
+    since = told(rita, f"{FOOTAGE}/tracks?revision=1&after=0")
+    assert [track["id"] for track in since["tracks"]] == [1] and since["changed"] == [[5, 44]]
+    settle = {"id": "settled-1", "op": "settle", "key": "birth:2:0", "reason": "a door"}
+    assert edit(rita, 1, settle).status_code == 200
+    assert told(rita, f"{FOOTAGE}/tracks?revision=2&after=1")["changed"] == []
+    assert edit(rita, 2, {"id": "undone-1", "op": "undo", "edit": "a1b2c3d4e5"}).status_code == 200
+    assert told(rita, f"{FOOTAGE}/tracks?revision=3&after=0")["changed"] == []
+    assert told(rita, f"{FOOTAGE}/tracks?revision=3&after=2")["changed"] == [[5, 44]]
     log = told(rita, f"{FOOTAGE}/edits?after=0")
     assert log["edits"][0]["actor"] == "rita" and log["edits"][0]["edit"]["box"] == [70, 40, 90, 65]
-    assert told(rita, f"{FOOTAGE}/edits?after=1") == {"revision": 1, "edits": []}
+    assert told(rita, f"{FOOTAGE}/edits?after=3") == {"revision": 3, "edits": []}
 
 
 def test_two_people_at_the_same_thing_are_told(browser: New, db: Database) -> None:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -23,9 +23,12 @@ from tests.cli.runner import hear_ctrl_c
 
 
 @contextmanager
-def served(home: Path, *options: str) -> Iterator[tuple[str, list[str], subprocess.Popen[str]]]:
-    """Address, lines that were printed, and the process; stopped as Ctrl-C does."""
-    command = [sys.executable, "-m", "redact", "serve", "--port", "0", *options]
+def served(
+    home: Path, *options: str, program: Sequence[str] = ("-m", "redact")
+) -> Iterator[tuple[str, list[str], subprocess.Popen[str]]]:
+    """Address, lines that were printed, and the process; stopped as Ctrl-C does. ``program``: what Python is told to
+    run."""
+    command = [sys.executable, *program, "serve", "--port", "0", *options]
     environment = {**os.environ, "REDACT_HOME": str(home), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command,
@@ -99,9 +102,14 @@ def test_a_port_that_is_taken_is_said_to_be(home: Path) -> None:
     db.close()
 
 
+SHORT = "from redact.cli import main, scene; scene.SECONDS = 2; main.main()"
+"""The command, but that its film takes two seconds."""
+
+
 @pytest.mark.slow
 def test_a_newcomer_is_inside_a_review_of_footage_the_program_made(tmp_path: Path) -> None:
-    with served(tmp_path / "home", "--demo") as (address, lines, _), httpx2.Client(base_url=address) as client:
+    begun = served(tmp_path / "home", "--demo", program=("-c", SHORT))
+    with begun as (address, lines, _), httpx2.Client(base_url=address) as client:
         wait_for(client)
         said = "".join(lines)
         review, password = said_by(said, r"A review is at http://[^/]+(/\S+)"), said_by(said, r"password (\S+),")
@@ -114,7 +122,7 @@ def test_a_newcomer_is_inside_a_review_of_footage_the_program_made(tmp_path: Pat
         assert client.get(review, headers=there).status_code == 200
         api = f"/api/footage/{review.rpartition('/')[2]}"
         about = client.get(api).json()
-        assert about["may_edit"] and about["frames"] == 175 and about["recorded_start"]
+        assert about["may_edit"] and about["frames"] == 50 and about["recorded_start"]
         tracks = client.get(f"{api}/tracks").json()["tracks"]
         assert {track["label"] for track in tracks} == {"face", "plate"}
         assert client.get(f"{api}/risks").json()["items"]

@@ -12,7 +12,7 @@ import { clockTime, lay, listReleases } from "./page.js";
 import { Player } from "./player.js";
 import { Risks } from "./risks.js";
 import { Selection } from "./selection.js";
-import { Model, PIECE, touched } from "./state.js";
+import { Model, PIECE, named, touched } from "./state.js";
 import { Timeline } from "./timeline.js";
 import { Api, ApiError, Queue } from "./transport.js";
 
@@ -425,7 +425,8 @@ class Review {
     try {
       const answer = await this.api.get(`/${kind}?revision=${revision}&from=${number * PIECE}&count=${PIECE}${policy}`);
       if (kind === "shapes" && looks !== (this.looks ?? 0)) return; // of another release, or before a decision
-      this.model.setPiece(kind, number, answer.revision ?? revision, answer.frames);
+      const frames = kind === "shapes" ? named(answer) : answer.frames;
+      this.model.setPiece(kind, number, answer.revision ?? revision, frames);
       this.overlay.draw();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -8,6 +8,10 @@ export const centred = ([left, top, right, bottom], angle = 0) => [
 ];
 export const edges = ([cx, cy, w, h]) => [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
 
+/** The masks of an answer, frame by frame, as rows [track, form, cx, cy, w, h, angle, effect]. */
+export const named = ({ forms, effects, frames }) => frames.map((rows) =>
+  rows.map(([id, cx, cy, w, h, angle, form, effect]) => [id, forms[form], cx, cy, w, h, angle, effects[effect]]));
+
 const scaled = ([cx, cy, w, h, angle], factor) => [cx, cy, w * factor, h * factor, angle];
 
 /** The tracks that an edit speaks of. */
@@ -29,12 +33,24 @@ export class Model {
   }
 
   /** All tracks there are, or those that are other than at the revision `after`, which is the one held. */
-  setTracks({ revision, after, tracks, gone, sounds }) {
+  setTracks({ revision, after, tracks, gone, changed, sounds }) {
     const known = after === null ? new Map() : this.server.tracks;
     for (const id of gone) known.delete(id);
     for (const track of tracks) known.set(track.id, track);
     this.server = { revision, tracks: known, sounds: new Map(sounds.map((span) => [span.id, span])) };
+    if (after !== null) this.#keep(after, revision, changed);
     this.#prune();
+  }
+
+  /** Pieces in which nothing is other than at the revision `after` need not be asked for again. */
+  #keep(after, revision, changed) {
+    for (const held of Object.values(this.pieces)) {
+      for (const [number, piece] of held) {
+        const [first, last] = [number * PIECE, (number + 1) * PIECE - 1];
+        const known = piece.revision >= after && piece.revision < revision;
+        if (known && !changed.some((span) => span[0] <= last && span[1] >= first)) piece.revision = revision;
+      }
+    }
   }
 
   /** Whether the server knows this track. */
