@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 AXE := $(VENV)/axe
 
+# Tests start the program again and again: what it is compiled to is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test lint clean
 .DEFAULT_GOAL := help
 
@@ -61,9 +64,10 @@ $(AXE)/.installed: tests/browser/axe/package.json tests/browser/axe/package-lock
 		npm ci --prefix $(AXE) --ignore-scripts --no-audit --no-fund --fetch-retries=1; then touch $@; else \
 		echo "npm is missing, or could not fetch axe-core: the tests that need it are skipped."; fi
 
+# Files go to the workers in the order of tests/conftest.py, the longest first.
 test: lint $(AXE)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='*.py' pytest.mark.alone tests)
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,17 +1,20 @@
-"""Runs an iterator a few items ahead on a thread of its own, so that decoding overlaps with what is done to the
-frames."""
+"""Work on other threads, in order: an iterator that runs a few items ahead, so that decoding overlaps with what is done
+to the frames, and jobs shared out among several threads."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 POLL_SECONDS = 0.1
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class _End:
@@ -68,3 +71,35 @@ def ahead(items: Generator[T, None, None], depth: int) -> Generator[Iterator[T],
     finally:
         stop.set()
         thread.join()
+
+
+@contextmanager
+def shared_out(
+    items: Iterable[T], jobs: Callable[[T], Sequence[Callable[[], R]]], threads: int
+) -> Generator[Iterator[tuple[T, list[R]]], None, None]:
+    """Inside the ``with`` block, iterate over ``items``, each with what its jobs gave, in order, while ``threads``
+    threads work on the jobs of this item and as many more.
+
+    A job's exception is raised where its item would have come. Leaving the block drops the jobs that nobody has begun
+    and waits for the others.
+    """
+    pool = ThreadPoolExecutor(threads, "shared out")
+
+    def in_order() -> Iterator[tuple[T, list[R]]]:
+        waiting: deque[tuple[T, list[Future[R]]]] = deque()
+        for item in items:
+            waiting.append((item, [pool.submit(job) for job in jobs(item)]))
+            # While the consumer waits for the first, every thread has one to work on and the next lies ready.
+            if len(waiting) > threads:
+                yield _finished(*waiting.popleft())
+        while waiting:
+            yield _finished(*waiting.popleft())
+
+    try:
+        yield in_order()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _finished(item: T, results: Sequence[Future[R]]) -> tuple[T, list[R]]:
+    return item, [result.result() for result in results]

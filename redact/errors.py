@@ -541,6 +541,13 @@ class UploadOutOfStep(RedactError):
         self.received = received
 
 
+class UploadUnusable(RedactError):
+    """What was uploaded is no footage that can be read."""
+
+    code = "R718"
+    unharmed = "It was not kept, and the case is as it was."
+
+
 class ServerUnusable(RedactError):
     """The workbench cannot be served: the port is taken, or the TLS files cannot be used."""
 

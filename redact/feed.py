@@ -22,10 +22,12 @@ P = TypeVar("P")
 
 
 class Feed(Protocol, Generic[P]):
-    """``P`` is what waits for a detector. :meth:`take` and :meth:`pictures` may run on two different threads."""
+    """``P`` is what waits for a detector. :meth:`take` runs on one thread, :meth:`pictures` on any."""
 
     batch: int
     """Pictures worth gathering before a network is run."""
+    threads: int
+    """Threads worth running networks on."""
 
     def take(
         self, frame: Frame, waiting: list[P | None], sizes: Sequence[Size], runs: Sequence[bool], stages: Stages
@@ -40,10 +42,13 @@ class Feed(Protocol, Generic[P]):
 
 
 class HostFeed:
-    """swscale makes the small pictures straight from the decoder's, on the thread that decodes."""
+    """swscale makes the small pictures straight from the decoder's, on the thread that decodes. Detectors see them one
+    by one, each on a thread of its own from evening out its light to reading the answers."""
+
+    batch = 1
 
     def __init__(self) -> None:
-        self.batch = 2 * side_by_side()
+        self.threads = side_by_side()
 
     def take(
         self,
@@ -72,6 +77,7 @@ class DeviceFeed:
     """Whole pictures go to the device as planes, once each, whatever the detectors; all scaling happens there."""
 
     batch = CUDA_BATCH
+    threads = 1
 
     def __init__(self, device: torch.device) -> None:
         self._courier = Courier(device)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ import numpy as np
 import torch
 
 import redact
-from redact.ahead import ahead
+from redact.ahead import ahead, shared_out
 from redact.audio.editor import make_editor
 from redact.audio.spans import check_spans
 from redact.detect.batches import Batches, memory_shortage_named
 from redact.detect.boxes import moved
 from redact.detect.factory import Scheduled, device_name, make_detectors
 from redact.detect.runtime import choose_device
-from redact.detect.types import Detections, Detector
+from redact.detect.types import Detections
 from redact.errors import TracksMismatch
 from redact.feed import Feed, make_feed
 from redact.mask.compositor import Compositor
@@ -61,6 +62,10 @@ class _Seen:
     seconds: float
     motion: Motion | None
     inputs: list[Any]
+
+
+_Found = tuple[tuple[str, ...], Detections]
+"""The classes a detector looked for on a frame, and what it found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +127,13 @@ class Finder:
                 reader,
                 _decoded(reader, self._device, stages, "decode") as decoded,
                 ahead(self._look(decoded, estimator, info, stages), LOOK_AHEAD_FRAMES) as frames,
+                shared_out(self._batches(frames), self._jobs(info, stages), self._feed.threads) as batches,
             ):
                 decoder = reader.decoder
-                for batch in self._batches(frames):
-                    found = self._detect(batch, info, stages)
-                    for seen, detections in zip(batch, found, strict=True):
+                for batch, results in batches:
+                    for seen, *found in zip(batch, *results, strict=True):
                         with stages("track"):
-                            tracker.step(seen.seconds, seen.motion, detections)
+                            tracker.step(seen.seconds, seen.motion, [one for one in found if one is not None])
                         progress("find", seen.index + 1, total)
             with stages("track"):
                 tracks = tracker.finish()
@@ -185,25 +190,39 @@ class Finder:
         if batch:
             yield batch
 
-    def _detect(
-        self, batch: list[_Seen], info: MediaInfo, stages: Stages
-    ) -> list[list[tuple[tuple[str, ...], Detections]]]:
-        """For each frame of the batch: what each detector that ran on it found, in upright pixels."""
-        found: list[list[tuple[tuple[str, ...], Detections]]] = [[] for _ in batch]
+    def _jobs(
+        self, info: MediaInfo, stages: Stages
+    ) -> Callable[[list[_Seen]], list[Callable[[], list[_Found | None]]]]:
+        """What is to be done to a batch: one job for each detector that runs on any of its frames."""
         sizes = [self._input_size(s, info) for s in self._detectors]
-        for i, scheduled in enumerate(self._detectors):
-            detector, size = scheduled.detector, sizes[i]
-            places = [place for place, seen in enumerate(batch) if seen.inputs[i] is not None]
 
-            def look(waiting: Sequence[Any], detector: Detector = detector, size: Size = size) -> list[Detections]:
-                frames = self._feed.pictures(waiting, size, stages)
-                with stages.queued("detect"):
-                    return detector.detect(frames)
+        def jobs(batch: list[_Seen]) -> list[Callable[[], list[_Found | None]]]:
+            return [
+                partial(self._detect, i, [seen.inputs[i] for seen in batch], size, info, stages)
+                for i, size in enumerate(sizes)
+                if any(seen.inputs[i] is not None for seen in batch)
+            ]
 
-            results = self._batched[i].run([batch[place].inputs[i] for place in places], look)
-            scale = (info.video.upright_width / size[0], info.video.upright_height / size[1])
-            for place, result in zip(places, results, strict=True):
-                found[place].append((detector.labels, moved(result, scale)))
+        return jobs
+
+    def _detect(
+        self, i: int, inputs: Sequence[Any], size: Size, info: MediaInfo, stages: Stages
+    ) -> list[_Found | None]:
+        """For each frame of a batch, what the detector with this number found, in upright pixels; None for frames it
+        does not run on."""
+        detector = self._detectors[i].detector
+        places = [place for place, waiting in enumerate(inputs) if waiting is not None]
+
+        def look(waiting: Sequence[Any]) -> list[Detections]:
+            frames = self._feed.pictures(waiting, size, stages)
+            with stages.queued("detect"):
+                return detector.detect(frames)
+
+        found: list[_Found | None] = [None] * len(inputs)
+        scale = (info.video.upright_width / size[0], info.video.upright_height / size[1])
+        results = self._batched[i].run([inputs[place] for place in places], look)
+        for place, result in zip(places, results, strict=True):
+            found[place] = detector.labels, moved(result, scale)
         return found
 
     def _provenance(self, info: MediaInfo, decoder: str) -> dict[str, object]:

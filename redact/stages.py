@@ -18,7 +18,8 @@ MOST_OPEN = 256
 
 
 class Stages:
-    """Seconds by stage. Stages on different threads overlap, so their sum may exceed the time that passed.
+    """Seconds by stage. Stages on different threads overlap, so their sum may exceed the time that passed. Time that
+    several threads spend in one stage at once counts once.
 
     With a CUDA ``device``, blocks of :meth:`queued` are also timed there, by events among the work they queue: nothing
     waits for anything that it would not wait for anyway.
@@ -27,6 +28,9 @@ class Stages:
     def __init__(self, device: torch.device | None = None) -> None:
         self._cuda = device is not None and device.type == "cuda"
         self._seconds: dict[str, float] = defaultdict(float)
+        self._counting = threading.Lock()
+        self._inside: dict[str, int] = defaultdict(int)
+        self._since: dict[str, float] = {}
         self._closing = threading.Lock()
         self._open: deque[tuple[str, float, torch.cuda.Event, torch.cuda.Event]] = deque()
 
@@ -39,11 +43,17 @@ class Stages:
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Count the block's wall time towards ``stage``."""
-        started = time.perf_counter()
+        with self._counting:
+            if not self._inside[stage]:
+                self._since[stage] = time.perf_counter()
+            self._inside[stage] += 1
         try:
             yield
         finally:
-            self._seconds[stage] += time.perf_counter() - started
+            with self._counting:
+                self._inside[stage] -= 1
+                if not self._inside[stage]:
+                    self._seconds[stage] += time.perf_counter() - self._since[stage]
 
     @contextmanager
     def queued(self, stage: str) -> Iterator[None]:

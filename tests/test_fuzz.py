@@ -49,7 +49,7 @@ from redact.settings import (
 from tests.media.clips import AudioSpec, make_clip
 from tests.media.copying import times
 
-SECONDS = float(os.environ.get("REDACT_FUZZ_SECONDS", "45"))
+SECONDS = float(os.environ.get("REDACT_FUZZ_SECONDS", "20"))
 LEAST_CASES = 200
 CASE_SECONDS = 20.0
 """A case takes a tenth of a second or so."""

@@ -104,7 +104,6 @@ def _with_stand_in(source: Path, target: Path, progress: Progress) -> JobFigures
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_peak_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     """800 more frames: one in a hundred of them kept would be 24 MiB, a tenth of each 240."""
     peaks = []

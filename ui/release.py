@@ -254,7 +254,7 @@ class ReleasePage:
 
     def preview(self, reference: str, request: gr.Request) -> str:
         """Have it rendered."""
-        return self._work(reference, JobKind.PREVIEW, "The preview is being rendered.", request)
+        return self._work(reference, JobKind.PREVIEW, "The preview was asked for.", request)
 
     def second_look(self, reference: str, request: gr.Request) -> str:
         """Have detectors look at what was rendered."""
@@ -265,7 +265,7 @@ class ReleasePage:
                 release = releases.find(session, reference)
                 name, digest = releases.reference(release), releases.content_digest(session, release)
             ask_for_look(self._context.db, actor, name, digest)
-            return "Detectors look at the rendered copy. You can leave this page meanwhile."
+            return "A second look at the rendered copy was asked for. You can leave this page meanwhile."
 
         return answered(work)
 
@@ -275,7 +275,7 @@ class ReleasePage:
         def check(session: Session, release: Release) -> None:
             releases.check_exportable(session, release)
 
-        return self._work(reference, JobKind.EXPORT, "The pack is being made.", request, check)
+        return self._work(reference, JobKind.EXPORT, "The pack was asked for.", request, check)
 
     def _work(self, reference: str, kind: JobKind, words: str, request: gr.Request, check: Any = None) -> str:
         def work() -> str:

@@ -137,11 +137,9 @@ class Database:
 
     @contextmanager
     def _one_by_one(self) -> Iterator[None]:
-        """Threads of this process that write wait for each other. PostgreSQL sees to that itself; whoever finds SQLite
-        busy only asks again after a while, in no order, and is late by up to a tenth of a second each time."""
-        if not self.is_sqlite:
-            yield
-            return
+        """Threads of this process that write wait for each other. Whoever finds SQLite busy only asks again
+        after a while, and is late by up to a tenth of a second each time; whoever waits for PostgreSQL's lock keeps a
+        connection from those that read."""
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise RecordsUnavailable("The records cannot be used: somebody else writes all the time.", "Try again.")
         try:

@@ -77,5 +77,6 @@ def _evened_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         cv2.resize(cv2.merge([x] * 3), whole, interpolation=cv2.INTER_LINEAR)[:height, :width]
         for x in (gain, -low * gain)
     )
-    stretched = cv2.multiply(picture, wide_gain, dtype=cv2.CV_32F)
-    return np.asarray(cv2.add(stretched, wide_offset, dtype=cv2.CV_8U), np.uint8)
+    # In place: fresh memory for one more picture of this size would cost as much as all the rest.
+    cv2.multiply(picture, wide_gain, wide_gain, dtype=cv2.CV_32F)
+    return np.asarray(cv2.add(wide_gain, wide_offset, dtype=cv2.CV_8U), np.uint8)

@@ -6,6 +6,8 @@ CPU: OpenVINO, or ONNX Runtime where OpenVINO is not installed. CUDA: torch, in 
 from __future__ import annotations
 
 import os
+import queue
+import threading
 from dataclasses import dataclass
 from importlib import metadata, util
 from typing import Any, Protocol
@@ -21,6 +23,9 @@ from redact.settings import DeviceChoice
 
 MOST_SIDE_BY_SIDE = 4
 
+_FIRST = threading.Lock()
+_begun = threading.Event()
+
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
@@ -32,7 +37,7 @@ class Normalisation:
 
 
 class Network(Protocol):
-    """Weights ready to run."""
+    """Weights ready to run, on the CPU by :func:`side_by_side` threads at once."""
 
     @property
     def runtime(self) -> str:
@@ -100,7 +105,8 @@ class OpenVinoNetwork:
             chain.reverse_channels()
         chain.mean(normalisation.mean).scale(normalisation.scale)
         self._model = steps.build()
-        self._requests: dict[tuple[int, int], list[Any]] = {}
+        self._requests: dict[tuple[int, int], queue.SimpleQueue[Any]] = {}
+        self._compiling = threading.Lock()
         # OpenVINO takes bfloat16 by itself where the processor has instructions for it, which halves the time.
         self._precision = str(self._core.get_property("CPU", "INFERENCE_PRECISION_HINT"))
 
@@ -114,34 +120,38 @@ class OpenVinoNetwork:
         """See :class:`Network`."""
         requests = self._compiled(int(frames.shape[2]), int(frames.shape[3]))
         rows = frames.permute(0, 2, 3, 1).contiguous().numpy()
-        found: list[list[torch.Tensor]] = []
-        for number, row in enumerate(rows):
-            if number >= len(requests):
-                found.append(_answer(requests[number % len(requests)]))
-            requests[number % len(requests)].start_async({0: row[None]}, share_inputs=True)
-        found += [_answer(requests[number % len(requests)]) for number in range(len(found), len(rows))]
+        request = requests.get()
+        try:
+            found = [_answer(request, row) for row in rows]
+        finally:
+            requests.put(request)
         return [torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True)]
 
-    def _compiled(self, height: int, width: int) -> list[Any]:
-        """One request for each of the frames that are worked on at once.
+    def _compiled(self, height: int, width: int) -> queue.SimpleQueue[Any]:
+        """Requests that nobody uses, of as many as there are threads that may run the network at once.
 
-        Several frames side by side, on a core or a few each, beat one after another on all cores: decoding runs
-        meanwhile, and where many threads share one frame, each waits at every layer for whichever it holds up.
+        Several frames side by side, on a core or a few each, beat one after another on all cores: where many threads
+        share one frame, each waits at every layer for whichever it holds up, and all of them wait while what is not the
+        network's work is done to the frame.
         """
-        requests = self._requests.get((height, width))
-        if requests is None:
-            model = self._model.clone()
-            model.reshape([1, height, width, 3])
-            options = {
-                "PERFORMANCE_HINT": "THROUGHPUT",
-                "NUM_STREAMS": side_by_side(),
-                "INFERENCE_NUM_THREADS": cores(),
-                "ENABLE_CPU_PINNING": False,
-            }
-            compiled = self._core.compile_model(model, "CPU", options)
-            requests = [compiled.create_infer_request() for _ in range(side_by_side())]
-            self._requests[height, width] = requests
-        return requests
+        with self._compiling:
+            if (height, width) not in self._requests:
+                model = self._model.clone()
+                model.reshape([1, height, width, 3])
+                options = {
+                    "PERFORMANCE_HINT": "THROUGHPUT",
+                    "NUM_STREAMS": side_by_side(),
+                    "INFERENCE_NUM_THREADS": cores(),
+                    "ENABLE_CPU_PINNING": False,
+                }
+                compiled = self._core.compile_model(model, "CPU", options)
+                made = [compiled.create_infer_request() for _ in range(side_by_side())]
+                _begin(made[0], np.zeros((height, width, 3), np.uint8))
+                requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+                for request in made:
+                    requests.put(request)
+                self._requests[height, width] = requests
+            return self._requests[height, width]
 
 
 def cores() -> int:
@@ -150,12 +160,21 @@ def cores() -> int:
 
 
 def side_by_side() -> int:
-    """Frames that a network on the CPU works on at once. Each costs the memory of its feature maps."""
+    """Frames that networks on the CPU work on at once. Each costs the memory of its feature maps."""
     return min(cores(), MOST_SIDE_BY_SIDE)
 
 
-def _answer(request: Any) -> list[torch.Tensor]:
-    request.wait()
+def _begin(request: Any, row: NDArray[np.uint8]) -> None:
+    """Have the first inference of the process to itself: OpenVINO's binding sets something up in it, and two threads
+    that do so at once wait for each other for ever."""
+    with _FIRST:
+        if not _begun.is_set():
+            _answer(request, row)
+            _begun.set()
+
+
+def _answer(request: Any, row: NDArray[np.uint8]) -> list[torch.Tensor]:
+    request.infer({0: row[None]}, share_inputs=True)
     return [torch.from_numpy(np.array(tensor.data)) for tensor in request.output_tensors]
 
 
@@ -166,7 +185,11 @@ class OrtNetwork:
         import onnxruntime
 
         onnxruntime.set_default_logger_severity(3)
-        self._session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = cores() // side_by_side()
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
         self._normalisation = normalisation
 
     @property

@@ -54,7 +54,10 @@ class ModelRecord:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Pixels to boxes. An instance is bound to one device and one set of thresholds; it is not safe across threads."""
+    """Pixels to boxes. An instance is bound to one device and one set of thresholds.
+
+    On the CPU several threads may call :meth:`detect` at once; on a card one does.
+    """
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from redact.mask.plan import FORMS
 from redact.mask.risk import Span, filled_spans, weak_spans
 from redact.media.types import FrameTable
 from redact.server import pieces, views
-from redact.server.parts import Parts, Seeing, TheParts
+from redact.server.parts import Parts, Seeing, TheParts, reading
 from redact.settings import Effect
 from redact.stretches import stretches
 from redact.track.types import COLUMNS, Source, Track, TrackSet
@@ -42,6 +42,7 @@ _NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for 
 
 
 @router.get("/{footage_id}")
+@reading
 def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
     """What the reviewer has to know before anything else."""
     with parts.db.reading() as session:
@@ -79,6 +80,7 @@ def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
 
 
 @router.get("/{footage_id}/frames")
+@reading
 def frames(
     footage_id: int,
     parts: TheParts,
@@ -93,6 +95,7 @@ def frames(
 
 
 @router.get("/{footage_id}/tracks")
+@reading
 def all_tracks(
     footage_id: int,
     parts: TheParts,
@@ -135,6 +138,7 @@ def all_tracks(
 
 
 @router.get("/{footage_id}/boxes")
+@reading
 def boxes(
     footage_id: int,
     parts: TheParts,
@@ -157,6 +161,7 @@ def boxes(
 
 
 @router.get("/{footage_id}/shapes")
+@reading
 def shapes(
     footage_id: int,
     parts: TheParts,
@@ -182,6 +187,7 @@ def shapes(
 
 
 @router.get("/{footage_id}/risks")
+@reading
 def risks(
     footage_id: int,
     parts: TheParts,

@@ -8,6 +8,7 @@ Sec-Fetch-Site, and by a token in a header that only these pages know (OWASP, "C
 
 from __future__ import annotations
 
+import functools
 import hmac
 import ipaddress
 import re
@@ -15,7 +16,7 @@ import socket
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
@@ -31,6 +32,8 @@ SIGN_IN, SIGN_OUT, PASSWORD, HEALTH = "/sign-in", "/sign-out", "/password", "/he
 PROVIDER, PROVIDER_RETURN = "/sign-in/provider", "/sign-in/provider/return"
 PUBLIC_FILES, ICON = "/static/public/", "/favicon.ico"
 PAGES = "/work"
+LOOKING_UP = 2
+"""Threads that look for sessions: every request asks, so it never waits for what others ask besides."""
 API = "/api/"
 TOKEN_HEADER = "x-csrf-token"  # noqa: S105 - the name of a header
 BY_ITSELF_HEADER = "x-by-itself"
@@ -89,6 +92,7 @@ class Gate:
     def __init__(self, app: ASGIApp, sessions: Sessions, settings: ServerSettings) -> None:
         self._app, self._sessions, self._settings = app, sessions, settings
         self._names = _own_names(settings)
+        self._looking_up = CapacityLimiter(LOOKING_UP)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -146,7 +150,8 @@ class Gate:
         token = cookie_parser(headers.get("cookie", "")).get(cookie_name(self._settings), "")
         if not 0 < len(token) <= 128:
             return None
-        return await run_in_threadpool(self._sessions.find, token, in_use=in_use)
+        find = functools.partial(self._sessions.find, token, in_use=in_use)
+        return await to_thread.run_sync(find, limiter=self._looking_up)
 
     def _check_host(self, headers: Headers) -> None:
         """A page of somebody else whose name was made to lead here must not be taken for one of ours."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, ParamSpec, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from redact.cases.db import Database
@@ -19,6 +22,11 @@ from redact.server.settings import ServerSettings
 
 DECODERS = 2
 """Requests that decode footage at the same time; more of them wait."""
+READERS = 2
+"""Threads that say what the reviewer is to show."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Parts:
     sessions: Sessions
     cache: Cache
     provider: Provider | None
+    reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(READERS))
+    editing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     decoding: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(DECODERS))
 
 
@@ -56,6 +66,28 @@ async def _seeing(who: Annotated[SignedIn, Depends(_who)]) -> SignedIn:
     who.require(Right.SEE)
     return who
 
+
+def _taking_turns(
+    limiter: Callable[[Parts], CapacityLimiter],
+) -> Callable[[Callable[P, R]], Callable[P, Awaitable[R]]]:
+    # Python runs one thread at a time. Dozens that want to, as routes have by default, spend most of it on handing
+    # over, and an edit is one of the dozens at each of its thirty steps.
+    def decorate(route: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+        @functools.wraps(route)
+        async def in_turn(*args: P.args, **kwargs: P.kwargs) -> R:
+            parts = kwargs["parts"]
+            assert isinstance(parts, Parts)
+            return await to_thread.run_sync(functools.partial(route, *args, **kwargs), limiter=limiter(parts))
+
+        return in_turn
+
+    return decorate
+
+
+reading = _taking_turns(lambda parts: parts.reading)
+"""Decorates routes with ``parts`` that many ask at once: few are answered at a time, the others wait in order."""
+editing = _taking_turns(lambda parts: parts.editing)
+"""The same for what is recorded one after the other in any case, and never waits for those who read."""
 
 TheParts = Annotated[Parts, Depends(_parts)]
 Who = Annotated[SignedIn, Depends(_who)]

@@ -21,7 +21,7 @@ from redact.server import views
 from redact.server.follow import MOST_SECONDS, follow
 from redact.server.footage import found_tracks
 from redact.server.pages import page
-from redact.server.parts import Seeing, TheParts
+from redact.server.parts import Seeing, TheParts, editing, reading
 
 router = APIRouter()
 
@@ -30,6 +30,7 @@ UntrustedJson = Annotated[Json, Body()]
 
 
 @router.post("/api/footage/{footage_id}/ops")
+@editing
 def ops(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
     """Record edits: all or none. What the log has already is acknowledged again. A conflict is answered with 409."""
     who.require(Right.EDIT)
@@ -47,6 +48,7 @@ def ops(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson)
 
 
 @router.get("/api/footage/{footage_id}/edits")
+@reading
 def log(footage_id: int, parts: TheParts, who: Seeing, after: Annotated[int, Query(ge=0, lt=2**31)] = 0) -> Json:
     """What was recorded after a revision, by anybody."""
     with parts.db.reading() as session:

@@ -40,6 +40,7 @@ from redact.errors import (
     StoreNotWritable,
     UnsupportedMedia,
     UploadOutOfStep,
+    UploadUnusable,
     WrongState,
 )
 from redact.home import folder_for
@@ -157,7 +158,7 @@ def finish(upload_id: str, parts: TheParts, who: Seeing, untrusted: UntrustedJso
         probe(place(upload.id))
     except (NotMedia, NoVideo, UnsupportedMedia) as error:
         drop(upload_id, parts, who)
-        raise type(error)(f'"{upload.name}" is no footage that can be read.', "Check that it plays.") from error
+        raise UploadUnusable(f'"{upload.name}" is no footage that can be read.', "Check that it plays.") from error
     arguments = {**untrusted, "upload": upload.id, "name": upload.name, "case": case}
     with parts.db.bookkeeping() as session:
         # The job has the upload's id: there is one of it, however many ask and whenever the server is killed.

@@ -94,23 +94,26 @@ def fit_similarity(points: NDArray[np.float32], moves: NDArray[np.float32]) -> N
 
     Cells that follow something other than the majority are weighed down (Cauchy weights at the median residual).
     """
+    # In the complex plane, x + iy, a similarity is one multiplication: with a + ib.
     centre = points.mean(0)
-    p, m = points - centre, moves
+    p, m = _complex(points - centre), _complex(moves)
     weight = np.ones(len(p), np.float32)
-    a = b = 0.0
-    t = np.zeros(2, np.float32)
+    turn, shift = 0j, 0j
     for _ in range(FIT_ROUNDS):
         total = float(weight.sum()) or 1.0
-        p0, m0 = (weight[:, None] * p).sum(0) / total, (weight[:, None] * m).sum(0) / total
+        p0, m0 = weight @ p / total, weight @ m / total
         q, n = p - p0, m - m0
-        power = float((weight * (q * q).sum(1)).sum()) or 1.0
-        a = float((weight * (q * n).sum(1)).sum()) / power
-        b = float((weight * (q[:, 0] * n[:, 1] - q[:, 1] * n[:, 0])).sum()) / power
-        t = m0 - np.array([a * p0[0] - b * p0[1], b * p0[0] + a * p0[1]], np.float32)
-        residual = np.hypot(m[:, 0] - (a * p[:, 0] - b * p[:, 1] + t[0]), m[:, 1] - (b * p[:, 0] + a * p[:, 1] + t[1]))
+        weighted = weight * q
+        turn = complex(np.vdot(weighted, n)) / (float(np.vdot(weighted, q).real) or 1.0)
+        shift = complex(m0 - turn * p0)
+        residual = np.abs(n - np.complex64(turn) * q)
         weight = (1 / (1 + (residual / max(float(np.median(residual)), 0.25)) ** 2)).astype(np.float32)
-    shift = t - np.array([a * centre[0] - b * centre[1], b * centre[0] + a * centre[1]])
-    return np.array([[1 + a, -b, shift[0]], [b, 1 + a, shift[1]]], np.float32)
+    shift -= turn * complex(*centre)
+    return np.array([[1 + turn.real, -turn.imag, shift.real], [turn.imag, 1 + turn.real, shift.imag]], np.float32)
+
+
+def _complex(rows: NDArray[np.float32]) -> NDArray[np.complex64]:
+    return np.ascontiguousarray(rows, np.float32).view(np.complex64)[:, 0]
 
 
 def inverse(camera: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -44,6 +43,7 @@ from redact.settings import Interlaced, OnCorrupt
 from tests.cases import evidence
 from tests.cases.evidence import another, open_case, take_in, tracks_of
 from tests.cli.runner import listing
+from tests.killing import children
 from tests.media.clips import AudioSpec, make_clip
 from tests.media.test_reader import damage, wipe
 from tests.track.factory import assert_same
@@ -328,9 +328,7 @@ def whole_or_nothing(db: Database, store: Store) -> int:
 def test_a_killed_intake_leaves_all_or_nothing(db: Database, home: Path, clip: Path) -> None:
     """``KILLS`` in the environment asks for more rounds than CI has time for."""
     kills = int(os.environ.get("KILLS", "20"))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([evidence.__name__])
-
+    context = children()
     steps = context.Value("q", 0)
 
     def run(number: int, kill_at: int = 0) -> None:

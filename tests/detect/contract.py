@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,13 @@ class DetectorContract:
         assert len(together[0])
         for found, picture in zip(together, (first, second), strict=True):
             same(found, detector.detect(batch(picture))[0])
+
+    def test_two_threads_find_what_one_does(self, detector: FixedSizeDetector) -> None:
+        pictures = [batch(self.scene(32 * (n % 3), 32 * (n % 2))) for n in range(6)]
+        with ThreadPoolExecutor(2) as pool:
+            at_once = list(pool.map(detector.detect, pictures))
+        for (found,), picture in zip(at_once, pictures, strict=True):
+            same(found, detector.detect(picture)[0])
 
     def test_boxes_are_of_the_size_of_the_tensor(self, detector: FixedSizeDetector) -> None:
         picture = self.scene(0, 0)

@@ -6,9 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -29,6 +26,8 @@ from redact.disclose.verify import verify
 from redact.errors import BadUsage, NotAllowed, OutputExists, StoreDamaged, WrongState
 from redact.mask.edit_types import Delete
 from tests.disclose.approved import FRAMES, approved, copied_home, luma, made_home
+from tests.disclose.dying import edit_for_ever, export_in_a_process
+from tests.killing import children
 
 
 @pytest.fixture(scope="module")
@@ -112,41 +111,31 @@ def test_what_must_not_be_exported_is_not(ready: tuple[Database, Store], tmp_pat
     assert not list((store.folder / PACKS).iterdir())
 
 
-EXPORT = """
-import sys
-from pathlib import Path
-from redact.cases.db import Database
-from redact.cases.store import Store
-from redact.disclose.pack import export
-print("go", flush=True)
-export(Database(), Store(), "approver", "R-1#1", Path(sys.argv[1]), overwrite=True)
-print("done", flush=True)
-"""
-
-
 @pytest.mark.slow
 def test_killed_at_any_moment_there_is_no_half_pack(template: Path, tmp_path: Path) -> None:
     """``KILLS`` in the environment asks for more rounds than CI has time for."""
     rounds = int(os.environ.get("KILLS", "8"))
+    context = children()
     seconds = None
     for number in range(rounds + 1):
         folder = tmp_path / str(number)
         shutil.copytree(template / "home", folder / "home")
-        environment = {**os.environ, "REDACT_HOME": str(folder / "home")}
-        process = subprocess.Popen(
-            [sys.executable, "-c", EXPORT, str(folder / "pack")], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "go\n"
+        here, there = context.Pipe(duplex=False)
+        arguments = (str(folder / "home"), folder / "pack", there)
+        process = context.Process(target=export_in_a_process, args=arguments)
+        process.start()
+        there.close()
+        assert here.recv() == "go"
         started = time.monotonic()
         if seconds is None:  # the first round shows how long it takes
-            assert process.wait() == 0
+            process.join()
+            assert process.exitcode == 0
             seconds = time.monotonic() - started
         else:
             time.sleep(random.uniform(0, seconds * 1.05))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        process.stdout.close()
+            process.kill()
+            process.join()
+        here.close()
         _check_what_is_left(folder)
         shutil.rmtree(folder)
 
@@ -183,37 +172,27 @@ def test_a_pack_in_the_store_that_changed_is_found(ready: tuple[Database, Store]
     assert [f.place for f in report.orphans] == ["packs/Lother"]
 
 
-EDIT = """
-import sys
-from redact.cases.db import Database
-from redact.cases.edits import SentEdit, logged, record
-from redact.mask.edit_types import Box, Keyframe
-db, revision = Database(), int(sys.argv[1])
-print("go", flush=True)
-while True:
-    edit = SentEdit(f"killed-{revision:06}", Keyframe(1, revision % 20, Box(10, 10, 50, 50 + revision % 7)))
-    revision = record(db, "reviewer", 1, [edit], base_revision=revision).revision
-    print(edit.id, flush=True)
-"""
-
-
 @pytest.mark.slow
 def test_killed_at_any_moment_no_edit_that_was_acknowledged_is_lost(ready: tuple[Database, Store]) -> None:
     """``KILLS`` as above; the rounds go on in the same records."""
     db, _ = ready
+    context = children()
     acknowledged: set[str] = set()
     for _ in range(int(os.environ.get("KILLS", "4"))):
         with db.reading() as session:
             revision = session.get_one(Footage, 1).revision
-        process = subprocess.Popen([sys.executable, "-c", EDIT, str(revision)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "go\n"
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(target=edit_for_ever, args=(os.environ["REDACT_HOME"], revision, there))
+        process.start()
+        there.close()
+        assert here.recv() == "go"
         time.sleep(random.uniform(0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        told = process.stdout.read().split()
-        process.wait()
-        process.stdout.close()
-        acknowledged |= set(told)
+        process.kill()
+        process.join()
+        with pytest.raises(EOFError):
+            while True:
+                acknowledged.add(here.recv())
+        here.close()
         assert sound(db)
         with db.reading() as session:
             edits = logged(session, 1)

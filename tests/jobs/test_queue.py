@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
@@ -42,6 +41,7 @@ from redact.jobs.worker import run_job, run_worker
 from redact.progress import Progress
 from redact.server.jobs import record
 from tests.jobs import steps
+from tests.killing import children
 from tests.media.clips import make_clip
 
 HASH = "ab" * 32
@@ -441,8 +441,7 @@ def test_a_worker_killed_anywhere_leaves_what_the_next_one_ends(db: Database, mo
     """Records of jobs and huey's messages lie in two databases, which no transaction joins."""
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
     does(monkeypatch, steps.once)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([steps.__name__])
+    context = children()
     counted, chance = context.Value("q", 0), random.Random(5)
 
     def killed(kill_at: int) -> None:

@@ -143,7 +143,8 @@ def test_what_is_no_footage_is_known_by_its_content(browser: New, db: Database) 
     id_ = begin(officer, len(content), "film.mp4").json()["id"]
     piece(officer, id_, 0, content)
     answer = officer.post(f"/api/uploads/{id_}/finish")
-    assert answer.status_code == 400 and "film.mp4" in answer.json()["text"]
+    told = answer.json()
+    assert answer.status_code == 400 and told["code"] == "R718" and '"film.mp4"' in told["text"]
     assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not place(id_).exists()
     with db.reading() as session:
         assert session.scalars(select(Job)).first() is None

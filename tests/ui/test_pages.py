@@ -199,7 +199,7 @@ def test_from_draft_to_approved_and_back(filled: Context) -> None:
     assert "approved" in page.override("R-1#1", content, "watched on another screen", anna)
     assert state_of(filled) == "approved"
     assert "can be made" in listing(work, anna)[1]
-    assert "being made" in page.export("R-1#1", anna)
+    assert "asked for" in page.export("R-1#1", anna)
 
 
 def test_a_sound_of_this_release_only(filled: Context) -> None:
