@@ -6,8 +6,11 @@ of the change into the audit chain in the same transaction, and refuses a change
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,9 +21,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, func, select, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from redact.canonical import canonical
 from redact.cases import chain
@@ -32,6 +37,9 @@ from redact.home import folder_for
 URL_VARIABLE = "REDACT_DATABASE_URL"
 FILE = "records.sqlite3"
 BUSY_SECONDS = 30
+IDLE_SECONDS = 2.0
+"""After which the other end of a connection may have gone away unnoticed."""
+_USED = "used"
 SYNCHRONOUS = "FULL"
 """A change that was acknowledged survives a power cut, too."""
 WRITE = "redact_write"
@@ -78,6 +86,8 @@ class Database:
         # PostgreSQL shows each statement of a transaction what was committed by then, unless told otherwise.
         repeatable = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading = self._engine.execution_options(**repeatable)
+        single = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._asking = self._engine.execution_options(**single)
         try:
             self._upgrade()
         except (SQLAlchemyError, OSError) as error:
@@ -97,6 +107,15 @@ class Database:
         """A session that sees one state of the records, and changes nothing."""
         try:
             with Session(self._reading, expire_on_commit=False) as session:
+                yield session
+        except DatabaseError as error:
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def asking(self) -> Iterator[Session]:
+        """A session for one question, which needs no transaction: that would be two questions more to PostgreSQL."""
+        try:
+            with Session(self._asking, expire_on_commit=False) as session:
                 yield session
         except DatabaseError as error:
             raise _unavailable(error) from error
@@ -180,7 +199,7 @@ def _engine(url: str) -> Engine:
         if url.startswith("postgresql://"):
             url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
         sqlite: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
-        engine = create_engine(url, **(sqlite if url.startswith("sqlite") else {"pool_pre_ping": True}))
+        engine = create_engine(url, **(sqlite if url.startswith("sqlite") else {}))
     except (SQLAlchemyError, ImportError, ValueError) as error:
         raise RecordsUnavailable(
             f"The address in {URL_VARIABLE} is not one of a database.",
@@ -189,7 +208,23 @@ def _engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", functools.partial(_still_there, engine.dialect))
     return engine
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _still_there(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask a connection that was not used for a while, as ``pool_pre_ping`` asks each time, before it is relied on."""
+    if time.monotonic() - record.info.get(_USED, math.inf) > IDLE_SECONDS:
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error  # the pool opens another one
 
 
 def _prepare(connection: Any, _record: object) -> None:

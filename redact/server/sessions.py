@@ -87,7 +87,7 @@ class Sessions:
     def find(self, untrusted_token: str, *, in_use: bool) -> SignedIn | None:
         """The session of a token, if it has not ended. Where it is ``in_use``, its idle time begins anew."""
         hashed, now = _hash(untrusted_token), datetime.now(UTC)
-        with self._db.reading() as session:
+        with self._db.asking() as session:
             found = session.execute(
                 select(SignIn, Person).join(Person, SignIn.person_id == Person.id).where(SignIn.token_hash == hashed)
             ).one_or_none()

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
 
 from redact.cases import chain
+from redact.cases import db as records
 from redact.cases.db import Database
 from redact.cases.schema import Record, as_text, from_text
 
@@ -32,6 +34,21 @@ def test_a_reading_session_sees_one_state(db: Database) -> None:
         assert (report.head, report.faults) == (before, ())
     with db.reading() as session:
         assert chain.verify(session, [db.key.public]).events == 3
+
+
+@pytest.mark.parametrize("db", ["postgresql"], indirect=True)
+def test_a_connection_that_broke_while_nobody_used_it_is_not_relied_on(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "IDLE_SECONDS", 0.0)
+    with db.reading() as session:
+        before = session.scalar(text("SELECT pg_backend_pid()"))
+    other = Database(db.url, db.key)
+    with other.asking() as session:
+        assert session.scalar(text(f"SELECT pg_terminate_backend({before}, 5000)"))
+    other.close()
+    with db.reading() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != before
 
 
 def test_equal_times_are_equal_texts_that_sort_like_times() -> None:
