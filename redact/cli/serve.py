@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
+import logging
 import socket
 import subprocess
 import sys
@@ -136,11 +138,18 @@ def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
         ssl_keyfile=settings.tls_key,
         timeout_graceful_shutdown=5,
     )
+    logging.getLogger("uvicorn.error").addFilter(_no_broken_off)
     try:
         config.load()
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise ServerUnusable("The certificate and key cannot be used together.", "Check both files.") from error
     return config
+
+
+def _no_broken_off(record: logging.LogRecord) -> bool:
+    """Nothing is said of requests that were under way when the server ended: pages ask again, edits are sent again."""
+    broken_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not broken_off and "graceful shutdown" not in record.getMessage()
 
 
 def _address(settings: ServerSettings, listening: socket.socket) -> str:
