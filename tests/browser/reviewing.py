@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar, cast
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from redact.cases.edits import applied, logged
 from redact.cases.schema import Footage
 from redact.mask.edit_result import Edited
 from redact.mask.edit_types import Edit, LoggedEdit
 from tests.browser.conftest import READ
-from tests.browser.real import Workbench
+from tests.browser.real import PATIENCE, Workbench
 from tests.media.clips import read_index
 
 E = TypeVar("E", bound=Edit)
@@ -39,6 +40,10 @@ class Reviewing:
         self.page: Page = bench.page(name)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._asked: set[Request] = set()
+        self.page.on("request", self._asks)
+        self.page.on("requestfinished", self._heard)
+        self.page.on("requestfailed", self._heard)
         self._seen = 0
         self._path = f"{bench.address}/review/{footage}" + (f"?release={release}" if release else "")
         self.load()
@@ -49,6 +54,22 @@ class Reviewing:
             self.page.goto(self._path)
         self.page.wait_for_selector(".rv[data-ready=true]")
         self.page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+        self.page.evaluate(SETTLED)
+
+    def _asks(self, request: Request) -> None:
+        self._asked.add(request)
+
+    def _heard(self, request: Request) -> None:
+        self._asked.discard(request)
+
+    def told(self, *of: str) -> None:
+        """Waits until everything of these kinds that the page has asked for is there, such as its ``risks``."""
+        for _ in range(round(PATIENCE / 0.05)):
+            self.page.wait_for_timeout(50)
+            if not any(urlsplit(asked.url).path.endswith(f"/{kind}") for asked in self._asked for kind in of):
+                break
+        else:
+            raise AssertionError(f"{of} did not come")
         self.page.evaluate(SETTLED)
 
     # What is seen.

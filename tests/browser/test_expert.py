@@ -155,7 +155,7 @@ class Expert:
         """Kind and track of the next item, once the queue has been asked for anew."""
         self.review.saved()
         self.review.page.wait_for_timeout(900)
-        self.review.page.wait_for_load_state("networkidle")
+        self.review.told("tracks", "boxes", "shapes", "risks")
         self.key("q")
         return self.at()
 
@@ -215,7 +215,7 @@ def test_six_mistakes_in_two_minutes_are_mended_in_25_acts(
     footage = workbench.footage(clip, workbench.case())
     machine = TrackSet(workbench.media(footage), _machine(), (), {"made by": "a test"})
     review = Reviewing(workbench, footage, workbench.detected(footage, machine))
-    review.page.wait_for_load_state("networkidle")
+    review.told("edits", "risks")
     review.shot("expert-before")
     expert = Expert(review)
     _mend(expert)

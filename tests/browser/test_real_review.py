@@ -276,7 +276,7 @@ def test_split_merge_delete_and_taking_back_survive_a_reload(workbench: Workbenc
     assert set(review.edited().deleted) == {2}
 
     review.load()
-    review.page.wait_for_load_state("networkidle")  # what was done before is asked for last
+    review.told("edits")  # what was done before is asked for last
     names = [entry.id for entry in review.log()]
     review.press("Control+z", "Control+z", "Control+z")
     assert [review.recorded(Undo).edit for _ in range(3)] == names[::-1]
@@ -284,7 +284,7 @@ def test_split_merge_delete_and_taking_back_survive_a_reload(workbench: Workbenc
     review.press("Control+Shift+Z")
     assert review.recorded(Redo).edit == names[0]
     review.load()
-    review.page.wait_for_load_state("networkidle")
+    review.told("edits")
     review.press("Control+Shift+Z")
     assert review.recorded(Redo).edit == names[1]
     review.press("Control+z", "Control+z")

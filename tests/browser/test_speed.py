@@ -123,7 +123,7 @@ def test_a_key_paints_the_next_frame_and_an_edit_is_kept_at_once(
     review = Reviewing(workbench, footage, workbench.detected(footage, tracks))
     if FULL:
         review.go(last // 2)
-    review.page.wait_for_load_state("networkidle")
+    review.told("frames", "tracks", "boxes", "shapes", "edits", "risks")
     took = review.page.evaluate(PAINTED, STEPS)
     review.select(1)
     kept = review.page.evaluate(KEPT, 30)
