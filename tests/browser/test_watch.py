@@ -81,6 +81,7 @@ def left(workbench: Workbench, name: str) -> list[list[tuple[int, int]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_only_what_was_played_is_noted(workbench: Workbench, release: str) -> None:
     page = workbench.page("pat", viewport=(1440, 2000))
     page.goto(f"{workbench.address}/work/release?release={quote(release, safe='')}")
