@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,23 +102,13 @@ class Database:
         """Whether the records lie in one file."""
         return self._engine.dialect.name == "sqlite"
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> AbstractContextManager[Session]:
         """A session that sees one state of the records, and changes nothing."""
-        try:
-            with Session(self._reading, expire_on_commit=False) as session:
-                yield session
-        except DatabaseError as error:
-            raise _unavailable(error) from error
+        return _session(self._reading)
 
-    @contextmanager
-    def asking(self) -> Iterator[Session]:
+    def asking(self) -> AbstractContextManager[Session]:
         """A session for one question, which needs no transaction: that would be two questions more to PostgreSQL."""
-        try:
-            with Session(self._asking, expire_on_commit=False) as session:
-                yield session
-        except DatabaseError as error:
-            raise _unavailable(error) from error
+        return _session(self._asking)
 
     @contextmanager
     def writing(self, actor: str) -> Iterator[Writing]:
@@ -192,6 +182,15 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+
+
+@contextmanager
+def _session(engine: Engine) -> Iterator[Session]:
+    try:
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+    except DatabaseError as error:
+        raise _unavailable(error) from error
 
 
 def _engine(url: str) -> Engine:

@@ -5,7 +5,7 @@ A key of the cache names a master, a set of machine tracks and a revision, none 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -90,7 +90,7 @@ def edited_of(parts: Parts, session: Session, row: MachineTracks, revision: int)
         raise EditInvalid(f"The edits of this footage have no revision {revision}.", "Reload the page.")
 
     def make() -> Replayed:
-        before: list[Replayed] = _known(parts, "edited", row.id, revision)
+        before: list[Replayed] = list(_known(parts, "edited", row.id, revision))
         log = before[0].log if before else ()
         new = edits.logged(session, row.id, after=log[-1].revision if log else 0)
         log += tuple(entry for entry in new if entry.revision <= revision)
@@ -108,8 +108,7 @@ def risks_of(parts: Parts, edited: Edited, table: FrameTable, key: tuple[int, in
     """The risk queue; ``key`` is of tracks and revision. All who review the footage ask for it after each edit."""
 
     def make() -> Mapping[int, TrackRisks]:
-        before = _known(parts, "risks", *key)
-        return risks_by_track(edited, table, before[0] if before else {})
+        return risks_by_track(edited, table, next(_known(parts, "risks", *key), {}))
 
     def size(made: Mapping[int, TrackRisks]) -> int:
         return _RISK * (1 + sum(1 + len(one.risks) for one in made.values()))
@@ -130,11 +129,11 @@ def plan_in(parts: Parts, session: Session, release: Release) -> ReleasePlan:
     return replace(kept, release=release)  # how far it is has changed, perhaps
 
 
-def _known(parts: Parts, kind: str, tracks_id: int, revision: int) -> list[Any]:
+def _known(parts: Parts, kind: str, tracks_id: int, revision: int) -> Iterator[Any]:
     """What there is of the latest revisions before this one, the latest first."""
     earlier = range(revision - 1, max(-1, revision - 1 - _BACK), -1)
     known = (parts.cache.known((kind, tracks_id, each)) for each in earlier)
-    return [one for one in known if one is not None]
+    return (one for one in known if one is not None)
 
 
 def _size(made: TrackSet) -> int:

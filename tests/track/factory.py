@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from redact.track.types import MediaRef, Source, Track, TrackSet
+from redact.track.types import COLUMNS, MediaRef, Source, Track, TrackSet
 
 SHA = "0123456789abcdef" * 4
 
@@ -46,7 +46,7 @@ def assert_same(a: TrackSet, b: TrackSet, *, tracks_only: bool = False) -> None:
     np.testing.assert_array_equal(a.media.pts, b.media.pts)
     assert [(t.id, t.label) for t in a.tracks] == [(t.id, t.label) for t in b.tracks]
     for s, t in zip(a.tracks, b.tracks, strict=True):
-        for name in ("frames", "boxes", "angles", "scores", "sources"):
+        for name in COLUMNS:
             x, y = getattr(s, name), getattr(t, name)
             assert x.dtype == y.dtype, name
             np.testing.assert_array_equal(x, y, err_msg=f"track {s.id}: {name}")
