@@ -100,7 +100,7 @@ def test_only_what_was_played_is_noted(workbench: Workbench, release: str) -> No
     while "All of it" not in words.inner_text():
         assert time.monotonic() < until, words.inner_text()
         page.get_by_role("button", name="Play what was not watched yet").click()
-        copy.evaluate("(video) => new Promise((done) => (video.onended = done))")
+        page.wait_for_function("() => document.querySelector('video.copy').ended", timeout=1000 * PATIENCE)
         page.wait_for_timeout(500)
     assert words.inner_text() == "All of it was watched. By Pat all of it."
     assert left(workbench, release) == [[]]

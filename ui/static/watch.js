@@ -22,6 +22,7 @@ const MOST_SPANS = 500;
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8];
 const IN_STEP = 0.02; // s between the two films that nobody sees
 const FAR = 0.5; // s: rather a jump than a chase
+const PATIENCE = 2; // s for the picture that a seek leads to
 
 const clock = (seconds) => {
   const whole = Math.floor(seconds);
@@ -128,7 +129,9 @@ class Watching {
     this.master = section.querySelector("video.master");
     this.bar = section.querySelector("canvas.coverage");
     this.words = section.querySelector(".coverage-words");
-    this.standing = 0;
+    this.shown = null; // the frame that came on the screen last
+    this.standing = null; // the same, unless a seek is under way: then it may be one from before
+    this.tried = null;
     this.unwatched = [];
     this.sending = false;
     this.inSight = true;
@@ -164,12 +167,21 @@ class Watching {
     this.bar.before(line);
   }
 
-  playNext() {
+  async playNext() {
     const [span] = this.unwatched;
     if (!span) return;
-    // The first frame counts only when play goes on from it: a little run-up shows it between two others.
-    this.copy.currentTime = Math.max(0, this.times[span[0]] - BLINK);
-    this.copy.play().catch(() => {});
+    const { copy } = this;
+    // What this machine could not show whole at one speed is played at the next slower one.
+    if (span[0] === this.tried) copy.playbackRate = SPEEDS.findLast((speed) => speed < copy.playbackRate) ?? SPEEDS[0];
+    this.tried = span[0];
+    // The first frame counts only when play goes on from it: it is on the screen before play begins, with a little
+    // run-up where there is footage before it.
+    copy.pause();
+    this.standing = null;
+    copy.currentTime = Math.max(0, this.times[span[0]] - BLINK);
+    const until = performance.now() + 1000 * PATIENCE;
+    while (this.standing === null && performance.now() < until) await new Promise(requestAnimationFrame);
+    copy.play().catch(() => {});
   }
 
   listen() {
@@ -179,11 +191,19 @@ class Watching {
       copy.requestVideoFrameCallback(presented);
     };
     copy.requestVideoFrameCallback(presented);
-    for (const name of ["seeking", "emptied"]) copy.addEventListener(name, () => coverage.broken());
+    const elsewhere = () => {
+      this.standing = null;
+      coverage.broken();
+    };
+    for (const name of ["seeking", "emptied"]) copy.addEventListener(name, elsewhere);
+    // The picture that a seek leads to may come before the seek is over.
+    copy.addEventListener("seeked", () => {
+      if (this.shown === frameAt(this.times, copy.currentTime)) this.standing = this.shown;
+    });
     // At its end the film is paused, too.
     copy.addEventListener("pause", () => (copy.ended && !copy.seeking ? coverage.ended() : coverage.broken()));
     // The frame that stands when play begins came on the screen before, and nothing tells of it again.
-    copy.addEventListener("play", () => !copy.seeking && this.watching() && coverage.stands(this.standing));
+    copy.addEventListener("play", () => this.standing !== null && this.watching() && coverage.stands(this.standing));
     copy.addEventListener("pause", () => this.send());
     for (const name of ["play", "pause", "seeked", "ratechange", "timeupdate"]) copy.addEventListener(name, () => this.follow());
     this.sight = new IntersectionObserver(
@@ -211,8 +231,9 @@ class Watching {
 
   saw({ mediaTime, presentationTime, presentedFrames }) {
     const { copy, coverage } = this;
-    this.standing = frameAt(this.times, mediaTime);
-    if (copy.paused || copy.seeking || !this.watching()) return coverage.broken();
+    this.shown = frameAt(this.times, mediaTime);
+    this.standing = copy.seeking ? null : this.shown;
+    if (copy.paused || this.standing === null || !this.watching()) return coverage.broken();
     coverage.presented(this.standing, presentationTime / 1000, presentedFrames, copy.playbackRate);
     if (!this.master.paused) this.keepStep(mediaTime);
   }
