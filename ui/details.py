@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from redact.disclose.codes import ReleaseKind
 from redact.errors import BadRecord, RedactError
 from ui.base import QUIET, Context, answered, html, login, seeing
 from ui.detail_lists import LISTS, DetailList
+from ui.words import done, failed
 
 YES_NO = (("Yes", "yes"), ("No", "no"))
 NOT_SAID = ("–", "")
@@ -105,30 +106,45 @@ _GROUND_LISTS = ("factors_for", "factors_against")
 FIELDS: tuple[Field, ...] = (*COMMON, *(field for kind in ReleaseKind for field in OF_KIND[kind]))
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one page was filled with last: the value of each field, and the codes in use. What differs from it was
+    typed since, and is neither filled over nor taken for what is noted."""
+
+    fields: tuple[str, ...] = ("",) * len(FIELDS)
+    codes: tuple[str, ...] = ()
+
+
 class DetailsForm:
-    """Part of the page of a release. ``outputs`` is what :meth:`show` fills, once :meth:`build` was called."""
+    """Part of the page of a release. Once :meth:`build` was called, ``outputs`` is what :meth:`show` fills, and
+    ``shown`` what it was filled with."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lists = [DetailList(context, one) for one in LISTS]
+        self.shown: Any = None
         self.outputs: list[Any] = []
 
-    def show(self, reference: str, request: gr.Request) -> list[object]:
-        """What is noted already, which kind's fields there are, and the codes in use."""
+    def show(self, reference: str, before: Shown, request: gr.Request) -> list[object]:
+        """What is on show now, then what is noted where that is not what was on show ``before``, which kind's fields
+        there are, and the codes in use."""
         try:
             with seeing(self._context, request) as (session, _):
                 release = releases.find(session, reference)
                 kind = releases.rules_of(release)[0].kind
-                used = [code.id for code in self._context.plan(session, release).resolved.codes]
-                told = [_shown(_held(release.details, field.key)) for field in FIELDS]
+                used = tuple(code.id for code in self._context.plan(session, release).resolved.codes)
+                told = tuple(_shown(_held(release.details, field.key)) for field in FIELDS)
+                fields = [gr.skip() if new == old else new for new, old in zip(told, before.fields, strict=True)]
                 visible = [gr.update(visible=kind is one) for one in ReleaseKind]
                 lists = [part for one in self._lists for part in one.shown(release.details, kind)]
-                return [*told, *visible, gr.update(choices=used, value=used[0] if used else None), *lists]
+                return [Shown(told, used), *fields, *visible, _codes(used, before.codes), *lists]
         except RedactError:
             return [gr.skip() for _ in self.outputs]  # the page says what is wrong
 
-    def save(self, reference: str, request: gr.Request, *values: str) -> str:
-        """Note what was filled in; what was emptied is taken away."""
+    def save(self, reference: str, before: Shown, request: gr.Request, *values: str) -> tuple[str, Shown]:
+        """Note what was filled in; what was emptied is taken away, and what nobody touched here stays as it is. Says
+        what is on show with that."""
+        typed = tuple((value or "").strip() for value in values)
 
         def work() -> str:
             actor = login(request)
@@ -136,14 +152,18 @@ class DetailsForm:
                 release = releases.find(session, reference)
                 kind, held = releases.rules_of(release)[0].kind, dict(release.details)
             mine = (*COMMON, *OF_KIND[kind])
-            given = {field: value for field, value in zip(FIELDS, values, strict=True) if field in mine}
+            rows = zip(FIELDS, typed, before.fields, strict=True)
+            given = {field: value for field, value, old in rows if field in mine and value != old}
             told = details.check(kind, _changed(given, held))
             if not told:
                 raise BadRecord("Nothing was changed.", "Fill in a field first.")
             releases.set_details(self._context.db, actor, reference, told)
             return "The details are noted."
 
-        return answered(work)
+        try:
+            return done(work()), replace(before, fields=typed)
+        except RedactError as error:
+            return failed(error), before
 
     def ground(self, reference: str, code: str, request: gr.Request) -> list[str]:
         """What was argued for a code so far."""
@@ -187,18 +207,28 @@ class DetailsForm:
                 groups.append(group)
             save, saved = gr.Button("Note these details", variant="primary"), html()
         added = [event for one in self._lists for event in one.build(ref)]
+        self.shown = gr.State(Shown())
         with gr.Accordion("Arguments for reason codes", open=False):
             code = gr.Dropdown([], label="Reason code in use", interactive=True)
             limb = gr.Dropdown(LIMBS, value="", label="Prejudice", interactive=True)
             argued = [gr.Textbox(label=label, lines=2) for _, label in GROUND]
             argue, said = gr.Button("Note the argument", variant="primary"), html()
-        self.outputs = [*fields, *groups, code, *(part for one in self._lists for part in one.outputs)]
+        self.outputs = [self.shown, *fields, *groups, code, *(part for one in self._lists for part in one.outputs)]
         code.change(self.ground, [ref, code], [limb, *argued], **QUIET)
         return [
-            save.click(self.save, [ref, *fields], saved, **QUIET),
+            save.click(self.save, [ref, self.shown, *fields], [saved, self.shown], **QUIET),
             argue.click(self.save_ground, [ref, code, limb, *argued], said, **QUIET),
             *added,
         ]
+
+
+def _codes(used: tuple[str, ...], before: tuple[str, ...]) -> object:
+    """Choosing one fills in what was argued for it, so the choice stays as long as it can."""
+    if used == before:
+        return gr.skip()
+    if before and set(before) <= set(used):
+        return gr.update(choices=list(used))
+    return gr.update(choices=list(used), value=used[0] if used else None)
 
 
 def _boxes(fields: Sequence[Field]) -> list[Any]:
@@ -241,7 +271,7 @@ def _changed(given: Mapping[Field, str], held: Mapping[str, Any]) -> dict[str, o
     plain: dict[str, object] = {}
     for field, untrusted in given.items():
         part, _, inner = field.key.partition(".")
-        value = _read(field, (untrusted or "").strip())
+        value = _read(field, untrusted)
         if not inner:
             plain[part] = value
         else:

@@ -37,7 +37,7 @@ from ui.release_parts import (
     usable_codes,
     what_is_missing,
 )
-from ui.words import text
+from ui.words import done, failed, text
 
 EFFECTS = [
     ("As the policy says", ""),
@@ -49,6 +49,8 @@ EFFECTS = [
     ("Disguise (sound)", "disguise"),
 ]
 ACTIONS = [("Hide", "hide"), ("Show", "show"), ("As the policy says", "default")]
+_CHOICES, _FRAMES = range(7, 10), slice(10, 12)
+"""Places of targets, codes and exhibits, and of the exhibit's frames, in what :meth:`ReleasePage.show` gives."""
 _POLLED = 5
 """Parts of the page that are looked at every two seconds, beside the work under way."""
 
@@ -102,6 +104,15 @@ class ReleasePage:
             hidden = [gr.update(visible=False)] * 7
             return (reference, "", line, lost(error), *texts, *hidden)
 
+    def again(self, reference: str, request: gr.Request) -> tuple[object, ...]:
+        """The same after a change: what somebody has begun to choose in the meantime stays chosen."""
+        parts = list(self.show(reference, request))
+        for place in _CHOICES:
+            if isinstance(update := parts[place], dict):
+                update.pop("value", None)
+        parts[_FRAMES] = [gr.skip()] * 2
+        return tuple(parts)
+
     def poll(self, reference: str, seen: str, request: gr.Request) -> tuple[object, ...]:
         """What is under way; where anything has changed since ``seen``, facts, preview, what is open, pack, and the
         digest of what is on show: each only where it is another one, so that no film is taken from under one's eyes."""
@@ -140,8 +151,8 @@ class ReleasePage:
         subject: str,
         reason: str,
         request: gr.Request,
-    ) -> str:
-        """The same decision about each thing that was chosen."""
+    ) -> tuple[str, object, object]:
+        """The same decision about each thing that was chosen; then nothing is chosen any more."""
 
         def work() -> str:
             if not chosen:
@@ -153,7 +164,10 @@ class ReleasePage:
                 releases.decide(self._context.db, login(request), reference, content, about["exhibit"])
             return f"{len(chosen)} decision{'' if len(chosen) == 1 else 's'} noted."
 
-        return answered(work)
+        try:
+            return done(work()), [], []
+        except RedactError as error:
+            return failed(error), gr.skip(), gr.skip()
 
     def decide_sound(
         self,
@@ -341,7 +355,8 @@ class ReleasePage:
         polled = [running, seen, about, shown, still_open, pack, on_show]
         loaded = blocks.load(self.show, address, outputs, js=query("release"), **QUIET)
         loaded.then(self.poll, [ref, seen], polled, **QUIET)
-        loaded.then(self._details.show, ref, self._details.outputs, **QUIET)
+        filled = [ref, self._details.shown]
+        loaded.then(self._details.show, filled, self._details.outputs, **QUIET)
         gr.Timer(2).tick(self.poll, [ref, seen], polled, **QUIET)
         for event in (
             render.click(self.preview, ref, asked, **QUIET),
@@ -357,7 +372,8 @@ class ReleasePage:
             withdraw.click(self.withdraw, [ref, note], judged, **QUIET),
         ]
         for event in changes:
-            event.then(self.show, ref, outputs, **QUIET).then(self._details.show, ref, self._details.outputs, **QUIET)
+            shown_again = event.then(self.again, ref, outputs, **QUIET)
+            shown_again.then(self._details.show, filled, self._details.outputs, **QUIET)
 
     def _decide_form(self, ref: gr.State) -> tuple[Any, ...]:
         with gr.Accordion("Decide", open=True):
@@ -390,7 +406,7 @@ class ReleasePage:
             exhibit,
             [first, last],
             [
-                decide.click(self.decide, [ref, chosen, *how], said, **QUIET),
+                decide.click(self.decide, [ref, chosen, *how], [said, chosen, codes], **QUIET),
                 decide_sound.click(self.decide_sound, [ref, exhibit, start, end, *how], said, **QUIET),
                 cut.click(self.set_clip, [ref, exhibit, first, last], said, **QUIET),
             ],

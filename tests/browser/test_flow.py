@@ -437,13 +437,12 @@ def _fill_in(page: Page) -> None:
     choose(page, "Section 40 condition", "3A")
     page.get_by_role("button", name="Note these details").click()
     page.get_by_text("The details are noted.").wait_for()
-    # The page is made anew with them, and what is typed before that is gone.
-    page.get_by_text("Missing: organisation").wait_for(state="hidden")
-    page.wait_for_timeout(1000)
+    # The page shows them a little later, and what is typed meanwhile stays.
     page.get_by_role("button", name="Arguments for reason codes").click()
     page.get_by_label("Assessment", exact=True).fill("Passers-by have no part in the events.")
     page.get_by_role("button", name="Note the argument").click()
     page.get_by_text("The argument is noted.").wait_for()
+    page.get_by_text("Missing:").wait_for(state="hidden")
 
 
 def _settle(page: Page) -> None:

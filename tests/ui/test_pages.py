@@ -23,7 +23,7 @@ from ui.base import Context
 from ui.case import CasePage
 from ui.decisions import seconds, targets
 from ui.detail_lists import LISTS, DetailList
-from ui.details import FIELDS, DetailsForm
+from ui.details import FIELDS, DetailsForm, Shown
 from ui.pages import build
 from ui.release import ReleasePage
 from ui.theme import colours
@@ -178,8 +178,9 @@ def test_from_draft_to_approved_and_back(filled: Context) -> None:
     rita, anna = asking("reviewer"), asking("approver")
     assert "is a draft" in listing(work, rita)[1]
     face = next(key for words, key in choices(filled) if "track 1" in words)
-    assert "R602" in page.decide("R-1#1", [face], "show", "", [], "", "", rita)
-    assert "1 decision noted" in page.decide("R-1#1", [face], "show", "", [], "", HOSTILE, rita)
+    assert "R602" in page.decide("R-1#1", [face], "show", "", [], "", "", rita)[0]
+    said, *left = page.decide("R-1#1", [face], "show", "", [], "", HOSTILE, rita)
+    assert "1 decision noted" in said and left == [[], []]
     shown = whole(page.show("R-1#1", rita))
     assert HOSTILE in _Tags(shown).seen and "Missing: urn" not in shown and "shown" in shown
     assert "is in review" in page.submit("R-1#1", rita)
@@ -213,9 +214,11 @@ def test_a_sound_of_this_release_only(filled: Context) -> None:
 def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
     form, rita = DetailsForm(filled), asking("reviewer")
     keys = [field.key for field in FIELDS]
-    values = [str(value) for value in form.show("R-1#1", rita)[: len(keys)]]
+    before = form.show("R-1#1", Shown(), rita)[0]
+    assert isinstance(before, Shown)
+    values = list(before.fields)
     assert values[keys.index("recipient.name")] == "CPS"
-    assert "R653" in form.save("R-1#1", rita, *values)  # nothing was changed
+    assert "R653" in form.save("R-1#1", before, rita, *values)[0]  # nothing was changed
     for key, value in (
         ("cpia.hidden_may_meet_test", "no"),
         ("cpia.considered_by", "DS Birch"),
@@ -223,12 +226,24 @@ def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
         ("clip_reason", ""),
     ):
         values[keys.index(key)] = value
-    assert "noted" in form.save("R-1#1", rita, *values)
+    said, after = form.save("R-1#1", before, rita, *values)
+    assert "noted" in said
     with filled.db.reading() as session:
         held = releases.find(session, "R-1#1").details
     assert held["cpia"]["hidden_may_meet_test"] is False and "clip_reason" not in held
     assert held["recipient"] == DETAILS["recipient"]
     assert datetime.fromisoformat(held["cpia"]["considered_at"]).tzinfo is not None
+    # Only what is noted otherwise than it was typed is filled in; what was typed since stays.
+    filled_in = form.show("R-1#1", after, rita)[1 : 1 + len(keys)]
+    others = [key for key, value in zip(keys, filled_in, strict=True) if isinstance(value, str)]
+    assert others == ["cpia.considered_at"]
+    # Nor does a page that still shows the old value take back what somebody noted on another one.
+    values[keys.index("delivery.method")] = "By hand"
+    values[keys.index("cpia.considered_by")] = before.fields[keys.index("cpia.considered_by")]
+    assert "noted" in form.save("R-1#1", before, rita, *values)[0]
+    with filled.db.reading() as session:
+        held = releases.find(session, "R-1#1").details
+    assert held["cpia"]["considered_by"] == "DS Birch" and held["delivery"]["method"] == "By hand"
 
 
 def test_orders_are_added_and_taken_away(filled: Context) -> None:
