@@ -23,7 +23,7 @@ from redact.audio.editor import make_editor
 from redact.audio.spans import check_spans
 from redact.detect.batches import Batches, memory_shortage_named
 from redact.detect.boxes import moved
-from redact.detect.factory import Scheduled, device_name, make_detectors
+from redact.detect.factory import device_name, make_detectors
 from redact.detect.runtime import choose_device
 from redact.detect.types import Detections
 from redact.errors import TracksMismatch
@@ -106,8 +106,14 @@ class Finder:
         self._settings = settings
         self._device = choose_device(settings.device)
         self._detectors = make_detectors(settings)
+        self._eyes = [(s, eye) for s in self._detectors for eye in s.eyes]
         self._feed: Feed[Any] = make_feed(self._device)
-        self._batched = [Batches(self._feed.batch) for _ in self._detectors]
+        self._batched = [Batches(self._feed.batch) for _ in self._eyes]
+
+    def prepare(self, source: Path) -> None:
+        """Make the networks ready for pictures of this footage's size, which its first frames wait for otherwise."""
+        for (_, eye), (width, height) in zip(self._eyes, self._input_sizes(probe(source)), strict=True):
+            eye.detect(torch.zeros((1, height, width, 3), dtype=torch.uint8, device=self._device).permute(0, 3, 1, 2))
 
     def analyse(self, source: Path, *, progress: Progress = silent, stages: Stages | None = None) -> TrackSet:
         """See :func:`analyse`; ``stages`` collects the time spent."""
@@ -149,36 +155,40 @@ class Finder:
         """Frames with their motion and the detectors' inputs. Runs one frame behind the reader: a shot's last frame is
         known only when the next one has been seen."""
         schedule = Schedule([s.period for s in self._detectors])
-        sizes = [self._input_size(s, info) for s in self._detectors]
-        every = [True] * len(sizes)
+        sizes = self._input_sizes(info)
+        last = [eye is s.detector for s, eye in self._eyes]
         held: tuple[Frame, _Seen] | None = None
         for frame in decoded:
             with stages("flow"):
                 motion = estimator.step(frame.grey(estimator.size))
             starts = motion is None or motion.cut
             seconds = float(frame.pts * info.video.time_base)
-            runs = schedule.due(seconds, first_of_shot=starts)
+            looks = schedule.due(seconds, first_of_shot=starts)
+            runs = [
+                look is not None and look % len(s.eyes) == turn
+                for s, look in zip(self._detectors, looks, strict=True)
+                for turn in range(len(s.eyes))
+            ]
             if held is not None:
                 if starts:
-                    self._feed.take(held[0], held[1].inputs, sizes, every, stages)
+                    self._feed.take(held[0], held[1].inputs, sizes, last, stages)
                 yield held[1]
-            seen = _Seen(frame.index, seconds, motion, [None] * len(sizes))
+            seen = _Seen(frame.index, seconds, motion, [None] * len(self._eyes))
             self._feed.take(frame, seen.inputs, sizes, runs, stages)
             held = (frame, seen)
         if held is not None:
-            self._feed.take(held[0], held[1].inputs, sizes, every, stages)
+            self._feed.take(held[0], held[1].inputs, sizes, last, stages)
             yield held[1]
 
-    @staticmethod
-    def _input_size(scheduled: Scheduled, info: MediaInfo) -> tuple[int, int]:
+    def _input_sizes(self, info: MediaInfo) -> list[Size]:
         """Detectors were trained on square pixels, so anamorphic pictures are stretched on the way."""
         width = max(16, round(info.video.upright_width * info.video.sample_aspect))
-        return scheduled.detector.input_size(width, info.video.upright_height)
+        return [eye.input_size(width, info.video.upright_height) for _, eye in self._eyes]
 
     def _batches(self, frames: Iterator[_Seen]) -> Iterator[list[_Seen]]:
         """Frames in order, cut where some detector has a batch together."""
         batch: list[_Seen] = []
-        waiting = [0] * len(self._detectors)
+        waiting = [0] * len(self._eyes)
         for seen in frames:
             # Once memory has proved short, fewer pictures wait on the card as well.
             most = max((batched.limit for batched in self._batched), default=1)
@@ -186,7 +196,7 @@ class Finder:
             waiting = [n + (x is not None) for n, x in zip(waiting, seen.inputs, strict=True)]
             if max(waiting, default=0) >= most or len(batch) >= most * 16:
                 yield batch
-                batch, waiting = [], [0] * len(self._detectors)
+                batch, waiting = [], [0] * len(self._eyes)
         if batch:
             yield batch
 
@@ -194,7 +204,7 @@ class Finder:
         self, info: MediaInfo, stages: Stages
     ) -> Callable[[list[_Seen]], list[Callable[[], list[_Found | None]]]]:
         """What is to be done to a batch: one job for each detector that runs on any of its frames."""
-        sizes = [self._input_size(s, info) for s in self._detectors]
+        sizes = self._input_sizes(info)
 
         def jobs(batch: list[_Seen]) -> list[Callable[[], list[_Found | None]]]:
             return [
@@ -210,7 +220,7 @@ class Finder:
     ) -> list[_Found | None]:
         """For each frame of a batch, what the detector with this number found, in upright pixels; None for frames it
         does not run on."""
-        detector = self._detectors[i].detector
+        _, detector = self._eyes[i]
         places = [place for place, waiting in enumerate(inputs) if waiting is not None]
 
         def look(waiting: Sequence[Any]) -> list[Detections]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from redact.detect.factory import Scheduled
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import Cancelled, CorruptFrames, MasterChanged, RedactError, TracksMismatch
-from redact.pipeline import RenderReport, analyse, render
+from redact.pipeline import Finder, RenderReport, analyse, render
 from redact.settings import AnalyseSettings, DeviceChoice, OnCorrupt, RenderSettings
 from redact.track.types import Source, TrackSet
 from tests.media.clips import AudioSpec, index_picture, make_clip, read_index
@@ -82,6 +82,18 @@ def scene(index: int, size: tuple[int, int]) -> Rgb:
     x, y = place(index, size)
     picture[y : y + SIDE, x : x + SIDE] = (220, 20, 20)
     return picture
+
+
+def test_two_scales_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide, narrow = RedSquares(), RedSquares()
+    monkeypatch.setattr("redact.pipeline.make_detectors", lambda _settings: [Scheduled(wide, 0.08, narrow)])
+    source = clip(tmp_path / "a.mp4", frames=24)
+    (track,) = analyse(source, FIND).tracks
+    # Frames 0, 4, 8 to 20 and the last; 2, 6 to 22.
+    assert (len(wide.seen), len(narrow.seen)) == (7, 6)
+    assert track.frames.size == 24
+    Finder(FIND).prepare(source)
+    assert (len(wide.seen), len(narrow.seen)) == (8, 7)
 
 
 def clip(path: Path, **options: Any) -> Path:

@@ -87,7 +87,8 @@ def _say(job: Job, report: BenchReport) -> None:
     )
     job.say(f"decoder: {done.decoder}; encoder: {report.encoder['encoder']}")
     job.say(
-        f"loading models: {done.load_seconds:.2f} s; whole process, starting up included: {report.job.seconds:.2f} s"
+        f"loading models for pictures of this size: {done.load_seconds:.2f} s; whole process, starting up included: "
+        f"{report.job.seconds:.2f} s"
     )
     encoder = ", ".join(f"{name} {value}" for name, value in report.encoder.items())
     each = " and ".join(f"{floor.seconds:.2f} s" for floor in report.floors)

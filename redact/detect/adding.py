@@ -166,11 +166,11 @@ def _model_text(model: RegisteredModel) -> str:
 
 
 def _tier_text(name: str, preset: Preset, tier: Tier) -> str:
-    scales = (f"{{ share = {share}, floor = {floor}, ceiling = {ceiling} }}" for share, floor, ceiling in tier.scales)
-    return (
-        f"\n[preset.{preset}.{name}]\nthreshold = {tier.threshold}\nperiod = {tier.period}\n"
-        f"scales = [{', '.join(scales)}]\n"
-    )
+    text = f"\n[preset.{preset}.{name}]\nthreshold = {tier.threshold}\nperiod = {tier.period}\n"
+    for key, scales in (("scales", tier.scales), ("between", tier.between)):
+        sizes = (f"{{ share = {share}, floor = {floor}, ceiling = {ceiling} }}" for share, floor, ceiling in scales)
+        text += f"{key} = [{', '.join(sizes)}]\n" if scales else ""
+    return text
 
 
 def _quoted(text: str) -> str:

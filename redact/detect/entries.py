@@ -136,14 +136,16 @@ class Tier:
     """What one preset does with one model.
 
     ``threshold``: least score, 0 to 1. ``period``: it runs on at least one frame in every so many seconds.
-    ``scales``: share, floor and ceiling of a :class:`redact.detect.scales.Scale` each. ``classes``: which of the
-    model's classes it looks for at this preset; empty: all.
+    ``scales``: share, floor and ceiling of a :class:`redact.detect.scales.Scale` each. ``between``: the same for every
+    second look; empty: those of the others. ``classes``: which of the model's classes it looks for at this preset;
+    empty: all.
     """
 
     threshold: float
     period: float
     scales: tuple[tuple[float, int, int], ...]
     classes: tuple[str, ...] = ()
+    between: tuple[tuple[float, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

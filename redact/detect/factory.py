@@ -33,10 +33,17 @@ MAKERS: Mapping[Family, Maker] = {
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A detector and how often it runs: on at least one frame in every ``period`` seconds, and on every first frame."""
+    """A detector and how often it runs: on at least one frame in every ``period`` seconds, and on the first and last of
+    every shot. Where there is another for the looks ``between``, it takes every second one."""
 
     detector: Detector
     period: float
+    between: Detector | None = None
+
+    @property
+    def eyes(self) -> tuple[Detector, ...]:
+        """They that take turns."""
+        return (self.detector, self.between) if self.between else (self.detector,)
 
 
 def make_detectors(settings: AnalyseSettings) -> list[Scheduled]:
@@ -75,7 +82,12 @@ def _check_classes(settings: AnalyseSettings, known: set[str]) -> None:
 
 
 def _scheduled(detector: FixedSizeDetector, tier: Tier) -> Scheduled:
-    return Scheduled(MultiScaleDetector(detector, [Scale(*scale) for scale in tier.scales]), tier.period)
+    between = [Scale(*scale) for scale in tier.between]
+    return Scheduled(
+        MultiScaleDetector(detector, [Scale(*scale) for scale in tier.scales]),
+        tier.period,
+        MultiScaleDetector(detector, between) if between else None,
+    )
 
 
 def device_name(device: torch.device) -> str:

@@ -139,19 +139,24 @@ def _names(table: Table, classes: tuple[str, ...]) -> Mapping[str, str]:
 def _tier(table: Table, classes: tuple[str, ...]) -> Tier:
     threshold = table.number("threshold", 0, 1)
     period = table.number("period", 0, LONGEST_PERIOD)
-    scales = table.take("scales")
-    if not isinstance(scales, list) or not scales:
-        table.refuse("has no list of scales")
+    scales = _scales(table, "scales")
+    between = _scales(table, "between") if "between" in table else ()
     wanted = table.texts("classes") if "classes" in table else ()
     if not set(wanted) <= set(classes):
         table.refuse("has classes that its model does not find")
-    tier = Tier(threshold, period, tuple(_scale(table, item) for item in scales), wanted)
+    tier = Tier(threshold, period, scales, wanted, between)
     table.done()
     return tier
 
 
-def _scale(tier: Table, untrusted_value: object) -> tuple[float, int, int]:
-    table = tier.child(untrusted_value, "scales")
+def _scales(tier: Table, key: str) -> tuple[tuple[float, int, int], ...]:
+    scales = tier.take(key)
+    if not isinstance(scales, list) or not scales:
+        tier.refuse(f"has no list of scales as {key}")
+    return tuple(_scale(tier.child(item, key)) for item in scales)
+
+
+def _scale(table: Table) -> tuple[float, int, int]:
     share = table.number("share", 0, LARGEST_SHARE)
     floor = table.whole("floor", 0, LARGEST_SIDE)
     ceiling = table.whole("ceiling", 0, LARGEST_SIDE)

@@ -75,7 +75,7 @@ class JobFigures:
     device: str
     decoder: str
     load_seconds: float
-    """Loading the models."""
+    """Loading the models and making them ready for pictures of this size."""
     analyse_seconds: float
     render_seconds: float
     """With reading the finished copy back."""
@@ -228,6 +228,7 @@ def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSetti
     stages = Stages(choose_device(find.device))
     started = clock()
     finder = Finder(find)
+    finder.prepare(source)
     loaded = clock()
     tracks = finder.analyse(source, progress=progress, stages=stages)
     found = clock()

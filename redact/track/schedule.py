@@ -1,4 +1,4 @@
-"""Which detectors see which frames."""
+"""Which detectors see which frames, and which of their looks that is."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ class Schedule:
     """Every detector runs on the first and last frame of each shot and at least once in every period between.
 
     ``periods`` are seconds. A frame is due when waiting for the next would overstep the period, judged by the spacing
-    of the last two frames, so the rule holds for variable frame rates too.
+    of the last two frames, so the rule holds for variable frame rates too. Looks are counted from 0 in each shot.
     """
 
     def __init__(self, periods: Sequence[float]) -> None:
         self._periods = tuple(periods)
         self._last: list[float | None] = [None] * len(self._periods)
+        self._looks = [0] * len(self._periods)
         self._before: float | None = None
 
-    def due(self, seconds: float, *, first_of_shot: bool) -> tuple[bool, ...]:
-        """For each detector, whether it runs on the frame at this time. Call once a frame, in order."""
+    def due(self, seconds: float, *, first_of_shot: bool) -> tuple[int | None, ...]:
+        """For each detector, which of its looks falls on the frame at this time, or None. Call once a frame, in
+        order."""
         spacing = 0.0 if self._before is None or first_of_shot else seconds - self._before
         self._before = seconds
-        runs = tuple(
+        runs = [
             first_of_shot or last is None or seconds + spacing - last > period + 1e-6
             for last, period in zip(self._last, self._periods, strict=True)
-        )
+        ]
         self._last = [seconds if run else last for run, last in zip(runs, self._last, strict=True)]
-        return runs
+        looks = [0 if first_of_shot else look for look in self._looks]
+        self._looks = [look + run for look, run in zip(looks, runs, strict=True)]
+        return tuple(look if run else None for look, run in zip(looks, runs, strict=True))

@@ -36,6 +36,10 @@ FAINT_PAD_SECONDS = 1.0
 Other tracks reach as far as :data:`LOST_SECONDS`."""
 
 
+PARTIAL = 0.75
+"""A detection narrower or lower than this share of what the object is known to be shows a part of it."""
+HELD_SECONDS = 0.6
+"""How long what was seen whole is held against such detections; longer than that, it is smaller than it seemed."""
 CUT_OFF = 0.12
 """A detection that ends within this share of its size from the picture's border is taken to be cut off there."""
 SHAPES = {"face": 1.3}
@@ -82,6 +86,8 @@ class _Open:
     last: float
     """Its seconds."""
     rows: deque[_Row] = field(default_factory=deque)
+    whole: float = 0.0
+    """Seconds at the last detection that showed all of the object."""
     best: float = 0.0
     hits: int = 0
 
@@ -157,7 +163,7 @@ class Tracker:
     def _born(self, found: Detections, row: int) -> _Open:
         box = found.boxes[row]
         now = self._motions[-1][0]
-        return _Open(found.labels[row], box, float(found.angles[row]), now, self._index, now)
+        return _Open(found.labels[row], box, float(found.angles[row]), now, self._index, now, whole=now)
 
     def _whole(self, box: NDArray[np.float32], label: str, track: _Open | None) -> NDArray[np.float32]:
         """A detection at the border, drawn out past it to the size the object had, or should have, when seen whole.
@@ -184,8 +190,12 @@ class Tracker:
         reach."""
         ends = []
         for track, row in pairs:
+            before = track.box
             ends.append(track.hit if track.hits else -1)
             self._hit(track, found, row)
+            if track.hits > 1 and _partial(before, track.box):
+                # What was seen of it before was a part.
+                ends[-1] = self._seen_whole(track)
         boxes = np.array([track.box for track, _ in pairs], np.float32).reshape(-1, 4)
         alive = np.ones(len(pairs), bool)
         for back in range(1, len(self._motions)):
@@ -205,6 +215,12 @@ class Tracker:
                 if visible[i]:
                     _fill(track, _Row(frame, seconds, boxes[i].copy(), track.angle, 0.0, Source.PROPAGATED))
 
+    def _seen_whole(self, track: _Open) -> int:
+        """The frame back to which a detection larger than those before it has to say how large the object is."""
+        now = track.rows[-1].seconds
+        place = next((row.frame for row in track.rows if row.seconds >= now - HELD_SECONDS - 1e-6), track.hit)
+        return place - 1
+
     def _hit(self, track: _Open, found: Detections, row: int) -> None:
         now = self._motions[-1][0]
         box = self._whole(found.boxes[row], track.label, track)
@@ -214,6 +230,10 @@ class Tracker:
                 # Another detector of this class saw it on this very frame: what either of them saw is hidden.
                 box = _hull(here.box, box)
         score = float(found.scores[row])
+        if track.hits and _partial(box, track.box) and now - track.whole <= HELD_SECONDS + 1e-6:
+            box = _hull(box, track.box)
+        else:
+            track.whole = now
         track.box = box
         track.angle, track.hit, track.last = float(found.angles[row]), self._index, now
         track.best = max(track.best, score)
@@ -250,9 +270,16 @@ def _fill(track: _Open, row: _Row) -> None:
     while place and rows[place - 1].frame > row.frame:
         place -= 1
     if place and rows[place - 1].frame == row.frame:
-        rows[place - 1] = row._replace(box=_hull(rows[place - 1].box, row.box), source=Source.FILLED)
+        there = rows[place - 1]
+        source = Source.FILLED if there.source is Source.PROPAGATED else there.source
+        rows[place - 1] = there._replace(box=_hull(there.box, row.box), source=source)
     else:
         rows.insert(place, row)
+
+
+def _partial(box: NDArray[np.float32], known: NDArray[np.float32]) -> bool:
+    """Whether a box shows only a part of what is known."""
+    return bool(((box[2:] - box[:2]) < PARTIAL * (known[2:] - known[:2])).any())
 
 
 def _hull(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

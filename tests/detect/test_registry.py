@@ -70,7 +70,7 @@ def test_an_entry_is_read_whole() -> None:
     )
     tier = read.tier(model, Preset.BALANCED)
     assert tier
-    assert (tier.threshold, tier.period, tier.scales) == (0.3, 0.2, ((0.5, 640, 960),))
+    assert (tier.threshold, tier.period, tier.scales, tier.between) == (0.3, 0.2, ((0.5, 640, 960),), ())
     assert [read.found_by(model, preset) for preset in Preset] == [(), ("plate",), ()]
 
 
@@ -105,6 +105,7 @@ def test_an_entry_is_read_whole() -> None:
         ("threshold = 0.3", 'threshold = "0.3"', "not a number"),
         ("period = 0.2", "period = 2.1", "outside"),  # a person walks past unseen
         ("period = 0.2\n", "", "lacks period"),
+        ("period = 0.2", "period = 0.2\nbetween = []", "no list of scales"),
         ("share = 0.5, floor = 640", "share = 0.0, floor = 0", "no size"),
         ("ceiling = 960", "ceiling = 639", "below its floor"),
         ("floor = 640", "floor = 640.5", "whole"),
@@ -161,6 +162,13 @@ def test_a_preset_may_use_some_of_a_model_s_classes() -> None:
     text = MODEL.replace('["plate"]', '["plate", "face"]') + TIER.replace("period", 'classes = ["face"]\nperiod')
     read = parse(text, "x", Path("/f"))
     assert read.found_by(read.models[0], Preset.BALANCED) == ("face",)
+
+
+def test_every_second_look_may_be_another(folder: Path) -> None:
+    register(folder, TIER + "between = [{ share = 0.0, floor = 320, ceiling = 320 }]\n")
+    own, plates = make_detectors(AnalyseSettings(classes=("plate",), device=DeviceChoice.CPU))
+    assert [eye.input_size(1280, 720) for eye in own.eyes] == [(640, 360), (320, 180)]
+    assert [eye.input_size(1280, 720) for eye in plates.eyes] == [(960, 540), (720, 405)]
 
 
 def test_altered_weights_stop_the_run(folder: Path) -> None:

@@ -12,7 +12,7 @@ from redact.track.schedule import Schedule
 def runs(period: float, times: list[int], starts: Collection[int] = ()) -> list[int]:
     """The times at which a detector of this period (seconds) runs; ``starts`` are times at which a shot begins."""
     schedule = Schedule([period])
-    return [ms for ms in times if schedule.due(ms / 1000, first_of_shot=ms in starts)[0]]
+    return [ms for ms in times if schedule.due(ms / 1000, first_of_shot=ms in starts)[0] is not None]
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,17 @@ def test_every_shot_begins_anew() -> None:
 def test_detectors_keep_their_own_time() -> None:
     schedule = Schedule([0.04, 0.12])
     assert [schedule.due(n / 25, first_of_shot=n == 0) for n in range(5)] == [
-        (True, True),
-        (True, False),
-        (True, False),
-        (True, True),
-        (True, False),
+        (0, 0),
+        (1, None),
+        (2, None),
+        (3, 1),
+        (4, None),
+    ]
+
+
+def test_looks_are_counted_in_each_shot() -> None:
+    schedule = Schedule([0.08])
+    assert [schedule.due(n / 25, first_of_shot=n in {0, 5})[0] for n in range(10)] == [
+        *(0, None, 1, None, 2),
+        *(0, None, 1, None, 2),
     ]

@@ -195,6 +195,24 @@ def test_the_part_that_is_still_outside_comes_in_masked() -> None:
     assert all(covers(track, n, moved(whole, 6 * (n - 3))) for n in range(12))
 
 
+HALF: Box = (200, 120, 240, 146)
+
+
+@pytest.mark.parametrize("looks", [(FACE, FACE, HALF, FACE), (HALF, HALF, FACE, FACE), (FACE, HALF, HALF, HALF)])
+def test_a_part_does_not_stand_for_the_whole(looks: Sequence[Box]) -> None:
+    (track,) = follow({5 * place: [(box, SURE)] for place, box in enumerate(looks)}, 16)
+    assert all(covers(track, frame, FACE) for frame in range(16))
+
+
+def test_what_stays_small_is_small() -> None:
+    (track,) = follow({0: [(FACE, SURE)], **{frame: [(HALF, SURE)] for frame in range(5, 100, 5)}}, 96)
+    assert covers(track, 10, FACE)
+    low, high = np.split(box_at(track, 90), 2)
+    assert (high - low <= np.array([41, 27])).all()
+    (track,) = follow({**{frame: [(HALF, SURE)] for frame in range(0, 95, 5)}, 95: [(FACE, SURE)]}, 96)
+    assert covers(track, 85, FACE) and not covers(track, 60, FACE)
+
+
 def test_same_footage_same_tracks() -> None:
     rng = np.random.default_rng(5)
     starts = rng.uniform(20, 300, (6, 2))
