@@ -100,7 +100,7 @@ def main() -> int:
     if shared is None:
         print("The real pictures are not on this machine: set REDACT_SHARED_DATA.", file=sys.stderr)
         return 2
-    clips = [c for c in standard_clips(shared) if options.what in ("all", c.name.split("_")[0])]
+    clips = [c for c in standard_clips(shared, options.part) if options.what in ("all", c.name.split("_")[0])]
     # Evenly from all, so that a few clips still are of every kind.
     clips = [clips[i * len(clips) // options.limit] for i in range(options.limit)] if options.limit else clips
     with tempfile.TemporaryDirectory() as scratch:
@@ -122,6 +122,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("faces", "plates", "all"))
     parser.add_argument("--limit", type=int, help="measure only so many clips")
+    parser.add_argument(
+        "--part", type=int, default=0, help="other clips than those that settings were chosen on: 1, 2, ..."
+    )
     parser.add_argument("--preset", type=Preset, default=Preset.BALANCED)
     parser.add_argument("--classes", default="face,plate")
     parser.add_argument("--pixels", action="store_true", help="render too, and read the figures off the copy")

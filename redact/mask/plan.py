@@ -30,7 +30,7 @@ class Margin:
 
 DEFAULT_MARGINS: Mapping[str, Margin] = {
     "face": Margin(Form.ELLIPSE, 0.26, 0.14),
-    "plate": Margin(Form.RECTANGLE, 0.08, 0.11, motion=0.4),
+    "plate": Margin(Form.RECTANGLE, 0.08, 0.12),
     "text": Margin(Form.RECTANGLE, 0.06, 0.15),
 }
 NEAR_BORDER = 0.1

@@ -1,12 +1,11 @@
 """Boxes to tracks: association, carrying both ways, gap closing and padding.
 
 Association follows ByteTrack (Zhang et al., 2022): confident detections are matched first, faint ones then keep
-existing
-tracks alive; assignment is optimal on box overlap. Instead of a Kalman filter, boxes are carried to the frame by
-optical flow, which knows of camera shake and of people turning, and which works backwards just as well: a new track is
-carried back
-to the first frame it can be seen in, and between two detections a track's boxes are the hull of what came from both
-sides.
+existing tracks alive; assignment is optimal on box overlap. Instead of a Kalman filter, boxes are carried to the frame
+by optical flow, which knows of camera shake and of people turning, and which works backwards just as well: a new track
+is carried back to the first frame it can be seen in, and between two detections a track's boxes are the hull of what
+came from both sides. Now and then a detector answers with a part of the object only, so what was seen whole is held
+against that for a while.
 """
 
 from __future__ import annotations
@@ -39,7 +38,8 @@ Other tracks reach as far as :data:`LOST_SECONDS`."""
 PARTIAL = 0.75
 """A detection narrower or lower than this share of what the object is known to be shows a part of it."""
 HELD_SECONDS = 0.6
-"""How long what was seen whole is held against such detections; longer than that, it is smaller than it seemed."""
+"""How long what was seen whole is held against such detections, those before it and those after it; beyond that, the
+object is smaller than it seemed."""
 CUT_OFF = 0.12
 """A detection that ends within this share of its size from the picture's border is taken to be cut off there."""
 SHAPES = {"face": 1.3}
@@ -189,13 +189,15 @@ class Tracker:
         """Enter the detections, then carry their boxes back: to the last detection, or as far as a new track may
         reach."""
         ends = []
+        now = self._motions[-1][0]
+        held = self._index - sum(seconds >= now - HELD_SECONDS - 1e-6 for seconds, _ in self._motions)
         for track, row in pairs:
             before = track.box
             ends.append(track.hit if track.hits else -1)
             self._hit(track, found, row)
             if track.hits > 1 and _partial(before, track.box):
                 # What was seen of it before was a part.
-                ends[-1] = self._seen_whole(track)
+                ends[-1] = min(ends[-1], held)
         boxes = np.array([track.box for track, _ in pairs], np.float32).reshape(-1, 4)
         alive = np.ones(len(pairs), bool)
         for back in range(1, len(self._motions)):
@@ -214,12 +216,6 @@ class Tracker:
                     alive[i] = visible[i]
                 if visible[i]:
                     _fill(track, _Row(frame, seconds, boxes[i].copy(), track.angle, 0.0, Source.PROPAGATED))
-
-    def _seen_whole(self, track: _Open) -> int:
-        """The frame back to which a detection larger than those before it has to say how large the object is."""
-        now = track.rows[-1].seconds
-        place = next((row.frame for row in track.rows if row.seconds >= now - HELD_SECONDS - 1e-6), track.hit)
-        return place - 1
 
     def _hit(self, track: _Open, found: Detections, row: int) -> None:
         now = self._motions[-1][0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Dialog, Page, Request
 
-from tests.browser.real import Workbench
+from tests.browser.real import PATIENCE, Workbench
 
 
 def sign_in(page: Page, name: str, password: str = Workbench.password) -> None:
@@ -47,6 +48,31 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
         # What the key opens or moves is there before the next one is pressed.
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30)))")
+
+
+ALL = "All of it was watched."
+NEXT = "Play what was not watched yet"
+PLAY = """(next, all) => new Promise((done) => {
+  const section = next.closest("section.watch");
+  const there = () => section.querySelector(".coverage-words").textContent.includes(all);
+  const looking = setInterval(() => there() && ended(), 100);
+  const ended = () => (clearInterval(looking), setTimeout(done, 300));
+  section.querySelector("video.copy").addEventListener("ended", ended, { once: true });
+  next.click();
+})"""
+"""From the button to the end of the film, which may have come by the time that the button is looked for."""
+
+
+def watch_all(page: Page) -> None:
+    """Play the preview of a release until all of it counts. A busy machine leaves pictures out, which is to be played
+    again."""
+    words = page.locator(".coverage-words", has_text="watched")
+    words.wait_for()
+    page.locator("video.copy").scroll_into_view_if_needed()
+    until = time.monotonic() + 4 * PATIENCE
+    while ALL not in words.inner_text():
+        assert time.monotonic() < until, words.inner_text()
+        page.get_by_role("button", name=NEXT, include_hidden=True).evaluate(PLAY, ALL)
 
 
 @contextlib.contextmanager

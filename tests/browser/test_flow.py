@@ -21,7 +21,7 @@ from redact.cases.people import Role
 from redact.cases.schema import Edit, Footage, Job, MachineTracks, Person, Upload
 from redact.cli import scene
 from redact.track.types import TrackSet
-from tests.browser.hands import case_page, choose, inert, press, reviewer, saved, sign_in
+from tests.browser.hands import case_page, choose, inert, press, reviewer, saved, sign_in, watch_all
 from tests.browser.real import PATIENCE, Workbench
 from tests.cases.evidence import another
 from tests.cli.runner import redact
@@ -393,7 +393,7 @@ def test_from_upload_to_a_pack_that_verifies(workbench: Workbench, tmp_path: Pat
                 page.get_by_text("waits for approval").wait_for()
             page.goto(f"{workbench.address}/work/release?release={release.replace('#', '%23')}")
             if name == "pat":
-                _watch(page)
+                watch_all(page)
             page.get_by_role("button", name="Approve", exact=True).click()
             page.locator(".said", has_text=words).wait_for()
     with inert(page, workbench):
@@ -461,19 +461,3 @@ def _settle(page: Page) -> None:
         saved(page)
     page.goto(address)
     page.locator("dl.facts", has_text="Open items").get_by_text("none").wait_for()
-
-
-def _watch(page: Page) -> None:
-    """The preview, from its first frame to its last."""
-    words = page.locator(".coverage-words", has_text="watched")
-    words.wait_for()
-    copy = page.locator("video.copy")
-    copy.scroll_into_view_if_needed()
-    for _ in range(30):  # a busy machine leaves pictures out, which then were not watched
-        if "All of it was watched." in words.inner_text():
-            break
-        page.get_by_role("button", name="Play what was not watched yet").click()
-        with page.expect_response("**/watched"):
-            pass
-    else:
-        pytest.fail(words.inner_text())

@@ -13,6 +13,7 @@ import pytest
 from redact.disclose import releases
 from redact.jobs import queue
 from redact.track.types import TrackSet
+from tests.browser.hands import watch_all
 from tests.browser.real import PATIENCE, Workbench
 from tests.media.clips import make_clip
 from tests.track.factory import track
@@ -95,14 +96,8 @@ def test_only_what_was_played_is_noted(workbench: Workbench, release: str) -> No
         )
     page.wait_for_timeout(300)
     assert left(workbench, release) == [[(0, FRAMES - 1)]]
-    # A busy machine leaves pictures out, which has to be played again.
-    words, until = page.locator(".coverage-words"), time.monotonic() + 2 * PATIENCE
-    while "All of it" not in words.inner_text():
-        assert time.monotonic() < until, words.inner_text()
-        page.get_by_role("button", name="Play what was not watched yet").click()
-        page.wait_for_function("() => document.querySelector('video.copy').ended", timeout=1000 * PATIENCE)
-        page.wait_for_timeout(500)
-    assert words.inner_text() == "All of it was watched. By Pat all of it."
+    watch_all(page)
+    assert page.locator(".coverage-words").inner_text() == "All of it was watched. By Pat all of it."
     assert left(workbench, release) == [[]]
     apart = page.evaluate(
         """() => {

@@ -11,6 +11,8 @@ from tests.virtual_camera.looks import Condition
 from tests.virtual_camera.stills import Still, shared_stills
 
 PLATES_OF_EACH = 20
+SEEDS = 1000
+"""Between one part and the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,24 @@ class StandardClip:
         return path
 
 
-def standard_clips(shared: Path) -> list[StandardClip]:
-    """Every face still by day and in low light; 20 stills of each kind of plate, day and low light in turn."""
+def standard_clips(shared: Path, part: int = 0) -> list[StandardClip]:
+    """Every face still by day and in low light; 20 stills of each kind of plate, day and low light in turn.
+
+    The first ``part`` is what the project's settings were chosen on. Others are of other plates, and of the same faces
+    under other movements of the camera.
+    """
     clips = []
     for number, still in enumerate(shared_stills(shared, "faces", "face")):
         for condition in (Condition.DAY, Condition.LOW_LIGHT):
-            seed = 100 + 2 * number + (condition is Condition.LOW_LIGHT)
-            clips.append(StandardClip(f"faces_{number:02}_{condition}", "face", still, seed, condition))
+            seed = SEEDS * part + 100 + 2 * number + (condition is Condition.LOW_LIGHT)
+            clips.append(StandardClip(_name("faces", part, number, condition), "face", still, seed, condition))
     for kind, first in (("plates_us", 200), ("plates_br", 300)):
-        for number, still in enumerate(shared_stills(shared, kind, "plate", PLATES_OF_EACH)):
+        for number, still in enumerate(shared_stills(shared, kind, "plate", PLATES_OF_EACH, part)):
             condition = (Condition.DAY, Condition.LOW_LIGHT)[number % 2]
-            clips.append(StandardClip(f"{kind}_{number:02}_{condition}", "plate", still, first + number, condition))
+            seed = SEEDS * part + first + number
+            clips.append(StandardClip(_name(kind, part, number, condition), "plate", still, seed, condition))
     return clips
+
+
+def _name(kind: str, part: int, number: int, condition: Condition) -> str:
+    return f"{kind}_{f'{part}.' if part else ''}{number:02}_{condition}"

@@ -36,11 +36,12 @@ def require_shared_data() -> Path:
     return folder
 
 
-def shared_stills(folder: Path, kind: str, label: str, limit: int | None = None) -> list[Still]:
-    """Stills of ``folder/kind`` with their YOLO truth; ``limit`` takes that many, evenly spread over the names."""
+def shared_stills(folder: Path, kind: str, label: str, limit: int | None = None, part: int = 0) -> list[Still]:
+    """Stills of ``folder/kind`` with their YOLO truth; ``limit`` takes that many, evenly spread over the names, and
+    each ``part`` others, while there are any."""
     paths = sorted((folder / kind / "images").glob("*.jpg"))
     if limit is not None and limit < len(paths):
-        paths = [paths[i * len(paths) // limit] for i in range(limit)]
+        paths = [paths[(i * len(paths) // limit + part) % len(paths)] for i in range(limit)]
     return [_read_still(path, label) for path in paths]
 
 

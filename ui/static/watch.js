@@ -132,6 +132,7 @@ class Watching {
     this.shown = null; // the frame that came on the screen last
     this.standing = null; // the same, unless a seek is under way: then it may be one from before
     this.tried = null;
+    this.starting = false;
     this.unwatched = [];
     this.sending = false;
     this.inSight = true;
@@ -168,11 +169,19 @@ class Watching {
   }
 
   async playNext() {
-    const [span] = this.unwatched;
-    if (!span) return;
+    if (this.starting) return;
+    this.starting = true;
+    await this.send();
+    if (this.unwatched.length) await this.play(this.unwatched[0]);
+    this.starting = false;
+  }
+
+  async play(span) {
     const { copy } = this;
     // What this machine could not show whole at one speed is played at the next slower one.
-    if (span[0] === this.tried) copy.playbackRate = SPEEDS.findLast((speed) => speed < copy.playbackRate) ?? SPEEDS[0];
+    if (span[0] === this.tried && this.standing > span[0]) {
+      copy.playbackRate = SPEEDS.findLast((speed) => speed < copy.playbackRate) ?? SPEEDS[0];
+    }
     this.tried = span[0];
     // The first frame counts only when play goes on from it: it is on the screen before play begins, with a little
     // run-up where there is footage before it.
