@@ -442,7 +442,6 @@ def _fill_in(page: Page) -> None:
     page.get_by_label("Assessment", exact=True).fill("Passers-by have no part in the events.")
     page.get_by_role("button", name="Note the argument").click()
     page.get_by_text("The argument is noted.").wait_for()
-    page.get_by_text("Missing:").wait_for(state="hidden")
 
 
 def _settle(page: Page) -> None:

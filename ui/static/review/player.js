@@ -118,8 +118,10 @@ export class Player extends EventTarget {
 
   #seeked() {
     if (this.playing) return;
-    if (this.aim !== this.wanted) this.#seek();
-    else this.#shown(this.wanted);
+    if (this.aim !== this.wanted) return this.#seek();
+    // The picture comes on the screen a moment later, and says so itself unless it is the one that was there before.
+    const there = () => !this.playing && !this.video.seeking && this.aim === this.wanted && this.#shown(this.wanted);
+    requestAnimationFrame(() => requestAnimationFrame(there));
   }
 
   #painted(meta) {
