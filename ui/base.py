@@ -67,10 +67,15 @@ def seeing(context: Context, request: gr.Request, right: Right = Right.SEE) -> I
 
 def answered(work: Callable[[], str]) -> str:
     """What ``work`` says it has done, or why it has not."""
+    return attempted(work)[0]
+
+
+def attempted(work: Callable[[], str]) -> tuple[str, bool]:
+    """The same, and whether it was done."""
     try:
-        return done(work())
+        return done(work()), True
     except RedactError as error:
-        return failed(error)
+        return failed(error), False
 
 
 def lost(error: RedactError) -> str:

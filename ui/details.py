@@ -12,9 +12,8 @@ import gradio as gr
 from redact.disclose import details, releases
 from redact.disclose.codes import ReleaseKind
 from redact.errors import BadRecord, RedactError
-from ui.base import QUIET, Context, answered, html, login, seeing
+from ui.base import QUIET, Context, answered, attempted, html, login, seeing
 from ui.detail_lists import LISTS, DetailList
-from ui.words import done, failed
 
 YES_NO = (("Yes", "yes"), ("No", "no"))
 NOT_SAID = ("–", "")
@@ -160,10 +159,8 @@ class DetailsForm:
             releases.set_details(self._context.db, actor, reference, told)
             return "The details are noted."
 
-        try:
-            return done(work()), replace(before, fields=typed)
-        except RedactError as error:
-            return failed(error), before
+        said, noted = attempted(work)
+        return said, replace(before, fields=typed) if noted else before
 
     def ground(self, reference: str, code: str, request: gr.Request) -> list[str]:
         """What was argued for a code so far."""

@@ -22,7 +22,7 @@ from redact.errors import BadRecord, RecordMissing, RedactError
 from redact.jobs import gate, queue
 from redact.jobs.kinds import JobKind
 from redact.jobs.work import ask_for_look
-from ui.base import QUIET, Context, answered, html, login, lost, module, query, section, seeing, top
+from ui.base import QUIET, Context, answered, attempted, html, login, lost, module, query, section, seeing, top
 from ui.decisions import decision_rows, sound_target, targets, what_is_told
 from ui.details import DetailsForm
 from ui.jobs import job_lines, jobs_about, signature
@@ -37,7 +37,7 @@ from ui.release_parts import (
     usable_codes,
     what_is_missing,
 )
-from ui.words import done, failed, text
+from ui.words import text
 
 EFFECTS = [
     ("As the policy says", ""),
@@ -164,10 +164,8 @@ class ReleasePage:
                 releases.decide(self._context.db, login(request), reference, content, about["exhibit"])
             return f"{len(chosen)} decision{'' if len(chosen) == 1 else 's'} noted."
 
-        try:
-            return done(work()), [], []
-        except RedactError as error:
-            return failed(error), gr.skip(), gr.skip()
+        said, noted = attempted(work)
+        return (said, [], []) if noted else (said, gr.skip(), gr.skip())
 
     def decide_sound(
         self,
