@@ -25,12 +25,12 @@ FIRST = (
     "evaluate/test_bench",
     "detect/test_precision",
     "test_memory",
-    "disclose/test_pack",
+    "disclose/pack/test_packs",
     "server/test_serve",
     "detect/test_yolo",
     "test_fuzz",
     "cli/",
-    "cases/test_intake",
+    "evidence/test_intake",
     "models/",
     "jobs/",
     "detect/",
@@ -55,5 +55,5 @@ def _home() -> Iterator[None]:
         patch.setenv("REDACT_HOME", "/nonexistent/redact")
         # Waiting for the disk is for power cuts, which no test makes; a killed process loses nothing without it.
         patch.setattr("os.fsync", lambda _descriptor: None)
-        patch.setattr("redact.cases.db.SYNCHRONOUS", "OFF")
+        patch.setattr("redact.records.database.SYNCHRONOUS", "OFF")
         yield

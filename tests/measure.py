@@ -25,7 +25,7 @@ import numpy as np
 
 from redact.evaluate import Leak, Report, Truth, evaluate, evaluate_pixels, read_truth
 from redact.evaluate.leaks import Tally
-from redact.mask.plan import MaskPlan
+from redact.mask.mask_plan import MaskPlan
 from redact.mask.raster import coverage
 from redact.settings import AnalyseSettings, EffectSettings, Preset, RenderSettings
 from redact.track.types import MediaRef, TrackSet
@@ -140,12 +140,12 @@ def _options() -> argparse.Namespace:
 
 
 def measure(clip: StandardClip, keep: Path, scratch: Path, options: argparse.Namespace) -> Result:
-    from redact import pipeline
+    from redact.pipeline import journeys
 
     path = clip.build(keep)
     truth = read_truth(path.with_suffix(".txt"))
     start = time.perf_counter()
-    tracks = pipeline.analyse(path, AnalyseSettings(classes=tuple(options.classes.split(",")), preset=options.preset))
+    tracks = journeys.analyse(path, AnalyseSettings(classes=tuple(options.classes.split(",")), preset=options.preset))
     seconds = time.perf_counter() - start
     result = Result(
         clip=clip.name,
@@ -157,7 +157,7 @@ def measure(clip: StandardClip, keep: Path, scratch: Path, options: argparse.Nam
     if options.pixels:
         copy = scratch / "copy.mp4"
         settings = RenderSettings(effect=EffectSettings(fill=MAGENTA), overwrite=True)
-        pipeline.render(path, tracks, copy, settings)
+        journeys.render(path, tracks, copy, settings)
         seen = evaluate_pixels(path, copy, truth, tracks.media, MAGENTA)
         result.pixels, result.psnr = seen.report, seen.psnr_outside
     if options.against:

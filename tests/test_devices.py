@@ -18,15 +18,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from redact import feed, transfer
 from redact.detect.factory import Scheduled
 from redact.detect.runtime import Network, Normalisation, TorchNetwork, plain_graph
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import DeviceMemoryShort
 from redact.media.reader import Frame
-from redact.pipeline import analyse, render
+from redact.pipeline import detector_input, device_transfer
+from redact.pipeline.journeys import analyse, render
+from redact.pipeline.stage_times import Stages
 from redact.settings import AnalyseSettings, DeviceChoice, Effect, EffectSettings, Preset, RenderSettings
-from redact.stages import Stages
 from redact.track.types import Track
 from tests.detect.contract import astronaut, iou, plate
 from tests.devices import DEVICES, needs_cuda
@@ -60,7 +60,7 @@ def as_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("redact.detect.") and hasattr(module, "load_network"):
             monkeypatch.setattr(module, "load_network", torch_network)
-    monkeypatch.setattr("redact.pipeline.make_feed", feed.DeviceFeed)
+    monkeypatch.setattr("redact.pipeline.journeys.make_feed", detector_input.DeviceFeed)
 
 
 def at(track: Track, frame: int) -> tuple[NDArray[np.float32], float]:
@@ -118,8 +118,10 @@ def test_every_picture_is_sent_once_and_seen_once_whatever_the_memory(
 ) -> None:
     # Two detectors, of which one is due only now and then and at both ends of the shot.
     often, seldom = Crowded(3), Crowded(64)
-    monkeypatch.setattr("redact.pipeline.make_detectors", lambda _: [Scheduled(often, 0.0), Scheduled(seldom, 0.5)])
-    monkeypatch.setattr("redact.pipeline.make_feed", feed.DeviceFeed)
+    monkeypatch.setattr(
+        "redact.pipeline.journeys.make_detectors", lambda _: [Scheduled(often, 0.0), Scheduled(seldom, 0.5)]
+    )
+    monkeypatch.setattr("redact.pipeline.journeys.make_feed", detector_input.DeviceFeed)
     sent: Counter[int] = Counter()
     planes = Frame.planes
 
@@ -143,7 +145,7 @@ def test_pictures_come_back_as_they_went(tmp_path: Path, device: str) -> None:
     """Through a card and back, several under way at once."""
     clip = make_clip(tmp_path / "a.mp4", frames=12)
     there = torch.device(device)
-    courier, stages = transfer.Courier(there), Stages(there)
+    courier, stages = device_transfer.Courier(there), Stages(there)
     before = list(pictures(describe(clip)[0]))
     with courier.lane():
         ways = [courier.fetch(courier.send(image, stages).on_device(), stages) for image in before]

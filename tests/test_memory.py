@@ -19,7 +19,7 @@ import pytest
 from av.stream import Stream
 from numpy.typing import NDArray
 
-from redact.cli.options import encode_settings
+from redact.cli.shared.options import encode_settings
 from redact.evaluate.bench import JobFigures, Ran, run_apart, run_job
 from redact.progress import Progress, silent
 from redact.settings import (
@@ -99,7 +99,7 @@ def _second(packet: av.Packet[Stream]) -> int:
 def _with_stand_in(source: Path, target: Path, progress: Progress) -> JobFigures:
     """Sound is edited, too, so that it goes through memory as samples."""
     hide = RenderSettings(encode=EncodeSettings(preset="ultrafast"), spans=(SoundSpan(1.0, 2.0, SoundEffect.BLEEP),))
-    with patch("redact.pipeline.make_detectors", stand_in):
+    with patch("redact.pipeline.journeys.make_detectors", stand_in):
         return run_job(source, target, AnalyseSettings(("plate",), Preset.FAST), hide, progress)
 
 

@@ -7,8 +7,8 @@ absent from the result, so there is nothing that shifting the pitch could bring 
 understand words is shown by R. V. Shannon et al., "Speech recognition with primarily temporal cues", Science 270, 1995.
 
 Band levels alone still outline the speaker's vocal tract. Formants are therefore moved along the frequency axis, and
-the long-term spectrum is bent, by amounts that are secret and drift (:mod:`redact.audio.secret`). What is left of the
-speaker is what words need: which are said, how fast, how loud, and with what accent.
+the long-term spectrum is bent, by amounts that are secret and drift (:mod:`redact.audio.disguise_secret`). What is left
+of the speaker is what words need: which are said, how fast, how loud, and with what accent.
 
 All channels get the same disguised sound, from the mean of their powers. Channels disguised one by one would be several
 looks at one voice, and their differences would tell where each speaker stood; and a mixture of the samples, instead of
@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from redact.audio.secret import TILT_KNOTS, WARP_KNOTS, Secret
+from redact.audio.disguise_secret import TILT_KNOTS, WARP_KNOTS, Secret
 
 Samples = NDArray[np.float32]
 

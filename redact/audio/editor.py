@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from redact.audio.bleep import Bleep
 from redact.audio.disguise import Disguise
-from redact.audio.secret import Secret
+from redact.audio.disguise_secret import Secret
 from redact.audio.spans import exact_edges
 from redact.media.sound import SoundEditor
 from redact.settings import AudioMode, SoundEffect, SoundSpan

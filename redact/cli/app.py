@@ -8,23 +8,28 @@ import typer
 
 from redact import __version__
 from redact.cli import (
+    apply,
     audit,
     batch,
     bench,
-    cases,
+    case,
+    codes,
     convert,
     demo,
+    detect,
     doctor,
     evaluate,
-    evidence,
     footage,
+    footage_marks,
     models,
     policies,
-    releases,
+    release,
     retention,
+    run,
     serve,
-    sign_in,
-    users,
+    store,
+    user,
+    user_sign_in,
     verify,
     worker,
 )
@@ -58,28 +63,28 @@ def redact(
     """
 
 
-app.command()(footage.run)
-app.command()(footage.detect)
-app.command()(footage.apply)
+app.command()(run.run)
+app.command()(detect.detect)
+app.command()(apply.apply)
 app.command()(convert.convert)
 app.command()(evaluate.evaluate)
 app.command()(bench.bench)
 app.command()(batch.batch)
 app.command()(demo.demo)
 app.command()(verify.verify)
-for command in (retention.mark, retention.hold, retention.lift):
-    evidence.footage_app.command()(command)
-app.add_typer(cases.app, name="case")
-app.add_typer(evidence.footage_app, name="footage")
-app.add_typer(releases.app, name="release")
+for command in (footage_marks.mark, footage_marks.hold, footage_marks.lift):
+    footage.app.command()(command)
+app.add_typer(case.app, name="case")
+app.add_typer(footage.app, name="footage")
+app.add_typer(release.app, name="release")
 app.add_typer(policies.app, name="policies")
-app.add_typer(policies.codes_app, name="codes")
-app.add_typer(evidence.store_app, name="store")
-app.add_typer(retention.retention_app, name="retention")
+app.add_typer(codes.app, name="codes")
+app.add_typer(store.app, name="store")
+app.add_typer(retention.app, name="retention")
 app.add_typer(audit.app, name="audit")
-for way in (sign_in.link, sign_in.unlink, sign_in.sessions, sign_in.sign_out):
-    users.app.command()(way)
-app.add_typer(users.app, name="user")
+for way in (user_sign_in.link, user_sign_in.unlink, user_sign_in.sessions, user_sign_in.sign_out):
+    user.app.command()(way)
+app.add_typer(user.app, name="user")
 app.add_typer(models.app, name="models")
 app.command()(serve.serve)
 app.command()(worker.worker)

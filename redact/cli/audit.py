@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.acting import As, acting
-from redact.cli.reading import AUDIT, reading
-from redact.cli.report import Job, failure_record
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import As, acting
+from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.records import AUDIT, reading
 from redact.errors import BadUsage, ChainBroken, InputMissing, RecordMissing, RedactError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from redact.cases.audit_file import Wish
-    from redact.cases.chain import SignedHead
-    from redact.cases.db import Database
-    from redact.cases.keys import PublicKey
+    from redact.audit.chain import SignedHead
+    from redact.audit.export import Wish
+    from redact.audit.keys import PublicKey
+    from redact.records.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="The trail of who did what, and whether it is what was written.")
 
@@ -65,18 +65,18 @@ def verify(
         if login is None:
             raise BadUsage("Nobody says who checks.", "Give --as LOGIN, or --file for an exported trail.")
         with reading(login, AUDIT) as (db, _, session):
-            from redact.cases import chain, witness
+            from redact.audit import chain, heads
 
-            known = witness.known_heads(session)
+            known = heads.known_heads(session)
             # Not the keys that the database names: whoever rewrites that names their own.
             report = chain.verify(session, [db.key.public, *keys], known)
             if report.sound and report.head is not None:
-                witness.note_head(report.head)
+                heads.note_head(report.head)
         _say_head(job, report.head)
         failed = [_fault(job, fault.what, fault.seq) for fault in report.faults]
         sound = "all are what was written" if report.sound else f"{len(failed)} faults"
         job.say(f"{report.events} events, {sound}; compared with {len(known)} heads noted before.")
-        head = witness.head_record(report.head) if report.head else None
+        head = heads.head_record(report.head) if report.head else None
         job.finish({"events": report.events, "head": head, "known_heads": len(known)}, failed)
 
 
@@ -88,11 +88,11 @@ def head(*, login: As, as_json: opt.Json = False) -> None:
     """
     with Job("audit head", as_json) as job:
         with reading(login, AUDIT) as (_, _, session):
-            from redact.cases import chain, witness
+            from redact.audit import chain, heads
 
             newest = chain.signed_head(session)
         _say_head(job, newest)
-        job.finish({"head": witness.head_record(newest) if newest else None})
+        job.finish({"head": heads.head_record(newest) if newest else None})
 
 
 @app.command()
@@ -132,7 +132,7 @@ def export(
             if target is not None:
                 opt.check_side_file(target, overwrite=overwrite, others=(other,) if other else ())
         with acting(login) as (db, actor):
-            from redact.cases.audit_file import Wish
+            from redact.audit.export import Wish
 
             wish, made = Wish(subject, since), datetime.now(UTC)
             with _allowed(db, actor) as session:
@@ -150,10 +150,10 @@ def export(
 def _write_lines(
     session: Session, db: Database, wish: Wish, target: Path, *, made: datetime, overwrite: bool
 ) -> list[Path]:
-    from redact.cases import audit_file
-    from redact.cases.keys import PublicKey
-    from redact.cases.schema import Head, InstallationKey
-    from redact.media.partfile import PartFile, remove_stale_parts
+    from redact.audit import export
+    from redact.audit.keys import PublicKey
+    from redact.media.part_file import PartFile, remove_stale_parts
+    from redact.schema.tables import Head, InstallationKey
 
     newest = session.get(Head, 1)
     signer = session.get(InstallationKey, newest.key) if newest else None
@@ -161,7 +161,7 @@ def _write_lines(
     remove_stale_parts(target)
     part = PartFile(target)
     try:
-        for line in audit_file.export(session, wish, key, made):
+        for line in export.export(session, wish, key, made):
             part.write(line)
         part.sync()
         part.publish(overwrite=overwrite)
@@ -175,10 +175,10 @@ def _write_pdfs(
 ) -> list[Path]:
     from sqlalchemy import func, select
 
-    from redact.cases import chain, witness
-    from redact.disclose.log_parts import AuditHead
-    from redact.disclose.papers import TrailEvent, audit_trail
-    from redact.media.partfile import write_whole
+    from redact.audit import chain, heads
+    from redact.disclose.documents.internal import TrailEvent, audit_trail
+    from redact.disclose.log.entries import AuditHead
+    from redact.media.part_file import write_whole
 
     newest = chain.signed_head(session)
     if newest is None:
@@ -188,7 +188,7 @@ def _write_pdfs(
         for e in session.scalars(wish.query().execution_options(yield_per=chain.BATCH))
     )
     count = session.scalar(select(func.count()).select_from(wish.query().subquery())) or 0
-    printed = AuditHead.model_validate(witness.head_record(newest))
+    printed = AuditHead.model_validate(heads.head_record(newest))
     files: list[Path] = []
     for part in audit_trail(events, count=count, head=printed, organisation=organisation, made=made):
         name = target if part.number == 1 else target.with_name(f"{target.stem}-{part.number}{target.suffix}")
@@ -198,10 +198,10 @@ def _write_pdfs(
 
 
 def _note(db: Database, actor: str, wish: Wish, files: list[Path]) -> None:
-    from redact.cases import people
+    from redact.records import accounts
 
     with db.writing(actor) as work:
-        people.acting(work, people.Right.AUDIT)
+        accounts.acting(work, accounts.Right.AUDIT)
         names = [path.name for path in files]
         work.event("audit.exported", "audit", {"subject": wish.subject, "since": wish.since, "files": names})
 
@@ -209,21 +209,21 @@ def _note(db: Database, actor: str, wish: Wish, files: list[Path]) -> None:
 @contextmanager
 def _allowed(db: Database, actor: str) -> Iterator[Session]:
     """One state of the records, for who may read the trail."""
-    from redact.cases import people
+    from redact.records import accounts
 
     with db.reading() as session:
-        people.require(people.find(session, actor), people.Right.AUDIT)
+        accounts.require(accounts.find(session, actor), accounts.Right.AUDIT)
         yield session
 
 
 def _verify_file(job: Job, file: Path, keys: list[PublicKey]) -> None:
-    from redact.cases import audit_file, witness
+    from redact.audit import export, heads
 
     if len(keys) > 1:
         raise BadUsage("An exported trail is signed by one key.", "Give one --key.")
     try:
         with file.open("rb") as lines:
-            report = audit_file.check(lines, keys[0] if keys else None)
+            report = export.check(lines, keys[0] if keys else None)
     except OSError as error:
         raise InputMissing(f"{file.name} cannot be read: {error.strerror}.", "Check the path.") from error
     _say_head(job, report.head)
@@ -231,12 +231,12 @@ def _verify_file(job: Job, file: Path, keys: list[PublicKey]) -> None:
     if report.own_key and report.head is not None:
         job.say("note: checked with the key in the file itself; compare its fingerprint, or give --key")
     job.say(f"{report.events} events, {'all are what was written' if not failed else f'{len(failed)} faults'}.")
-    printed = witness.head_record(report.head) if report.head else None
+    printed = heads.head_record(report.head) if report.head else None
     job.finish({"events": report.events, "head": printed, "own_key": report.own_key}, failed)
 
 
 def _key(path: Path) -> PublicKey:
-    from redact.cases.keys import PublicKey
+    from redact.audit.keys import PublicKey
 
     try:
         return PublicKey.from_pem(path.read_bytes())

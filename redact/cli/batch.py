@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import TaskID
 
-from redact.cli import interrupt
-from redact.cli import options as opt
-from redact.cli.footage import DEFAULTS
-from redact.cli.report import BarProgress, Job, PlainProgress, inert, progress_bars
+from redact.cli.shared import interrupt
+from redact.cli.shared import options as opt
+from redact.cli.shared.output import BarProgress, Job, PlainProgress, inert, progress_bars
 from redact.progress import Progress
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
 
@@ -32,7 +31,7 @@ def batch(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the same tree of copies goes.")
     ],
-    classes: opt.Classes = DEFAULTS,
+    classes: opt.Classes = opt.DEFAULT_CLASSES,
     preset: opt.PresetOption = Preset.BALANCED,
     device: opt.Device = DeviceChoice.AUTO,
     models: opt.Models = None,

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.footage import DEFAULTS
-from redact.cli.report import Job
+from redact.cli.shared import options as opt
+from redact.cli.shared.output import Job
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class Peer(StrEnum):
 def bench(
     source: opt.Footage,
     *,
-    classes: opt.Classes = DEFAULTS,
+    classes: opt.Classes = opt.DEFAULT_CLASSES,
     preset: opt.PresetOption = Preset.BALANCED,
     device: opt.Device = DeviceChoice.AUTO,
     against: Annotated[

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.footage import tracks_count, tracks_line
-from redact.cli.report import Job
+from redact.cli.shared import options as opt
+from redact.cli.shared.copies import tracks_count, tracks_line
+from redact.cli.shared.output import Job
 from redact.errors import BadUsage
 from redact.progress import Progress
 

@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from redact import __version__
-from redact.cli import options as opt
-from redact.cli.report import Job, failure_record
+from redact.cli.shared import options as opt
+from redact.cli.shared.output import Job, failure_record
 from redact.errors import SetupIncomplete
 
 REINSTALL = "pip install --force-reinstall --no-deps {}"
@@ -177,7 +177,7 @@ def weights() -> Iterator[Check]:  # noqa: D103
 
 def sign_in() -> Iterator[Check]:  # noqa: D103
     from redact.errors import ProviderMisconfigured
-    from redact.server.provider_file import load_provider
+    from redact.server.oidc_file import load_provider
 
     try:
         provider = load_provider()
@@ -190,8 +190,8 @@ def sign_in() -> Iterator[Check]:  # noqa: D103
 
 def provider_answers() -> Iterator[Check]:  # noqa: D103
     from redact.errors import ProviderUnusable
-    from redact.server.provider import Provider
-    from redact.server.provider_file import load_provider
+    from redact.server.oidc import Provider
+    from redact.server.oidc_file import load_provider
 
     settings = load_provider()
     if settings is None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.report import Job
+from redact.cli.shared import options as opt
+from redact.cli.shared.output import Job
 
 
 def evaluate(

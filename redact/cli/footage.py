@@ -1,232 +1,304 @@
-"""``redact run``, ``redact detect`` and ``redact apply``: one file at a time."""
+"""``redact footage``: take footage into cases, list it, and find faces and number plates in it."""
 
 from __future__ import annotations
 
-import gc
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.report import Job
-from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import As, acting
+from redact.cli.shared.copies import loading, tracks_count
+from redact.cli.shared.output import Job, failure_record, inert
+from redact.cli.shared.records import SEE, reading
+from redact.errors import BadUsage, Cancelled
+from redact.jobs.failures import as_failure
+from redact.settings import DeviceChoice, Interlaced, OnCorrupt, Preset
 
 if TYPE_CHECKING:
-    from redact.pipeline import RenderReport
-    from redact.track.types import TrackSet
+    from redact.schema.tables import Footage, MachineTracks
 
-DEFAULTS = "face,plate"
+app = typer.Typer(no_args_is_help=True, help="Take footage into a case, list it, and look for faces in it.")
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Footage. It is only ever read.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="FOOTAGE", help="First digits of its SHA-256 or, with --case, its exhibit reference."),
+]
+CaseOf = Annotated[str | None, typer.Option("--case", metavar="REF", help="The case of the exhibit.")]
 
 
-def run(
-    source: opt.Footage,
+@app.command()
+def add(
+    files: Files,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="OUT", help="The copy; IN.redacted.mp4 beside IN if not given."),
+    case: Annotated[str, typer.Option("--case", metavar="REF", help="Reference of the case it belongs to.")],
+    login: As,
+    exhibit: Annotated[
+        str | None, typer.Option("--exhibit", metavar="REF", help="Exhibit reference; else BWV-1, BWV-2, ...")
     ] = None,
-    tracks_file: Annotated[
-        Path | None, typer.Option("--tracks", metavar="TRACKS.json", help="Also keep the tracks in this file.")
+    wearer: Annotated[str | None, typer.Option("--wearer", metavar="NAME", help="Who wore the camera.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start", metavar="TIME", help="Start by the camera's clock, as 2026-05-01T10:11:12Z; else from the file."
+        ),
     ] = None,
-    classes: opt.Classes = DEFAULTS,
-    preset: opt.PresetOption = Preset.BALANCED,
-    device: opt.Device = DeviceChoice.AUTO,
-    models: opt.Models = None,
-    effect: opt.EffectOption = Effect.SOLID,
-    fill: opt.Fill = "#000000",
-    audio: opt.Audio = AudioMode.KEEP,
-    mute: opt.Mute = None,
-    bleep: opt.Bleep = None,
-    disguise: opt.Disguise = None,
-    codec: opt.Codec = VideoCodec.H264,
-    quality: opt.Quality = None,
-    encoder_preset: opt.EncoderPreset = None,
-    interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
-    on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
-    overwrite: opt.Overwrite = False,
+    clock_offset: Annotated[
+        float | None,
+        typer.Option("--clock-offset", metavar="SECONDS", help="To add to the camera's clock for the true time."),
+    ] = None,
+    pre_event: Annotated[
+        float | None,
+        typer.Option(
+            "--pre-event", metavar="SECONDS", help="Silent span at the start, 0 to 120; else measured from the sound."
+        ),
+    ] = None,
+    retention_class: Annotated[
+        str | None, typer.Option("--retention-class", metavar="NAME", help="Which rule says how long it is kept.")
+    ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Hide faces and number plates: footage in, redacted copy out.
+    """Take footage into the store and into a case as an exhibit.
 
-    Example: redact run bodycam.mp4 -o copy.mp4 --mute 00:10.0-00:14.5
+    Each file is hashed while it is copied, and refused if it changes meanwhile. Footage that is in the store already
+    becomes another exhibit of the same record.
+
+    Example: redact footage add bodycam.mp4 --case FOI-2026-017 --exhibit JS/1 --wearer "PC 1234" --as jsmith
     """
-    with Job("run", as_json) as job:
-        target = output or source.with_name(f"{source.stem}.redacted.mp4")
-        find = opt.analyse_settings(
-            classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
-        )
-        spans = opt.sound_spans(mute, bleep, disguise)
-        encode = opt.encode_settings(codec, quality, encoder_preset, preset)
-        hide = opt.render_settings(
-            effect,
-            fill,
-            encode=encode,
-            audio=audio,
-            spans=spans,
-            interlaced=interlaced,
-            on_corrupt=on_corrupt,
-            device=device,
-            overwrite=overwrite,
-        )
-        if tracks_file:
-            opt.check_side_file(tracks_file, overwrite=overwrite, others=(source, target))
-        with loading():
-            from redact.jobs.single import redact_file
-            from redact.media.writer import check_target
-            from redact.pipeline import Finder
-
-        check_target(source, target, overwrite=overwrite)
-        with job.working() as progress:
+    with Job("footage add", as_json) as job:
+        begins = parse_time(start)
+        if len(files) > 1 and (exhibit is not None or start is not None):
+            raise BadUsage("--exhibit and --start are of one file.", "Add the files one by one.")
+        added: list[dict[str, object]] = []
+        failed: list[dict[str, object]] = []
+        with acting(login) as (db, actor):
             with loading():
-                finder = Finder(find)
-            tracks, report = redact_file(source, target, tracks_file, finder, hide, progress=progress)
-        say_copy(job, report, tracks)
-        if tracks_file:
-            job.say(f"tracks: {tracks_file}")
-        job.finish({**copy_record(source, report, tracks), "tracks_file": tracks_file})
+                from redact.evidence.intake import add_footage
+            job.partial = {"footage": added}
+            for file in files:
+                try:
+                    with job.working() as progress:
+                        footage = add_footage(
+                            db,
+                            actor,
+                            file,
+                            case=case,
+                            exhibit=exhibit,
+                            wearer=wearer,
+                            recorded_start=begins,
+                            clock_offset=clock_offset,
+                            pre_event=pre_event,
+                            retention_class=retention_class,
+                            progress=progress,
+                        )
+                except Exception as error:
+                    failure = as_failure(error)
+                    if isinstance(failure, Cancelled) or len(files) == 1:
+                        raise
+                    job.say_failure(failure, str(file))
+                    failed.append(failure_record(failure, file=str(file)))
+                    continue
+                added.append(brief(footage))
+                say_added(job, footage, case)
+        job.finish({"footage": added}, failed)
 
 
-def detect(
-    source: opt.Footage,
+@app.command("list")
+def list_footage(
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="TRACKS.json", help="The tracks file to write.")],
-    classes: opt.Classes = DEFAULTS,
+    case: Annotated[str | None, typer.Option("--case", metavar="REF", help="Only that of this case.")] = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """List footage with its exhibits.
+
+    Example: redact footage list --case FOI-2026-017 --as jsmith
+    """
+    with Job("footage list", as_json) as job, reading(login, SEE) as (_, _, session):
+        from redact.evidence import footage_records
+        from redact.records import cases
+
+        if case is not None:
+            cases.find(session, case)
+        found = [brief(one) for one in footage_records.listed(session, case)]
+        columns = ("footage", "name", "recorded", "duration", "exhibits", "state")
+        job.table(columns, [row(one) for one in found])
+        job.finish({"footage": found})
+
+
+@app.command()
+def show(name: Name, *, case: CaseOf = None, login: As, as_json: opt.Json = False) -> None:
+    """Show all that is known of one file, with what its camera wrote into it.
+
+    Example: redact footage show JS/1 --case FOI-2026-017 --as jsmith
+    """
+    with Job("footage show", as_json) as job, reading(login, SEE) as (_, _, session):
+        from redact.evidence import footage_records
+
+        found = footage_records.find(session, name, case)
+        for key, value in brief(found).items():
+            if key != "exhibits":
+                job.say(f"{key.replace('_', ' ')}: {'-' if value in (None, '') else value}")
+        for exhibit in found.exhibits:
+            job.say(f"exhibit {exhibit.reference} of case {exhibit.case.reference}")
+        for part, told in (("media", found.media), ("camera", found.camera)):
+            for key, value in told.items():
+                if not isinstance(value, dict | list):
+                    job.say(f"{part}, {key.replace('_', ' ')}: {value}")
+        for place in found.camera["positions"]:
+            job.say(f"camera, position: {place['latitude']}, {place['longitude']}")
+        job.finish({"footage": {**brief(found), "media": found.media, "camera": found.camera}})
+
+
+@app.command()
+def change(
+    name: Name,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")],
+    case: CaseOf = None,
+    wearer: Annotated[str | None, typer.Option("--wearer", metavar="NAME", help="Who wore the camera.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="TIME", help="By the camera's clock, as 2026-05-01T10:11:12Z.")
+    ] = None,
+    clock_offset: Annotated[
+        float | None,
+        typer.Option("--clock-offset", metavar="SECONDS", help="To add to the camera's clock for the true time."),
+    ] = None,
+    retention_class: Annotated[
+        str | None, typer.Option("--retention-class", metavar="NAME", help="Which rule says how long it is kept.")
+    ] = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Note something else of footage. Releases of it that are in review or approved become drafts again.
+
+    Example: redact footage change JS/1 --case CC-17 --wearer "PC 4711" --reason "wrong number" --as jsmith
+    """
+    with Job("footage change", as_json) as job:
+        begin = parse_time(start)
+        with acting(login) as (db, actor):
+            from redact.evidence.footage_details import change_footage
+
+            footage = change_footage(
+                db,
+                actor,
+                name,
+                reason=reason,
+                case=case,
+                wearer=wearer,
+                recorded_start=begin,
+                clock_offset=clock_offset,
+                retention_class=retention_class,
+            )
+            told = brief(footage)
+        job.say(f"What is noted of {inert(footage.original_name)} is changed.")
+        job.finish({"footage": told})
+
+
+@app.command()
+def detect(
+    name: Name,
+    *,
+    login: As,
+    case: CaseOf = None,
+    classes: opt.Classes = opt.DEFAULT_CLASSES,
     preset: opt.PresetOption = Preset.BALANCED,
     device: opt.Device = DeviceChoice.AUTO,
     models: opt.Models = None,
     interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
     on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
-    overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Find faces and number plates and write their tracks; no copy is made.
+    """Find faces and number plates in footage of the store; the tracks are kept beside it.
 
-    Example: redact detect bodycam.mp4 -o bodycam.tracks.json
+    Example: redact footage detect JS/1 --case FOI-2026-017 --as jsmith
     """
-    with Job("detect", as_json) as job:
+    with Job("footage detect", as_json) as job:
         find = opt.analyse_settings(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
         )
-        opt.check_side_file(output, overwrite=overwrite, others=(source,))
-        with loading():
-            from redact.pipeline import analyse
-            from redact.track import file
-
-        with job.working() as progress:
-            tracks = analyse(source, find, progress=progress)
-        file.save(tracks, output, overwrite=overwrite)
-        job.say(f"{output}: {tracks_line(tracks)}, found on {tracks.provenance['device']}")
-        job.finish(
-            {
-                "source": source,
-                "master_sha256": tracks.media.sha256,
-                "tracks_file": output,
-                "frames": int(tracks.media.pts.size),
-                "tracks": tracks_count(tracks),
-                "device": tracks.provenance["device"],
-            }
-        )
+        with acting(login) as (db, actor):
+            with loading():
+                from redact.evidence import footage_records
+                from redact.evidence.machine_tracks import detect_footage, load_tracks
+                from redact.evidence.store import Store
+            with db.reading() as session:
+                found = footage_records.find(session, name, case)
+            store = Store()
+            with job.working() as progress:
+                made = detect_footage(db, actor, found, find, progress=progress, store=store)
+            with db.reading() as session:
+                counted = tracks_count(load_tracks(session, store, made))
+        what = ", ".join(f"{label} {number}" for label, number in counted.items()) or "nothing was found"
+        job.say(f"{found.original_name}: {made.tracks} tracks ({what}), found on {made.provenance['device']}")
+        job.finish({"sha256": found.sha256, **tracks_record(made, counted)})
 
 
-def apply(
-    source: opt.Footage,
-    tracks_file: Annotated[Path, typer.Argument(metavar="TRACKS.json", help="Tracks made from IN.")],
-    *,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The copy to write.")],
-    effect: opt.EffectOption = Effect.SOLID,
-    fill: opt.Fill = "#000000",
-    audio: opt.Audio = AudioMode.KEEP,
-    mute: opt.Mute = None,
-    bleep: opt.Bleep = None,
-    disguise: opt.Disguise = None,
-    codec: opt.Codec = VideoCodec.H264,
-    quality: opt.Quality = None,
-    encoder_preset: opt.EncoderPreset = None,
-    device: opt.Device = DeviceChoice.AUTO,
-    interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
-    on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
-    overwrite: opt.Overwrite = False,
-    as_json: opt.Json = False,
-) -> None:
-    """Make the copy from tracks that are there already.
-
-    Example: redact apply bodycam.mp4 bodycam.tracks.json -o copy.mp4 --effect mosaic
-    """
-    with Job("apply", as_json) as job:
-        spans = opt.sound_spans(mute, bleep, disguise)
-        encode = opt.encode_settings(codec, quality, encoder_preset)
-        hide = opt.render_settings(
-            effect,
-            fill,
-            encode=encode,
-            audio=audio,
-            spans=spans,
-            interlaced=interlaced,
-            on_corrupt=on_corrupt,
-            device=device,
-            overwrite=overwrite,
-        )
-        with loading():
-            from redact.media.writer import check_target
-            from redact.pipeline import render
-            from redact.track import file
-
-        check_target(source, output, overwrite=overwrite)
-        tracks = file.load(tracks_file)
-        with job.working() as progress:
-            report = render(source, tracks, output, hide, progress=progress)
-        say_copy(job, report, tracks)
-        job.finish(copy_record(source, report, tracks))
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Without the garbage collector: importing torch makes many objects and no garbage, and looking through them again
-    and again takes a fifth of the time."""
-    gc.disable()
+def parse_time(untrusted: str | None) -> datetime | None:
+    """A time with its zone. Raises BadUsage."""
+    if untrusted is None:
+        return None
     try:
-        yield
-    finally:
-        gc.enable()
+        moment = datetime.fromisoformat(untrusted)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadUsage(f"--start {inert(untrusted)!r} is no time with its zone.", "Write it as 2026-05-01T10:11:12Z.")
+    return moment
 
 
-def tracks_count(tracks: TrackSet) -> dict[str, int]:
-    """How many tracks there are of each class."""
-    return dict(sorted(Counter(track.label for track in tracks.tracks).items()))
+def say_added(job: Job, footage: Footage, case: str) -> None:
+    """Tell of footage that was taken in."""
+    reference = next(e.reference for e in footage.exhibits if e.case.reference == case.strip())
+    media = footage.media
+    job.say(f"{footage.original_name}: exhibit {reference} of case {case}, {media['frames']} frames")
+    job.say(f"SHA-256 {footage.sha256}")
+    if footage.pre_event_seconds:
+        job.say(f"silent for the first {footage.pre_event_seconds:g} s, as the camera's buffer is")
+    if media["damaged_frames"]:
+        job.say(f"note: {media['damaged_frames']} frames cannot be decoded soundly")
+    if footage.recorded_start is None:
+        job.say("note: the file does not tell when it was recorded; --start says so")
 
 
-def tracks_line(tracks: TrackSet) -> str:
-    """The same in words."""
-    counted = ", ".join(f"{label} {number}" for label, number in tracks_count(tracks).items())
-    return f"{len(tracks.tracks)} tracks ({counted})" if counted else "no tracks: nothing was found"
-
-
-def say_copy(job: Job, report: RenderReport, tracks: TrackSet) -> None:
-    """Tell of a finished copy."""
-    job.say(
-        f"{report.target}: {report.frames} frames, {report.masked_frames} of them with masks; {tracks_line(tracks)}"
-    )
-    job.say(f"found on {tracks.provenance.get('device', 'another machine')}")
-    for note in report.notes:
-        job.say(f"note: {note}")
-    job.say(f"SHA-256 {report.sha256}")
-
-
-def copy_record(source: Path, report: RenderReport, tracks: TrackSet) -> dict[str, object]:
-    """What a document says of a finished copy."""
+def brief(footage: Footage) -> dict[str, object]:
+    """Footage in a document, without what the file tells."""
     return {
-        "source": source,
-        "master_sha256": report.master_sha256,
-        "copy": report.target,
-        "copy_sha256": report.sha256,
-        "frames": report.frames,
-        "masked_frames": report.masked_frames,
-        "tracks": tracks_count(tracks),
-        "device": tracks.provenance.get("device"),
-        "seconds": round(report.seconds, 3),
-        "notes": list(report.notes),
+        "sha256": footage.sha256,
+        "original_name": footage.original_name,
+        "size_bytes": footage.size,
+        "state": footage.state,
+        "added_at": footage.added_at.isoformat(),
+        "wearer": footage.wearer,
+        "recorded_start": footage.recorded_start.isoformat() if footage.recorded_start else None,
+        "recorded_end": footage.recorded_end.isoformat() if footage.recorded_end else None,
+        "clock_offset_seconds": footage.clock_offset_seconds,
+        "pre_event_seconds": footage.pre_event_seconds,
+        "retention_class": footage.retention_class,
+        "duration_seconds": footage.media["duration_seconds"],
+        "frames": footage.media["frames"],
+        "damaged_frames": footage.media["damaged_frames"],
+        "exhibits": [{"case": e.case.reference, "reference": e.reference} for e in footage.exhibits],
+    }
+
+
+def row(one: dict[str, object]) -> list[object]:
+    """Footage in a table."""
+    exhibits = one["exhibits"]
+    assert isinstance(exhibits, list)
+    named = ", ".join(f"{e['case']}: {e['reference']}" for e in exhibits)
+    sha256 = str(one["sha256"])[:12]
+    return [sha256, one["original_name"], one["recorded_start"] or "-", one["duration_seconds"], named, one["state"]]
+
+
+def tracks_record(made: MachineTracks, counted: dict[str, int]) -> dict[str, object]:
+    """Machine tracks in a document."""
+    return {
+        "tracks_sha256": made.file_sha256,
+        "made_at": made.made_at.isoformat(),
+        "tracks": counted,
+        "device": made.provenance["device"],
     }

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-from redact.cli import interrupt
+from redact.cli.shared import interrupt
 
 INTERRUPTED = 130
 

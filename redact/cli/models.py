@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.report import Job, failure_record
+from redact.cli.shared import options as opt
+from redact.cli.shared.output import Job, failure_record
 from redact.errors import BadUsage, ModelHashMismatch, ModelMissing
 from redact.settings import AnalyseSettings, Preset
 
@@ -89,7 +89,7 @@ def add(
     with Job("models add", as_json) as job:
         names = parse_names(classes)
         from redact.detect import registry
-        from redact.detect.adding import Wish, add
+        from redact.detect.model_import import Wish, add
 
         wish = Wish(name, licence, names, tuple(preset or Preset), trust)
         model = add(file, wish)

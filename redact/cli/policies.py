@@ -1,4 +1,4 @@
-"""``redact policies`` and ``redact codes``: what releases may look like, and for which reasons something is hidden."""
+"""``redact policies``: what releases hide and show by default."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.report import Job, failure_record
+from redact.cli.shared import options as opt
+from redact.cli.shared.output import Job, failure_record
 from redact.errors import CodesInvalid, PolicyInvalid
 
 if TYPE_CHECKING:
-    from redact.disclose.codes import Code, Codes
-    from redact.disclose.policy import Policy
+    from redact.disclose.policy.policies import Policy
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check the policies of releases.")
-codes_app = typer.Typer(no_args_is_help=True, help="List the reason codes.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `list` shows it.")]
 
@@ -28,7 +26,7 @@ def list_all(as_json: opt.Json = False) -> None:
     Example: redact policies list
     """
     with Job("policies list", as_json) as job:
-        from redact.disclose.policy import list_policies, load_policy
+        from redact.disclose.policy.policies import list_policies, load_policy
 
         found, failed = [], []
         for name in list_policies():
@@ -53,7 +51,7 @@ def show(name: Name, as_json: opt.Json = False) -> None:
     Example: redact policies show public
     """
     with Job("policies show", as_json) as job:
-        from redact.disclose.policy import load_policy
+        from redact.disclose.policy.policies import load_policy
 
         policy = load_policy(name)
         text = policy.raw.decode("utf-8")
@@ -72,35 +70,11 @@ def check(
     Example: redact policies check our-court.toml
     """
     with Job("policies check", as_json) as job:
-        from redact.disclose.policy import SHELF, checked_policy
+        from redact.disclose.policy.policies import SHELF, checked_policy
 
         policy = checked_policy(SHELF.read_path(file))
         job.say(f"{policy.name} is a policy of the kind {policy.kind}; SHA-256 {policy.sha256}")
         job.finish({"policy": record(policy)})
-
-
-@codes_app.command("list")
-def list_codes(
-    list_name: Annotated[
-        str | None, typer.Option("--list", metavar="NAME", help="One list only; else all of them.")
-    ] = None,
-    as_json: opt.Json = False,
-) -> None:
-    """Show the reason codes: what they stand for, and in which releases they may be used.
-
-    A force's own lists lie in the folder codes/ of REDACT_HOME (else ~/.local/share/redact), as NAME.toml.
-
-    Example: redact codes list
-    """
-    with Job("codes list", as_json) as job:
-        from redact.disclose import codes
-
-        lists = [codes.load_codes(name) for name in ([list_name] if list_name else codes.list_codes())]
-        for known in lists:
-            job.say(f"{known.name} {known.version}: {known.title}; SHA-256 {known.sha256}")
-            columns = ("code", "title", "statute", "releases", "asks for")
-            job.table(columns, [row(code) for code in known.by_id.values()])
-        job.finish({"lists": [codes_record(known) for known in lists]})
 
 
 def record(policy: Policy) -> dict[str, object]:
@@ -115,43 +89,4 @@ def record(policy: Policy) -> dict[str, object]:
         "four_eyes": policy.four_eyes,
         "watch_all": policy.watch_all,
         "sha256": policy.sha256,
-    }
-
-
-def row(code: Code) -> tuple[str, ...]:
-    """A code in the table."""
-    asked = {
-        "limb": code.limb,
-        "balance": code.balance,
-        "assessment": code.assessment,
-        "reference": code.reference,
-    }
-    releases = ", ".join(code.kinds) if code.use == "redaction" else "answers a request"
-    return code.id, code.title, code.statute, releases, ", ".join(name for name, value in asked.items() if value)
-
-
-def codes_record(known: Codes) -> dict[str, object]:
-    """A list of codes in a document."""
-    return {
-        "name": known.name,
-        "version": known.version,
-        "title": known.title,
-        "sha256": known.sha256,
-        "codes": [
-            {
-                "id": code.id,
-                "title": code.title,
-                "statute": code.statute,
-                "legal_basis": code.legal_basis,
-                "kinds": code.kinds,
-                "use": code.use,
-                "exemption": code.exemption,
-                "limb": code.limb,
-                "balance": code.balance,
-                "regime": code.regime,
-                "assessment": code.assessment,
-                "reference": code.reference,
-            }
-            for code in known.by_id.values()
-        ],
     }

@@ -1,4 +1,4 @@
-"""``redact retention``, and the marks on footage: what is kept, why, until when, and disposing of what is not."""
+"""``redact retention``: what is kept, why, until when, and disposing of what is due."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.acting import As, acting
-from redact.cli.reading import SEE, local, parse_member, reading
-from redact.cli.report import Job, failure_record
-from redact.errors import BadUsage
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import As, acting
+from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.records import SEE, local, reading
 
 if TYPE_CHECKING:
-    from redact.cases.db import Database
-    from redact.cases.retention_clock import Due
+    from redact.records.database import Database
+    from redact.retention.clock import Due
 
-retention_app = typer.Typer(no_args_is_help=True, help="What is kept, why, and until when; disposing of what is due.")
+app = typer.Typer(no_args_is_help=True, help="What is kept, why, and until when; disposing of what is due.")
 
 Name = Annotated[
     str,
@@ -27,7 +26,7 @@ CaseOf = Annotated[str | None, typer.Option("--case", metavar="REF", help="The c
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")]
 
 
-@retention_app.command()
+@app.command()
 def status(
     *,
     due_only: Annotated[bool, typer.Option("--due", help="Only what is due.")] = False,
@@ -41,14 +40,14 @@ def status(
     with Job("retention status", as_json) as job:
         now = datetime.now(UTC)
         with reading(login, SEE) as (_, _, session):
-            from redact.cases import retention
+            from redact.retention import disposal
 
-            found = [one for one in retention.status(session, now) if one.due or not due_only]
+            found = [one for one in disposal.status(session, now) if one.due or not due_only]
         say_table(job, found)
         job.finish({"footage": [record(one) for one in found]})
 
 
-@retention_app.command()
+@app.command()
 def run(
     *,
     really: Annotated[
@@ -70,11 +69,11 @@ def run(
     """
     with Job("retention run", as_json) as job:
         with acting(login) as (db, actor):
-            from redact.cases import retention
-            from redact.cases.store import Store
-            from redact.disclose.certificates import write_certificates
+            from redact.disclose.documents.disposal_certificates import write_certificates
+            from redact.evidence.store import Store
+            from redact.retention import disposal
 
-            done = retention.run(db, actor, Store(), dry_run=not really)
+            done = disposal.run(db, actor, Store(), dry_run=not really)
             files = write_certificates(db, organisation) if really else []
         listed = [*done.unfinished, *done.due]
         failed = []
@@ -100,81 +99,14 @@ def run(
         job.finish(result, failed)
 
 
-def mark(name: Name, *, reason: Reason, case: CaseOf = None, login: As, as_json: opt.Json = False) -> None:
-    """Mark footage as evidence: its retention clock stops until the mark is lifted.
-
-    Example: redact footage mark JS/1 --case CC-17 --reason "shows the assault" --as jsmith
-    """
-    _place("mark", name, case, "evidence", reason=reason, login=login, as_json=as_json)
-
-
-def hold(
-    name: Name,
-    *,
-    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="complaint or legal-hold.")],
-    reason: Reason,
-    case: CaseOf = None,
-    login: As,
-    as_json: opt.Json = False,
-) -> None:
-    """Hold footage for a complaint or by law: its retention clock stops until the hold is lifted.
-
-    Example: redact footage hold 9f86d081 --kind legal-hold --reason "claim 17/26" --as jsmith
-    """
-    _place("hold", name, case, kind, reason=reason, login=login, as_json=as_json)
-
-
-def lift(
-    name: Name,
-    *,
-    reason: Reason,
-    kind: Annotated[
-        str | None, typer.Option("--kind", metavar="KIND", help="evidence, complaint or legal-hold.")
-    ] = None,
-    number: Annotated[int | None, typer.Option("--mark", metavar="NUMBER", help="Which, if there are several.")] = None,
-    case: CaseOf = None,
-    login: As,
-    as_json: opt.Json = False,
-) -> None:
-    """Lift a mark or a hold: the retention clock goes on with the days that were left.
-
-    Example: redact footage lift 9f86d081 --kind legal-hold --reason "claim settled" --as jsmith
-    """
-    with Job("footage lift", as_json) as job:
-        with acting(login) as (db, actor):
-            from redact.cases import retention
-            from redact.cases.retention_clock import MarkKind
-
-            which = parse_member(kind, MarkKind, "--kind") if kind is not None else None
-            lifted = retention.lift(db, actor, name, reason, case=case, kind=which, number=number)
-            told = _one(db, name, case)
-        job.say(f"Mark {lifted} is lifted.")
-        say_table(job, [told])
-        job.finish({"mark": lifted, "footage": record(told)})
-
-
-def _place(command: str, name: str, case: str | None, kind: str, *, reason: str, login: str, as_json: bool) -> None:
-    with Job(f"footage {command}", as_json) as job:
-        with acting(login) as (db, actor):
-            from redact.cases import retention
-            from redact.cases.retention_clock import MarkKind
-
-            which = parse_member(kind, MarkKind, "--kind")
-            if command == "hold" and which is MarkKind.EVIDENCE:
-                raise BadUsage("Evidence is marked, not held.", "Use `redact footage mark`.")
-            number = retention.place(db, actor, name, which, reason, case=case)
-            told = _one(db, name, case)
-        job.say(f"Mark {number}: {told.original_name} is kept.")
-        say_table(job, [told])
-        job.finish({"mark": number, "footage": record(told)})
-
-
-def _one(db: Database, name: str, case: str | None) -> Due:
-    from redact.cases import footage, retention
+def one_due(db: Database, name: str, case: str | None) -> Due:
+    """The retention clock of one piece of footage."""
+    from redact.evidence import footage_records
+    from redact.retention import disposal
 
     with db.reading() as session:
-        found = footage.find(session, name, case)
-        return next(o for o in retention.status(session, datetime.now(UTC)) if o.footage_id == found.id)
+        found = footage_records.find(session, name, case)
+        return next(o for o in disposal.status(session, datetime.now(UTC)) if o.footage_id == found.id)
 
 
 def say_table(job: Job, found: list[Due]) -> None:
@@ -200,7 +132,7 @@ def words(one: Due) -> str:
         return "being disposed of; the next run goes on"
     if one.kept_by:
         return "; ".join(f"[{k.number}] {k.why}" if k.number is not None else k.why for k in one.kept_by)
-    from redact.cases.clocks import in_words
+    from redact.records.deadlines import in_words
 
     assert one.runs_out is not None  # else something keeps it
     day: date = one.runs_out.astimezone().date()

@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.acting import records
-from redact.cli.footage import loading
-from redact.cli.report import Job, raise_if_stopped
-from redact.cli.users import given_or_made
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import records
+from redact.cli.shared.copies import loading
+from redact.cli.shared.output import Job, raise_if_stopped
+from redact.cli.user import given_or_made
 from redact.errors import BadUsage, Cancelled, ServerUnusable
 from redact.home import home
-from redact.server.provider_file import load_provider
+from redact.server.oidc_file import load_provider
 from redact.server.settings import DEFAULT_HOST, DEFAULT_PORT, ServerSettings
 
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-    from redact.cases.db import Database
-    from redact.cli.demo_case import Demo
+    from redact.demo.case import Demo
+    from redact.records.database import Database
 
 FIRST = "admin"
 """The login of the account that an empty home begins with."""
@@ -92,10 +92,10 @@ def serve(
             with loading():
                 import uvicorn
 
-                from redact.cases.store import Store
                 from redact.cli.doctor import all_checks
+                from redact.evidence.store import Store
                 from redact.server.app import create_app
-                from ui import pages
+                from redact_ui import pages
             with warnings.catch_warnings(action="ignore"):  # Gradio's advice to developers
                 app = create_app(db, Store(), settings, mount_pages=lambda app: pages.mount(app, all_checks))
             config = _config(app, settings)
@@ -175,21 +175,21 @@ def _announce(job: Job, settings: ServerSettings, address: str, db: Database) ->
 
 
 def _is_demo(db: Database) -> bool:
-    from redact.cli import demo_case
+    from redact.demo import case
 
     with db.reading() as session:
-        return demo_case.is_demo(session)
+        return case.is_demo(session)
 
 
 def _demo(job: Job, db: Database) -> Demo:
     with loading():
-        from redact.cases.store import Store
-        from redact.cli import demo_case
+        from redact.demo import case
+        from redact.evidence.store import Store
 
-    if not demo_case.begin(db):
+    if not case.begin(db):
         job.say("Making the demo, in about half a minute: a film, and what the detectors find in it.")
     with job.working() as progress:
-        made = demo_case.ensure(db, Store(), progress)
+        made = case.ensure(db, Store(), progress)
         raise_if_stopped()  # asked for in the last step
     return made
 
@@ -211,14 +211,14 @@ def _announce_demo(job: Job, address: str, demo: Demo) -> None:
 
 def _first_account(db: Database) -> str | None:
     """The one-time password of an administrator that is made where there is nobody yet."""
-    from redact.cases import people
-    from redact.cases.people import Role
+    from redact.records import accounts
+    from redact.records.accounts import Role
 
     with db.reading() as session:
-        if people.everybody(session):
+        if accounts.everybody(session):
             return None
     password, made = given_or_made(FIRST)
-    people.add(db, FIRST, FIRST, password, full_name="Administrator", roles=[Role.ADMINISTRATOR], must_change=True)
+    accounts.add(db, FIRST, FIRST, password, full_name="Administrator", roles=[Role.ADMINISTRATOR], must_change=True)
     return password if made else None
 
 

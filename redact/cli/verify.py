@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from redact.cli import options as opt
-from redact.cli.report import Job, failure_record
+from redact.cli.shared import options as opt
+from redact.cli.shared.output import Job, failure_record
 from redact.errors import InputMissing, NotVerified
 from redact.home import home
 
 if TYPE_CHECKING:
-    from redact.cases.keys import PublicKey
-    from redact.disclose.proofs import Verdict
+    from redact.audit.keys import PublicKey
+    from redact.disclose.verify.findings import Verdict
 
 
 def verify(
@@ -37,7 +37,7 @@ def verify(
     Example: redact verify FOI-26-17/ --key force.pem
     """
     with Job("verify", as_json) as job:
-        from redact.disclose import verify as packs
+        from redact.disclose.verify import verification as packs
 
         trusted = _trusted(key)
         with job.working() as progress:
@@ -56,7 +56,7 @@ def verify(
 
 
 def _trusted(untrusted_key: Path | None) -> PublicKey | None:
-    from redact.cases.keys import PublicKey, load_public
+    from redact.audit.keys import PublicKey, load_public
 
     if untrusted_key is None:
         return load_public(home() / "keys")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from redact.cli import interrupt
-from redact.cli import options as opt
-from redact.cli.acting import records
-from redact.cli.footage import loading
-from redact.cli.report import Job, raise_if_stopped
+from redact.cli.shared import interrupt
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import records
+from redact.cli.shared.copies import loading
+from redact.cli.shared.output import Job, raise_if_stopped
 
 
 def worker(as_json: opt.Json = False) -> None:

@@ -64,7 +64,7 @@ class PackageFile:
     @property
     def path(self) -> Path:
         """Where they should be."""
-        return Path(str(resources.files("models").joinpath(self.file)))
+        return Path(str(resources.files("redact_models").joinpath(self.file)))
 
     def __str__(self) -> str:
         return "the workbench"

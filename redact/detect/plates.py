@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from redact.detect.boxes import suppress, widened
 from redact.detect.entries import Family, RegisteredModel
-from redact.detect.light import evened
+from redact.detect.illumination import evened
 from redact.detect.peaks import at_peaks
 from redact.detect.runtime import load_network
 from redact.detect.text import NORMALISATION

@@ -21,7 +21,7 @@ FOLDER = "models"
 @cache
 def builtin() -> Registry:
     """What comes with the install."""
-    return parse(resources.files("models").joinpath(FILE).read_text("utf-8"), "of the workbench", None)
+    return parse(resources.files("redact_models").joinpath(FILE).read_text("utf-8"), "of the workbench", None)
 
 
 def builtin_model(name: str) -> RegisteredModel:

@@ -1,9 +1,9 @@
 """Full-size planes to the small RGB pictures that networks take, on whatever device the planes are on.
 
-The same pictures, up to rounding, as :mod:`redact.media.planar` makes on the processor with swscale: the mean over each
-pixel's area where the picture shrinks, linear interpolation where it grows. Both are a matrix along each axis, and
-multiplying by matrices is what a card does best. On a card it is done in half precision: levels of 8 bit are exact in
-it, sums are kept in single precision, and what is rounded is below an eighth of a level.
+The same pictures, up to rounding, as :mod:`redact.media.frame_conversion` makes on the processor with swscale: the mean
+over each pixel's area where the picture shrinks, linear interpolation where it grows. Both are a matrix along each
+axis, and multiplying by matrices is what a card does best. On a card it is done in half precision: levels of 8 bit are
+exact in it, sums are kept in single precision, and what is rounded is below an eighth of a level.
 """
 
 from __future__ import annotations

@@ -30,13 +30,13 @@ from redact.errors import CorruptFrames, RedactError, Unexpected
 from redact.evaluate.peer import PeerFigures, check_deface, time_deface
 from redact.jobs.failures import as_failure
 from redact.media.encoder import Encoder, encoder_for
-from redact.media.planes import FORMATS, even
+from redact.media.encoder_frames import FORMATS, even
 from redact.media.probe import probe
-from redact.media.source import open_media
 from redact.media.types import MediaInfo
+from redact.media.untrusted_file import open_media
+from redact.pipeline.stage_times import Stages
 from redact.progress import Progress
 from redact.settings import AnalyseSettings, RenderSettings
-from redact.stages import Stages
 
 T = TypeVar("T")
 
@@ -222,7 +222,7 @@ def grouped(seconds: Mapping[str, float], frames: int) -> tuple[Stage, ...]:
 
 def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSettings, progress: Progress) -> JobFigures:
     """Analyse and render as ``redact run`` does, with a clock on every stage."""
-    from redact.pipeline import Finder, render
+    from redact.pipeline.journeys import Finder, render
 
     clock = time.perf_counter
     stages = Stages(choose_device(find.device))

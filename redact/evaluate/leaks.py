@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from redact.errors import BadTruth
 from redact.evaluate.regions import region
 from redact.evaluate.truth import Truth
-from redact.mask.plan import MaskPlan, MaskPolicy
+from redact.mask.mask_plan import MaskPlan, MaskPolicy
 from redact.mask.raster import coverage
 from redact.track.types import MediaRef, TrackSet
 

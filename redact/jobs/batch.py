@@ -35,13 +35,13 @@ from redact.errors import (
     UnknownClass,
 )
 from redact.jobs.failures import as_failure
-from redact.jobs.single import redact_file
+from redact.jobs.single_file import redact_file
 from redact.media.hashing import hash_file
 from redact.progress import Progress
 from redact.settings import AnalyseSettings, RenderSettings
 
 if TYPE_CHECKING:
-    from redact.pipeline import Finder
+    from redact.pipeline.journeys import Finder
 
 SUFFIXES = frozenset(
     f".{name}"
@@ -204,7 +204,7 @@ def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, watch: Wa
 
 def _load(find: AnalyseSettings) -> Finder:
     """The detectors, which one batch loads once, and only if there is work for them."""
-    from redact.pipeline import Finder
+    from redact.pipeline.journeys import Finder
 
     return Finder(find)
 

@@ -9,12 +9,12 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from redact.cases.people import Right
+from redact.records.accounts import Right
 from redact.settings import AnalyseSettings, Interlaced, OnCorrupt, Preset
 
 
 class JobKind(StrEnum):
-    """What a job does. See :mod:`redact.jobs.work`."""
+    """What a job does. See :mod:`redact.jobs.handlers`."""
 
     INTAKE = "intake"
     DETECT = "detect"
@@ -31,7 +31,7 @@ class Arguments(BaseModel):
 
 class IntakeArguments(Arguments):
     """``upload`` is the path of the file within the folder for uploads, ``name`` what the file was called where it
-    came from; the rest is what :func:`redact.cases.intake.add_footage` takes."""
+    came from; the rest is what :func:`redact.evidence.intake.add_footage` takes."""
 
     upload: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,79})?$")
     name: str = Field(min_length=1, max_length=1000)

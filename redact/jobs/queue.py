@@ -3,8 +3,8 @@
 The table ``jobs`` is the truth. A job is queued, running, done, failed or cancelled. Whoever runs one holds a lock on a
 file for as long as its process lives (:func:`claim`), and notes that it is alive every few seconds; a job of which
 neither holds any more was broken off, and is queued again (:func:`recover`). So a job is never run by two at once, and
-work that was done just before the end is found again by the next run: see :mod:`redact.jobs.work`. What failed for a
-reason that passes by itself is tried again after a while.
+work that was done just before the end is found again by the next run: see :mod:`redact.jobs.handlers`. What failed for
+a reason that passes by itself is tried again after a while.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from redact.cases import people
-from redact.cases.db import Database
-from redact.cases.people import Right
-from redact.cases.schema import Job, Json, Person
 from redact.errors import (
     BadJob,
     Cancelled,
@@ -40,9 +36,13 @@ from redact.errors import (
     WrongState,
 )
 from redact.home import folder_for
-from redact.jobs.carrier import carrier
 from redact.jobs.failures import as_failure
 from redact.jobs.kinds import KINDS, JobKind
+from redact.jobs.message_queue import carrier
+from redact.records import accounts
+from redact.records.accounts import Right
+from redact.records.database import Database
+from redact.schema.tables import Job, Json, Person
 
 MOST_ATTEMPTS = 3
 PASSING = (RecordsUnavailable, DeviceMemoryShort)
@@ -113,7 +113,7 @@ def add(
     """As :func:`enqueue`, as part of another change: once that is committed, call :func:`announce`. Of a ``job_id``
     that was given before, that job is returned, whatever has become of it."""
     known, told = _checked(kind, arguments)
-    person = people.allowed(session, actor, KINDS[known].right)
+    person = accounts.allowed(session, actor, KINDS[known].right)
     return _added(
         session,
         Job(
@@ -181,7 +181,7 @@ def listed(
     Raises NotAllowed, RecordMissing.
     """
     with db.reading() as session:
-        person = people.allowed(session, actor, Right.SEE)
+        person = accounts.allowed(session, actor, Right.SEE)
         query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
         if mine:
             query = query.where(Job.owner_id == person.id)
@@ -228,8 +228,8 @@ def _get(session: Session, job_id: str, *, lock: bool = False) -> Job:
 
 def _theirs(session: Session, actor: str, job_id: str) -> Job:
     job = _get(session, job_id, lock=True)
-    person = people.allowed(session, actor, Right.SEE)
-    if job.owner_id != person.id and not people.may(person, Right.ADMINISTER):
+    person = accounts.allowed(session, actor, Right.SEE)
+    if job.owner_id != person.id and not accounts.may(person, Right.ADMINISTER):
         raise NotAllowed(f"This job is not {person.name}'s.", "Its owner or an administrator can do that.")
     return job
 

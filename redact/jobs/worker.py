@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from redact.cases.db import Database
 from redact.errors import Cancelled, RecordsUnavailable
-from redact.jobs import queue, work
-from redact.jobs.carrier import carrier
+from redact.jobs import handlers, queue
+from redact.jobs.message_queue import carrier
 from redact.jobs.queue import Break, JobProgress, Running
+from redact.records.database import Database
 
 POLL_SECONDS = 0.25
 RECOVER_SECONDS = 5.0
@@ -72,7 +72,7 @@ def _run(running: Running, stop: Callable[[], bool]) -> str:
     progress = JobProgress(running, stop)
     try:
         with _heartbeat(running):
-            result = work.do(running, progress)
+            result = handlers.do(running, progress)
     except Exception as error:
         if progress.why is Break.STOPPED:
             running.give_back()

@@ -1,4 +1,4 @@
-"""Packets through the decoder into :class:`redact.media.order.Order`, with every sign of damage kept."""
+"""Packets through the decoder into :class:`redact.media.frame_order.Order`, with every sign of damage kept."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from redact.errors import MasterChanged, TruncatedFile, UnsupportedMedia
-from redact.media.entry import Entry
-from redact.media.order import Order, Received, Sent, Slot
+from redact.media.decode_start import Entry
+from redact.media.frame_order import Order, Received, Sent, Slot
 from redact.media.probe import MAX_SIDE, turn_of
-from redact.media.source import open_media, packets_of
 from redact.media.types import MediaInfo
+from redact.media.untrusted_file import open_media, packets_of
 
 # Decoders that conceal errors and flag the frame. The others must be told to fail, or damage would pass as clean.
 _FLAGS_ERRORS = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video", "h263"})

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from redact.errors import BadUsage
-from redact.media.planes import FORMATS, even
+from redact.media.encoder_frames import FORMATS, even
 from redact.media.types import MediaInfo
 from redact.settings import ENCODE_DEFAULTS, EncodeSettings, VideoCodec
 

@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from redact.ahead import ahead
 from redact.errors import MasterChanged
-from redact.media.entry import Entry, entry_before
+from redact.media.decode_start import Entry, entry_before
+from redact.media.frame_conversion import Size
 from redact.media.hashing import unchanged
 from redact.media.parity import timeline_shift
-from redact.media.partfile import write_whole
-from redact.media.planar import Size
+from redact.media.part_file import write_whole
 from redact.media.probe import probe
 from redact.media.reader import Frame, VideoReader, scan
 from redact.media.sound import SoundTrack
 from redact.media.timeline import Cut
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan, VideoStream
 from redact.media.writer import CopyReport, CopyWriter, check_target
+from redact.prefetch import ahead
 from redact.progress import Progress, silent
 from redact.settings import EncodeSettings, Interlaced, OnCorrupt
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from redact.errors import CorruptFrames, NoVideo
 from redact.media.decode import Decoder
+from redact.media.decode_start import Entry
 from redact.media.deinterlace import Deinterlacer
-from redact.media.entry import Entry
-from redact.media.order import Slot
-from redact.media.planar import Converter, Size
+from redact.media.frame_conversion import Converter, Size
+from redact.media.frame_order import Slot
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan
 from redact.progress import Progress, silent
 from redact.settings import Interlaced, OnCorrupt

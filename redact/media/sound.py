@@ -20,7 +20,7 @@ from av.container import InputContainer, OutputContainer
 
 from redact.errors import EncodeFailed
 from redact.media.parity import ExpectedSound
-from redact.media.samples import GAP_SECONDS, Samples, SoundReader, named_layout, open_track, read_packets
+from redact.media.sound_reader import GAP_SECONDS, Samples, SoundReader, named_layout, open_track, read_packets
 from redact.media.timeline import Cut
 from redact.media.types import AudioStream
 

@@ -30,9 +30,9 @@ from redact.errors import (
     SameFile,
 )
 from redact.media.encoder import encoder_for, ordinary_priority
+from redact.media.encoder_frames import FORMATS, even, to_frame
 from redact.media.parity import timeline_shift, verify_copy
-from redact.media.partfile import PartFile, remove_stale_parts, write_error
-from redact.media.planes import FORMATS, even, to_frame
+from redact.media.part_file import PartFile, remove_stale_parts, write_error
 from redact.media.sound import (
     FILL_BEYOND_PICTURE_SECONDS,
     CopiedSound,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -10,18 +11,28 @@ from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 
-import redact
-from redact.cases.db import Database
-from redact.cases.store import Store
-from redact.server import answers, copying, footage, in_release, jobs, media, releases, review, signin, uploads
+from redact.evidence.store import Store
+from redact.records.database import Database
+from redact.server import (
+    error_responses,
+    footage,
+    footage_in_release,
+    jobs,
+    mask_copying,
+    media,
+    releases,
+    review,
+    sign_in,
+    uploads,
+)
 from redact.server.cache import Cache
 from redact.server.gate import ICON, PAGES, Gate
-from redact.server.parts import Parts
-from redact.server.provider import Provider
+from redact.server.oidc import Provider
+from redact.server.services import Parts
 from redact.server.sessions import Sessions
 from redact.server.settings import ServerSettings
 
-STATIC = Path(redact.__file__).parents[1] / "ui" / "static"
+STATIC = Path(str(resources.files("redact_ui"))) / "static"
 """Style sheets and scripts: ``public`` for everybody, the rest for those who are signed in."""
 
 MountPages = Callable[[FastAPI], object]
@@ -40,8 +51,8 @@ def create_app(
     provider = Provider(settings.provider) if settings.provider is not None else None
     app.state.parts = Parts(db, store, settings, sessions, Cache(settings.cache_bytes), provider)
     uploads.forget_old(app.state.parts)
-    answers.install(app)
-    for part in (signin, footage, review, in_release, copying, media, jobs, uploads, releases):
+    error_responses.install(app)
+    for part in (sign_in, footage, review, footage_in_release, mask_copying, media, jobs, uploads, releases):
         app.include_router(part.router)
 
     @app.get("/")

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redact.errors import MasterChanged
-from redact.mask.edit_types import Box, PlacedBox
-from redact.media.entry import entry_before
+from redact.mask.edits.types import Box, PlacedBox
+from redact.media.decode_start import entry_before
 from redact.media.proxy import proxy_shift
 from redact.media.reader import Frame, VideoReader
 from redact.media.types import FrameTable, MediaInfo
 from redact.settings import FLOW_SIDES, Interlaced, OnCorrupt, Preset
-from redact.track.carry import Carrier
-from redact.track.look import Look
+from redact.track.appearance import Look
 from redact.track.motion import Motion, MotionEstimator
+from redact.track.propagation import Carrier
 
 MOST_SECONDS = 10.0
 LEAST_SEEN = 0.05

@@ -11,21 +11,21 @@ from fastapi import APIRouter, Query, Response
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from redact.cases import footage as shelf
-from redact.cases import tracks
-from redact.cases.people import Right
-from redact.cases.schema import Footage, MachineTracks
-from redact.disclose import releases
+from redact.disclose.release import releases
 from redact.errors import BadRecord, RecordMissing
-from redact.jobs import gate
-from redact.mask.edit_result import Edited, TrackState
-from redact.mask.plan import FORMS
-from redact.mask.risk import Span, filled_spans, weak_spans
+from redact.evidence import footage_records as shelf
+from redact.evidence import machine_tracks
+from redact.frame_ranges import stretches
+from redact.jobs import approval_gate
+from redact.mask.edits.result import Edited, TrackState
+from redact.mask.mask_plan import FORMS
+from redact.mask.risk_queue import Span, filled_spans, weak_spans
 from redact.media.types import FrameTable
-from redact.server import pieces, views
-from redact.server.parts import Parts, Seeing, TheParts, reading
+from redact.records.accounts import Right
+from redact.schema.tables import Footage, MachineTracks
+from redact.server import footage_views, mask_segments
+from redact.server.services import Parts, Seeing, TheParts, reading
 from redact.settings import Effect
-from redact.stretches import stretches
 from redact.track.types import COLUMNS, Source, Track, TrackSet
 
 router = APIRouter(prefix="/api/footage")
@@ -38,7 +38,7 @@ Revision = Annotated[int | None, Query(ge=0, lt=2**31)]
 First = Annotated[int, Query(alias="from", ge=0, lt=2**31)]
 Json = dict[str, Any]
 
-_NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for effect in pieces.EFFECTS]}
+_NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for effect in mask_segments.EFFECTS]}
 
 
 @router.get("/{footage_id}")
@@ -46,12 +46,12 @@ _NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for 
 def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
     """What the reviewer has to know before anything else."""
     with parts.db.reading() as session:
-        footage = views.find_footage(session, footage_id)
-        row = tracks.newest(session, footage)
+        footage = footage_views.find_footage(session, footage_id)
+        row = machine_tracks.newest(session, footage)
         held = footage.state == shelf.FootageState.HELD
-        proxy = views.proxy_of(parts, footage).video if held else None
-        table = views.table_of(parts, footage) if held else None
-        cuts = views.machine_of(parts, session, row).cuts if row is not None and held else ()
+        proxy = footage_views.proxy_of(parts, footage).video if held else None
+        table = footage_views.table_of(parts, footage) if held else None
+        cuts = footage_views.machine_of(parts, session, row).cuts if row is not None and held else ()
         media = footage.media
         return {
             "id": footage.id,
@@ -65,7 +65,7 @@ def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
             "proxy_height": proxy.height if proxy else media["height"],
             "frames": media["frames"],
             "time_base": [table.time_base.numerator, table.time_base.denominator] if table else None,
-            "start": views.proxy_start_of(parts, footage) if held else None,
+            "start": footage_views.proxy_start_of(parts, footage) if held else None,
             "duration": media["duration_seconds"],
             "has_proxy": held,
             "tracks_id": row.id if row else None,
@@ -90,7 +90,7 @@ def frames(
 ) -> Json:
     """Timestamps from the first frame's, in units of the footage's ``time_base``."""
     with parts.db.reading() as session:
-        table = views.table_of(parts, _held(session, footage_id))
+        table = footage_views.table_of(parts, _held(session, footage_id))
     return {"from": first, "pts": (table.pts[first : first + count] - table.pts[0]).tolist()}
 
 
@@ -119,7 +119,7 @@ def all_tracks(
     about: Json = {"revision": shown.revision, "after": after, "tracks_id": shown.key[0] or None, "from": first}
     if edited is None:
         return about | {name: [] for name in ("tracks", "gone", "changed", "sounds", "skipped")} | {"total": 0}
-    seconds = views.seconds_of(shown.table)
+    seconds = footage_views.seconds_of(shown.table)
     now, then = _by_id(edited), _by_id(before) if before is not None else {}
     other = sorted(id_ for id_ in now.keys() | then.keys() if not _same(now.get(id_), then.get(id_)))
     listed = [now[id_] for id_ in other if id_ in now]
@@ -153,7 +153,7 @@ def boxes(
         shown = _Shown(parts, session, footage_id, revision)
     frames = range(first, min(first + count, len(shown.table)))
     told = (
-        pieces.boxes(shown.edited.tracks, first, frames.stop)
+        mask_segments.boxes(shown.edited.tracks, first, frames.stop)
         if shown.edited is not None and frames
         else _nothing(frames)
     )
@@ -201,11 +201,11 @@ def risks(
     with parts.db.reading() as session:
         if release is not None:
             footage = _held(session, footage_id)
-            plan = views.plan_in(parts, session, releases.find(session, release))
-            return {"revision": footage.revision, "items": gate.risks_of(session, parts.store, plan, footage)}
+            plan = footage_views.plan_in(parts, session, releases.find(session, release))
+            return {"revision": footage.revision, "items": approval_gate.risks_of(session, parts.store, plan, footage)}
         shown = _Shown(parts, session, footage_id, revision)
-    items = views.risks_of(parts, shown.edited, shown.table, shown.key) if shown.edited is not None else ()
-    return {"revision": shown.revision, "items": [gate.told(risk) for risk in items]}
+    items = footage_views.risks_of(parts, shown.edited, shown.table, shown.key) if shown.edited is not None else ()
+    return {"revision": shown.revision, "items": [approval_gate.told(risk) for risk in items]}
 
 
 class _Shown:
@@ -213,26 +213,26 @@ class _Shown:
 
     def __init__(self, parts: Parts, session: Session, footage_id: int, revision: int | None) -> None:
         footage = _held(session, footage_id)
-        row = tracks.newest(session, footage)
+        row = machine_tracks.newest(session, footage)
         self.revision = footage.revision if revision is None else revision
-        self.table: FrameTable = views.table_of(parts, footage)
+        self.table: FrameTable = footage_views.table_of(parts, footage)
         self.edited: Edited | None = None
         self.key = (0, self.revision)
         if row is not None:
-            self.edited = views.edited_of(parts, session, row, self.revision)
+            self.edited = footage_views.edited_of(parts, session, row, self.revision)
             self.key = (row.id, self.revision)
 
 
 def found_tracks(session: Session, footage: Footage) -> MachineTracks:
     """Its newest machine tracks. Raises RecordMissing where there are none yet."""
-    row = tracks.newest(session, footage)
+    row = machine_tracks.newest(session, footage)
     if row is None:
         raise RecordMissing("Nobody has looked for faces and plates in this footage yet.", "Start the search first.")
     return row
 
 
 def _held(session: Session, footage_id: int) -> Footage:
-    footage = views.find_footage(session, footage_id)
+    footage = footage_views.find_footage(session, footage_id)
     shelf.require_held(footage)
     return footage
 
@@ -292,8 +292,8 @@ def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tupl
     reference, first, count = asked
     footage = _held(session, footage_id)
     release = releases.find(session, reference)
-    plan = views.plan_in(parts, session, release)
-    table = views.table_of(parts, footage)
+    plan = footage_views.plan_in(parts, session, release)
+    table = footage_views.table_of(parts, footage)
     frames = range(first, min(first + count, len(table)))
     told = _nothing(frames)
     clips = [place for place, clip in enumerate(plan.release.clips) if clip.footage_id == footage.id]
@@ -308,16 +308,18 @@ def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tupl
     return _quick({"revision": footage.revision, "from": first, "content": plan.content, **_NAMES, "frames": told})
 
 
-def _told(tracks: TrackSet, table: FrameTable, frames: range, effects: Mapping[int, Effect]) -> list[pieces.Rows]:
+def _told(
+    tracks: TrackSet, table: FrameTable, frames: range, effects: Mapping[int, Effect]
+) -> list[mask_segments.Rows]:
     if not frames:
         return []
-    told = pieces.masks(tracks, frames.start, frames.stop, effects)
+    told = mask_segments.masks(tracks, frames.start, frames.stop, effects)
     for place in np.flatnonzero(table.corrupt[frames.start : frames.stop]).tolist():
-        told[place] = pieces.hidden_whole()
+        told[place] = mask_segments.hidden_whole()
     return told
 
 
-def _nothing(frames: range) -> list[pieces.Rows]:
+def _nothing(frames: range) -> list[mask_segments.Rows]:
     return [np.zeros((0, 0), np.float64) for _ in frames]
 
 

@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from redact.errors import NotAllowed, NotSignedIn, RecordMissing, RedactError, RequestRefused, RequestTooLarge
-from redact.server.answers import answer
+from redact.server.error_responses import answer
 from redact.server.sessions import Sessions, SignedIn
 from redact.server.settings import ServerSettings
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from redact.cases import footage as shelf
-from redact.cases.schema import Job
 from redact.errors import RecordMissing
+from redact.evidence import footage_records as shelf
 from redact.jobs import queue
 from redact.jobs.kinds import JobKind
 from redact.jobs.queue import JobState
-from redact.server import views
-from redact.server.parts import Seeing, TheParts
+from redact.schema.tables import Job
+from redact.server import footage_views
 from redact.server.review import UntrustedJson
+from redact.server.services import Seeing, TheParts
 
 router = APIRouter(prefix="/api")
 
@@ -54,7 +54,7 @@ def retry(job_id: str, parts: TheParts, who: Seeing) -> Json:
 def detect(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
     """Look for faces and plates; ``classes``, ``preset``, ``interlaced`` and ``on_corrupt`` may be given."""
     with parts.db.reading() as session:
-        footage = views.find_footage(session, footage_id)
+        footage = footage_views.find_footage(session, footage_id)
     shelf.require_held(footage)
     arguments = {**untrusted, "footage": footage.sha256}
     subject = shelf.subject(footage.sha256)

@@ -16,15 +16,15 @@ from fastapi.responses import FileResponse, Response
 from numpy.typing import NDArray
 from PIL import Image
 
-from redact.cases import footage as shelf
-from redact.cases.schema import Footage
-from redact.cases.store import PROXY, STRIP
 from redact.errors import RecordMissing, StoreFull, StoreNotWritable
-from redact.media.samples import SoundReader
-from redact.server import views
+from redact.evidence import footage_records as shelf
+from redact.evidence.store import PROXY, STRIP
+from redact.media.sound_reader import SoundReader
+from redact.schema.tables import Footage
+from redact.server import footage_views
 from redact.server.follow import proxy_frames
 from redact.server.footage import found_tracks
-from redact.server.parts import Parts, Seeing, TheParts
+from redact.server.services import Parts, Seeing, TheParts
 from redact.track.types import Source, Track
 
 router = APIRouter(prefix="/api/footage")
@@ -55,9 +55,9 @@ def strip(footage_id: int, parts: TheParts, who: Seeing) -> FileResponse:
 def thumb(footage_id: int, track_id: int, parts: TheParts, who: Seeing) -> Response:
     """A track where it is seen best."""
     with parts.db.reading() as session:
-        footage = _held(views.find_footage(session, footage_id))
+        footage = _held(footage_views.find_footage(session, footage_id))
         row = found_tracks(session, footage)
-        edited = views.edited_of(parts, session, row, footage.revision)
+        edited = footage_views.edited_of(parts, session, row, footage.revision)
         every = {track.id: track for track in (*edited.tracks.tracks, *edited.deleted.values())}
         track = every.get(track_id)
         if track is None:
@@ -75,7 +75,7 @@ def waveform(
 ) -> dict[str, Any]:
     """The loudest sample of each of ``buckets`` equal parts of the footage, 0 to 1; of its first sound track."""
     with parts.db.reading() as session:
-        footage = _held(views.find_footage(session, footage_id))
+        footage = _held(footage_views.find_footage(session, footage_id))
     if not footage.media["sound"]:
         return {"buckets": 0, "peaks": []}
     whole = parts.cache.get(("waveform", footage.sha256), lambda: _kept_peaks(parts, footage), lambda made: made.nbytes)
@@ -84,7 +84,7 @@ def waveform(
 
 def _file(parts: Parts, footage_id: int, name: str, media_type: str) -> FileResponse:
     with parts.db.reading() as session:
-        footage = _held(views.find_footage(session, footage_id))
+        footage = _held(footage_views.find_footage(session, footage_id))
     path = parts.store.derived(footage.sha256, name)
     return FileResponse(path, media_type=media_type, content_disposition_type="inline", headers=_PRIVATE)
 
@@ -104,8 +104,8 @@ def _best(track: Track) -> int:
 
 
 def _cut_out(parts: Parts, footage: Footage, frame: int, box: NDArray[np.float32]) -> bytes:
-    info, master = views.proxy_of(parts, footage), views.master_of(parts, footage)
-    table = views.table_of(parts, footage)
+    info, master = footage_views.proxy_of(parts, footage), footage_views.master_of(parts, footage)
+    table = footage_views.table_of(parts, footage)
     with parts.decoding, proxy_frames(info, master, table, frame) as frames:
         picture = next(frames).rgb()
         scale = np.array([info.video.width / footage.media["width"], info.video.height / footage.media["height"]])
@@ -148,7 +148,7 @@ def _reduced(peaks: NDArray[np.uint8], buckets: int) -> NDArray[np.uint8]:
 
 def _peaks(parts: Parts, footage: Footage, buckets: int) -> NDArray[np.float32]:
     """(buckets,) float32."""
-    master, table = views.master_of(parts, footage), views.table_of(parts, footage)
+    master, table = footage_views.master_of(parts, footage), footage_views.table_of(parts, footage)
     track, start = master.audio[0], table.seconds(0)
     end = table.seconds(len(table) - 1) + table.last_duration * table.time_base
     peaks = np.zeros(buckets, np.float32)

@@ -15,19 +15,19 @@ from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from redact.cases import people
-from redact.cases.people import Right
-from redact.cases.reopening import release_subject
-from redact.cases.schema import Export, Release
-from redact.cases.store import PACKS
-from redact.disclose import releases
+from redact.disclose.release import releases
 from redact.errors import BadRecord, RecordMissing, WrongState
-from redact.jobs import gate, queue, work
+from redact.evidence.store import PACKS
+from redact.jobs import approval_gate, handlers, queue
 from redact.jobs.kinds import JobKind
-from redact.server import views
+from redact.records import accounts
+from redact.records.accounts import Right
+from redact.records.release_state import release_subject
+from redact.schema.tables import Export, Release
+from redact.server import footage_views
 from redact.server.jobs import started
-from redact.server.parts import Parts, Seeing, TheParts
 from redact.server.review import UntrustedJson
+from redact.server.services import Parts, Seeing, TheParts
 from redact.server.sessions import SignedIn
 
 router = APIRouter(prefix="/api/releases/{reference:path}")
@@ -39,7 +39,8 @@ _BLOCK = 1 << 20
 
 @router.post("/decide")
 def decide(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
-    """``decision`` as :mod:`redact.disclose.decision_json` says; ``exhibit``: whose track or sound it is about."""
+    """``decision`` as :mod:`redact.disclose.release.decision_json` says; ``exhibit``: whose track or sound it is
+    about."""
     releases.decide(parts.db, who.name, reference, untrusted.get("decision"), _text(untrusted, "exhibit", None))
     return _state(parts, reference)
 
@@ -49,7 +50,7 @@ def submit(reference: str, parts: TheParts, who: Seeing) -> Json:
     """Hand it to those who approve."""
     who.require(Right.RELEASE)
     with parts.db.reading() as session:
-        problems = views.plan_in(parts, session, releases.find(session, reference)).problems
+        problems = footage_views.plan_in(parts, session, releases.find(session, reference)).problems
     releases.submit(parts.db, who.name, reference, problems)
     return _state(parts, reference)
 
@@ -60,7 +61,7 @@ def approve(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJs
     what was on show."""
     who.require(Right.APPROVE)
     override = _text(untrusted, "override", "") or ""
-    gate.approve(
+    approval_gate.approve(
         parts.db, parts.store, who.name, reference, override=override, content=_text(untrusted, "content", None)
     )
     return _state(parts, reference)
@@ -68,10 +69,10 @@ def approve(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJs
 
 @router.get("/open")
 def still_open(reference: str, parts: TheParts, who: Seeing) -> Json:
-    """What stands between the release and its approval: see :class:`redact.jobs.gate.OpenItems`."""
+    """What stands between the release and its approval: see :class:`redact.jobs.approval_gate.OpenItems`."""
     with parts.db.reading() as session:
-        plan = views.plan_in(parts, session, releases.find(session, reference))
-        found = gate.open_items(session, parts.store, plan)
+        plan = footage_views.plan_in(parts, session, releases.find(session, reference))
+        found = approval_gate.open_items(session, parts.store, plan)
     return {
         "content": found.content,
         "items": list(found.items),
@@ -106,7 +107,7 @@ def second_look(reference: str, parts: TheParts, who: Seeing) -> Json:
     with parts.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
-    return started(work.ask_for_look(parts.db, who.name, releases.reference(release), digest))
+    return started(handlers.ask_for_look(parts.db, who.name, releases.reference(release), digest))
 
 
 @router.post("/export", status_code=202)
@@ -184,7 +185,7 @@ def pack(reference: str, parts: TheParts, who: Seeing) -> StreamingResponse:
     """The pack as one file. Taking it away is noted."""
     who.require(Right.EXPORT)
     with parts.db.writing(who.name) as work:
-        people.acting(work, Right.EXPORT)
+        accounts.acting(work, Right.EXPORT)
         release = releases.find(work.session, reference)
         releases.check_exportable(work.session, release)
         made = _made(work.session, release)

@@ -10,18 +10,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query
 from fastapi.responses import HTMLResponse
 
-from redact.cases import edits
-from redact.cases import footage as shelf
-from redact.cases.people import Right
-from redact.cases.schema import MachineTracks
 from redact.errors import BadRecord, EditInvalid, RecordMissing
-from redact.mask.edit_json import edit_json, parse_edit
-from redact.mask.edit_types import AddBoxes
-from redact.server import views
+from redact.evidence import edit_log
+from redact.evidence import footage_records as shelf
+from redact.mask.edits.edit_json import edit_json, parse_edit
+from redact.mask.edits.types import AddBoxes
+from redact.records.accounts import Right
+from redact.schema.tables import MachineTracks
+from redact.server import footage_views
 from redact.server.follow import MOST_SECONDS, follow
 from redact.server.footage import found_tracks
 from redact.server.pages import page
-from redact.server.parts import Seeing, TheParts, editing, reading
+from redact.server.services import Seeing, TheParts, editing, reading
 
 router = APIRouter()
 
@@ -38,12 +38,12 @@ def ops(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson)
     if type(untrusted_tracks) is not int or type(untrusted_base) is not int or not 0 <= untrusted_tracks < 2**31:
         raise EditInvalid("The edits do not say what they are of.", "Reload the page.")
     with parts.db.reading() as session:
-        footage = views.find_footage(session, footage_id)
+        footage = footage_views.find_footage(session, footage_id)
         row = session.get(MachineTracks, untrusted_tracks)
         if row is None or row.footage_id != footage.id:
             raise RecordMissing("There are no such tracks of this footage.", "Reload the page.")
-    sent = edits.parse_sent(untrusted.get("ops"), footage)
-    recorded = edits.record(parts.db, who.name, row.id, sent, base_revision=untrusted_base)
+    sent = edit_log.parse_sent(untrusted.get("ops"), footage)
+    recorded = edit_log.record(parts.db, who.name, row.id, sent, base_revision=untrusted_base)
     return {"revision": recorded.revision, "edits": [edit.id for edit in recorded.edits]}
 
 
@@ -52,8 +52,8 @@ def ops(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson)
 def log(footage_id: int, parts: TheParts, who: Seeing, after: Annotated[int, Query(ge=0, lt=2**31)] = 0) -> Json:
     """What was recorded after a revision, by anybody."""
     with parts.db.reading() as session:
-        footage = views.find_footage(session, footage_id)
-        logged = edits.logged(session, found_tracks(session, footage).id, after=after)
+        footage = footage_views.find_footage(session, footage_id)
+        logged = edit_log.logged(session, found_tracks(session, footage).id, after=after)
     return {
         "revision": footage.revision,
         "edits": [
@@ -74,9 +74,9 @@ def follow_box(footage_id: int, parts: TheParts, who: Seeing, untrusted: Untrust
     """Where a box goes from a frame on, or back: rows as an ``add-boxes`` edit has them, the given one among them."""
     who.require(Right.EDIT)
     with parts.db.reading() as session:
-        footage = views.find_footage(session, footage_id)
+        footage = footage_views.find_footage(session, footage_id)
         shelf.require_held(footage)
-        table = views.table_of(parts, footage)
+        table = footage_views.table_of(parts, footage)
     untrusted_box, media = untrusted.get("box"), footage.media
     row = [
         untrusted.get("frame"),
@@ -97,8 +97,8 @@ def follow_box(footage_id: int, parts: TheParts, who: Seeing, untrusted: Untrust
         raise BadRecord(f"A box is followed for up to {MOST_SECONDS:g} seconds.")
     with parts.decoding:
         rows = follow(
-            views.proxy_of(parts, footage),
-            views.master_of(parts, footage),
+            footage_views.proxy_of(parts, footage),
+            footage_views.master_of(parts, footage),
             table,
             start.rows[0],
             back=direction == "back",
@@ -114,7 +114,7 @@ def review_page(
     """The reviewer on a page of its own."""
     try:
         with parts.db.reading() as session:
-            footage = views.find_footage(session, footage_id)
+            footage = footage_views.find_footage(session, footage_id)
     except RecordMissing:
         return page("Not found", "<main><h1>There is no such footage</h1></main>", status=HTTPStatus.NOT_FOUND)
     attributes = {"footage": str(footage.id), "csrf": who.csrf, "release": release}

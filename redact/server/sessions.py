@@ -16,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from redact.cases import people
-from redact.cases.db import SYSTEM, Database, Writing
-from redact.cases.people import Right
-from redact.cases.schema import Person, SignIn, SignInAttempt, as_text
 from redact.errors import SignInThrottled
+from redact.records import accounts
+from redact.records.accounts import Right
+from redact.records.database import SYSTEM, Database, Writing
+from redact.schema.tables import Person, SignIn, SignInAttempt, as_text
 from redact.server.settings import ServerSettings
 
 TOKEN_BYTES = 32
@@ -50,11 +50,11 @@ class SignedIn:
 
     def may(self, right: Right) -> bool:
         """Whether a role includes ``right``."""
-        return people.may(self.person, right)
+        return accounts.may(self.person, right)
 
     def require(self, right: Right) -> None:
         """Raise NotAllowed unless a role includes ``right``."""
-        people.require(self.person, right)
+        accounts.require(self.person, right)
 
 
 class Sessions:
@@ -161,7 +161,7 @@ class Sessions:
     @staticmethod
     def _tell(work: Writing, *which: ColumnElement[bool]) -> None:
         """Turn attempts into events."""
-        names = {_hash(person.name): person.name for person in people.everybody(work.session)}
+        names = {_hash(person.name): person.name for person in accounts.everybody(work.session)}
         known, until_now = SignInAttempt.name.in_(names), SignInAttempt.at <= work.at
         found = select(SignInAttempt.name).where(*which, until_now, known).distinct().order_by(SignInAttempt.name)
         for hashed in work.session.scalars(found).all():

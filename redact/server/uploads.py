@@ -24,11 +24,6 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from redact.cases import cases
-from redact.cases.intake import LONGEST_NAME
-from redact.cases.people import Right
-from redact.cases.schema import Case, Job, Upload
-from redact.cases.text import clean
 from redact.errors import (
     FULL_ERRNOS,
     BadRecord,
@@ -43,14 +38,19 @@ from redact.errors import (
     UploadUnusable,
     WrongState,
 )
+from redact.evidence.intake import LONGEST_NAME
 from redact.home import folder_for
 from redact.jobs import queue
+from redact.jobs.handlers import UPLOADS
 from redact.jobs.kinds import JobKind
-from redact.jobs.work import UPLOADS
 from redact.media.probe import probe
+from redact.records import cases
+from redact.records.accounts import Right
+from redact.records.untrusted_text import clean
+from redact.schema.tables import Case, Job, Upload
 from redact.server.jobs import started
-from redact.server.parts import Parts, Seeing, TheParts
 from redact.server.review import UntrustedJson
+from redact.server.services import Parts, Seeing, TheParts
 from redact.server.sessions import SignedIn
 
 router = APIRouter(prefix="/api/uploads")

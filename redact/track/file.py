@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redact.errors import InputMissing, OutputExists, OutputNotWritable, TracksMismatch, TracksUnreadable
-from redact.media.partfile import write_whole
+from redact.media.part_file import write_whole
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
 FORMAT = "redact-tracks/1"

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from redact.detect.boxes import Boxes, overlap
 from redact.detect.types import Detections
-from redact.track.carry import Carrier
 from redact.track.motion import Motion
+from redact.track.propagation import Carrier
 from redact.track.types import Source, Track
 
 LEAST_OVERLAP = 0.15

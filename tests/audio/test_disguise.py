@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import correlate, stft
 
 from redact.audio.disguise import PITCH_HZ, Disguise
-from redact.audio.secret import FRAMES_PER_KNOT, WARP_DRIFT, WARP_SHIFT, WARP_SPREAD, Drift, Secret
+from redact.audio.disguise_secret import FRAMES_PER_KNOT, WARP_DRIFT, WARP_SHIFT, WARP_SPREAD, Drift, Secret
 from tests.audio import Speech, speak
 
 RATE = 16000

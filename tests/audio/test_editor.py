@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from redact.audio.disguise_secret import Secret
 from redact.audio.editor import make_editor
-from redact.audio.secret import Secret
 from redact.errors import BadSpan
 from redact.media.sound import SoundEditor
 from redact.settings import AudioMode, SoundEffect, SoundSpan

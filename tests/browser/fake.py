@@ -27,14 +27,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from redact.errors import EditInvalid
-from redact.mask.edit_conflicts import conflicts
-from redact.mask.edit_json import edit_json, parse_edit, parse_edit_id
-from redact.mask.edit_result import Edited
-from redact.mask.edit_types import Edit, LoggedEdit
-from redact.mask.edits import apply_edits
+from redact.mask.edits.conflicts import conflicts
+from redact.mask.edits.edit_json import edit_json, parse_edit, parse_edit_id
+from redact.mask.edits.edited_tracks import apply_edits
+from redact.mask.edits.result import Edited
+from redact.mask.edits.types import Edit, LoggedEdit
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
-STATIC = Path(__file__).parents[2] / "ui" / "static"
+STATIC = Path(__file__).parents[2] / "ui" / "redact_ui" / "static"
 TOKEN = "the-token"
 RELEASE = "FOI/1#2"
 WEAK = 0.5

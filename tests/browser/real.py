@@ -24,15 +24,15 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from redact.cases import cases, people
-from redact.cases.clocks import CaseKind
-from redact.cases.db import Database
-from redact.cases.frames import frame_table
-from redact.cases.intake import add_footage
-from redact.cases.people import Role
-from redact.cases.schema import Footage
-from redact.cases.store import PROXY, Store
-from redact.cases.tracks import add_machine_tracks
+from redact.evidence.frame_tables import frame_table
+from redact.evidence.intake import add_footage
+from redact.evidence.machine_tracks import add_machine_tracks
+from redact.evidence.store import PROXY, Store
+from redact.records import accounts, cases
+from redact.records.accounts import Role
+from redact.records.database import Database
+from redact.records.deadlines import CaseKind
+from redact.schema.tables import Footage
 from redact.server.app import create_app
 from redact.server.settings import DEFAULT_HOST, ServerSettings
 from redact.track.types import MediaRef, TrackSet
@@ -65,9 +65,9 @@ class Workbench:
         self._server: tuple[uvicorn.Server, threading.Thread] | None = None
         self._worker: subprocess.Popen[bytes] | None = None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+            patch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
             for login, roles in PEOPLE.items():
-                people.add(
+                accounts.add(
                     self.db, "ada", login, self.password, full_name=login.title(), roles=roles, must_change=False
                 )
 
@@ -113,7 +113,7 @@ class Workbench:
         return reference
 
     def footage(self, path: Path, case: str, **told: Any) -> int:
-        """Take a file in for rita, as uploading it does; ``told`` as :func:`redact.cases.intake.add_footage`."""
+        """Take a file in for rita, as uploading it does; ``told`` as :func:`redact.evidence.intake.add_footage`."""
         return add_footage(self.db, "rita", path, case=case, store=self.store, **told).id
 
     def media(self, footage_id: int) -> MediaRef:
@@ -136,7 +136,7 @@ class Workbench:
         assert self._server is None
         from redact.cli.doctor import all_checks
         from redact.cli.serve import _config
-        from ui import pages
+        from redact_ui import pages
 
         settings = ServerSettings()
         with warnings.catch_warnings(action="ignore"):
@@ -217,7 +217,7 @@ def workbench(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setenv("REDACT_HOME", str(home))
         patch.delenv("REDACT_DATABASE_URL", raising=False)
         # Waits for the disk, as the product does: what is measured on it is what people get.
-        patch.setattr("redact.cases.db.SYNCHRONOUS", "FULL")
+        patch.setattr("redact.records.database.SYNCHRONOUS", "FULL")
         with _nobody_called(home.parent, patch):
             bench = Workbench(home, browser)
             try:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
-from redact.cases.edits import applied, logged
-from redact.cases.schema import Footage
-from redact.mask.edit_result import Edited
-from redact.mask.edit_types import Edit, LoggedEdit
+from redact.evidence.edit_log import applied, logged
+from redact.mask.edits.result import Edited
+from redact.mask.edits.types import Edit, LoggedEdit
+from redact.schema.tables import Footage
 from tests.browser.conftest import READ
 from tests.browser.real import PATIENCE, Workbench
 from tests.media.clips import read_index

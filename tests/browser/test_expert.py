@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from redact.evaluate.leaks import evaluate
 from redact.evaluate.truth import Truth, TruthObject
-from redact.mask.edit_result import Origin
+from redact.mask.edits.result import Origin
 from redact.track.types import Track, TrackSet
 from tests.browser.real import Workbench
 from tests.browser.reviewing import Point, Reviewing

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, Route
 from sqlalchemy import select, update
 
-from redact.cases import people
-from redact.cases.people import Role
-from redact.cases.schema import Edit, Footage, Job, MachineTracks, Person, Upload
-from redact.cli import scene
+from redact.demo import scene
+from redact.records import accounts
+from redact.records.accounts import Role
+from redact.schema.tables import Edit, Footage, Job, MachineTracks, Person, Upload
 from redact.track.types import TrackSet
 from tests.browser.hands import case_page, choose, inert, press, reviewer, saved, sign_in, watch_all
 from tests.browser.real import PATIENCE, Workbench
-from tests.cases.evidence import another
 from tests.cli.runner import redact
+from tests.evidence.factory import another
 from tests.media.clips import AudioSpec, make_clip
 from tests.track.factory import track
 
@@ -40,7 +40,7 @@ def street(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def add_person(bench: Workbench, login: str, *roles: Role) -> None:
-    people.add(bench.db, "ada", login, bench.password, full_name=login.title(), roles=roles, must_change=False)
+    accounts.add(bench.db, "ada", login, bench.password, full_name=login.title(), roles=roles, must_change=False)
 
 
 def edits_of(bench: Workbench, footage: int) -> list[tuple[str, str, int | None, int | None]]:

@@ -17,11 +17,11 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
-from redact.cases import cases
-from redact.cases.clocks import CaseKind
-from redact.disclose import releases
+from redact.disclose.release import releases
 from redact.jobs import queue
 from redact.jobs.kinds import JobKind
+from redact.records import cases
+from redact.records.deadlines import CaseKind
 from redact.track.types import TrackSet
 from tests.browser.real import Workbench
 from tests.media.clips import make_clip

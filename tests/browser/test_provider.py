@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from redact.cases import people
-from redact.cases.db import Database
-from redact.cases.people import Role
-from redact.cases.store import Store
+from redact.evidence.store import Store
+from redact.records import accounts
+from redact.records.accounts import Role
+from redact.records.database import Database
 from redact.server.app import create_app
 from redact.server.settings import ProviderSettings, ServerSettings
 from tests.server.provider import CLIENT, SECRET, LocalProvider, answering, local_provider
@@ -26,7 +26,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
     database = Database()
-    people.add(database, "ada", "ada", GIVEN, full_name="Ada", roles=[Role.ADMINISTRATOR], must_change=False)
+    accounts.add(database, "ada", "ada", GIVEN, full_name="Ada", roles=[Role.ADMINISTRATOR], must_change=False)
     yield database
     database.close()
 
@@ -49,7 +49,7 @@ def test_to_the_provider_and_back(browser: Browser, db: Database, provider: Loca
             page.get_by_role("link", name=f"Sign in with {HOSTILE}").click()
             said = page.get_by_role("alert")
             assert provider.subject in said.inner_text() and "no account here is linked" in said.inner_text()
-            people.link(db, "ada", "ada", provider.issuer, provider.subject, keep_password=True)
+            accounts.link(db, "ada", "ada", provider.issuer, provider.subject, keep_password=True)
             page.get_by_role("link", name=f"Sign in with {HOSTILE}").click()
             page.wait_for_url("**/api/jobs")
             assert "jobs" in page.inner_text("body") and "R712" not in page.inner_text("body")

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from playwright.sync_api import expect
 
-from redact.disclose import releases
-from redact.mask.edit_result import Origin
+from redact.disclose.release import releases
+from redact.mask.edits.result import Origin
 from redact.track.types import TrackSet
 from tests.browser.fake import moving
 from tests.browser.real import Workbench

@@ -13,8 +13,8 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from redact.mask.edit_result import Origin, TrackKind
-from redact.mask.edit_types import (
+from redact.mask.edits.result import Origin, TrackKind
+from redact.mask.edits.types import (
     AddBoxes,
     AddSound,
     ChangeSound,
@@ -38,7 +38,7 @@ from redact.track.types import TrackSet
 from tests.browser.fake import moving
 from tests.browser.real import Workbench
 from tests.browser.reviewing import Reviewing, about
-from tests.cases.evidence import another
+from tests.evidence.factory import another
 from tests.media.clips import AudioSpec, make_clip
 
 FRAMES, RATE = 120, 25

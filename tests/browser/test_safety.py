@@ -8,11 +8,11 @@ from pathlib import Path
 from playwright.sync_api import Page
 from sqlalchemy import select, update
 
-from redact.cases import cases, people
-from redact.cases.clocks import CaseKind
-from redact.cases.people import Role
-from redact.cases.schema import Footage, Person, SignIn
-from redact.disclose import releases
+from redact.disclose.release import releases
+from redact.records import accounts, cases
+from redact.records.accounts import Role
+from redact.records.deadlines import CaseKind
+from redact.schema.tables import Footage, Person, SignIn
 from redact.track.types import TrackSet
 from tests.browser.hands import case_page, inert, press, reviewer, saved
 from tests.browser.real import Workbench
@@ -36,7 +36,7 @@ def shown(page: Page, words: str) -> None:
 
 
 def test_hostile_names_are_shown_and_nothing_else(workbench: Workbench, tmp_path: Path) -> None:
-    people.add(
+    accounts.add(
         workbench.db, "ada", "mallory", workbench.password, full_name=HOSTILE, roles=list(Role), must_change=False
     )
     cases.open_case(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from redact.disclose import releases
+from redact.disclose.release import releases
 from redact.jobs import queue
 from redact.track.types import TrackSet
 from tests.browser.hands import watch_all

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from redact.cli import demo, scene
+from redact.cli import demo
+from redact.demo import scene
 from redact.track import file
 from tests.cli.runner import listing, redact
 

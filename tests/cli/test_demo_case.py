@@ -9,19 +9,19 @@ import argon2
 import pytest
 from sqlalchemy import func, select
 
-from redact.cases import people
-from redact.cases.cases import listed
-from redact.cases.chain import verify
-from redact.cases.db import Database
-from redact.cases.people import Role
-from redact.cases.schema import CaseMember, Decision, Event, Exhibit, Footage, MachineTracks, Record, Release
-from redact.cases.store import Store
-from redact.cli import demo_case, scene
-from redact.cli.demo_case import APPROVER, CAST, REVIEWER, ensure
-from redact.disclose import releases
-from redact.disclose.plan import plan_of
+from redact.audit.chain import verify
+from redact.demo import case, scene
+from redact.demo.case import APPROVER, CAST, REVIEWER, ensure
+from redact.disclose.release import releases
+from redact.disclose.release.plan import plan_of
 from redact.errors import Cancelled, SignInFailed, WrongState
+from redact.evidence.store import Store
 from redact.progress import silent
+from redact.records import accounts
+from redact.records.accounts import Role
+from redact.records.cases import listed
+from redact.records.database import Database
+from redact.schema.tables import CaseMember, Decision, Event, Exhibit, Footage, MachineTracks, Record, Release
 from tests.cli.runner import redact
 
 SECONDS = 0.4
@@ -32,7 +32,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """Records in an empty home, and a film of a few frames."""
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
-    monkeypatch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     monkeypatch.setattr(scene, "SECONDS", SECONDS)
     database = Database()
     yield database
@@ -66,8 +66,8 @@ def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
         with pytest.raises(Cancelled):
             ensure(db, store, silent)
     with db.reading() as session:
-        assert demo_case.is_demo(session)
-    assert demo_case.begin(db) is False
+        assert case.is_demo(session)
+    assert case.begin(db) is False
 
     made = ensure(db, store, silent)
     assert [figure.login for figure in made.cast] == [figure.login for figure in CAST]
@@ -81,22 +81,22 @@ def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
         for release in releases.listed(session):
             assert not plan_of(session, store, release).problems  # it can be submitted as it is
         assert not verify(session, [db.key.public]).faults
-    assert people.authenticate(db, REVIEWER, made.password).must_change is False
+    assert accounts.authenticate(db, REVIEWER, made.password).must_change is False
 
-    assert demo_case.begin(db) is True
+    assert case.begin(db) is True
     events = count(db, Event)
     again = ensure(db, store, silent)
     assert again.footage == made.footage and count(db, Event) == events + len(CAST)
-    assert people.authenticate(db, APPROVER, again.password).must_change is False
+    assert accounts.authenticate(db, APPROVER, again.password).must_change is False
     with pytest.raises(SignInFailed):
-        people.authenticate(db, APPROVER, made.password)
+        accounts.authenticate(db, APPROVER, made.password)
 
-    people.disable(db, demo_case.ADMIN, APPROVER, "left")
+    accounts.disable(db, case.ADMIN, APPROVER, "left")
     assert APPROVER not in [figure.login for figure in ensure(db, store, silent).cast]
 
 
 def test_records_that_hold_somebody_get_no_demo(db: Database) -> None:
-    people.add(db, "boss", "boss", "a real password", full_name="Boss", roles=[Role.ADMINISTRATOR], must_change=True)
+    accounts.add(db, "boss", "boss", "a real password", full_name="Boss", roles=[Role.ADMINISTRATOR], must_change=True)
     events = count(db, Event)
     with pytest.raises(WrongState, match="REDACT_HOME"):
         ensure(db, Store(), silent)

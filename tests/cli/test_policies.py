@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from redact.disclose.policy import load_policy
+from redact.disclose.policy.policies import load_policy
 from redact.home import home
 from tests.cli.runner import redact
 

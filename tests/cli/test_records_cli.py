@@ -12,12 +12,12 @@ import argon2
 import pypdf
 import pytest
 
-from redact.cases import people
-from redact.cases.db import FILE, Database
-from redact.cases.keys import load_or_create
-from redact.cli.users import NEW_PASSWORD
-from tests.cases.test_retention import OLD, add
+from redact.audit.keys import load_or_create
+from redact.cli.user import NEW_PASSWORD
+from redact.records import accounts
+from redact.records.database import FILE, Database
 from tests.cli.runner import Ended, redact
+from tests.retention.test_retention import OLD, add
 
 PASSWORD = "correct horse battery"
 ONE_TIME = re.compile(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}")
@@ -30,13 +30,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("REDACT_HOME", str(folder))
     for variable in ("REDACT_DATABASE_URL", "REDACT_USER", "REDACT_PASSWORD_FILE", f"{NEW_PASSWORD}_FILE"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     monkeypatch.setenv("REDACT_PASSWORD", PASSWORD)
     monkeypatch.delenv(NEW_PASSWORD, raising=False)
     db = Database()
     for login, role in (("admin", "administrator"), ("officer", "officer"), ("auditor", "auditor")):
-        told = {"full_name": login.title(), "roles": [people.Role(role)], "must_change": False}
-        people.add(db, "admin", login, PASSWORD, **told)  # type: ignore[arg-type]
+        told = {"full_name": login.title(), "roles": [accounts.Role(role)], "must_change": False}
+        accounts.add(db, "admin", login, PASSWORD, **told)  # type: ignore[arg-type]
     db.close()
     return folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from redact.cli.report import inert
+from redact.cli.shared.output import inert
 from tests.cli.runner import ROOT, finish, redact, start
 
 COMMANDS = ("run", "detect", "apply", "convert", "evaluate", "bench", "batch", "demo", "doctor")

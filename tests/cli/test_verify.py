@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from redact.cases.keys import load_or_create
+from redact.audit.keys import load_or_create
 from tests.cli.runner import Ended, redact
 from tests.disclose.packs import Made, make_pack
 

@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from sqlalchemy.orm import Session
 
-from redact.cases import cases, people
-from redact.cases.clocks import CaseKind
-from redact.cases.db import Database
-from redact.cases.intake import add_footage
-from redact.cases.people import Role
-from redact.cases.schema import Release
-from redact.cases.store import Store
-from redact.cases.tracks import add_machine_tracks
-from redact.disclose import approvals, details, releases
-from redact.disclose.approvals import Judged
-from redact.disclose.codes import ReleaseKind
+from redact.disclose.policy.reason_codes import ReleaseKind
+from redact.disclose.release import approval, details, releases
+from redact.disclose.release.approval import Judged
+from redact.evidence.intake import add_footage
+from redact.evidence.machine_tracks import add_machine_tracks
+from redact.evidence.store import Store
 from redact.media.probe import probe
 from redact.media.reader import scan
+from redact.records import accounts, cases
+from redact.records.accounts import Role
+from redact.records.database import Database
+from redact.records.deadlines import CaseKind
+from redact.schema.tables import Release
 from redact.settings import Interlaced, OnCorrupt
 from redact.track.types import MediaRef, TrackSet
 from tests.media.clips import AudioSpec, make_clip
@@ -49,7 +49,7 @@ def staff(db: Database) -> None:
     """One of each, by the name of the role."""
     for role in (Role.ADMINISTRATOR, Role.OFFICER, Role.REVIEWER, Role.APPROVER):
         name = role.value
-        people.add(db, "administrator", name, PASSWORD, full_name=name.title(), roles=[role], must_change=False)
+        accounts.add(db, "administrator", name, PASSWORD, full_name=name.title(), roles=[role], must_change=False)
 
 
 def found(path: Path, sha256: str) -> TrackSet:
@@ -94,7 +94,7 @@ def approved(db: Database, store: Store, folder: Path) -> str:
     with db.reading() as session:
         content = releases.content_digest(session, releases.find(session, name))
     releases.note_watched(db, "approver", name, 0, spans=[(0, FRAMES - 1)], content=content)
-    approvals.approve(db, "approver", name, nothing_open)
+    approval.approve(db, "approver", name, nothing_open)
     return name
 
 

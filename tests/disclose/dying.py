@@ -6,11 +6,11 @@ import os
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from redact.cases.db import Database
-from redact.cases.edits import SentEdit, record
-from redact.cases.store import Store
-from redact.disclose.pack import export
-from redact.mask.edit_types import Box, Keyframe
+from redact.disclose.pack.packs import export
+from redact.evidence.edit_log import SentEdit, record
+from redact.evidence.store import Store
+from redact.mask.edits.types import Box, Keyframe
+from redact.records.database import Database
 
 
 def export_in_a_process(home: str, pack: Path, told: Connection) -> None:

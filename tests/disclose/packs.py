@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from redact.cases.chain import HEAD_DOMAIN, SignedHead
-from redact.cases.keys import SigningKey, c2pa_credentials, load_or_create
-from redact.disclose.c2pa_manifest import HiddenRange, SoundRange, sign_copy
-from redact.disclose.log import MaskSample, MaskSamples, PublishedLog, ReleaseLog, dump
-from redact.disclose.log_parts import AuditHead, MaskEntry, MasterEntry, OutputEntry
-from redact.disclose.published import published
-from redact.disclose.statement import (
+from redact.audit.chain import HEAD_DOMAIN, SignedHead
+from redact.audit.keys import SigningKey, c2pa_credentials, load_or_create
+from redact.disclose.log.entries import AuditHead, MaskEntry, MasterEntry, OutputEntry
+from redact.disclose.log.published_edition import published
+from redact.disclose.log.release_log import MaskSample, MaskSamples, PublishedLog, ReleaseLog, dump
+from redact.disclose.pack.c2pa_manifest import HiddenRange, SoundRange, sign_copy
+from redact.disclose.pack.statement import (
     PUBLIC_KEY_FILE,
     STATEMENT_FILE,
     ModelRef,
@@ -25,12 +25,12 @@ from redact.disclose.statement import (
     Predicate,
     sign,
 )
-from redact.mask.plan import MaskPlan
+from redact.mask.mask_plan import MaskPlan
 from redact.media.hashing import hash_file
 from redact.media.probe import probe
 from redact.media.reader import scan
 from redact.media.timeline import timeline_digest
-from redact.pipeline import RenderReport, render
+from redact.pipeline.journeys import RenderReport, render
 from redact.settings import (
     DeviceChoice,
     Effect,

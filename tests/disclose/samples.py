@@ -9,8 +9,7 @@ from fractions import Fraction
 
 from PIL import Image, ImageDraw
 
-from redact.disclose.log import FiledLog, MaskSample, MaskSamples, ReleaseLog
-from redact.disclose.log_parts import (
+from redact.disclose.log.entries import (
     Approval,
     AuditHead,
     Component,
@@ -29,7 +28,8 @@ from redact.disclose.log_parts import (
     Versions,
     WatchedInterval,
 )
-from redact.disclose.log_sections import (
+from redact.disclose.log.release_log import FiledLog, MaskSample, MaskSamples, ReleaseLog
+from redact.disclose.log.sections import (
     AlreadyPublic,
     ClippedPart,
     CourtOrder,

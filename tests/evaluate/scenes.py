@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from redact.evaluate import Truth, TruthObject
-from redact.mask.plan import Margin, MaskPolicy
+from redact.mask.mask_plan import Margin, MaskPolicy
 from redact.mask.types import Form
 from redact.track.types import MediaRef, Track, TrackSet
 

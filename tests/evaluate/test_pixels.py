@@ -8,7 +8,7 @@ import pytest
 
 from redact.errors import FrameCountMismatch, NotMedia
 from redact.evaluate import evaluate, evaluate_pixels
-from redact.mask.plan import MaskPlan
+from redact.mask.mask_plan import MaskPlan
 from redact.mask.raster import coverage
 from redact.track.types import TrackSet
 from tests.evaluate.scenes import HEIGHT, TIGHT, WIDTH, media, tracks, truth

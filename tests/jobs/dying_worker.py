@@ -8,13 +8,13 @@ import sys
 import time
 from typing import Any
 
-from redact.cases.db import Database
-from redact.cases.schema import Json
-from redact.jobs import work
+from redact.jobs import handlers
 from redact.jobs.kinds import JobKind
 from redact.jobs.queue import Running
 from redact.jobs.worker import run_worker
 from redact.progress import Progress
+from redact.records.database import Database
+from redact.schema.tables import Json
 
 
 def stuck(running: Running, progress: Progress) -> Json:
@@ -32,9 +32,9 @@ def dies(*positional: Any, **named: Any) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "stuck":
-        work._WORK = {JobKind.DETECT: stuck}
+        handlers._WORK = {JobKind.DETECT: stuck}
     else:
-        from redact.cases import intake
+        from redact.evidence import intake
 
         added = intake.add_footage
         intake.add_footage = dies  # type: ignore[assignment]

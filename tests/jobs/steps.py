@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from redact.cases.db import Database
-from redact.cases.schema import Event, Json
-from redact.jobs import queue, work
+from redact.jobs import handlers, queue
 from redact.jobs.kinds import JobKind
 from redact.jobs.queue import JobState, Running
 from redact.jobs.worker import run_worker
 from redact.progress import Progress
+from redact.records.database import Database
+from redact.schema.tables import Event, Json
 from tests.killing import killed_at
 
 STEPS_OF = ("/redact/", "/huey/", "/sqlalchemy/engine/")
@@ -37,7 +37,7 @@ def once(running: Running, progress: Progress) -> Json:
 def ask_and_work(home: str, url: str, kill_at: int, steps: Any) -> None:
     """Ask for a job and do it, and be killed at a step. ``steps`` tells how many there are."""
     os.environ["REDACT_HOME"] = home
-    work._WORK = {JobKind.DETECT: once}
+    handlers._WORK = {JobKind.DETECT: once}
     db = Database(url)
     with killed_at(kill_at, STEPS_OF) as counted:
         job = queue.enqueue(db, "anna", "detect", "footage:ab", {"footage": "ab" * 32})

@@ -19,10 +19,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from redact.cases import cases, people
-from redact.cases.clocks import CaseKind
-from redact.cases.db import Database
-from redact.cases.schema import Event, Exhibit, Footage, Job, Json, MachineTracks
 from redact.errors import (
     BadJob,
     Cancelled,
@@ -32,13 +28,18 @@ from redact.errors import (
     RecordsUnavailable,
     WrongState,
 )
+from redact.evidence import machine_tracks
 from redact.home import folder_for
-from redact.jobs import queue, work, worker
-from redact.jobs.carrier import FILE, carrier
+from redact.jobs import handlers, queue, worker
 from redact.jobs.kinds import JobKind
+from redact.jobs.message_queue import FILE, carrier
 from redact.jobs.queue import JobProgress, JobState, Running
 from redact.jobs.worker import run_job, run_worker
 from redact.progress import Progress
+from redact.records import accounts, cases
+from redact.records.database import Database
+from redact.records.deadlines import CaseKind
+from redact.schema.tables import Event, Exhibit, Footage, Job, Json, MachineTracks
 from redact.server.jobs import record
 from tests.jobs import steps
 from tests.killing import children
@@ -65,11 +66,11 @@ def run(db: Database, job: Job, stop: Callable[[], bool] = never) -> Job:
 
 
 def does(monkeypatch: pytest.MonkeyPatch, what: Callable[[Running, Progress], Json]) -> None:
-    monkeypatch.setattr(work, "_WORK", dict.fromkeys(JobKind, what))
+    monkeypatch.setattr(handlers, "_WORK", dict.fromkeys(JobKind, what))
 
 
 def upload(name: str = "u1") -> Path:
-    return folder_for(work.UPLOADS) / name
+    return folder_for(handlers.UPLOADS) / name
 
 
 def intake(db: Database, **more: Any) -> Job:
@@ -225,7 +226,7 @@ def test_refused_at_once(db: Database, actor: str, kind: str, told: Json, error:
 def test_a_person_disabled_meanwhile_gets_nothing_done(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     does(monkeypatch, lambda running, progress: pytest.fail("was run all the same"))
     job = ask(db)
-    people.disable(db, "admin", "anna", "left")
+    accounts.disable(db, "admin", "anna", "left")
     job = run(db, job)
     assert (job.state, job.error_code) == ("failed", NotAllowed.code)
     with pytest.raises(NotAllowed):
@@ -304,14 +305,13 @@ def test_footage_taken_in_just_before_the_end_is_not_taken_in_twice(
 
 @pytest.mark.usefixtures("case")
 def test_what_a_job_found_is_added_once(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from redact.cases import tracks
-    from redact.cases.store import Store
+    from redact.evidence.store import Store
     from tests.disclose.approved import found
 
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
     upload().write_bytes(make_clip(tmp_path / "clip.mp4", size=(256, 160), frames=24).read_bytes())
     sha256 = run(db, intake(db)).result["footage"]
-    monkeypatch.setattr(tracks, "analyse", lambda path, settings, progress: found(path, sha256))
+    monkeypatch.setattr(machine_tracks, "analyse", lambda path, settings, progress: found(path, sha256))
     job = queue.enqueue(db, "anna", "detect", "footage:x", {"footage": sha256})
     with monkeypatch.context() as patch:  # the end of the work cannot be written down
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from redact.errors import OutputNotWritable
 from redact.mask.compositor import Compositor
+from redact.mask.contact_sheet import contact_sheet
 from redact.mask.effects import LEAST_CELL, LUMA_STEP, MOST_CELLS, cell_grid, fill_colour
 from redact.mask.raster import coverage
-from redact.mask.sheet import contact_sheet
 from redact.mask.types import Form, Shape
 from redact.media.types import ColourTags, PlanarImage
 from redact.settings import Effect, EffectSettings

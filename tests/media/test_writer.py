@@ -18,7 +18,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from redact.cli.scene import speech
+from redact.demo.scene import speech
 from redact.errors import (
     BadUsage,
     DiskFull,
@@ -29,9 +29,9 @@ from redact.errors import (
     RedactError,
     SameFile,
 )
+from redact.media.encoder_frames import to_frame
 from redact.media.parity import ExpectedSound, verify_copy
-from redact.media.partfile import PartFile, remove_stale_parts
-from redact.media.planes import to_frame
+from redact.media.part_file import PartFile, remove_stale_parts
 from redact.media.types import ColourTags, FrameTable, PlanarImage
 from redact.media.writer import CopyWriter, check_target, media_time_base
 from redact.settings import EncodeSettings, VideoCodec
@@ -594,7 +594,7 @@ def test_a_disk_that_fails_at_the_sync_is_told(tmp_path: Path, monkeypatch: pyte
         raise OSError(errno.ENOSPC, "No space left on device")
 
     master = make_clip(tmp_path / "m.mp4")
-    monkeypatch.setattr("redact.media.partfile.os.fsync", full)
+    monkeypatch.setattr("redact.media.part_file.os.fsync", full)
     with pytest.raises(DiskFull):
         write_copy(master, tmp_path / "c.mp4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.mp4"]

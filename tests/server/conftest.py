@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from redact.cases import footage as shelf
-from redact.cases import people
-from redact.cases.db import Database
-from redact.cases.frames import frame_table
-from redact.cases.intake import add_footage
-from redact.cases.people import Role
-from redact.cases.store import Store
-from redact.cases.tracks import add_machine_tracks
+from redact.evidence import footage_records as shelf
+from redact.evidence.frame_tables import frame_table
+from redact.evidence.intake import add_footage
+from redact.evidence.machine_tracks import add_machine_tracks
+from redact.evidence.store import Store
+from redact.records import accounts
+from redact.records.accounts import Role
+from redact.records.database import Database
 from redact.server.app import create_app
 from redact.server.settings import ServerSettings
 from redact.track.types import MediaRef, Source, Track, TrackSet
-from tests.cases.evidence import open_case
+from tests.evidence.factory import open_case
 from tests.media.clips import AudioSpec, make_clip
 from tests.server.browser import PASSWORD, Browser
 
@@ -62,10 +62,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDACT_HOME", str(folder / "home"))
         patch.delenv("REDACT_DATABASE_URL", raising=False)
-        patch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         db, store = Database(), Store()
         for login, role in STAFF.items():
-            people.add(db, "admin", login, PASSWORD, full_name=login.title(), roles=[role], must_change=False)
+            accounts.add(db, "admin", login, PASSWORD, full_name=login.title(), roles=[role], must_change=False)
         clip = make_clip(folder / "clip.mp4", frames=FRAMES, size=SIZE, audio=[AudioSpec()])
         add_footage(db, "officer", clip, case=open_case(db, "FOI/26 1"), exhibit="AB1", store=store)
         machine_tracks(db, store)
@@ -79,7 +79,7 @@ def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     shutil.copytree(template, tmp_path / "home")
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
-    monkeypatch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     return tmp_path / "home"
 
 

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from sqlalchemy import update
 from starlette.types import Message, Receive, Scope, Send
 
-from redact.cases import people
-from redact.cases.db import Database
-from redact.cases.schema import SignIn, SignInAttempt
-from redact.cases.store import Store
+from redact.evidence.store import Store
+from redact.records import accounts
+from redact.records.database import Database
+from redact.schema.tables import SignIn, SignInAttempt
 from redact.server.app import create_app
 from redact.server.gate import local_path
 from redact.server.settings import ServerSettings
@@ -198,7 +198,7 @@ def test_a_page_that_was_left_open_keeps_nobody_signed_in(browser: New, db: Data
 
 def test_whoever_is_disabled_is_out_at_once(browser: New, db: Database) -> None:
     rita = browser("rita")
-    people.disable(db, "admin", "rita", "left")
+    accounts.disable(db, "admin", "rita", "left")
     assert rita.get(FOOTAGE).status_code == 401
     assert browser().sign_in("rita").status_code == 401
 
@@ -225,7 +225,7 @@ def test_a_source_that_tries_many_names_is_slowed_down(db: Database) -> None:
 
 
 def test_a_password_that_was_given_out_opens_one_page_only(browser: New, db: Database) -> None:
-    people.set_password(db, "admin", "rita", "given out by admin")
+    accounts.set_password(db, "admin", "rita", "given out by admin")
     rita = browser()
     answer = rita.sign_in("rita", "given out by admin")
     assert answer.headers["location"] == "/password"

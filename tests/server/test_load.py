@@ -21,20 +21,21 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from redact.canonical import canonical
-from redact.cases import chain, people
-from redact.cases.db import Database
-from redact.cases.frames import frame_table
-from redact.cases.intake import add_footage
-from redact.cases.people import Role
-from redact.cases.schema import Edit, Footage
-from redact.cases.store import Store
-from redact.cases.tracks import add_machine_tracks
-from redact.mask.edit_json import edit_json, parse_edit
+from redact.audit import chain
+from redact.canonical_json import canonical
+from redact.evidence.frame_tables import frame_table
+from redact.evidence.intake import add_footage
+from redact.evidence.machine_tracks import add_machine_tracks
+from redact.evidence.store import Store
+from redact.mask.edits.edit_json import edit_json, parse_edit
+from redact.records import accounts
+from redact.records.accounts import Role
+from redact.records.database import Database
+from redact.schema.tables import Edit, Footage
 from redact.track.types import MediaRef, Track, TrackSet
-from tests.cases.conftest import db, empty_records, home, postgres, staff
-from tests.cases.evidence import another, open_case
+from tests.evidence.factory import another, open_case
 from tests.media.clips import make_clip
+from tests.records.fixtures import db, empty_records, home, postgres, staff
 from tests.server.browser import PASSWORD
 from tests.server.reviewers import Plan, Reviewer
 from tests.server.test_serve import served
@@ -80,7 +81,7 @@ def plan(db: Database, staff: dict[str, str], tmp_path: Path) -> list[Reviewer]:
     reviewers = []
     for number in range(REVIEWERS):
         login = f"rev{number:02}"
-        people.add(db, "admin", login, PASSWORD, full_name=login, roles=[Role.REVIEWER], must_change=False)
+        accounts.add(db, "admin", login, PASSWORD, full_name=login, roles=[Role.REVIEWER], must_change=False)
         footage = (number % 4 if number < 16 else number - 12) + 1
         own = [n for n in range(1, TRACKS + 1) if n % 5 == number // 4]
         reviewers.append(Reviewer(login, footage, own, [7, 8], (LATER, LENGTH)))

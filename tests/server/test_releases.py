@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import pytest
 
-from redact.cases import cases, people
-from redact.cases.db import Database
-from redact.cases.schema import Event
-from redact.disclose import details, releases
-from redact.disclose.codes import ReleaseKind
+from redact.disclose.policy.reason_codes import ReleaseKind
+from redact.disclose.release import details, releases
 from redact.jobs.worker import run_job
+from redact.records import accounts, cases
+from redact.records.database import Database
+from redact.schema.tables import Event
 from tests.server.browser import Browser
 
 New = Callable[..., Browser]
@@ -87,7 +87,7 @@ def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> Non
     assert rita.post("/api/footage/1/ops", {"tracks_id": 1, "base_revision": 0, "ops": ops}).status_code == 200
     assert approver.get(f"{RELEASE}/open").json()["items"] == []
     with db.writing("admin") as work:
-        people.find(work.session, "approver").roles = ["supervisor"]
+        accounts.find(work.session, "approver").roles = ["supervisor"]
         work.event("test.prepared", "person:approver", {})
     assert approver.post(f"{RELEASE}/approve", {**known, "content": "0" * 64}).status_code == 400
     answer = approver.post(f"{RELEASE}/approve", {**known, "content": content})

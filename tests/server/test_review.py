@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from redact.cases.db import Database
-from redact.cases.schema import Edit, Footage
-from redact.cases.store import Store
-from redact.cases.store_check import verify_store
+from redact.evidence.store import Store
+from redact.evidence.store_verification import verify_store
+from redact.records.database import Database
+from redact.schema.tables import Edit, Footage
 from redact.server.cache import Cache
 from tests.server.browser import Browser
 from tests.server.conftest import FRAMES, SIZE

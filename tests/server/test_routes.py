@@ -12,18 +12,18 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount
 
-from redact.cases import people
-from redact.cases.db import Database
-from redact.cases.people import RIGHTS, Right, Role
-from redact.cases.schema import Footage
-from redact.cases.store import Store
+from redact.evidence.store import Store
 from redact.jobs import queue
 from redact.jobs.kinds import JobKind
+from redact.records import accounts
+from redact.records.accounts import RIGHTS, Right, Role
+from redact.records.database import Database
+from redact.schema.tables import Footage
 from redact.server.app import create_app
 from redact.server.settings import ServerSettings
+from redact_ui import pages
 from tests.server.browser import HERE, PASSWORD, Browser
 from tests.server.conftest import STAFF
-from ui import pages
 
 Route = tuple[str, str]
 
@@ -164,7 +164,7 @@ def test_every_route_is_known_and_none_is_open_to_strangers(whole: FastAPI) -> N
 
 
 def test_every_route_asks_for_its_right_and_keeps_people_apart(whole: FastAPI, db: Database) -> None:
-    people.add(db, "admin", "olga", PASSWORD, full_name="Olga", roles=[Role.OFFICER], must_change=False)
+    accounts.add(db, "admin", "olga", PASSWORD, full_name="Olga", roles=[Role.OFFICER], must_change=False)
     officer = Browser(whole)
     officer.sign_in("officer")
     upload = officer.post("/api/uploads", {"case": "FOI/26 1", "name": "a.mp4", "size": 100}).json()["id"]

@@ -18,8 +18,8 @@ from typing import IO
 import httpx2
 import pytest
 
-from redact.cases.db import Database
-from redact.cases.people import everybody
+from redact.records.accounts import everybody
+from redact.records.database import Database
 from tests.cli.runner import hear_ctrl_c
 
 

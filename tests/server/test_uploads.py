@@ -15,12 +15,12 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
-from redact.cases import people
-from redact.cases.db import Database
-from redact.cases.people import Role
-from redact.cases.schema import Job, Upload
-from redact.cases.store import Store
+from redact.evidence.store import Store
 from redact.jobs.worker import run_job
+from redact.records import accounts
+from redact.records.accounts import Role
+from redact.records.database import Database
+from redact.schema.tables import Job, Upload
 from redact.server import uploads
 from redact.server.app import create_app
 from redact.server.uploads import place
@@ -151,7 +151,7 @@ def test_what_is_no_footage_is_known_by_its_content(browser: New, db: Database) 
 
 
 def test_an_upload_is_its_owners_alone(browser: New, db: Database) -> None:
-    people.add(db, "admin", "olive", "correct horse battery", full_name="O", roles=[Role.OFFICER], must_change=False)
+    accounts.add(db, "admin", "olive", "correct horse battery", full_name="O", roles=[Role.OFFICER], must_change=False)
     officer, olive = browser("officer"), browser("olive")
     id_ = begin(officer, 10).json()["id"]
     assert olive.get(f"/api/uploads/{id_}").status_code == 404

@@ -8,8 +8,8 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from redact.track.carry import Carrier
 from redact.track.motion import Motion, MotionEstimator, fit_similarity, inverse
+from redact.track.propagation import Carrier
 
 WIDTH, HEIGHT = 640, 360
 SIDE = 416

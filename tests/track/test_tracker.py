@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from redact.detect.types import Detections
-from redact.track.carry import Carrier
 from redact.track.motion import Motion
+from redact.track.propagation import Carrier
 from redact.track.tracker import FAINT_PAD_SECONDS, LOST_SECONDS, OTHER_TRUST, TRUST, Tracker, steady
 from redact.track.types import Source, Track
 

@@ -10,13 +10,13 @@ from typing import Any
 import argon2
 import pytest
 
-from redact.cases import people
-from redact.cases.db import Database
-from redact.cases.people import Role
-from redact.cases.store import Store
-from redact.disclose.plan import plan_of
+from redact.disclose.release.plan import plan_of
+from redact.evidence.store import Store
+from redact.records import accounts
+from redact.records.accounts import Role
+from redact.records.database import Database
+from redact_ui.page import Context
 from tests.disclose import approved
-from ui.base import Context
 
 Asking = Callable[[str | None], Any]
 
@@ -26,7 +26,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context
     """Empty records."""
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
-    monkeypatch.setattr(people, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     db, store = Database(), Store()
     yield Context(db, store, lambda session, release: plan_of(session, store, release), list)
     db.close()
@@ -36,7 +36,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context
 def filled(context: Context, tmp_path: Path) -> Context:
     """With one person of each role, and a draft for court, ``R-1#1``."""
     approved.staff(context.db)
-    people.add(
+    accounts.add(
         context.db,
         "administrator",
         "auditor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from redact.cases.people import Role
+from redact.records.accounts import Role
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/workbench.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def test_roles_are_those_there_are() -> None:
 
 
 def test_keys_do_what_the_page_says() -> None:
-    script = (ROOT / "ui/static/review/keys.js").read_text(encoding="utf-8")
+    script = (ROOT / "ui/redact_ui/static/review/keys.js").read_text(encoding="utf-8")
     does = {key: what.lower() for key, what in re.findall(r'^  \["([^"]+)", "[^"]+", "([^"]+)"', script, re.MULTILINE)}
     told = rows("| Key | What it does |")
     assert len(told) > 8

@@ -10,25 +10,25 @@ from typing import Any
 
 import pytest
 
-from redact.cases import cases, people
-from redact.cases.clocks import CaseKind
-from redact.disclose import details, releases
-from redact.disclose.codes import ReleaseKind
+from redact.disclose.policy.reason_codes import ReleaseKind
+from redact.disclose.release import details, releases
 from redact.jobs import queue
+from redact.records import accounts, cases
+from redact.records.deadlines import CaseKind
+from redact_ui.admin import AdminPage
+from redact_ui.audit import AuditPage
+from redact_ui.case import CasePage
+from redact_ui.decisions import seconds, targets
+from redact_ui.detail_lists import LISTS, DetailList
+from redact_ui.details import FIELDS, DetailsForm, Shown
+from redact_ui.formatting import text
+from redact_ui.page import Context
+from redact_ui.pages import build
+from redact_ui.release import ReleasePage
+from redact_ui.theme import colours
+from redact_ui.work_list import ANY, WorkList, _fields
 from tests.disclose.approved import DETAILS, PASSWORD
 from tests.ui.conftest import asking
-from ui.admin import AdminPage
-from ui.audit import AuditPage
-from ui.base import Context
-from ui.case import CasePage
-from ui.decisions import seconds, targets
-from ui.detail_lists import LISTS, DetailList
-from ui.details import FIELDS, DetailsForm, Shown
-from ui.pages import build
-from ui.release import ReleasePage
-from ui.theme import colours
-from ui.words import text
-from ui.work_list import ANY, WorkList, _fields
 
 HOSTILE = "<img src=x onerror=alert(1)>\"' ${7*7} {{7*7}} `x`"
 NOBODY = "not signed in"
@@ -90,7 +90,7 @@ def test_the_pages_are_built(records: str, request: pytest.FixtureRequest) -> No
 
 
 def test_empty_pages_say_what_to_do(context: Context) -> None:
-    people.add(context.db, "admin", "admin", PASSWORD, full_name="A", roles=list(people.Role), must_change=False)
+    accounts.add(context.db, "admin", "admin", PASSWORD, full_name="A", roles=list(accounts.Role), must_change=False)
     me = asking("admin")
     listed = whole(listing(WorkList(context), me))
     assert "Open the first one" in listed and "Nothing needs you now" in listed
@@ -125,7 +125,7 @@ def test_rights_are_those_of_the_records(filled: Context) -> None:
     assert "R654" in CasePage(filled).detect("R-1", "AB/1", "fast", asking("approver"))
     assert "R654" in WorkList(filled).open_case(asking("reviewer"), *new_case("F-9"))
     with filled.db.reading() as session:
-        assert {p.name for p in people.everybody(session)} == {
+        assert {p.name for p in accounts.everybody(session)} == {
             "administrator", "approver", "auditor", "officer", "reviewer",
         }  # fmt: skip
     assert state_of(filled) == "draft"
@@ -194,7 +194,7 @@ def test_from_draft_to_approved_and_back(filled: Context) -> None:
     page.submit("R-1#1", rita)
     assert "R654" in page.override("R-1#1", content, "watched on another screen", anna)
     with filled.db.writing("administrator") as work_:
-        people.find(work_.session, "approver").roles = ["supervisor"]
+        accounts.find(work_.session, "approver").roles = ["supervisor"]
         work_.event("test.prepared", "person:approver", {})
     assert "R657" in page.override("R-1#1", "0" * 64, "watched on another screen", anna)  # another was on show
     assert "approved" in page.override("R-1#1", content, "watched on another screen", anna)
@@ -292,7 +292,7 @@ def test_the_trail_is_checked_and_searched(filled: Context) -> None:
 
 
 def test_old_events_are_a_page_further_on(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.audit.PAGE", 2)
+    monkeypatch.setattr("redact_ui.audit.PAGE", 2)
     page, me = AuditPage(filled), asking("auditor")
     found, before, older, newest = page.first("", "", "", "", "", me)
     assert older["interactive"] and not newest["interactive"]  # type: ignore[index]
@@ -346,7 +346,7 @@ def test_a_password_is_shown_once_and_works(filled: Context) -> None:
     said = page.add("nina", "Nina", ["reviewer"], admin)
     password = re.search(r'class="secret">([a-z0-9-]+)<', said)
     assert password is not None
-    assert people.authenticate(filled.db, "nina", password[1]).must_change
+    assert accounts.authenticate(filled.db, "nina", password[1]).must_change
     shown = whole(page.show(admin))
     assert "Nina" in shown and password[1] not in shown
     assert "R653" in page.reset("administrator", admin)  # one's own
@@ -368,7 +368,7 @@ def test_times_are_read(written: str, right: float) -> None:
 
 def test_all_details_of_a_kind_have_a_field() -> None:
     for kind in ReleaseKind:
-        from ui.details import COMMON, OF_KIND
+        from redact_ui.details import COMMON, OF_KIND
 
         parts = {field.key.partition(".")[0] for field in (*COMMON, *OF_KIND[kind])}
         parts |= {one.part for one in LISTS if one.kind is kind}

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from models.train.degrade import bend, degrade
+from redact_models.train.degrade import bend, degrade
 
 POINTS = np.array([[40, 40], [260, 60], [150, 118], [60, 200], [250, 190], [150, 30]], np.float32)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.train import __main__ as command
-from models.train.loop import CHECKPOINT, train
-from models.train.recipe import RECIPES, Recipe
 from redact.errors import TrainingUnusable
+from redact_models.train import __main__ as command
+from redact_models.train.loop import CHECKPOINT, train
+from redact_models.train.recipe import RECIPES, Recipe
 
 TINY = Recipe(scenes=8, batch=2, width=128, height=96, rate=2e-3)
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ class _KilledError(Exception):
 
 
 def test_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.train import loop
+    from redact_models.train import loop
 
     monkeypatch.setattr(loop, "STEPS_BETWEEN", 2)
     whole = train([], TINY, tmp_path, CPU, 0)
@@ -53,7 +53,7 @@ def test_checkpoint_of_another_recipe(tmp_path: Path) -> None:
 
 
 def test_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.train import loop
+    from redact_models.train import loop
 
     monkeypatch.setattr(loop, "STEPS_BETWEEN", 8)
     train([], replace(TINY, scenes=128, batch=4, rate=5e-3), tmp_path, CPU, 0)

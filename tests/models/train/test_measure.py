@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.train.measure import false_masks, look, recall, turned
-from models.train.scenes import Picture
 from redact.detect.types import Detections, ModelRecord
+from redact_models.train.measure import false_masks, look, recall, turned
+from redact_models.train.scenes import Picture
 
 
 class _Says:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from models.train.network import PlateHead, from_onnx, to_onnx, trunk_graph
 from redact.detect.runtime import TorchNetwork, plain_graph
 from redact.detect.text import NORMALISATION
+from redact_models.train.network import PlateHead, from_onnx, to_onnx, trunk_graph
 
 CPU = torch.device("cpu")
 

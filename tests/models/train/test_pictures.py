@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from models.train.pictures import footage, split, yolo_folder
 from redact.errors import TrainingUnusable
 from redact.media.hashing import hash_file
 from redact.track.file import save
 from redact.track.types import MediaRef, Source, Track, TrackSet
+from redact_models.train.pictures import footage, split, yolo_folder
 from tests.media.clips import make_clip
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.train.plates import LAYOUTS, draw_plate
+from redact_models.train.plates import LAYOUTS, draw_plate
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.train import scenes
-from models.train.canvas import Canvas, box_outline
-from models.train.plates import Plate
-from models.train.scenes import Picture, make_scene, shoot
+from redact_models.train import scenes
+from redact_models.train.canvas import Canvas, box_outline
+from redact_models.train.plates import Plate
+from redact_models.train.scenes import Picture, make_scene, shoot
 
 SIZE = (256, 192)
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.train.targets import loss, targets
 from redact.detect import plates
 from redact.detect.plates import decode
 from redact.detect.types import Detections
+from redact_models.train.targets import loss, targets
 
 NONE = np.zeros((0, 4), np.float32)
 

@@ -1,0 +1,101 @@
+"""Command line of the recipe: trains, measures and writes a plate detector with its card.
+
+For example: python -m redact_models.train --data FOLDER --held-out OTHER_FOLDER -o models/weights
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from redact.errors import RedactError
+from redact_models.train import card
+from redact_models.train.loop import train
+from redact_models.train.measure import plate_detector
+from redact_models.train.network import from_onnx, to_onnx
+from redact_models.train.pictures import Drawn, Named, Sample, footage, split, yolo_folder
+from redact_models.train.recipe import RECIPES
+
+DRAWN = 200
+"""Scenes that the card is measured on, beside the pictures held out."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, measure and write; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except RedactError as error:
+        print(f"{error.code} {error.text}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    recipe = RECIPES[options.recipe]
+    options.out.mkdir(parents=True, exist_ok=True)
+    options.work.mkdir(parents=True, exist_ok=True)
+    learnt: list[Named] = []
+    held: dict[str, Sequence[Sample]] = {}
+    for folder in options.data:
+        rest, held[f"{folder.name}, held out"] = split(yolo_folder(folder))
+        learnt += rest
+    held |= {folder.name: yolo_folder(folder) for folder in options.held_out}
+    pictures = [picture.load() for picture in learnt]
+    for video, tracks in options.footage:
+        pictures += footage(Path(video), Path(tracks))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{len(pictures)} pictures, {recipe.scenes} scenes, on {device}", flush=True)
+    start = from_onnx(options.start.read_bytes()) if options.start else None
+    head = train(pictures, recipe, options.work, device, options.workers, start=start)
+    content = to_onnx(head.cpu())
+    target = options.out / f"{options.name}.onnx"
+    target.write_bytes(content)
+    detector = plate_detector(target)
+    drawn: list[Sample] = [Drawn(number) for number in range(DRAWN)]
+    sets = {name: card.look_at(detector, rows) for name, rows in {**held, "drawn scenes": drawn}.items() if rows}
+    real = [looked for looked in sets.values() if looked.samples is not drawn]
+    card.sheet(real, options.threshold, options.work / "worst.jpg")
+    names = ", ".join(folder.name for folder in options.data) or "no pictures"
+    learnt_from = f"drawn scenes over {len(pictures)} pictures ({names})"
+    if options.start:
+        digest = hashlib.sha256(options.start.read_bytes()).hexdigest()
+        learnt_from += f", going on from weights of SHA-256 `{digest}`"
+    card.write(target, recipe, learnt_from, sets, options.threshold)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m redact_models.train",
+        description="Train a plate detector, measure it on what it has not seen, and write its card.",
+        epilog="Folders are in YOLO format (images/ and labels/, any class is a plate). Without any, drawn plates on "
+        "drawn streets are all it learns from. A run that was stopped goes on when it is started again.",
+    )
+    add = parser.add_argument
+    add("--data", type=Path, action="append", default=[], help="folder to learn from; a tenth of it is held out")
+    add("--held-out", type=Path, action="append", default=[], help="folder to measure on only")
+    add(
+        "--footage",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("VIDEO", "TRACKS"),
+        help="reviewed footage and its corrected tracks, to learn from",
+    )
+    add("--recipe", choices=RECIPES, default="full" if torch.cuda.is_available() else "small")
+    add("--start", type=Path, help="weights of this recipe to go on from, best with --recipe tune")
+    add("--threshold", type=float, default=0.55, help="score that the card's figures are for")
+    add("--workers", type=int, default=2, help="processes that draw scenes")
+    add("--work", type=Path, default=Path("training"), help="folder of the checkpoint")
+    add("--name", default="plates", help="of the weights")
+    add("-o", "--out", type=Path, default=Path("models/weights"), help="folder of the weights and their card")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""``redact apply``: make the redacted copy from tracks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli.shared import options as opt
+from redact.cli.shared.copies import copy_record, loading, say_copy
+from redact.cli.shared.output import Job
+from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, VideoCodec
+
+if TYPE_CHECKING:
+    pass
+
+
+def apply(
+    source: opt.Footage,
+    tracks_file: Annotated[Path, typer.Argument(metavar="TRACKS.json", help="Tracks made from IN.")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The copy to write.")],
+    effect: opt.EffectOption = Effect.SOLID,
+    fill: opt.Fill = "#000000",
+    audio: opt.Audio = AudioMode.KEEP,
+    mute: opt.Mute = None,
+    bleep: opt.Bleep = None,
+    disguise: opt.Disguise = None,
+    codec: opt.Codec = VideoCodec.H264,
+    quality: opt.Quality = None,
+    encoder_preset: opt.EncoderPreset = None,
+    device: opt.Device = DeviceChoice.AUTO,
+    interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
+    on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
+    overwrite: opt.Overwrite = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Make the copy from tracks that are there already.
+
+    Example: redact apply bodycam.mp4 bodycam.tracks.json -o copy.mp4 --effect mosaic
+    """
+    with Job("apply", as_json) as job:
+        spans = opt.sound_spans(mute, bleep, disguise)
+        encode = opt.encode_settings(codec, quality, encoder_preset)
+        hide = opt.render_settings(
+            effect,
+            fill,
+            encode=encode,
+            audio=audio,
+            spans=spans,
+            interlaced=interlaced,
+            on_corrupt=on_corrupt,
+            device=device,
+            overwrite=overwrite,
+        )
+        with loading():
+            from redact.media.writer import check_target
+            from redact.pipeline.journeys import render
+            from redact.track import file
+
+        check_target(source, output, overwrite=overwrite)
+        tracks = file.load(tracks_file)
+        with job.working() as progress:
+            report = render(source, tracks, output, hide, progress=progress)
+        say_copy(job, report, tracks)
+        job.finish(copy_record(source, report, tracks))

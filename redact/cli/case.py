@@ -1,0 +1,279 @@
+"""``redact case``: requests and proceedings, their clocks, and who is who in them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import As, acting
+from redact.cli.shared.output import Job
+from redact.cli.shared.records import SEE, local, parse_day, parse_member, parse_pairs, reading
+
+if TYPE_CHECKING:
+    from redact.schema.tables import Case
+
+app = typer.Typer(no_args_is_help=True, help="Requests and proceedings, and by when they are due.")
+
+Reference = Annotated[str, typer.Argument(metavar="CASE", help="The case's reference.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")]
+Due = Annotated[
+    str | None,
+    typer.Option("--due", metavar="DAY", help="The day a court's order gives, or that was agreed on, as 2026-05-01."),
+]
+Details = Annotated[
+    list[str] | None,
+    typer.Option("--detail", metavar="KEY=TEXT", help="What else there is to note, as requester=... Repeatable."),
+]
+
+
+@app.command()
+def new(
+    reference: Reference,
+    *,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="court, foi, subject-access, complaint or internal.")
+    ],
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="What it is about, in a few words.")],
+    login: As,
+    received: Annotated[
+        str | None, typer.Option("--received", metavar="DAY", help="The day of receipt, as 2026-05-01; else today.")
+    ] = None,
+    nation: Annotated[
+        str,
+        typer.Option(
+            "--nation", metavar="NATION", help="Whose bank holidays: england-and-wales, scotland, northern-ireland."
+        ),
+    ] = "england-and-wales",
+    due: Due = None,
+    details: Details = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Open a case. FOI requests are due after 20 working days, subject access after a month, others on --due.
+
+    Example: redact case new FOI-2026-017 --kind foi --title "Arrest in High Street" --received 2026-05-01 --as jsmith
+    """
+    with Job("case new", as_json) as job:
+        on, fixed, told = parse_day(received, "--received"), parse_day(due, "--due"), parse_pairs(details, "--detail")
+        with acting(login) as (db, actor):
+            from redact.records import cases
+            from redact.records.deadlines import CaseKind, Nation
+
+            opened = cases.open_case(
+                db,
+                actor,
+                reference,
+                kind=parse_member(kind, CaseKind, "--kind"),
+                title=title,
+                received=on or date.today(),
+                nation=parse_member(nation, Nation, "--nation"),
+                due=fixed,
+                details=told,
+            )
+        job.say(f"Case {opened.reference} is open; {clock_line(opened)}.")
+        job.finish({"case": record(opened)})
+
+
+@app.command("list")
+def list_cases(
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Closed cases, too.")] = False,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """List cases, the most pressing first.
+
+    Example: redact case list --as jsmith
+    """
+    with Job("case list", as_json) as job:
+        with reading(login, SEE) as (_, _, session):
+            from redact.records import cases
+
+            found = cases.listed(session, closed=everything)
+        rows = [
+            (c.reference, c.kind, c.title, c.received_on, c.due_on or "-", words(c), len(c.exhibits)) for c in found
+        ]
+        job.table(("case", "kind", "title", "received", "due", "clock", "exhibits"), rows)
+        job.finish({"cases": [record(case) for case in found]})
+
+
+@app.command()
+def show(reference: Reference, *, login: As, as_json: opt.Json = False) -> None:
+    """Show all that is noted of a case.
+
+    Example: redact case show FOI-2026-017 --as jsmith
+    """
+    with Job("case show", as_json) as job:
+        with reading(login, SEE) as (_, _, session):
+            from redact.records import cases
+
+            case = cases.find(session, reference)
+        job.say(f"{case.reference}: {case.title}")
+        job.say(f"{case.kind} case, {case.state}; {clock_line(case)}")
+        job.say(f"opened {local(case.opened_at)}; closed {local(case.closed_at)}")
+        job.say(
+            f"working time: {case.minutes_locating} minutes locating, retrieving and extracting (count towards the "
+            f"limit of FOIA s.12), {case.minutes_redacting} minutes redacting (do not)"
+        )
+        for key, value in case.details.items():
+            job.say(f"{key.replace('_', ' ')}: {value}")
+        for member in case.members:
+            job.say(f"{member.role}: {member.person.full_name} ({member.person.name})")
+        rows = [(e.reference, e.footage.original_name, e.footage.sha256[:12], e.footage.state) for e in case.exhibits]
+        if rows:
+            job.table(("exhibit", "name", "footage", "state"), rows)
+        job.finish({"case": record(case)})
+
+
+@app.command()
+def change(
+    reference: Reference,
+    *,
+    reason: Reason,
+    login: As,
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Another title.")] = None,
+    due: Due = None,
+    details: Details = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Change what is noted of a case, or by when it is due.
+
+    Example: redact case change CC-17 --due 2026-06-12 --reason "order of 1 May" --as jsmith
+    """
+    with Job("case change", as_json) as job:
+        fixed, told = parse_day(due, "--due"), parse_pairs(details, "--detail")
+        with acting(login) as (db, actor):
+            from redact.records import cases
+
+            cases.change(db, actor, reference, reason=reason, title=title, due=fixed, details=told)
+            with db.reading() as session:
+                case = cases.find(session, reference)
+        job.say(f"Case {case.reference} is changed; {clock_line(case)}.")
+        job.finish({"case": record(case)})
+
+
+@app.command()
+def close(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
+    """Close a case. From then on the retention of its footage runs.
+
+    Example: redact case close FOI-2026-017 --reason "answered on 28 May" --as jsmith
+    """
+    with Job("case close", as_json) as job:
+        _set_closed(job, reference, reason, login, closed=True)
+
+
+@app.command()
+def reopen(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
+    """Open a closed case again.
+
+    Example: redact case reopen FOI-2026-017 --reason "internal review" --as jsmith
+    """
+    with Job("case reopen", as_json) as job:
+        _set_closed(job, reference, reason, login, closed=False)
+
+
+@app.command()
+def member(
+    reference: Reference,
+    person: Annotated[str, typer.Argument(metavar="LOGIN", help="Whom.")],
+    *,
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            metavar="TEXT",
+            help="officer in the case, disclosure officer, reviewer, approver or requester contact.",
+        ),
+    ],
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Note who is who in a case.
+
+    Example: redact case member CC-17 jsmith --role "disclosure officer" --as jsmith
+    """
+    with Job("case member", as_json) as job:
+        with acting(login) as (db, actor):
+            from redact.records import cases
+
+            cases.add_member(db, actor, reference, person, role)
+            with db.reading() as session:
+                case = cases.find(session, reference)
+        job.say(f"{person} is {role} of case {case.reference}.")
+        job.finish({"case": record(case)})
+
+
+@app.command()
+def time(
+    reference: Reference,
+    *,
+    locating: Annotated[
+        int, typer.Option("--locating", metavar="MINUTES", help="Locating, retrieving, extracting: counts for s.12.")
+    ] = 0,
+    redacting: Annotated[int, typer.Option("--redacting", metavar="MINUTES", help="Redacting: does not count.")] = 0,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Note working time on a case. Only locating counts towards the cost limit of FOIA s.12.
+
+    Example: redact case time FOI-2026-017 --locating 45 --as jsmith
+    """
+    with Job("case time", as_json) as job:
+        with acting(login) as (db, actor):
+            from redact.records import cases
+
+            cases.note_minutes(db, actor, reference, locating=locating, redacting=redacting)
+            with db.reading() as session:
+                case = cases.find(session, reference)
+        job.say(f"Case {case.reference}: {case.minutes_locating} minutes locating, {case.minutes_redacting} redacting.")
+        job.finish({"case": record(case)})
+
+
+def words(case: Case) -> str:
+    """How the clock stands."""
+    from redact.records.deadlines import in_words
+
+    return case.state if case.closed_at else in_words(case.due_on, date.today())
+
+
+def clock_line(case: Case) -> str:
+    """Receipt, rule and due day."""
+    due = f"due on {case.due_on} ({case.due_rule}), {words(case)}" if case.due_on else "no due date"
+    return f"received on {case.received_on}, {due}"
+
+
+def record(case: Case) -> dict[str, object]:
+    """A case in a document."""
+    return {
+        "reference": case.reference,
+        "kind": case.kind,
+        "title": case.title,
+        "nation": case.nation,
+        "received_on": case.received_on.isoformat(),
+        "due_on": case.due_on.isoformat() if case.due_on else None,
+        "due_rule": case.due_rule,
+        "clock": words(case),
+        "state": case.state,
+        "details": case.details,
+        "minutes_locating": case.minutes_locating,
+        "minutes_redacting": case.minutes_redacting,
+        "opened_at": case.opened_at.isoformat(),
+        "closed_at": case.closed_at.isoformat() if case.closed_at else None,
+        "members": [{"login": m.person.name, "role": m.role} for m in case.members],
+        "exhibits": [
+            {"reference": e.reference, "sha256": e.footage.sha256, "state": e.footage.state} for e in case.exhibits
+        ],
+    }
+
+
+def _set_closed(job: Job, reference: str, reason: str, login: str, *, closed: bool) -> None:
+    with acting(login) as (db, actor):
+        from redact.records import cases
+
+        cases.set_closed(db, actor, reference, closed=closed, reason=reason)
+        with db.reading() as session:
+            case = cases.find(session, reference)
+    job.say(f"Case {case.reference} is {case.state}; {clock_line(case)}.")
+    job.finish({"case": record(case)})

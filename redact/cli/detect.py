@@ -1,0 +1,58 @@
+"""``redact detect``: find faces and number plates, and write their tracks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli.shared import options as opt
+from redact.cli.shared.copies import loading, tracks_count, tracks_line
+from redact.cli.shared.output import Job
+from redact.settings import DeviceChoice, Interlaced, OnCorrupt, Preset
+
+if TYPE_CHECKING:
+    pass
+
+
+def detect(
+    source: opt.Footage,
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="TRACKS.json", help="The tracks file to write.")],
+    classes: opt.Classes = opt.DEFAULT_CLASSES,
+    preset: opt.PresetOption = Preset.BALANCED,
+    device: opt.Device = DeviceChoice.AUTO,
+    models: opt.Models = None,
+    interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
+    on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
+    overwrite: opt.Overwrite = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Find faces and number plates and write their tracks; no copy is made.
+
+    Example: redact detect bodycam.mp4 -o bodycam.tracks.json
+    """
+    with Job("detect", as_json) as job:
+        find = opt.analyse_settings(
+            classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
+        )
+        opt.check_side_file(output, overwrite=overwrite, others=(source,))
+        with loading():
+            from redact.pipeline.journeys import analyse
+            from redact.track import file
+
+        with job.working() as progress:
+            tracks = analyse(source, find, progress=progress)
+        file.save(tracks, output, overwrite=overwrite)
+        job.say(f"{output}: {tracks_line(tracks)}, found on {tracks.provenance['device']}")
+        job.finish(
+            {
+                "source": source,
+                "master_sha256": tracks.media.sha256,
+                "tracks_file": output,
+                "frames": int(tracks.media.pts.size),
+                "tracks": tracks_count(tracks),
+                "device": tracks.provenance["device"],
+            }
+        )

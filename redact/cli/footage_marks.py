@@ -1,0 +1,86 @@
+"""``redact footage mark``, ``hold`` and ``lift``: the marks that keep footage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from redact.cli.footage import CaseOf, Name
+from redact.cli.retention import one_due, record, say_table
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import As, acting
+from redact.cli.shared.output import Job
+from redact.cli.shared.records import parse_member
+from redact.errors import BadUsage
+
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")]
+
+
+def mark(name: Name, *, reason: Reason, case: CaseOf = None, login: As, as_json: opt.Json = False) -> None:
+    """Mark footage as evidence: its retention clock stops until the mark is lifted.
+
+    Example: redact footage mark JS/1 --case CC-17 --reason "shows the assault" --as jsmith
+    """
+    _place("mark", name, case, "evidence", reason=reason, login=login, as_json=as_json)
+
+
+def hold(
+    name: Name,
+    *,
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="complaint or legal-hold.")],
+    reason: Reason,
+    case: CaseOf = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Hold footage for a complaint or by law: its retention clock stops until the hold is lifted.
+
+    Example: redact footage hold 9f86d081 --kind legal-hold --reason "claim 17/26" --as jsmith
+    """
+    _place("hold", name, case, kind, reason=reason, login=login, as_json=as_json)
+
+
+def lift(
+    name: Name,
+    *,
+    reason: Reason,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="KIND", help="evidence, complaint or legal-hold.")
+    ] = None,
+    number: Annotated[int | None, typer.Option("--mark", metavar="NUMBER", help="Which, if there are several.")] = None,
+    case: CaseOf = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Lift a mark or a hold: the retention clock goes on with the days that were left.
+
+    Example: redact footage lift 9f86d081 --kind legal-hold --reason "claim settled" --as jsmith
+    """
+    with Job("footage lift", as_json) as job:
+        with acting(login) as (db, actor):
+            from redact.retention import disposal
+            from redact.retention.clock import MarkKind
+
+            which = parse_member(kind, MarkKind, "--kind") if kind is not None else None
+            lifted = disposal.lift(db, actor, name, reason, case=case, kind=which, number=number)
+            told = one_due(db, name, case)
+        job.say(f"Mark {lifted} is lifted.")
+        say_table(job, [told])
+        job.finish({"mark": lifted, "footage": record(told)})
+
+
+def _place(command: str, name: str, case: str | None, kind: str, *, reason: str, login: str, as_json: bool) -> None:
+    with Job(f"footage {command}", as_json) as job:
+        with acting(login) as (db, actor):
+            from redact.retention import disposal
+            from redact.retention.clock import MarkKind
+
+            which = parse_member(kind, MarkKind, "--kind")
+            if command == "hold" and which is MarkKind.EVIDENCE:
+                raise BadUsage("Evidence is marked, not held.", "Use `redact footage mark`.")
+            number = disposal.place(db, actor, name, which, reason, case=case)
+            told = one_due(db, name, case)
+        job.say(f"Mark {number}: {told.original_name} is kept.")
+        say_table(job, [told])
+        job.finish({"mark": number, "footage": record(told)})

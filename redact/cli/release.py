@@ -1,0 +1,368 @@
+"""``redact release``: preparing, deciding, reviewing, approving and handing out what a case discloses."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from redact.cli import release_approval
+from redact.cli.release_approval import Name, Reason, span_of_frames
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import As, acting, password_of
+from redact.cli.shared.copies import loading
+from redact.cli.shared.output import Job
+from redact.cli.shared.records import SEE, reading
+from redact.errors import BadUsage
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from redact.disclose.release.plan import ReleasePlan
+    from redact.disclose.release.releases import ClipWish
+    from redact.schema.tables import Release
+
+app = typer.Typer(no_args_is_help=True, help="Prepare, decide, review, approve and export what a case discloses.")
+
+Exhibit = Annotated[
+    str | None, typer.Option("--exhibit", help="Whose track or sound; needed where the release has several.")
+]
+Clips = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--clip",
+        metavar="EXHIBIT[:FIRST-LAST]",
+        help="An exhibit, or frames of it, both ends included. Repeatable; else all exhibits, whole.",
+    ),
+]
+ARCHIVE_PASSWORD = "REDACT_ARCHIVE_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+@app.command()
+def new(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="Reference of the case.")],
+    *,
+    policy: Annotated[str, typer.Option("--policy", help="court, public, subject-access, or one of your own.")],
+    clip: Clips = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Start a release of a case's footage under a policy.
+
+    Example: redact release new FOI-26-17 --policy public --clip AB1:0-1499 --as anna
+    """
+    with Job("release new", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import releases
+
+        made = releases.create(db, actor, case, policy_name=policy, clips=_clips(clip))
+        job.say(f"{releases.reference(made)}: draft under the policy {made.policy_name}")
+        job.finish({"release": _record(made)})
+
+
+@app.command("list")
+def list_releases(
+    *,
+    case: Annotated[str | None, typer.Option("--case", help="Of this case only.")] = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Show releases and where they stand.
+
+    Example: redact release list --case FOI-26-17 --as rita
+    """
+    with Job("release list", as_json) as job, reading(login, SEE) as (_, _, session):
+        from redact.disclose.release import releases
+        from redact.records import cases
+
+        rows = releases.listed(session, cases.find(session, case) if case else None)
+        told = [_record(row) for row in rows]
+        columns = ("release", "policy", "state", "clips")
+        job.table(columns, [[r["release"], r["policy"], r["state"], len(r["clips"])] for r in told])
+        job.finish({"releases": told})
+
+
+@app.command()
+def show(name: Name, *, login: As, as_json: opt.Json = False) -> None:
+    """Show what a release hides and shows as it stands, and what is missing.
+
+    Example: redact release show FOI-26-17#1 --as rita
+    """
+    with Job("release show", as_json) as job, reading(login, SEE) as (_, _, session):
+        plan, unwatched = _plan(session, name)
+        told = _plan_record(plan)
+        rows = told["tracks"]
+        columns = ("exhibit", "track", "class", "subject", "frames", "what", "codes", "reason")
+        job.table(columns, [[row[column] for column in columns] for row in rows])
+        for problem in plan.problems:
+            job.say(f"missing: {problem}")
+        for place, gaps in enumerate(unwatched, start=1):
+            if gaps:
+                spans = ", ".join(f"{first}-{last}" for first, last in gaps)
+                job.say(f"output {place}: frames not watched yet: {spans}")
+        job.finish({"release": _record(plan.release), **told, "problems": plan.problems, "unwatched": unwatched})
+
+
+@app.command("clips")
+def set_clips(name: Name, *, clip: Clips, login: As, as_json: opt.Json = False) -> None:
+    """Choose other clips.
+
+    Example: redact release clips FOI-26-17#1 --clip AB1:250-1499 --as anna
+    """
+    with Job("release clips", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import releases
+
+        releases.set_clips(db, actor, name, _clips(clip))
+        job.finish({"release": name})
+
+
+@app.command("set")
+def set_details(
+    name: Name,
+    file: Annotated[
+        Path, typer.Argument(metavar="DETAILS.json", help="What the log says beside masks; see the README.")
+    ],
+    *,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Note recipient, delivery, grounds and what else the log of this kind of release holds.
+
+    Example: redact release set FOI-26-17#1 details.json --as anna
+    """
+    with Job("release set", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import details, releases
+
+        untrusted = _json_object(file)
+        with db.reading() as session:
+            policy, _ = releases.rules_of(releases.find(session, name))
+        told = details.check(policy.kind, untrusted)
+        releases.set_details(db, actor, name, told)
+        job.say(f"{name}: noted {', '.join(told)}")
+        job.finish({"release": name, "noted": list(told)})
+
+
+@app.command()
+def decide(
+    name: Name,
+    action: Annotated[str, typer.Argument(metavar="hide|show|default", help="default takes a decision back.")],
+    *,
+    track: Annotated[int | None, typer.Option("--track", help="Number of a track, see `release show`.")] = None,
+    label: Annotated[str | None, typer.Option("--class", help="All tracks of a class.")] = None,
+    sound: Annotated[
+        str | None, typer.Option("--sound", metavar="ID:START-END", help="A span of sound, in seconds.")
+    ] = None,
+    exhibit: Exhibit = None,
+    effect: Annotated[str | None, typer.Option("--effect", help="solid, mosaic, blur; mute, bleep, disguise.")] = None,
+    code: Annotated[list[str] | None, typer.Option("--code", help="Reason code. Repeatable.")] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Who or what it is, the same for all of theirs.")
+    ] = None,
+    reason: Reason = "",
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Hide or show a track, a class or a span of sound, and say why.
+
+    Example: redact release decide FOI-26-17#1 show --track 3 --reason "the requester consented" --as anna
+    """
+    with Job("release decide", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import releases
+
+        target: dict[str, object] = {}
+        if track is not None:
+            target["track"] = track
+        if label is not None:
+            target["class"] = label
+        if sound is not None:
+            target |= _sound(sound)
+        content: dict[str, object] = {"target": target, "action": action}
+        optional = {"effect": effect, "codes": code or None, "reason": reason or None, "subject": subject}
+        content |= {key: value for key, value in optional.items() if value is not None}
+        with db.reading() as session:
+            release = releases.find(session, name)
+        if label is None and exhibit is None:
+            exhibit = _only_exhibit(release)
+        releases.decide(db, actor, name, content, None if label is not None else exhibit)
+        job.say(f"{name}: noted")
+        job.finish({"release": name, "decision": content, "exhibit": exhibit})
+
+
+@app.command()
+def submit(name: Name, *, login: As, as_json: opt.Json = False) -> None:
+    """Hand a draft in for approval. Refused while something is missing.
+
+    Example: redact release submit FOI-26-17#1 --as anna
+    """
+    with Job("release submit", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import releases
+
+        with db.reading() as session:
+            plan, _ = _plan(session, name)
+        releases.submit(db, actor, name, plan.problems)
+        job.say(f"{name}: in review")
+        job.finish({"release": name, "state": "in-review"})
+
+
+app.add_typer(release_approval.app)
+
+
+@app.command()
+def withdraw(name: Name, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
+    """Withdraw a release for good.
+
+    Example: redact release withdraw FOI-26-17#1 --reason "the request was withdrawn" --as chris
+    """
+    with Job("release withdraw", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import releases
+
+        releases.withdraw(db, actor, name, reason)
+        job.finish({"release": name, "state": "withdrawn"})
+
+
+@app.command()
+def export(
+    name: Name,
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PACK", help="The folder to write.")],
+    archive: Annotated[
+        bool, typer.Option("--zip", help="Also write PACK.zip, AES-256; its password is to be handed over apart.")
+    ] = False,
+    overwrite: opt.Overwrite = False,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Write the pack of an approved release: copies, logs, signed statement, and how to check them.
+
+    The archive's password is taken from the file that REDACT_ARCHIVE_PASSWORD_FILE names or from
+    REDACT_ARCHIVE_PASSWORD; else one is made and printed once.
+
+    Example: redact release export FOI-26-17#1 -o pack --zip --as chris
+    """
+    with Job("release export", as_json) as job, acting(login) as (db, actor):
+        with loading():
+            from redact.disclose.pack.packs import export as write_pack
+            from redact.evidence.store import Store
+
+        password, made = (None, False) if not archive else _archive_password()
+        with job.working() as progress:
+            done = write_pack(
+                db, Store(), actor, name, output, archive_password=password, overwrite=overwrite, progress=progress
+            )
+        job.say(f"{done.pack}: log {done.log_id}, statement {done.statement_sha256}")
+        if not done.new:
+            job.say("this content had been exported before: the same pack was delivered again")
+        if done.drafts:
+            job.say(f"{done.drafts}: drafts to finish and send, not part of the pack")
+        if done.archive:
+            job.say(f"{done.archive}: AES-256")
+        if made:
+            job.say(f"password of the archive, shown once: {password}")
+        told = asdict(done) | ({"archive_password": password} if made else {})
+        job.finish({"release": name, **told})
+
+
+def _archive_password() -> tuple[str, bool]:
+    """The password, and whether it was made here."""
+    if ARCHIVE_PASSWORD in os.environ or f"{ARCHIVE_PASSWORD}_FILE" in os.environ:
+        return password_of("the archive", ARCHIVE_PASSWORD), False
+    return secrets.token_urlsafe(18), True
+
+
+def _plan(session: Session, name: str) -> tuple[ReleasePlan, list[list[tuple[int, int]]]]:
+    with loading():
+        from redact.disclose.release import releases
+        from redact.disclose.release.plan import plan_of
+        from redact.evidence.store import Store
+
+    plan = plan_of(session, Store(), releases.find(session, name))
+    return plan, releases.unwatched(session, plan.release, plan.content)
+
+
+def _record(release: Release) -> dict[str, Any]:
+    from redact.disclose.release import releases
+
+    clips = [
+        {
+            "exhibit": releases.exhibit_of(release, clip.footage_id),
+            "first_frame": clip.first_frame,
+            "last_frame": clip.last_frame,
+        }
+        for clip in release.clips
+    ]
+    return {
+        "release": releases.reference(release),
+        "policy": release.policy_name,
+        "policy_sha256": release.policy_sha256,
+        "state": release.state,
+        "clips": clips,
+    }
+
+
+def _plan_record(plan: ReleasePlan) -> dict[str, list[dict[str, object]]]:
+    tracks: list[dict[str, object]] = []
+    sounds: list[dict[str, object]] = []
+    for exhibit, clip in zip(plan.exhibits, plan.resolved.clips, strict=True):
+        for mask in clip.masks:
+            tracks.append(_track(exhibit, mask, mask.effect.effect.value, ", ".join(mask.codes)))
+        tracks += [_track(exhibit, track, "shown", "") for track in clip.shown_tracks]
+        for span in clip.sound:
+            sounds.append(
+                {"exhibit": exhibit, "sound": span.span_id, "start": float(span.start), "end": float(span.end),
+                 "what": span.effect.value, "codes": list(span.codes)}
+            )  # fmt: skip
+    return {"tracks": tracks, "sound": sounds}
+
+
+def _track(exhibit: str, what: object, done: str, codes: str) -> dict[str, object]:
+    from redact.disclose.release.resolved import PictureMask, ShownTrack
+
+    assert isinstance(what, PictureMask | ShownTrack)
+    frames = ", ".join(f"{first}-{last}" for first, last in what.runs)
+    return {"exhibit": exhibit, "track": what.track_id, "class": what.label, "subject": what.subject, "frames": frames,
+            "what": done, "codes": codes, "reason": what.reason}  # fmt: skip
+
+
+def _only_exhibit(release: Release) -> str:
+    from redact.disclose.release import releases
+
+    names = {releases.exhibit_of(release, clip.footage_id) for clip in release.clips}
+    if len(names) != 1:
+        raise BadUsage("The release has several exhibits.", "Say which one with --exhibit.")
+    return names.pop()
+
+
+def _clips(untrusted: list[str] | None) -> list[ClipWish]:
+    from redact.disclose.release.releases import ClipWish
+
+    wishes = []
+    for text in untrusted or []:
+        exhibit, colon, span = text.rpartition(":")
+        if not colon:
+            wishes.append(ClipWish(text))
+        else:
+            wishes.append(ClipWish(exhibit, *span_of_frames(span)))
+    return wishes
+
+
+def _sound(untrusted: str) -> dict[str, object]:
+    number, _, span = untrusted.partition(":")
+    start, _, end = span.partition("-")
+    try:
+        return {"sound": int(number), "start": float(start), "end": float(end)}
+    except ValueError:
+        raise BadUsage(f'"{untrusted}" is no span of sound.', "Write it as in 1:10.0-14.5.") from None
+
+
+def _json_object(file: Path) -> dict[str, object]:
+    try:
+        untrusted = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadUsage(f"{file} cannot be read as JSON.") from error
+    if not isinstance(untrusted, dict):
+        raise BadUsage(f"{file} holds no JSON object.")
+    return untrusted

@@ -1,0 +1,234 @@
+"""``redact release``: what stands between a release and its approval, and approving it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli.shared import options as opt
+from redact.cli.shared.acting_user import As, acting
+from redact.cli.shared.copies import loading
+from redact.cli.shared.output import Job
+from redact.cli.shared.records import SEE, reading
+from redact.errors import BadUsage, WrongState
+
+if TYPE_CHECKING:
+    from redact.progress import Progress
+    from redact.records.database import Database
+    from redact.schema.tables import Job as JobRecord
+
+app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="RELEASE", help="Case reference, #, number: FOI-26-17#1.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Said in the log.")]
+_POLL_SECONDS = 0.25
+
+
+@app.command()
+def preview(
+    name: Name,
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="An existing folder.")],
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Render the copies of a release as it stands, to be watched.
+
+    Example: redact release preview FOI-26-17#1 -o previews --as ahmed
+    """
+    with Job("release preview", as_json) as job, reading(login, SEE) as (db, _, _):
+        with loading():
+            from redact.disclose.pack.packs import preview as render_preview
+            from redact.evidence.store import Store
+
+        with job.working() as progress:
+            content, paths = render_preview(db, Store(), name, output, progress=progress)
+        for path in paths:
+            job.say(path)
+        job.finish({"release": name, "content": content, "files": paths})
+
+
+@app.command()
+def watched(
+    name: Name,
+    *,
+    output: Annotated[int, typer.Option("--output", metavar="N", help="Number of the copy, from 1.")] = 1,
+    frames: Annotated[
+        str | None, typer.Option("--frames", metavar="FIRST-LAST", help="Of the clip, from 0; else all of it.")
+    ] = None,
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Note that you have watched a preview, or a part of it. It counts for the release as it stands now.
+
+    Example: redact release watched FOI-26-17#1 --frames 0-749 --as ben
+    """
+    with Job("release watched", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import releases
+
+        with db.reading() as session:
+            release = releases.find(session, name)
+            content = releases.content_digest(session, release)
+        if not 1 <= output <= len(release.clips):
+            raise BadUsage(f"Release {name} has {len(release.clips)} copies.", "Number them from 1.")
+        clip = release.clips[output - 1]
+        span = span_of_frames(frames) if frames else (0, clip.last_frame - clip.first_frame)
+        releases.note_watched(db, actor, name, output - 1, spans=[span], content=content)
+        job.say(f"{name}: frames {span[0]} to {span[1]} of copy {output} watched by {actor}")
+        job.finish({"release": name, "output": output, "frames": list(span)})
+
+
+@app.command("second-look")
+def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
+    """Have detectors look at the rendered copies: what they find unmasked becomes open items.
+
+    One look is enough for a release as it stands; after a change it needs another.
+
+    Example: redact release second-look FOI-26-17#1 --as rita
+    """
+    with Job("release second-look", as_json) as job, acting(login) as (db, actor):
+        with loading():
+            from redact.disclose.release import releases
+            from redact.jobs import handlers
+        with db.reading() as session:
+            release = releases.find(session, name)
+            content, reference = releases.content_digest(session, release), releases.reference(release)
+            looked = handlers.last_look(session, reference, content)
+        if looked is None:
+            asked = handlers.ask_for_look(db, actor, reference, content)
+            with job.working() as progress:
+                looked = _seen_through(db, asked.id, progress)
+        found = len(looked.result["items"])
+        job.say(f"{name}: detectors found {found} thing{'' if found == 1 else 's'} unmasked in the copies")
+        job.finish({"release": name, **looked.result})
+
+
+def _seen_through(db: Database, job_id: str, progress: Progress) -> JobRecord:
+    """The job, done: here, or by a worker that was quicker."""
+    from redact.jobs import queue
+    from redact.jobs.worker import run_job
+
+    over = threading.Event()
+    worker = threading.Thread(target=run_job, args=(db, job_id, over.is_set, lambda line: None), name="second look")
+    worker.start()
+    try:
+        while (job := queue.find(db, job_id)).state in queue.ACTIVE:
+            progress(job.stage or "waiting", job.done, job.total)
+            over.wait(_POLL_SECONDS)
+    finally:
+        over.set()
+        worker.join()
+    if job.state != queue.JobState.DONE:
+        raise WrongState(f"Detectors could not look at the copies: {job.error_text or job.state}", "Try it again.")
+    return job
+
+
+@app.command("open")
+def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
+    """Show what stands between a release and its approval.
+
+    Items are places where masks may be wrong, and what detectors saw in the rendered copies. Each is seen to by
+    correcting the masks, or by saying that it is in order: `redact release settle`.
+
+    Example: redact release open FOI-26-17#1 --as ahmed
+    """
+    with Job("release open", as_json) as job, reading(login, SEE) as (_, _, session):
+        with loading():
+            from redact.disclose.release import releases
+            from redact.disclose.release.plan import plan_of
+            from redact.evidence.store import Store
+            from redact.jobs import approval_gate
+        store = Store()
+        found = approval_gate.open_items(session, store, plan_of(session, store, releases.find(session, name)))
+        rows = [
+            (item["key"], item["exhibit"], "-" if item["track"] is None else item["track"],
+             f"{item['first']}-{item['last']}", item["text"])
+            for item in found.items
+        ]  # fmt: skip
+        job.table(("key", "exhibit", "track", "frames", "what"), rows)
+        for place, gaps in enumerate(found.unwatched, start=1):
+            if gaps:
+                job.say(f"output {place}: frames not watched yet: {', '.join(f'{a}-{b}' for a, b in gaps)}")
+        if found.look is not approval_gate.LookState.DONE:
+            job.say("detectors have not had a second look at the copies as they are: `redact release second-look`")
+        job.finish(
+            {"release": name, "content": found.content, "items": list(found.items), "unwatched": found.unwatched,
+             "second_look": found.look.value}
+        )  # fmt: skip
+
+
+@app.command()
+def settle(
+    name: Name,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Of open items, see `release open`.")],
+    *,
+    exhibit: Annotated[
+        str | None, typer.Option("--exhibit", help="Whose; needed where two have an item of this key.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why they are in order. Kept in the trail.")],
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Note that open items were looked at and are in order.
+
+    It is noted with the footage, who did it and why, and holds for its other releases too.
+
+    Example: redact release settle FOI-26-17#1 birth:3:120 --reason "steps out of a door, masked at once" --as rita
+    """
+    with Job("release settle", as_json) as job, acting(login) as (db, actor):
+        with loading():
+            from redact.evidence.store import Store
+            from redact.jobs import approval_gate
+        approval_gate.settle(db, Store(), actor, name, keys, reason=reason, exhibit=exhibit)
+        job.say(f"{name}: {len(keys)} settled")
+        job.finish({"release": name, "settled": keys})
+
+
+@app.command()
+def approve(
+    name: Name,
+    *,
+    override: Annotated[
+        str,
+        typer.Option(
+            "--override", metavar="REASON", help="Approve although something is open; for supervisors. Said in the log."
+        ),
+    ] = "",
+    login: As,
+    as_json: opt.Json = False,
+) -> None:
+    """Approve a release that somebody else has prepared. Refused while something is open, see `release open`.
+
+    Example: redact release approve FOI-26-17#1 --as chris
+    """
+    with Job("release approve", as_json) as job, acting(login) as (db, actor):
+        with loading():
+            from redact.evidence.store import Store
+            from redact.jobs import approval_gate
+        approval_gate.approve(db, Store(), actor, name, override=override)
+        job.say(f"{name}: approved by {actor}")
+        job.finish({"release": name, "state": "approved"})
+
+
+@app.command("send-back")
+def send_back(name: Name, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
+    """Make a draft of a release again, with a note.
+
+    Example: redact release send-back FOI-26-17#1 --reason "the plate at 00:10 is in sight" --as chris
+    """
+    with Job("release send-back", as_json) as job, acting(login) as (db, actor):
+        from redact.disclose.release import releases
+
+        releases.send_back(db, actor, name, reason)
+        job.finish({"release": name, "state": "draft"})
+
+
+def span_of_frames(untrusted: str) -> tuple[int, int]:
+    """First and last frame as in 0-1499. Raises BadUsage."""
+    first, dash, last = untrusted.partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal()):
+        raise BadUsage(f'"{untrusted}" is no span of frames.', "Write it as in 0-1499.")
+    return int(first), int(last)

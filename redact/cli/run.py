@@ -1,0 +1,84 @@
+"""``redact run``: footage in, redacted copy out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from redact.cli.shared import options as opt
+from redact.cli.shared.copies import copy_record, loading, say_copy
+from redact.cli.shared.output import Job
+from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
+
+if TYPE_CHECKING:
+    pass
+
+
+def run(
+    source: opt.Footage,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="The copy; IN.redacted.mp4 beside IN if not given."),
+    ] = None,
+    tracks_file: Annotated[
+        Path | None, typer.Option("--tracks", metavar="TRACKS.json", help="Also keep the tracks in this file.")
+    ] = None,
+    classes: opt.Classes = opt.DEFAULT_CLASSES,
+    preset: opt.PresetOption = Preset.BALANCED,
+    device: opt.Device = DeviceChoice.AUTO,
+    models: opt.Models = None,
+    effect: opt.EffectOption = Effect.SOLID,
+    fill: opt.Fill = "#000000",
+    audio: opt.Audio = AudioMode.KEEP,
+    mute: opt.Mute = None,
+    bleep: opt.Bleep = None,
+    disguise: opt.Disguise = None,
+    codec: opt.Codec = VideoCodec.H264,
+    quality: opt.Quality = None,
+    encoder_preset: opt.EncoderPreset = None,
+    interlaced: opt.InterlacedOption = Interlaced.DEINTERLACE,
+    on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
+    overwrite: opt.Overwrite = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Hide faces and number plates: footage in, redacted copy out.
+
+    Example: redact run bodycam.mp4 -o copy.mp4 --mute 00:10.0-00:14.5
+    """
+    with Job("run", as_json) as job:
+        target = output or source.with_name(f"{source.stem}.redacted.mp4")
+        find = opt.analyse_settings(
+            classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
+        )
+        spans = opt.sound_spans(mute, bleep, disguise)
+        encode = opt.encode_settings(codec, quality, encoder_preset, preset)
+        hide = opt.render_settings(
+            effect,
+            fill,
+            encode=encode,
+            audio=audio,
+            spans=spans,
+            interlaced=interlaced,
+            on_corrupt=on_corrupt,
+            device=device,
+            overwrite=overwrite,
+        )
+        if tracks_file:
+            opt.check_side_file(tracks_file, overwrite=overwrite, others=(source, target))
+        with loading():
+            from redact.jobs.single_file import redact_file
+            from redact.media.writer import check_target
+            from redact.pipeline.journeys import Finder
+
+        check_target(source, target, overwrite=overwrite)
+        with job.working() as progress:
+            with loading():
+                finder = Finder(find)
+            tracks, report = redact_file(source, target, tracks_file, finder, hide, progress=progress)
+        say_copy(job, report, tracks)
+        if tracks_file:
+            job.say(f"tracks: {tracks_file}")
+        job.finish({**copy_record(source, report, tracks), "tracks_file": tracks_file})

@@ -1,0 +1,1 @@
+"""What command groups share: options, output, sign-in, interruption."""

@@ -1,0 +1,175 @@
+"""The parts of a log that only one kind of release has, as blocks of its PDF."""
+
+from __future__ import annotations
+
+from redact.disclose.documents.typeset import (
+    Block,
+    Cell,
+    Piece,
+    bullets,
+    day,
+    facts,
+    heading,
+    moment,
+    narrow,
+    para,
+    quiet,
+    signature,
+    strong,
+    table,
+)
+from redact.disclose.log.sections import CourtSection, PublicSection, SubjectAccessSection
+
+Facts = list[tuple[str, Cell | None]]
+
+REGIMES = {"uk-gdpr": "UK GDPR", "dpa-part-3": "Data Protection Act 2018, Part 3"}
+
+
+def court_facts(section: CourtSection) -> Facts:
+    """For the head of the log: whose case it is."""
+    item = f", item {section.mg6c_item} of the MG6C" if section.mg6c_item else ""
+    return [
+        ("URN", section.urn),
+        ("Defendant", ", ".join(section.defendants)),
+        ("Offence", list(section.offences)),
+        ("Officer in the case", section.officer_in_case),
+        ("Disclosure officer", section.disclosure_officer),
+        ("Material", f"{section.material.capitalize()} material{item}; {section.edition}"),
+    ]
+
+
+def court_blocks(section: CourtSection) -> list[Block]:
+    """What was left out, orders, the disclosure test, and the statement that produces the copies."""
+    blocks = [heading("Left out as irrelevant")]
+    if section.clipped:
+        rows: list[list[Cell]] = [
+            [narrow(part.exhibit), f"{part.first_timecode} to {part.last_timecode}", part.reason]
+            for part in section.clipped
+        ]
+        blocks.append(para("These parts of the masters are in no copy. Times are those of the master."))
+        blocks.append(table(("Exhibit", "From and to", "Reason"), (28, 44, None), rows))
+    else:
+        blocks.append(para("Nothing: the copies run over the whole length of their masters."))
+    if section.orders:
+        orders: list[list[Cell]] = [[order.court, day(order.made_on), order.terms] for order in section.orders]
+        blocks += [heading("Court orders"), table(("Court", "Made on", "Terms"), (42, 32, None), orders)]
+    blocks += [heading("Disclosure test"), para(*_test(section))]
+    statement = section.producing_statement
+    if statement is not None:
+        who: Facts = [
+            ("Produced by", f"{statement.name}, {statement.role}"),
+            ("Exhibit", statement.exhibit),
+            ("Statement made on", day(statement.made_on) if statement.made_on else None),
+        ]
+        blocks += [heading("Producing statement"), facts(who), para(statement.words)]
+        blocks.append(signature(f"Signed: {statement.name}", "Date"))
+    return blocks
+
+
+def _test(section: CourtSection) -> list[Piece]:
+    cpia = section.cpia
+    law = "the disclosure test of the Criminal Procedure and Investigations Act 1996, section 3"
+    if cpia.considered_by is None or cpia.considered_at is None:
+        return [strong("Not yet considered"), f" whether what is hidden may meet {law}."]
+    verdict = "may" if cpia.hidden_may_meet_test else "does not"
+    return [
+        f"{cpia.considered_by} considered on {moment(cpia.considered_at)} that what is hidden {verdict} meet {law}."
+    ]
+
+
+def public_facts(section: PublicSection) -> Facts:
+    """For the head of the log: the request's clock."""
+    return [("Received", day(section.received)), ("Answer due", day(section.due))]
+
+
+def public_blocks(section: PublicSection) -> list[Block]:
+    """Exemptions with the public interest, the section 40 assessment, section 21, time and rights."""
+    blocks: list[Block] = [heading("Exemptions")]
+    for exemption in section.exemptions:
+        prejudice = f"Disclosure {exemption.prejudice} prejudice or endanger." if exemption.prejudice else None
+        argued = facts(
+            [
+                ("Prejudice", prejudice),
+                ("Harm", exemption.harm),
+                ("For disclosure", list(exemption.factors_for)),
+                ("Against disclosure", list(exemption.factors_against)),
+                ("Balance", exemption.balance),
+            ]
+        )
+        blocks += [heading(exemption.code, level=2), argued if argued["rows"] else para("Nothing was noted.")]
+    personal = section.personal_data
+    if personal is not None:
+        blocks += [
+            heading("Section 40 assessment"),
+            facts(
+                [
+                    ("Condition", personal.condition),
+                    ("Legitimate interest", personal.legitimate_interest),
+                    ("Necessity", personal.necessity),
+                    ("Balance", personal.balance),
+                    ("Conclusion", personal.conclusion),
+                ]
+            ),
+        ]
+    if section.already_public:
+        items: list[Cell] = [f"{known.what}: {known.where}" for known in section.already_public]
+        blocks += [heading("Already public (section 21)"), bullets(items)]
+    spent = section.time_split
+    blocks += [
+        heading("Time spent"),
+        facts(
+            [
+                ("Locating", f"{spent.locating_minutes} minutes"),
+                ("Retrieving", f"{spent.retrieving_minutes} minutes"),
+                ("Extracting", f"{spent.extracting_minutes} minutes"),
+                ("Counts for section 12", strong(f"{spent.counted_minutes} minutes")),
+                ("Redacting (not counted)", f"{spent.redacting_minutes} minutes"),
+            ]
+        ),
+        heading("Review and complaint"),
+        para(section.review.internal_review),
+        para(section.review.commissioner),
+    ]
+    return blocks
+
+
+def subject_facts(section: SubjectAccessSection) -> Facts:
+    """For the head of the log: who asked, and the clock."""
+    return [
+        ("Requester", section.requester),
+        ("Regime", REGIMES[section.regime]),
+        ("Received", day(section.received)),
+        ("Answer due", day(section.due)),
+        ("Extended", section.extended),
+        ("Shown", f"{', '.join(section.requester_subjects)} (the requester); all others are hidden"),
+        ("Supplied as", "a copy" if section.supply == "copy" else "a viewing"),
+    ]
+
+
+def subject_blocks(section: SubjectAccessSection) -> list[Block]:
+    """Identity check, third parties and restrictions."""
+    check = section.identity_check
+    blocks: list[Block] = [
+        heading("Identity of the requester"),
+        para(f"{check.how} Checked by {check.checked_by} on {day(check.checked_on)}."),
+    ]
+    if section.third_parties:
+        rows: list[list[Cell]] = [
+            [
+                third.subject,
+                "yes" if third.identifiable else "no",
+                third.consent,
+                "yes" if third.reasonable_to_disclose else "no",
+                third.reason,
+            ]
+            for third in section.third_parties
+        ]
+        people = ("Person", "Identifiable", "Consent", "Reasonable to disclose", "Reason")
+        blocks += [heading("Other people in the footage"), table(people, (24, 22, 22, 26, None), rows)]
+    if section.restrictions:
+        reasons: list[list[Cell]] = [
+            [[strong(narrow(r.code)), quiet(r.ground)], r.necessity, r.proportionality] for r in section.restrictions
+        ]
+        header = ("Ground", "Why necessary", "Why proportionate")
+        blocks += [heading("Restrictions"), table(header, (50, None, None), reasons)]
+    return blocks

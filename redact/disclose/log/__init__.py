@@ -1,0 +1,1 @@
+"""The release log: its models, the CSV table and the published edition."""

@@ -1,0 +1,83 @@
+"""The table of redactions as CSV, for spreadsheets.
+
+UTF-8 with a byte order mark and CRLF (RFC 4180): without the mark Excel takes the file for its own country's code page
+and breaks every name with an accent; all other readers skip it. Spreadsheets run a cell that starts like a formula, so
+a cell of text that does gets an apostrophe in front, after which they show it as it stands (OWASP, "CSV Injection").
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+from redact.disclose.log.entries import MaskEntry, NotRedacted
+from redact.disclose.log.release_log import PublishedLog, ReleaseLog, check_outward
+
+STARTS_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""First letters that make a spreadsheet compute a cell, with the wide forms that East Asian settings take alike."""
+
+COLUMNS = (
+    "decision", "id", "file", "exhibit", "kind", "subject", "class", "first frame", "last frame", "from", "to",
+    "effect", "source", "lowest confidence", "highest confidence", "codes", "legal basis", "reason",
+)  # fmt: skip
+PUBLISHED_COLUMNS = ("file", "kind", "first frame", "last frame", "from", "to", "effects", "codes", "legal basis")
+
+
+def release_table(log: ReleaseLog) -> bytes:
+    """``log.csv``: one line for each mask, then one for each decision not to redact.
+
+    Raises:
+        LogHoldsInternal: a log that must not leave the force as it is.
+    """
+    check_outward(log)
+    return _table(COLUMNS, _release_rows(log))
+
+
+def published_table(log: PublishedLog) -> bytes:
+    """``log.csv`` of a public pack: one line for each range of time."""
+    return _table(
+        PUBLISHED_COLUMNS,
+        (
+            (
+                log.outputs[r.output].file, r.kind, r.first_frame, r.last_frame, r.first_timecode, r.last_timecode,
+                "; ".join(r.effects), "; ".join(r.codes), "; ".join(r.legal_basis),
+            )
+            for r in log.ranges
+        ),
+    )  # fmt: skip
+
+
+def _release_rows(log: ReleaseLog) -> Iterator[Sequence[str | float | None]]:
+    for m in log.masks:
+        yield (
+            "redacted", *_what(log, m), m.effect, m.source, m.confidence_low, m.confidence_high,
+            "; ".join(m.codes), "; ".join(m.legal_basis), None,
+        )  # fmt: skip
+    for n in log.not_redacted:
+        yield ("not redacted", *_what(log, n), None, None, None, None, None, None, n.reason)
+
+
+def _what(log: ReleaseLog, entry: MaskEntry | NotRedacted) -> tuple[str | int, ...]:
+    output = log.outputs[entry.output]
+    return (
+        entry.id, output.file, output.master.exhibit, entry.kind, entry.subject, entry.label,
+        entry.first_frame, entry.last_frame, entry.first_timecode, entry.last_timecode,
+    )  # fmt: skip
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([cell(value) if isinstance(value, str) else value for value in row])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def cell(text: str) -> str:
+    """``text`` as a spreadsheet may have it: no control characters, and nothing it would compute."""
+    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+    starts = text[:1] in STARTS_FORMULA or plain.strip()[:1] in STARTS_FORMULA
+    return f"'{plain}" if text and starts else plain

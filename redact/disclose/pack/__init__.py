@@ -1,0 +1,1 @@
+"""Disclosure packs: redacted copies with their log, signed statement and C2PA manifests."""

@@ -1,0 +1,1 @@
+"""Release policies and reason codes, shipped or a force's own."""

@@ -1,0 +1,415 @@
+"""Releases: which clips, decided how, reviewed and approved by whom.
+
+A release is draft, in review, approved, exported or withdrawn. Whatever it is made of (clips, decisions, details, edits
+of its footage, policy and codes) has one digest; an approval is an approval of that digest, and watching counts for the
+digest that was on show. A change after submission makes it a draft again, in the same transaction as the change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from redact.canonical_json import canonical
+from redact.disclose.policy.policies import Policy, load_policy, parse_policy
+from redact.disclose.policy.reason_codes import Codes, load_codes, parse_codes
+from redact.disclose.release import decision_json
+from redact.disclose.release.decisions import check_decision
+from redact.errors import BadRecord, RecordMissing, WrongState
+from redact.evidence import edit_log
+from redact.records import accounts, cases
+from redact.records.accounts import Right
+from redact.records.database import Database, Writing
+from redact.records.release_state import ReleaseState, release_subject, reopen
+from redact.records.validation import checked
+from redact.schema import tables as recorded
+from redact.schema.tables import (
+    Case,
+    Clip,
+    Edit,
+    Event,
+    Exhibit,
+    Footage,
+    MachineTracks,
+    Person,
+    Release,
+    Watched,
+)
+
+TOUCHING = ("release.created", "release.clips-set", "release.details-set", "release.submitted")
+"""Events whose actor has had a hand in what a release is; edits and decisions have tables of their own."""
+LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ClipWish:
+    """A span of an exhibit, in frames of the master, both ends included; None for its end or start."""
+
+    exhibit: str
+    first_frame: int | None = None
+    last_frame: int | None = None
+
+
+def reference(release: Release) -> str:
+    """How people name a release: case reference, #, number."""
+    return f"{release.case.reference}#{release.number}"
+
+
+_WHOLE = (
+    selectinload(Release.case).selectinload(Case.exhibits),
+    selectinload(Release.case).selectinload(Case.members),
+    selectinload(Release.clips).selectinload(Clip.footage),
+)
+
+
+def find(session: Session, untrusted_reference: str) -> Release:
+    """The release of a reference as in ``FOI-26-17#2``. Raises RecordMissing."""
+    case, _, number = untrusted_reference.strip().rpartition("#")
+    release = None
+    if number.isdecimal() and len(number) < 9:
+        query = select(Release).join(Case).where(Case.reference == case, Release.number == int(number))
+        release = session.scalars(query.options(*_WHOLE)).first()
+    if release is None:
+        raise RecordMissing(
+            f'There is no release "{untrusted_reference}".', "See `redact release list`; one is named CASE#NUMBER."
+        )
+    return release
+
+
+def listed(session: Session, case: Case | None = None) -> list[Release]:
+    """Releases, of one case or all, in the order they were made."""
+    query = select(Release).options(*_WHOLE).order_by(Release.id)
+    return list(session.scalars(query if case is None else query.where(Release.case_id == case.id)))
+
+
+def create(
+    db: Database, actor: str, case_reference: str, *, policy_name: str, clips: Sequence[ClipWish] = ()
+) -> Release:
+    """A new draft under a policy as it is now; of all exhibits of the case, whole, unless ``clips`` says which.
+
+    Raises BadRecord for clips that make no sense, RecordMissing, NotAllowed, and what loading the policy raises.
+    """
+    policy = load_policy(policy_name)
+    codes = load_codes(policy.codes)
+    with db.writing(actor) as work:
+        person = accounts.acting(work, Right.RELEASE)
+        case = cases.find(work.session, case_reference)
+        if case.state == cases.CLOSED:
+            raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
+        last = work.session.scalar(select(func.max(Release.number)).where(Release.case_id == case.id)) or 0
+        release = Release(
+            case=case,
+            number=last + 1,
+            policy_name=policy.name,
+            policy=policy.raw.decode(),
+            policy_sha256=policy.sha256,
+            codes=codes.raw.decode(),
+            codes_sha256=codes.sha256,
+            state=ReleaseState.DRAFT.value,
+            details={},
+            created_at=work.at,
+            created_by=person.id,
+        )
+        work.session.add(release)
+        told = _set_clips(work, release, clips or [ClipWish(exhibit.reference) for exhibit in case.exhibits])
+        work.event(
+            "release.created",
+            release_subject(release),
+            {"policy": policy.name, "policy_sha256": policy.sha256, "codes_sha256": codes.sha256, "clips": told},
+        )
+        work.session.flush()
+        return find(work.session, reference(release))
+
+
+def set_clips(db: Database, actor: str, release_reference: str, clips: Sequence[ClipWish]) -> None:
+    """Other clips. Raises as :func:`create`."""
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.RELEASE)
+        release = _changeable(work, release_reference)
+        for clip in list(release.clips):
+            work.session.delete(clip)
+        work.session.flush()
+        work.session.expire(release, ["clips"])
+        told = _set_clips(work, release, clips)
+        work.event("release.clips-set", release_subject(release), {"clips": told})
+        reopen(work, release, "its clips were changed")
+
+
+def _set_clips(work: Writing, release: Release, clips: Sequence[ClipWish]) -> list[dict[str, object]]:
+    if not clips:
+        raise BadRecord("A release needs footage.", "Add some to the case: `redact footage add`.")
+    exhibits = {exhibit.reference: exhibit for exhibit in release.case.exhibits}
+    told: list[dict[str, object]] = []
+    for position, wish in enumerate(clips):
+        exhibit = exhibits.get(wish.exhibit)
+        if exhibit is None:
+            raise RecordMissing(f'The case has no exhibit "{wish.exhibit}".', "See `redact case show`.")
+        clip = _clip(work.session, exhibit, wish, position)
+        release.clips.append(clip)
+        told.append({"exhibit": wish.exhibit, "first_frame": clip.first_frame, "last_frame": clip.last_frame})
+    return told
+
+
+def _clip(session: Session, exhibit: Exhibit, wish: ClipWish, position: int) -> Clip:
+    footage = exhibit.footage
+    if footage.state != "held":
+        raise WrongState(f"Exhibit {exhibit.reference} has been disposed of.")
+    query = select(MachineTracks).where(MachineTracks.footage_id == footage.id).order_by(MachineTracks.id.desc())
+    tracks = session.scalars(query.limit(1)).first()
+    if tracks is None:
+        raise WrongState(
+            f"Nobody has looked for faces and plates in {exhibit.reference} yet.", "Run `redact footage detect` first."
+        )
+    frames = int(footage.media["frames"])
+    first = 0 if wish.first_frame is None else wish.first_frame
+    last = frames - 1 if wish.last_frame is None else wish.last_frame
+    if not 0 <= first <= last < frames:
+        raise BadRecord(f"{exhibit.reference} has frames 0 to {frames - 1}; {first} to {last} is no part of that.")
+    return Clip(position=position, footage=footage, tracks_id=tracks.id, first_frame=first, last_frame=last)
+
+
+def set_details(db: Database, actor: str, release_reference: str, details: Mapping[str, object]) -> None:
+    """What the log will say beside masks: see :mod:`redact.disclose.release.details`, which has checked ``details``.
+
+    Parts not named stay; a part of None is taken away. Raises RecordMissing, NotAllowed, WrongState.
+    """
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.RELEASE)
+        release = _changeable(work, release_reference)
+        merged = {**release.details, **details}
+        release.details = {key: value for key, value in merged.items() if value is not None}
+        # The sensitive schedule's reference is for the file of the case only: the trail says that there is one.
+        told = {key: "(internal)" if key == "internal" and value else value for key, value in details.items()}
+        work.event("release.details-set", release_subject(release), {"details": told})
+        reopen(work, release, "its details were changed")
+
+
+def decide(db: Database, actor: str, release_reference: str, untrusted: object, exhibit: str | None = None) -> None:
+    """Add a decision, written as :mod:`redact.disclose.release.decision_json` says; ``exhibit`` is whose track or sound
+    it is.
+
+    Raises RecordMissing, NotAllowed, WrongState, and what reading and :func:`check_decision` raise.
+    """
+    with db.writing(actor) as work:
+        person = accounts.acting(work, Right.RELEASE)
+        release = _changeable(work, release_reference)
+        footage = footage_of(release, exhibit) if exhibit is not None else None
+        decision = decision_json.read(untrusted, exhibit)
+        check_decision(*rules_of(release), decision)
+        content = decision_json.written(decision)
+        event = work.event("release.decided", release_subject(release), {"exhibit": exhibit, "content": content})
+        work.session.add(
+            recorded.Decision(
+                release_id=release.id,
+                footage_id=footage.id if footage else None,
+                person_id=person.id,
+                at=work.at,
+                content=canonical(content).decode(),
+                event_seq=event.seq,
+            )
+        )
+        reopen(work, release, "a decision was made")
+
+
+def rules_of(release: Release) -> tuple[Policy, Codes]:
+    """Policy and codes as they were when the release was made."""
+    policy_raw, codes_raw = release.policy.encode(), release.codes.encode()
+
+    def codes_named(name: str) -> Codes:
+        return parse_codes(codes_raw, name, f"kept with release {reference(release)}")
+
+    policy = parse_policy(policy_raw, release.policy_name, f"kept with release {reference(release)}", codes_named)
+    return policy, codes_named(policy.codes)
+
+
+def footage_of(release: Release, exhibit: str) -> Footage:
+    """The footage of an exhibit that has a clip in the release. Raises RecordMissing."""
+    ids = {clip.footage_id for clip in release.clips}
+    for known in release.case.exhibits:
+        if known.reference == exhibit and known.footage_id in ids:
+            return known.footage
+    raise RecordMissing(f'Release {reference(release)} has no exhibit "{exhibit}".', "See `redact release show`.")
+
+
+def exhibit_of(release: Release, footage_id: int) -> str:
+    """The reference that footage has in the release's case."""
+    return next(e.reference for e in release.case.exhibits if e.footage_id == footage_id)
+
+
+def decisions_of(session: Session, release: Release) -> list[recorded.Decision]:
+    """In the order they were made."""
+    query = select(recorded.Decision).where(recorded.Decision.release_id == release.id)
+    return list(session.scalars(query.order_by(recorded.Decision.id)))
+
+
+def content_digest(session: Session, release: Release) -> str:
+    """One hash of all that a release is made of. Equal digests make equal pictures and equal reasons.
+
+    That somebody settled an item of the risk queue is no part of it: it changes neither.
+    """
+    clips = []
+    for clip in release.clips:
+        tracks = session.get_one(MachineTracks, clip.tracks_id)
+        edited = hashlib.sha256("\n".join(edit_log.shaping(session, clip.tracks_id)).encode()).hexdigest()
+        clips.append([clip.footage.sha256, tracks.file_sha256, edited, clip.first_frame, clip.last_frame])
+    told = {
+        "policy": release.policy_sha256,
+        "codes": release.codes_sha256,
+        "clips": clips,
+        "decisions": [[d.footage_id, d.content] for d in decisions_of(session, release)],
+        "details": release.details,
+    }
+    return hashlib.sha256(canonical(told)).hexdigest()
+
+
+def submit(db: Database, actor: str, release_reference: str, problems: Sequence[str]) -> None:
+    """Draft to in review. ``problems`` are what :mod:`redact.disclose.release.plan` found missing; any of them blocks.
+
+    Raises WrongState, RecordMissing, NotAllowed.
+    """
+    with db.writing(actor) as work:
+        person = accounts.acting(work, Right.RELEASE)
+        release = find(work.session, release_reference)
+        require_state(release, ReleaseState.DRAFT)
+        if problems:
+            raise WrongState(f"Release {reference(release)} is not ready: {' '.join(problems)}", "Add what is missing.")
+        release.state, release.submitted_at, release.submitted_by = ReleaseState.IN_REVIEW.value, work.at, person.id
+        told = {"content": content_digest(work.session, release)}
+        work.event("release.submitted", release_subject(release), told)
+
+
+def send_back(db: Database, actor: str, release_reference: str, note: str) -> None:
+    """In review or approved to draft, with a note for those who prepare it."""
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.APPROVE)
+        release = find(work.session, release_reference)
+        require_state(release, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
+        work.event("release.sent-back", release_subject(release), {"note": checked(note, "reason", LONGEST_REASON)})
+        reopen(work, release, "it was sent back")
+
+
+def note_watched(
+    db: Database, actor: str, release_reference: str, position: int, *, spans: Sequence[tuple[int, int]], content: str
+) -> None:
+    """Note which frames of an output somebody has watched, under the digest that was on show.
+
+    ``spans``: first and last frame of the clip (not of the slate), from 0. Raises BadRecord, RecordMissing, NotAllowed.
+    """
+    with db.writing(actor) as work:
+        person = accounts.acting(work, Right.SEE)
+        release = find(work.session, release_reference)
+        if not 0 <= position < len(release.clips):
+            raise BadRecord(f"Release {reference(release)} has {len(release.clips)} outputs.")
+        clip = release.clips[position]
+        frames = clip.last_frame - clip.first_frame + 1
+        for first, last in spans:
+            if not 0 <= first <= last < frames:
+                raise BadRecord(f"Output {position + 1} has frames 0 to {frames - 1}.")
+            work.session.add(
+                Watched(
+                    release_id=release.id,
+                    person_id=person.id,
+                    position=position,
+                    first_frame=first,
+                    last_frame=last,
+                    content=content,
+                    at=work.at,
+                )
+            )
+        told = {"output": position, "spans": [list(span) for span in spans], "content": content}
+        work.event("release.watched", release_subject(release), told)
+
+
+def watched(session: Session, release: Release, content: str) -> list[Watched]:
+    """What was watched of this content, by anybody, in order of time."""
+    query = select(Watched).where(Watched.release_id == release.id, Watched.content == content)
+    return list(session.scalars(query.order_by(Watched.id)))
+
+
+def unwatched(session: Session, release: Release, content: str) -> list[list[tuple[int, int]]]:
+    """For each output: spans of frames nobody has watched yet, in order."""
+    rows = watched(session, release, content)
+    left = []
+    for position, clip in enumerate(release.clips):
+        spans = sorted((w.first_frame, w.last_frame) for w in rows if w.position == position)
+        left.append(_gaps(spans, clip.last_frame - clip.first_frame + 1))
+    return left
+
+
+def watched_by(session: Session, release: Release, content: str) -> list[dict[int, int]]:
+    """For each output: how many of its frames each person has watched, by their keys in the records."""
+    rows = watched(session, release, content)
+    shares: list[dict[int, int]] = []
+    for position, clip in enumerate(release.clips):
+        frames = clip.last_frame - clip.first_frame + 1
+        theirs: dict[int, list[tuple[int, int]]] = {}
+        for row in rows:
+            if row.position == position:
+                theirs.setdefault(row.person_id, []).append((row.first_frame, row.last_frame))
+        left = {who: sum(b - a + 1 for a, b in _gaps(sorted(spans), frames)) for who, spans in theirs.items()}
+        shares.append({who: frames - gaps for who, gaps in left.items()})
+    return shares
+
+
+def _gaps(spans: Sequence[tuple[int, int]], frames: int) -> list[tuple[int, int]]:
+    gaps, expected = [], 0
+    for first, last in spans:
+        if first > expected:
+            gaps.append((expected, first - 1))
+        expected = max(expected, last + 1)
+    return [*gaps, (expected, frames - 1)] if expected < frames else gaps
+
+
+def hands_in(session: Session, release: Release) -> set[str]:
+    """Logins of all who made what the release is: edits of its footage, decisions, clips, details."""
+    footage = {clip.footage_id for clip in release.clips}
+    makers = set(
+        session.scalars(select(Person.name).join(Edit, Edit.person_id == Person.id).where(Edit.footage_id.in_(footage)))
+    )
+    decided = select(Person.name).join(recorded.Decision, recorded.Decision.person_id == Person.id)
+    makers |= set(session.scalars(decided.where(recorded.Decision.release_id == release.id)))
+    acted = select(Event.actor).where(Event.subject == release_subject(release), Event.kind.in_(TOUCHING))
+    return makers | set(session.scalars(acted))
+
+
+def withdraw(db: Database, actor: str, release_reference: str, reason: str) -> None:
+    """Any state to withdrawn, for good: no more exports. What was handed out stays noted."""
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.APPROVE)
+        release = find(work.session, release_reference)
+        if release.state == ReleaseState.WITHDRAWN:
+            raise WrongState(f"Release {reference(release)} is withdrawn already.")
+        release.state, release.withdrawn_at = ReleaseState.WITHDRAWN.value, work.at
+        work.event("release.withdrawn", release_subject(release), {"reason": checked(reason, "reason", LONGEST_REASON)})
+
+
+def check_exportable(session: Session, release: Release) -> None:
+    """Raise WrongState unless exactly what was approved is what there is now."""
+    require_state(release, ReleaseState.APPROVED, ReleaseState.EXPORTED)
+    if release.approved_content != content_digest(session, release):
+        raise WrongState(
+            f"Release {reference(release)} is no longer what was approved.",
+            "Make a new release." if release.state == ReleaseState.EXPORTED else "Submit it again.",
+        )
+
+
+def full_names(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """Of people, by their keys in the records."""
+    return {p.id: p.full_name for p in session.scalars(select(Person).where(Person.id.in_(ids)))}
+
+
+def _changeable(work: Writing, untrusted_reference: str) -> Release:
+    release = find(work.session, untrusted_reference)
+    require_state(release, ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
+    return release
+
+
+def require_state(release: Release, *states: ReleaseState) -> None:
+    """Raise WrongState unless the release is in one of these."""
+    if release.state not in states:
+        allowed = " or ".join(state.value for state in states)
+        raise WrongState(f"Release {reference(release)} is {release.state}; this needs one that is {allowed}.")

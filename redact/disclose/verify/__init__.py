@@ -1,0 +1,1 @@
+"""Offline verification of a pack or of a single copy."""

@@ -1,0 +1,1 @@
+"""Edits that people make to tracks, and what machine tracks and edits come to."""

@@ -1,0 +1,419 @@
+"""One track under edit: the machine's rows below, a person's marks above, and what both come to.
+
+A human keyframe is exact on its frame. Around it:
+
+- Two keyframes at most :data:`LINE_SECONDS` apart, or with nothing of the machine between them, are joined by a
+  straight line in time. Boxes of a re-track job in between are followed instead, bent to meet both keyframes.
+- Else what the keyframe differs from the machine's box on its frame fades out over :data:`BLEND_SECONDS` either way, so
+  that masks do not jump. Further keyframes far away do not change what lies between: it may have been reviewed already.
+- Where a track only stands still (a drawn box), it stands where it was last.
+- A keyframe where the track was not in sight is joined with what is in sight up to :data:`BRIDGE_SECONDS` away by the
+  hull of both; where there is nothing after it, it stays for :data:`LIFE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redact.mask.edits.types import Box
+from redact.track.types import Source, Track
+
+BLEND_SECONDS = 0.5
+LINE_SECONDS = 3.0
+BRIDGE_SECONDS = 3.0
+LIFE_SECONDS = 3.0
+"""Trimming is easier than extending."""
+LEAST_FACTOR, MOST_FACTOR = 0.1, 10.0
+"""What all growing and shrinking of a track may come to."""
+LEAST_SIDE = 1.0
+FURTHEST = 1e6
+"""Pixels; what a tracks file may hold."""
+
+Floats = NDArray[np.float64]
+Frames = NDArray[np.int32]
+SLACK = 1e-6
+"""Seconds: times are sums of fractions."""
+
+
+class Kind(IntEnum):
+    """What a row is evidence of."""
+
+    MACHINE = 0
+    FOLLOWED = 1
+    """From a re-track job, or as it was when tracks were merged or split."""
+    HELD = 2
+    """Stands still: nobody saw it there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A track's columns as in :class:`~redact.track.types.Track`, and the ``kinds``; there may be no row at all."""
+
+    frames: Frames
+    boxes: NDArray[np.float32]
+    angles: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    sources: NDArray[np.uint8]
+    kinds: NDArray[np.uint8]
+
+    @staticmethod
+    def of(track: Track) -> Rows:
+        """The machine's."""
+        kinds = np.full(len(track), Kind.MACHINE, np.uint8)
+        return Rows(track.frames, track.boxes, track.angles, track.scores, track.sources, kinds)
+
+    @staticmethod
+    def made(frames: NDArray[np.integer], shapes: Floats, kind: Kind, source: Source = Source.FILLED) -> Rows:
+        """Rows that no detector saw; ``shapes``: (n, 5) as :func:`shapes_of` gives them."""
+        n = frames.size
+        return Rows(
+            frames.astype(np.int32),
+            boxes_of(shapes),
+            shapes[:, 4].astype(np.float32),
+            np.zeros(n, np.float32),
+            np.full(n, source, np.uint8),
+            np.full(n, kind, np.uint8),
+        )
+
+    @staticmethod
+    def standing(first: int, last: int, box: NDArray[np.float32], angle: float) -> Rows:
+        """One box on all frames from ``first`` to ``last``."""
+        frames = np.arange(first, last + 1, dtype=np.int32)
+        rows = Rows.made(frames, np.zeros((frames.size, 5)), Kind.HELD)
+        rows.boxes[:], rows.angles[:] = box, angle
+        return rows
+
+    @staticmethod
+    def joined(parts: Iterable[Rows]) -> Rows:
+        """All rows in order of frames; where two are of one frame, the later part's."""
+        some = list(parts)
+        columns = [np.concatenate([getattr(part, f.name) for part in some]) for f in fields(Rows)]
+        whole = Rows(*columns)
+        order = np.argsort(whole.frames, kind="stable")
+        ordered = whole.frames[order]
+        last = np.append(ordered[1:] != ordered[:-1], np.ones(min(1, ordered.size), bool))
+        return whole.take(order[last])
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
+        """The given rows, by mask or by index."""
+        return Rows(*(getattr(self, f.name)[which] for f in fields(Rows)))
+
+    def between(self, first: int, last: int) -> Rows:
+        """The rows on frames ``first`` to ``last``."""
+        low, high = np.searchsorted(self.frames, (first, last + 1))
+        return Rows(*(getattr(self, f.name)[low:high] for f in fields(Rows)))
+
+    def __len__(self) -> int:
+        return int(self.frames.size)
+
+
+class MarkKind(Enum):
+    """What a person said of a frame."""
+
+    KEY = "keyframe"
+    OUT = "outside"
+    IN = "inside"
+    """In sight again from here on, as the rows say."""
+
+
+class Mark(NamedTuple):
+    """``box`` and ``angle`` of a keyframe; ``scale`` is the track's on that frame when the keyframe was set."""
+
+    kind: MarkKind
+    box: Box | None = None
+    angle: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(slots=True)
+class Scale:
+    """A factor for each frame, in steps: ``factors[i]`` holds from frame ``starts[i]`` on."""
+
+    starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    factors: Floats = field(default_factory=lambda: np.ones(1))
+
+    def at(self, frames: NDArray[np.integer]) -> Floats:
+        """The factor of each frame."""
+        return self.factors[np.searchsorted(self.starts, frames, "right") - 1]
+
+    def times(self, factor: float, first: int, last: int | None) -> Scale:
+        """Multiplied on the frames from ``first`` to ``last``, or to the end."""
+        edges = np.array([first] if last is None else [first, last + 1])
+        starts = np.union1d(self.starts, edges)
+        factors = self.at(starts)
+        inside = (starts >= first) & (starts <= (last if last is not None else starts[-1]))
+        factors[inside] = np.clip(factors[inside] * factor, LEAST_FACTOR, MOST_FACTOR)
+        return Scale(starts, factors)
+
+
+@dataclass(slots=True)
+class Layers:
+    """What is known of one track."""
+
+    rows: Rows
+    marks: dict[int, Mark] = field(default_factory=dict)
+    scale: Scale = field(default_factory=Scale)
+
+    def set_key(self, frame: int, box: Box, angle: float) -> None:
+        """A human keyframe; later growing and shrinking moves it, earlier does not."""
+        self.marks[frame] = Mark(MarkKind.KEY, box, angle, float(self.scale.at(np.array([frame]))[0]))
+
+
+def shapes_of(boxes: NDArray[np.floating], angles: NDArray[np.floating]) -> Floats:
+    """(n, 5) centre x and y, width, height, angle."""
+    corners = boxes.astype(np.float64)
+    low, high = corners[:, :2], corners[:, 2:]
+    return np.column_stack([(low + high) / 2, high - low, angles.astype(np.float64)])
+
+
+def boxes_of(shapes: Floats) -> NDArray[np.float32]:
+    """(n, 4) boxes, finite and with an extent whatever the arithmetic came to."""
+    limit = FURTHEST / 4
+    centre = np.clip(shapes[:, :2], -limit, limit)
+    reach = np.clip(shapes[:, 2:4], LEAST_SIDE, limit) / 2
+    return np.hstack([centre - reach, centre + reach]).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """The marks in order of frames, as arrays; keyframes as (m, 5) shapes without the track's scale."""
+
+    frames: NDArray[np.int64]
+    out: NDArray[np.bool_]
+    breaks: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    shapes: Floats
+    exact: NDArray[np.float32]
+    """(m, 5) box and angle as they were set."""
+    scales: Floats
+
+    @staticmethod
+    def of(marks: dict[int, Mark]) -> _Marks:
+        ordered = sorted(marks.items())
+        keyed = [(frame, mark, mark.box) for frame, mark in ordered if mark.box is not None]
+        exact = np.array([[*box, mark.angle] for _, mark, box in keyed], np.float64).reshape(-1, 5)
+        scales = np.array([mark.scale for _, mark, _ in keyed], np.float64)
+        shapes = shapes_of(exact[:, :4], exact[:, 4])
+        shapes[:, 2:4] /= scales[:, None]
+        return _Marks(
+            np.array([frame for frame, _ in ordered], np.int64),
+            np.array([mark.kind is MarkKind.OUT for _, mark in ordered], bool),
+            np.array([frame for frame, mark in ordered if mark.kind is not MarkKind.KEY], np.int64),
+            np.array([frame for frame, _, _ in keyed], np.int64),
+            shapes,
+            exact.astype(np.float32),
+            scales,
+        )
+
+    def hidden(self, frames: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which frames lie after an end of visibility."""
+        last = np.searchsorted(self.frames, frames, "right") - 1
+        return np.append(self.out, False)[last]
+
+    def run(self, frames: NDArray[np.integer]) -> NDArray[np.intp]:
+        """A number for each stretch without a break in visibility."""
+        return np.searchsorted(self.breaks, frames, "right")
+
+
+def resolve(layers: Layers, seconds: Floats) -> Rows:
+    """What the track comes to. ``seconds``: the time of each frame of the footage.
+
+    Rows that no mark and no resizing reaches are the machine's to the last bit.
+    """
+    marks = _Marks.of(layers.marks)
+    rows = layers.rows
+    if marks.frames.size:
+        rows = rows.take(~marks.hidden(rows.frames))
+    if marks.keys.size:
+        rows = _Weave(rows, marks, seconds).rows()
+    return _scaled(rows, marks, layers.scale)
+
+
+class _Weave:
+    """Rows and keyframes of one track, woven into one. Works on columns; the keyframes' own frames come last."""
+
+    def __init__(self, rows: Rows, marks: _Marks, seconds: Floats) -> None:
+        self._rows, self._marks, self._seconds = rows, marks, seconds
+        keys, frames = marks.keys, rows.frames
+        self._times = seconds[keys]
+        place = np.searchsorted(frames, keys)
+        self._there = np.append(frames, -1)[place] == keys
+        """Keyframes on a frame that has a row; ``_row`` is which."""
+        self._row = np.where(self._there, place, 0)
+        self._lines = self._joined_by_lines()
+        run, key_run = marks.run(frames), marks.run(keys)
+        before = np.searchsorted(keys, frames, "right") - 1
+        after = np.minimum(np.searchsorted(keys, frames, "left"), keys.size - 1)
+        self._before, self._after = np.maximum(before, 0), after
+        self._has_before = (before >= 0) & (key_run[self._before] == run)
+        self._has_after = (keys[after] >= frames) & (key_run[after] == run)
+        self._keyed = keys[self._after] == frames
+        in_line = self._has_before & np.append(self._lines, False)[self._before] & ~self._keyed
+        self._in_line = in_line
+
+    def rows(self) -> Rows:
+        followed = self._rows.kinds == Kind.FOLLOWED
+        known = self._bent().take(~self._keyed & (~self._in_line | followed))
+        known = Rows.joined([known, self._keyframes()])
+        known = self._held(known)
+        known = Rows.joined([known, self._line_rows(known)])
+        fillers = list(self._fillers(known)) if not self._there.all() else []
+        return Rows.joined([*fillers, known]) if fillers else known
+
+    def _joined_by_lines(self) -> NDArray[np.bool_]:
+        """For each keyframe but the last: whether a line leads from it to the next."""
+        rows, marks = self._rows, self._marks
+        evidence = rows.frames[rows.kinds != Kind.HELD]
+        keys, run = marks.keys, marks.run(marks.keys)
+        between = np.searchsorted(evidence, keys[1:], "left") - np.searchsorted(evidence, keys[:-1], "right")
+        near = np.diff(self._times) <= LINE_SECONDS + SLACK
+        joined: NDArray[np.bool_] = (run[1:] == run[:-1]) & (near | (between <= 0))
+        return joined
+
+    def _bent(self) -> Rows:
+        """The rows, with what the keyframes about them differ from the rows on their own frames."""
+        rows, seconds = self._rows, self._seconds[self._rows.frames]
+        forth = self._weights(self._before, self._has_before, seconds)
+        back = self._weights(self._after, self._has_after, seconds)
+        bent = np.flatnonzero((forth > 0) | (back > 0))
+        if not bent.size:
+            return rows
+        differs, grown = self._differences()
+        b, a = self._before[bent], self._after[bent]
+        f, k = forth[bent, None], back[bent, None]
+        shapes = shapes_of(rows.boxes[bent], rows.angles[bent])
+        shapes[:, [0, 1, 4]] += f * differs[b] + k * differs[a]
+        shapes[:, 2:4] *= 1 + f * (grown[b] - 1) + k * (grown[a] - 1)
+        boxes, angles = rows.boxes.copy(), rows.angles.copy()
+        boxes[bent], angles[bent] = boxes_of(shapes), shapes[:, 4]
+        return Rows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
+
+    def _weights(self, key: NDArray[np.intp], there: NDArray[np.bool_], seconds: Floats) -> Floats:
+        """How much of each keyframe's difference a row takes over. None where the row is of another kind than the one
+        the difference was taken from: a re-track that starts at a keyframe needs none of its correction."""
+        rows = self._rows
+        alike = rows.kinds == rows.kinds[self._row[key]] if len(rows) else np.zeros(0, bool)
+        distance = np.abs(seconds - self._times[key])
+        following = self._in_line & (rows.kinds == Kind.FOLLOWED)
+        times = np.append(self._times, self._times[-1])
+        whole = np.where(following, times[self._before + 1] - times[self._before], BLEND_SECONDS)
+        weight = np.clip(1 - distance / np.maximum(whole, SLACK), 0, 1)
+        return np.where(there & self._there[key] & alike & (following | ~self._in_line) & ~self._keyed, weight, 0.0)
+
+    def _differences(self) -> tuple[Floats, Floats]:
+        """(m, 3) of centre and angle, (m, 2) of size as a factor: each keyframe against the row on its frame."""
+        rows, marks = self._rows, self._marks
+        base = shapes_of(rows.boxes[self._row], rows.angles[self._row])
+        differs = (marks.shapes - base)[:, [0, 1, 4]]
+        # A mask looks the same after half a turn: it goes the shorter way round.
+        differs[:, 2] = (differs[:, 2] + 90) % 180 - 90
+        return differs, marks.shapes[:, 2:4] / base[:, 2:4]
+
+    def _keyframes(self) -> Rows:
+        marks, rows = self._marks, self._rows
+        made = Rows.made(marks.keys, marks.shapes, Kind.HELD)
+        made.scores[:] = 1
+        made.kinds[self._there] = rows.kinds[self._row[self._there]]
+        return made
+
+    def _held(self, known: Rows) -> Rows:
+        """What stands still after a keyframe stands where it was last."""
+        still = (known.kinds == Kind.HELD) & ~np.isin(known.frames, self._marks.keys)
+        key = np.searchsorted(self._marks.keys, known.frames, "right") - 1
+        run = self._marks.run(known.frames)
+        still &= (key >= 0) & (self._marks.run(self._marks.keys)[key] == run)
+        if not still.any():
+            return known
+        last = np.maximum.accumulate(np.where(still, -1, np.arange(len(known))))
+        boxes, angles = known.boxes.copy(), known.angles.copy()
+        boxes[still], angles[still] = known.boxes[last[still]], known.angles[last[still]]
+        return Rows(known.frames, boxes, angles, known.scores, known.sources, known.kinds)
+
+    def _line_rows(self, known: Rows) -> Rows:
+        """All frames between keyframes that a line joins, and that nothing else is known of."""
+        keys = self._marks.keys
+        starts = np.flatnonzero(self._lines)
+        spans = [np.arange(keys[i] + 1, keys[i + 1]) for i in starts]
+        frames = np.setdiff1d(np.concatenate(spans), known.frames) if spans else np.zeros(0, np.int64)
+        shapes = shapes_of(known.boxes, known.angles)
+        at = np.searchsorted(known.frames, frames)
+        low, high = shapes[at - 1] if frames.size else shapes[:0], shapes[at]
+        turn = (high[:, 4] - low[:, 4] + 90) % 180 - 90
+        times = self._seconds[known.frames]
+        share = (self._seconds[frames] - times[at - 1]) / (times[at] - times[at - 1]) if frames.size else np.zeros(0)
+        made = low + share[:, None] * (high - low)
+        made[:, 4] = low[:, 4] + share * turn
+        return Rows.made(frames, made, Kind.FOLLOWED)
+
+    def _fillers(self, known: Rows) -> Iterable[Rows]:
+        """Around keyframes where the track was not in sight: bridges to what is near, else a stay."""
+        marks = self._marks
+        for key in marks.keys[~self._there]:
+            place = int(np.searchsorted(known.frames, key))
+            box, angle = known.boxes[place], float(known.angles[place])
+            later = marks.frames[np.searchsorted(marks.frames, key, "right") :]
+            end = int(later[0]) if later.size else self._seconds.size
+            follows = int(known.frames[place + 1]) if place + 1 < len(known) else self._seconds.size
+            if place and (bridge := self._bridge(known, place - 1)) is not None:
+                yield bridge
+            if place + 1 < len(known) and (bridge := self._bridge(known, place)) is not None:
+                yield bridge
+            else:
+                stay = int(np.searchsorted(self._seconds, self._seconds[key] + LIFE_SECONDS + SLACK, "right"))
+                yield Rows.standing(int(key), min(end, follows, stay) - 1, box, angle)
+
+    def _bridge(self, known: Rows, place: int) -> Rows | None:
+        """The hull of the rows ``place`` and the next on all frames between, if these are near and in one run."""
+        p, q = (int(f) for f in known.frames[place : place + 2])
+        run = self._marks.run(np.array([p, q]))
+        if run[0] != run[1] or self._seconds[q] - self._seconds[p] > BRIDGE_SECONDS + SLACK:
+            return None
+        box, angle = hull(known.take(np.array([place])), known.take(np.array([place + 1])))
+        rows = Rows.standing(p + 1, q - 1, box[0], float(angle[0]))
+        rows.kinds[:] = Kind.FOLLOWED
+        return rows
+
+
+def _scaled(rows: Rows, marks: _Marks, scale: Scale) -> Rows:
+    """Grown and shrunk; and the keyframes as exactly as they were set."""
+    factors = scale.at(rows.frames)
+    changed = factors != 1
+    boxes, angles = rows.boxes, rows.angles
+    if changed.any():
+        shapes = shapes_of(boxes[changed], angles[changed])
+        shapes[:, 2:4] *= factors[changed, None]
+        boxes = boxes.copy()
+        boxes[changed] = boxes_of(shapes)
+    if marks.keys.size:
+        exact = scale.at(marks.keys) == marks.scales
+        places = np.searchsorted(rows.frames, marks.keys[exact])
+        boxes, angles = boxes.copy(), angles.copy()
+        boxes[places], angles[places] = marks.exact[exact, :4], marks.exact[exact, 4]
+    return Rows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
+
+
+def hull(one: Rows, other: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes and angles of what hides both, row by row. Turned boxes give an upright hull of their corners."""
+    a, b = _upright(one), _upright(other)
+    boxes = np.hstack([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])])
+    return boxes.astype(np.float32), np.zeros(len(one), np.float32)
+
+
+def _upright(rows: Rows) -> NDArray[np.float32]:
+    """What encloses the boxes as they are turned."""
+    turned = rows.angles != 0
+    if not turned.any():
+        return rows.boxes
+    shapes = shapes_of(rows.boxes[turned], rows.angles[turned])
+    cos, sin = np.abs(np.cos(np.radians(shapes[:, 4]))), np.abs(np.sin(np.radians(shapes[:, 4])))
+    wide, high = shapes[:, 2].copy(), shapes[:, 3].copy()
+    shapes[:, 2], shapes[:, 3] = cos * wide + sin * high, sin * wide + cos * high
+    boxes = rows.boxes.copy()
+    boxes[turned] = boxes_of(shapes)
+    return boxes

@@ -1,0 +1,1 @@
+"""Analysis (footage to tracks) and rendering (tracks to a redacted copy)."""

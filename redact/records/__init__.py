@@ -1,0 +1,1 @@
+"""Records: the database, accounts, cases and their deadlines."""

@@ -1,0 +1,196 @@
+"""Requests and proceedings: opening, changing and closing them, and who is who in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from redact.errors import BadRecord, RecordExists, RecordMissing, WrongState
+from redact.records import accounts
+from redact.records.accounts import Right
+from redact.records.database import Database, Writing
+from redact.records.deadlines import CaseKind, Nation, clock
+from redact.records.validation import checked
+from redact.schema.tables import Case, CaseMember, Exhibit
+
+OPEN, CLOSED = "open", "closed"
+DETAILS: dict[CaseKind, tuple[str, ...]] = {
+    CaseKind.COURT: ("urn", "court", "defendant", "offence", "officer_in_case", "disclosure_officer", "court_orders"),
+    CaseKind.FOI: ("requester", "request", "refused_sections", "fee_notice"),
+    CaseKind.SUBJECT_ACCESS: ("requester", "identity_check", "regime", "request"),
+    CaseKind.COMPLAINT: ("complainant", "complaint", "investigator"),
+    CaseKind.INTERNAL: ("purpose",),
+}
+"""What may be noted of each kind of case, beside what all have."""
+MEMBER_ROLES = ("officer in the case", "disclosure officer", "reviewer", "approver", "requester contact")
+LONGEST_WORK = 100_000
+"""Minutes that are noted at a time: more is a slip of the finger."""
+_REFERENCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/-]{0,62}[A-Za-z0-9])?")
+
+
+def subject(case: Case) -> str:
+    """How events name a case."""
+    return f"case:{case.reference}"
+
+
+def find(session: Session, reference: str) -> Case:
+    """The case of this reference, with its members and exhibits. Raises RecordMissing."""
+    query = select(Case).where(Case.reference == reference.strip())
+    case = session.scalars(query.options(*_WHOLE)).first()
+    if case is None:
+        raise RecordMissing(f'There is no case "{reference}".', "See `redact case list`.")
+    return case
+
+
+_WHOLE = (
+    selectinload(Case.members).selectinload(CaseMember.person),
+    selectinload(Case.exhibits).selectinload(Exhibit.footage),
+)
+
+
+def listed(session: Session, *, closed: bool = False) -> list[Case]:
+    """Cases, the most pressing first; closed ones only if asked for."""
+    query = select(Case).options(*_WHOLE).order_by(Case.due_on.is_(None), Case.due_on, Case.reference)
+    return list(session.scalars(query if closed else query.where(Case.state != CLOSED)))
+
+
+def open_case(
+    db: Database,
+    actor: str,
+    reference: str,
+    *,
+    kind: CaseKind,
+    title: str,
+    received: date,
+    nation: Nation = Nation.ENGLAND_WALES,
+    due: date | None = None,
+    details: Mapping[str, str] | None = None,
+) -> Case:
+    """A new case with its clock. Raises BadRecord, RecordExists, NotAllowed."""
+    told = checked_details(kind, details or {})
+    if not _REFERENCE.fullmatch(reference):
+        raise BadRecord(
+            f'"{reference[:70]}" cannot be a reference.',
+            "Use up to 64 letters, digits, spaces and . _ / - with a letter or digit at either end.",
+        )
+    clocked = clock(kind, received, nation, fixed=due)
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.CASES)
+        if received > work.at.date() + timedelta(1):  # it is tomorrow already east of here
+            raise BadRecord(f"The day of receipt, {received}, is still to come.", "Check it: the clock runs from it.")
+        if work.session.scalars(select(Case).where(Case.reference == reference)).first() is not None:
+            raise RecordExists(f'There is a case "{reference}" already.', "Use another reference.")
+        case = Case(
+            kind=kind.value,
+            reference=reference,
+            title=checked(title, "title"),
+            nation=nation.value,
+            received_on=received,
+            due_on=clocked.due,
+            due_rule=clocked.rule,
+            state=OPEN,
+            details=told,
+            opened_at=work.at,
+        )
+        work.session.add(case)
+        work.event(
+            "case.opened",
+            subject(case),
+            {
+                "kind": kind.value,
+                "title": case.title,
+                "received_on": received.isoformat(),
+                "due_on": clocked.due.isoformat() if clocked.due else None,
+                "due_rule": clocked.rule,
+                "details": told,
+            },
+        )
+        work.session.flush()
+        return find(work.session, reference)
+
+
+def change(
+    db: Database,
+    actor: str,
+    reference: str,
+    *,
+    reason: str,
+    title: str | None = None,
+    due: date | None = None,
+    details: Mapping[str, str] | None = None,
+) -> None:
+    """Change what is noted of a case. Raises BadRecord, RecordMissing, NotAllowed, WrongState when it is closed."""
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.CASES)
+        case = _opened(work, reference)
+        told: dict[str, object] = {"reason": checked(reason, "reason")}
+        if title is None and due is None and not details:
+            raise BadRecord("Nothing was named that should change.", "Give a title, a due date or a detail.")
+        if title is not None:
+            told["title"] = case.title = checked(title, "title")
+        if due is not None:
+            clocked = clock(CaseKind(case.kind), case.received_on, Nation(case.nation), fixed=due)
+            case.due_on, case.due_rule = clocked.due, clocked.rule
+            told["due_on"] = due.isoformat()
+        if details:
+            new = checked_details(CaseKind(case.kind), details)
+            case.details = {**case.details, **new}
+            told["details"] = new
+        work.event("case.changed", subject(case), told)
+
+
+def note_minutes(db: Database, actor: str, reference: str, *, locating: int = 0, redacting: int = 0) -> None:
+    """Add working time. The two kinds are kept apart: only locating counts towards the limit of FOIA s.12."""
+    if locating < 0 or redacting < 0 or not 0 < locating + redacting <= LONGEST_WORK:
+        raise BadRecord(f"Working time is a number of minutes from 1 to {LONGEST_WORK}.")
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.EDIT)
+        case = _opened(work, reference)
+        case.minutes_locating += locating
+        case.minutes_redacting += redacting
+        work.event("case.time-noted", subject(case), {"locating": locating, "redacting": redacting})
+
+
+def add_member(db: Database, actor: str, reference: str, name: str, role: str) -> None:
+    """Note who is who in a case. Raises BadRecord, RecordMissing, RecordExists, NotAllowed."""
+    if role not in MEMBER_ROLES:
+        raise BadRecord(f'"{role}" is no role in a case.', f"Roles are {', '.join(MEMBER_ROLES)}.")
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.CASES)
+        case, person = _opened(work, reference), accounts.find(work.session, name)
+        if person.disabled_at is not None:
+            raise BadRecord(f"{person.name} is disabled.", "Name somebody who can act.")
+        if any(m.person_id == person.id and m.role == role for m in case.members):
+            raise RecordExists(f"{person.name} is {role} of {case.reference} already.")
+        case.members.append(CaseMember(person_id=person.id, role=role))
+        work.event("case.member-added", subject(case), {"person": person.name, "role": role})
+
+
+def set_closed(db: Database, actor: str, reference: str, *, closed: bool, reason: str) -> None:
+    """Close a case, or open it again. Raises BadRecord, RecordMissing, NotAllowed, WrongState."""
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.CASES)
+        case = find(work.session, reference)
+        if (case.state == CLOSED) is closed:
+            raise WrongState(f"Case {case.reference} is {case.state} already.")
+        case.state, case.closed_at = (CLOSED, work.at) if closed else (OPEN, None)
+        work.event(f"case.{'closed' if closed else 'reopened'}", subject(case), {"reason": checked(reason, "reason")})
+
+
+def checked_details(kind: CaseKind, untrusted: Mapping[str, str]) -> dict[str, str]:
+    """What is noted of a case of this kind, checked. Raises BadRecord for anything it does not have."""
+    for key in untrusted:
+        if key not in DETAILS[kind]:
+            raise BadRecord(f'A {kind} case has no "{key}".', f"It has {', '.join(DETAILS[kind])}.")
+    return {key: checked(value, key) for key, value in untrusted.items()}
+
+
+def _opened(work: Writing, reference: str) -> Case:
+    case = find(work.session, reference)
+    if case.state == CLOSED:
+        raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
+    return case

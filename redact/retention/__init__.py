@@ -1,0 +1,1 @@
+"""Retention: how long footage is kept, what holds it, and its disposal."""

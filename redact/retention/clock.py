@@ -1,0 +1,204 @@
+"""Until when footage is kept, and what keeps it.
+
+The clock of a recording runs from its end, by the camera's clock as corrected; where the file does not tell, or tells
+something that cannot be, from when it was added. It stands still while a mark is on the footage (evidence, a complaint,
+a legal hold): a mark that is lifted gives back the days that were left. Beside that, footage is kept
+
+- while a case that it is in is open, and for some days after, by the kind of case;
+- while a release is made of it that is not withdrawn, unless that was exported and the date for destroying it, which
+  its details give, has passed. A release without such a date keeps its footage until it is withdrawn;
+- where there is no rule for its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from redact.evidence.footage_records import FootageState
+from redact.records import accounts
+from redact.records.cases import CLOSED
+from redact.records.deadlines import CaseKind
+from redact.records.release_state import ReleaseState
+from redact.retention.rules import Rules
+from redact.schema.tables import Clip, Exhibit, Footage, Mark, Release
+
+FIRST_CAMERAS = datetime(2005, 1, 1, tzinfo=UTC)
+"""Before that no police of the United Kingdom wore cameras: an earlier time is of a camera whose clock was not set."""
+
+
+class MarkKind(StrEnum):
+    """What stops the clock."""
+
+    EVIDENCE = "evidence"
+    COMPLAINT = "complaint"
+    LEGAL_HOLD = "legal-hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Something that keeps footage: ``kind`` is that of a mark, ``case``, ``release`` or ``class``. ``number`` is the
+    mark's."""
+
+    kind: str
+    why: str
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """How the retention clock of one footage stands at ``now``."""
+
+    footage_id: int
+    sha256: str
+    original_name: str
+    size: int
+    exhibits: tuple[str, ...]
+    """As ``CASE:EXHIBIT``."""
+    retention_class: str
+    state: FootageState
+    started: datetime
+    """What the clock runs from."""
+    started_by: str
+    """Which time that is, and why not another."""
+    runs_out: datetime | None
+    """When the clock runs out, or ran out; None while a mark stops it, and where there is no rule for the class."""
+    kept_by: tuple[Keeper, ...]
+    now: datetime
+
+    @property
+    def due(self) -> bool:
+        """Whether it is still there, nothing keeps it, and its clock has run out."""
+        if self.state != FootageState.HELD or self.kept_by:
+            return False
+        return self.runs_out is not None and self.runs_out <= self.now
+
+
+def assess(session: Session, rules: Rules, now: datetime, footage_id: int | None = None) -> list[Due]:
+    """How the clocks stand of all footage that has not been disposed of, or of one; what runs out soonest first."""
+    query = select(Footage).where(Footage.state != FootageState.DISPOSED.value).order_by(Footage.id)
+    query = query.options(selectinload(Footage.exhibits).selectinload(Exhibit.case), selectinload(Footage.marks))
+    if footage_id is not None:
+        query = query.where(Footage.id == footage_id)
+    names = {person.id: person.name for person in accounts.everybody(session)}
+    releases = _releases(session, footage_id)
+    found = []
+    # What a transaction read before somebody else's is what it would see again.
+    for footage in session.scalars(query.execution_options(populate_existing=True)):
+        kept = [*_marks(footage, names), *_cases(footage, rules, now), *_made(releases.get(footage.id, ()), now)]
+        found.append(_clock(footage, rules, now, kept))
+    return sorted(found, key=lambda one: (one.runs_out is None, one.runs_out or now, one.footage_id))
+
+
+def _clock(footage: Footage, rules: Rules, now: datetime, kept: list[Keeper]) -> Due:
+    started, by = _started(footage)
+    rule = rules.classes.get(footage.retention_class)
+    if rule is None:
+        kept.append(Keeper("class", f'there is no rule for the class "{footage.retention_class}"'))
+    return Due(
+        footage_id=footage.id,
+        sha256=footage.sha256,
+        original_name=footage.original_name,
+        size=footage.size,
+        exhibits=tuple(f"{exhibit.case.reference}:{exhibit.reference}" for exhibit in footage.exhibits),
+        retention_class=footage.retention_class,
+        state=FootageState(footage.state),
+        started=started,
+        started_by=by,
+        runs_out=_runs_out(started, timedelta(rule.days), footage.marks) if rule else None,
+        kept_by=tuple(kept),
+        now=now,
+    )
+
+
+def _started(footage: Footage) -> tuple[datetime, str]:
+    recorded = footage.recorded_end or footage.recorded_start
+    if recorded is None:
+        return footage.added_at, "added; when it was recorded is not known"
+    try:
+        corrected = recorded + timedelta(seconds=footage.clock_offset_seconds)
+    except OverflowError:
+        corrected = FIRST_CAMERAS - timedelta(1)
+    if corrected < FIRST_CAMERAS:
+        return footage.added_at, "added; the camera's clock was not set"
+    # A day of grace for a camera that kept local time without saying so.
+    if corrected > footage.added_at + timedelta(1):
+        return footage.added_at, "added; the camera's clock is ahead of that"
+    return corrected, "recorded"
+
+
+def _runs_out(started: datetime, days: timedelta, marks: Sequence[Mark]) -> datetime | None:
+    """The clock's end: the time before, between and after marks adds up to ``days``."""
+    at, left = started, days
+    for mark in sorted(marks, key=lambda mark: mark.placed_at):
+        if mark.lifted_at is None:
+            return None
+        ran = max(mark.placed_at - at, timedelta())
+        if ran < left and mark.lifted_at > at:
+            at, left = mark.lifted_at, left - ran
+    return at + left
+
+
+def _marks(footage: Footage, names: Mapping[int, str]) -> Iterator[Keeper]:
+    for mark in standing(footage):
+        by = f"{mark.kind} since {mark.placed_at:%Y-%m-%d}, by {names[mark.placed_by]}"
+        yield Keeper(mark.kind, f"{by}: {mark.reason}", mark.id)
+
+
+def standing(footage: Footage) -> list[Mark]:
+    """The marks that have not been lifted."""
+    return [mark for mark in footage.marks if mark.lifted_at is None]
+
+
+def _cases(footage: Footage, rules: Rules, now: datetime) -> Iterator[Keeper]:
+    for case in (exhibit.case for exhibit in footage.exhibits):
+        if case.state != CLOSED or case.closed_at is None:
+            yield Keeper("case", f"case {case.reference} is open")
+            continue
+        until = case.closed_at + timedelta(rules.after_case[CaseKind(case.kind)])
+        if now < until:
+            yield Keeper(
+                "case", f"case {case.reference} was closed on {case.closed_at:%Y-%m-%d}: until {until:%Y-%m-%d}"
+            )
+
+
+def _releases(session: Session, footage_id: int | None) -> dict[int, list[Release]]:
+    """Those that are not withdrawn, by the footage that they are made of."""
+    query = select(Clip.footage_id, Release).join(Release, Clip.release_id == Release.id)
+    query = query.where(Release.state != ReleaseState.WITHDRAWN.value).options(selectinload(Release.case))
+    if footage_id is not None:
+        query = query.where(Clip.footage_id == footage_id)
+    found: dict[int, list[Release]] = {}
+    for of, release in session.execute(query.execution_options(populate_existing=True)):
+        known = found.setdefault(of, [])
+        if release not in known:  # with several clips of the footage
+            known.append(release)
+    return found
+
+
+def _made(releases: Sequence[Release], now: datetime) -> Iterator[Keeper]:
+    for release in releases:
+        name = f"release {release.case.reference}#{release.number}"
+        if release.state != ReleaseState.EXPORTED:
+            yield Keeper("release", f"{name} is {release.state}")
+            continue
+        destroyed = _destroyed_on(release)
+        if destroyed is None:
+            yield Keeper("release", f"{name} was exported, with no date for destroying it")
+        elif now.astimezone().date() < destroyed:
+            yield Keeper("release", f"{name} is kept until {destroyed}")
+
+
+def _destroyed_on(release: Release) -> date | None:
+    """None in doubt, which keeps it."""
+    retention = release.details.get("retention")
+    untrusted_date = retention.get("destroy_on") if isinstance(retention, dict) else None
+    try:
+        return date.fromisoformat(untrusted_date) if isinstance(untrusted_date, str) else None
+    except ValueError:
+        return None

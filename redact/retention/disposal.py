@@ -1,0 +1,222 @@
+"""Marks that keep footage, and disposing of what is due: see :mod:`redact.retention.clock` for what that is.
+
+Disposal goes in two steps, each one transaction with its event. First the footage becomes ``disposing``: nothing can
+hold it any more, and this is refused where anything holds it at that very moment. Then the files are removed, and only
+then does it become ``disposed``, with the certificate that says so. Whatever stops in between leaves footage that is
+whole and held, or footage that is ``disposing``, which the next run finishes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from redact.audit import chain
+from redact.errors import BadRecord, FootageHeld, RecordMissing, RedactError, WrongState
+from redact.evidence.footage_records import FootageState, find, subject
+from redact.evidence.store import Store
+from redact.records import accounts
+from redact.records.accounts import Right
+from redact.records.database import Database, Writing
+from redact.records.validation import checked
+from redact.retention.clock import Due, MarkKind, assess, standing
+from redact.retention.rules import Rules, load_rules
+from redact.schema.tables import Disposal, Event, Footage, Json, MachineTracks, Mark, as_text
+
+BEGUN, DISPOSED = "footage.disposal-begun", "footage.disposed"
+METHOD = (
+    "The files named were deleted from the store. Their blocks were not overwritten: encryption of the disk, and the "
+    "end of backups, are outside of this program."
+)
+_GONE = {FootageState.DISPOSING: "it is being disposed of", FootageState.DISPOSED: "it has been disposed of"}
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run did. A dry run has only ``due`` and ``unfinished``."""
+
+    due: list[Due]
+    unfinished: list[Due]
+    """What an earlier run, which was stopped, had begun with."""
+    certificates: list[Json] = field(default_factory=list)
+    failed: list[tuple[Due, RedactError]] = field(default_factory=list)
+
+
+def place(db: Database, actor: str, name: str, kind: MarkKind, reason: str, *, case: str | None = None) -> int:
+    """Put a mark on footage and return its number; several may be on one. ``name`` and ``case`` as in
+    :func:`redact.evidence.footage_records.find`. Raises BadRecord, RecordMissing, NotAllowed, and WrongState if it is
+    too late."""
+    reason = checked(reason, "reason")
+    with db.writing(actor) as work:
+        person = accounts.acting(work, Right.HOLD)
+        footage = find(work.session, name, case)
+        if footage.state != FootageState.HELD:
+            raise WrongState(
+                f"Nothing can hold {footage.original_name} any more: {_GONE[FootageState(footage.state)]}."
+            )
+        mark = Mark(
+            footage_id=footage.id,
+            kind=kind.value,
+            reason=reason,
+            placed_at=work.at,
+            placed_by=person.id,
+            lift_reason="",
+        )
+        work.session.add(mark)
+        work.session.flush()
+        _tell(work, "footage.mark-placed", footage, mark, reason)
+        return mark.id
+
+
+def lift(
+    db: Database,
+    actor: str,
+    name: str,
+    reason: str,
+    *,
+    case: str | None = None,
+    kind: MarkKind | None = None,
+    number: int | None = None,
+) -> int:
+    """Take a mark off and return its number. Which one, ``kind`` and ``number`` say where there are several.
+
+    Raises BadRecord where they do not, RecordMissing, NotAllowed.
+    """
+    reason = checked(reason, "reason")
+    with db.writing(actor) as work:
+        person = accounts.acting(work, Right.HOLD)
+        footage = find(work.session, name, case)
+        marks = [m for m in standing(footage) if kind in (None, m.kind) and number in (None, m.id)]
+        if not marks:
+            raise RecordMissing(f"There is no such mark on {footage.original_name}.", "See `redact retention status`.")
+        if len(marks) > 1:
+            raise BadRecord(
+                f"{footage.original_name} has several marks: {', '.join(f'{m.id} ({m.kind})' for m in marks)}.",
+                "Say which with --mark.",
+            )
+        mark = marks[0]
+        mark.lifted_at, mark.lifted_by, mark.lift_reason = work.at, person.id, reason
+        _tell(work, "footage.mark-lifted", footage, mark, reason)
+        return mark.id
+
+
+def _tell(work: Writing, kind: str, footage: Footage, mark: Mark, reason: str) -> None:
+    told = {"mark": mark.id, "kind": mark.kind, "reason": reason, "sha256": footage.sha256}
+    work.event(kind, subject(footage.sha256), told)
+
+
+def status(session: Session, now: datetime) -> list[Due]:
+    """All footage that is not disposed of, what is due soonest first. Raises RetentionInvalid."""
+    return assess(session, load_rules(), now)
+
+
+def run(db: Database, actor: str, store: Store, *, dry_run: bool = True, now: datetime | None = None) -> Run:
+    """Dispose of what is due, and of what a run that was stopped had begun with; if ``dry_run``, only tell.
+
+    What turns out to be held at the last moment, or cannot be removed, is in ``failed``; the rest goes on.
+    Raises RetentionInvalid, RecordMissing, NotAllowed.
+    """
+    rules, now = load_rules(), now or datetime.now(UTC)
+    with db.reading() as session:
+        accounts.require(accounts.find(session, actor), Right.RETENTION)
+        listed = assess(session, rules, now)
+    report = Run([one for one in listed if one.due], [one for one in listed if one.state == FootageState.DISPOSING])
+    for one in () if dry_run else (*report.unfinished, *report.due):
+        try:
+            report.certificates.append(_dispose(db, actor, store, one, rules))
+        except RedactError as error:
+            report.failed.append((one, error))
+    return report
+
+
+def _dispose(db: Database, actor: str, store: Store, due: Due, rules: Rules) -> Json:
+    if due.state == FootageState.HELD:
+        _begin(db, actor, due, rules)
+    with db.reading() as session:
+        tracks = session.scalars(select(MachineTracks.file_sha256).where(MachineTracks.footage_id == due.footage_id))
+        doomed = set(tracks)
+    with store.locked():
+        removed = store.dispose(due.sha256, sorted(doomed))
+    return _finish(db, actor, due, removed)
+
+
+def _begin(db: Database, actor: str, listed: Due, rules: Rules) -> None:
+    """The step there is no way back from. All that could keep the footage is looked at again: whoever would place a
+    mark meanwhile waits for this transaction, or this one waited for theirs."""
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.RETENTION)
+        due = next(iter(assess(work.session, rules, listed.now, listed.footage_id)), None)
+        if due is None or due.state != FootageState.HELD:
+            raise WrongState(f"Somebody else disposes of {listed.original_name} already.")
+        if not due.due:
+            why = "; ".join(keeper.why for keeper in due.kept_by) or "its clock runs again"
+            raise FootageHeld(f"{listed.original_name} is not due any more: {why}.")
+        work.session.get_one(Footage, due.footage_id).state = FootageState.DISPOSING.value
+        head = chain.signed_head(work.session)
+        assert head is not None  # somebody has added the person
+        told = {
+            "sha256": due.sha256,
+            "rule": _rule(due, rules),
+            "audit_head_before": {"count": head.count, "hash": head.hash, "merkle_root": head.root},
+        }
+        work.event(BEGUN, subject(due.sha256), told)
+
+
+def _rule(due: Due, rules: Rules) -> Json:
+    rule = rules.classes[due.retention_class]
+    return {
+        "class": rule.name,
+        "days": rule.days,
+        "note": rule.note,
+        "file_sha256": rules.sha256,
+        "clock_started": as_text(due.started),
+        "clock_started_by": due.started_by,
+        "clock_ran_out": as_text(due.runs_out) if due.runs_out else None,
+    }
+
+
+def _finish(db: Database, actor: str, due: Due, removed: Sequence[str]) -> Json:
+    with db.writing(actor) as work:
+        accounts.acting(work, Right.RETENTION)
+        footage = work.session.get_one(Footage, due.footage_id, populate_existing=True)
+        if footage.state != FootageState.DISPOSING:
+            raise WrongState(f"Somebody else has disposed of {footage.original_name} meanwhile.")
+        query = select(Event).where(Event.kind == BEGUN, Event.subject == subject(footage.sha256))
+        begun = next(e for e in work.session.scalars(query) if json.loads(e.body)["sha256"] == footage.sha256)
+        certificate = _certificate(work, footage, begun, removed)
+        certificate["resumed"] = due.state == FootageState.DISPOSING
+        ordered_by = accounts.find(work.session, begun.actor).id
+        rule = certificate["rule"]["class"]
+        work.session.add(
+            Disposal(footage_id=footage.id, at=work.at, person_id=ordered_by, rule=rule, certificate=certificate)
+        )
+        footage.state, footage.disposed_at = FootageState.DISPOSED.value, work.at
+        work.event(DISPOSED, subject(footage.sha256), certificate)
+        return certificate
+
+
+def _certificate(work: Writing, footage: Footage, begun: Event, removed: Sequence[str]) -> Json:
+    told = json.loads(begun.body)
+    return {
+        "certificate": f"D-{begun.seq}",
+        "sha256": footage.sha256,
+        "size_bytes": footage.size,
+        "original_name": footage.original_name,
+        "exhibits": [f"{exhibit.case.reference}:{exhibit.reference}" for exhibit in footage.exhibits],
+        "recorded_start": as_text(footage.recorded_start) if footage.recorded_start else None,
+        "recorded_end": as_text(footage.recorded_end) if footage.recorded_end else None,
+        "added_at": as_text(footage.added_at),
+        "rule": told["rule"],
+        "ordered_by": begun.actor,
+        "ordered_at": begun.at,
+        "completed_by": work.actor,
+        "completed_at": as_text(work.at),
+        "method": METHOD,
+        "removed": list(removed),  # by the run that completed it: one that was stopped may have removed others
+        "audit_head_before": told["audit_head_before"],
+    }

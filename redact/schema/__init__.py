@@ -1,0 +1,1 @@
+"""The tables of the records, and the migrations that made them."""

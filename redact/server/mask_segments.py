@@ -1,0 +1,82 @@
+"""Boxes and masks of a few seconds, as the reviewer draws them. Made of the tracks that are there at the time and of no
+others, so that an answer after an edit costs the same in a short clip and in an hour with hundreds of tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redact.mask.mask_plan import FORMS, MaskPlan
+from redact.mask.types import Form
+from redact.settings import Effect
+from redact.track.types import COLUMNS, Track, TrackSet
+
+EFFECTS = tuple(Effect)
+NOBODY = 0
+"""In the place of a track, for what is hidden because the frame is damaged."""
+
+Rows = NDArray[np.float64]
+
+
+def boxes(tracks: TrackSet, first: int, stop: int) -> list[Rows]:
+    """For each frame from ``first`` to before ``stop``: rows of track, centre, size and angle."""
+    near = _near(tracks, first, stop)
+    ids, starts, order = _by_frame(near, first, stop)
+    corners = np.concatenate([track.boxes for track in near.tracks] or [np.zeros((0, 4), np.float32)])[order]
+    angles = np.concatenate([track.angles for track in near.tracks] or [np.zeros(0, np.float32)])[order]
+    centres, sizes = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
+    return _split(starts, ids, _rounded(centres), _rounded(sizes), _rounded(angles))
+
+
+def masks(tracks: TrackSet, first: int, stop: int, effects: Mapping[int, Effect]) -> list[Rows]:
+    """For each frame from ``first`` to before ``stop``: rows of track, centre, size, angle, form and effect, these
+    two as places in :data:`redact.mask.mask_plan.FORMS` and :data:`EFFECTS`."""
+    near = _near(tracks, first, stop)
+    ids, starts, _ = _by_frame(near, first, stop)
+    forms, rows = MaskPlan(near).columns(first, stop)
+    places = {track.id: EFFECTS.index(effects.get(track.id, Effect.SOLID)) for track in near.tracks}
+    return _split(starts, ids, _rounded(rows), forms, np.array([places[id_] for id_ in ids.tolist()]))
+
+
+def hidden_whole() -> Rows:
+    """The rows of a frame that is damaged."""
+    return np.array([[NOBODY, 0, 0, 0, 0, 0, FORMS.index(Form.FULL), EFFECTS.index(Effect.SOLID)]], np.float64)
+
+
+def _near(tracks: TrackSet, first: int, stop: int) -> TrackSet:
+    """The rows on these frames. How far a mask reaches depends on the row before and after, which are there too."""
+    kept = []
+    for track in tracks.tracks:
+        if track.frames[0] < stop and track.frames[-1] >= first:
+            low, high = np.searchsorted(track.frames, (first, stop))
+            if low < high:
+                kept.append(_cut(track, slice(max(0, low - 1), high + 1)))
+    return replace(tracks, tracks=tuple(kept))
+
+
+def _cut(track: Track, rows: slice) -> Track:
+    return Track(track.id, track.label, *(getattr(track, name)[rows] for name in COLUMNS))
+
+
+def _by_frame(near: TrackSet, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """In order of frames, and of tracks within each: (n,) whose row it is, (frames + 1,) where the rows of each frame
+    begin, and (n,) places of the rows among all of ``near``."""
+    frames = np.concatenate([track.frames for track in near.tracks] or [np.zeros(0, np.int32)])
+    ids = np.repeat([track.id for track in near.tracks], [len(track) for track in near.tracks]).astype(np.int64)
+    order = np.argsort(frames, kind="stable")
+    order = order[(frames[order] >= first) & (frames[order] < stop)]
+    return ids[order], np.searchsorted(frames[order], np.arange(first, stop + 1)), order
+
+
+def _rounded(numbers: NDArray[np.float32]) -> Rows:
+    """To hundredths of a pixel."""
+    return np.asarray(np.round(numbers.astype(np.float64), 2), np.float64)
+
+
+def _split(starts: NDArray[np.int64], *columns: NDArray[np.generic]) -> list[Rows]:
+    rows = np.ascontiguousarray(np.column_stack(columns), np.float64)
+    return [rows[begin:end] for begin, end in pairwise(starts.tolist())]

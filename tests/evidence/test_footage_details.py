@@ -1,0 +1,70 @@
+"""Changing what is noted of footage: told in the trail, and never under a release that somebody has approved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import argon2
+import pytest
+from sqlalchemy import select
+
+from redact.disclose.release import releases
+from redact.errors import BadRecord, NotAllowed
+from redact.evidence import footage_records as shelf
+from redact.evidence.footage_details import change_footage
+from redact.evidence.store import Store
+from redact.records import accounts
+from redact.records.database import Database
+from redact.schema.tables import Event
+from tests.disclose import approved
+
+START = datetime(2026, 5, 1, 14, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
+    monkeypatch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    db = Database()
+    approved.staff(db)
+    approved.prepared(db, Store(), tmp_path)
+    yield db
+    db.close()
+
+
+def test_it_is_noted_told_and_releases_are_drafts_again(db: Database) -> None:
+    releases.submit(db, "reviewer", "R-1#1", [])
+    change_footage(db, "officer", "AB/1", case="R-1", reason="typo", wearer="PC 4711", recorded_start=START)
+    with db.reading() as session:
+        footage = shelf.find(session, "AB/1", "R-1")
+        assert (footage.wearer, footage.recorded_start) == ("PC 4711", START)
+        assert footage.recorded_end == START + timedelta(seconds=approved.FRAMES / 25)
+        assert releases.find(session, "R-1#1").state == "draft"
+        event = session.scalars(select(Event).where(Event.kind == "footage.changed")).one()
+        told = json.loads(event.body)
+        assert told["reason"] == "typo" and told["before"]["wearer"] == ""
+        assert told["after"]["wearer"] == "PC 4711" and "retention_class" not in told["after"]
+    change_footage(db, "officer", "AB/1", case="R-1", reason="nobody knows", wearer="")
+    with db.reading() as session:
+        assert shelf.find(session, "AB/1", "R-1").wearer == ""
+
+
+def test_what_makes_no_sense_changes_nothing(db: Database) -> None:
+    with pytest.raises(NotAllowed):
+        change_footage(db, "reviewer", "AB/1", case="R-1", reason="typo", wearer="PC 4711")
+    for wish in (
+        {},  # nothing
+        {"wearer": ""},  # what is noted already
+        {"retention_class": "for ever"},  # no such class
+        {"recorded_start": datetime(2026, 5, 1)},  # of no time zone
+    ):
+        with pytest.raises(BadRecord):
+            change_footage(db, "officer", "AB/1", case="R-1", reason="typo", **wish)
+    with pytest.raises(BadRecord):
+        change_footage(db, "officer", "AB/1", case="R-1", reason=" ", wearer="PC 4711")
+    with db.reading() as session:
+        assert not session.scalars(select(Event).where(Event.kind == "footage.changed")).first()

@@ -1,0 +1,33 @@
+"""Times of stages that run on several threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from redact.pipeline.stage_times import Stages
+
+
+def test_time_that_two_threads_spend_in_one_stage_counts_once() -> None:
+    stages = Stages()
+    both_in = threading.Barrier(2, timeout=20)
+
+    def work(seconds: float) -> None:
+        with stages("work"):
+            both_in.wait()
+            time.sleep(seconds)
+
+    threads = [threading.Thread(target=work, args=(seconds,)) for seconds in (0.2, 0.4)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    passed = time.perf_counter() - started
+    # As long as either of them was in it: not the shorter of the two times, and not their sum.
+    assert 0.4 <= stages.seconds["work"] <= passed
+    # What lies between two visits is not counted.
+    time.sleep(0.2)
+    with stages("work"):
+        pass
+    assert stages.seconds["work"] < passed + 0.1

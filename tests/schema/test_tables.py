@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from redact.audit import chain
+from redact.records import database as records
+from redact.records.database import Database
+from redact.schema.tables import Record, as_text, from_text
+
+
+def test_the_migrations_make_the_tables_of_the_schema(db: Database) -> None:
+    with db._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Record.metadata) == []
+
+
+def test_a_reading_session_sees_one_state(db: Database) -> None:
+    """Else whoever checks the chain while somebody works would be told of faults that are none."""
+
+    def note() -> None:
+        with db.writing("anna") as work:
+            work.event("note.made", "x", {})
+
+    note()
+    with db.reading() as session:
+        before = chain.signed_head(session)
+        note()
+        report = chain.verify(session, [db.key.public])
+        assert (report.head, report.faults) == (before, ())
+    with db.reading() as session:
+        assert chain.verify(session, [db.key.public]).events == 3
+
+
+@pytest.mark.parametrize("db", ["postgresql"], indirect=True)
+def test_a_connection_that_broke_while_nobody_used_it_is_not_relied_on(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "IDLE_SECONDS", 0.0)
+    with db.reading() as session:
+        before = session.scalar(text("SELECT pg_backend_pid()"))
+    other = Database(db.url, db.key)
+    with other.asking() as session:
+        assert session.scalar(text(f"SELECT pg_terminate_backend({before}, 5000)"))
+    other.close()
+    with db.reading() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != before
+
+
+def test_equal_times_are_equal_texts_that_sort_like_times() -> None:
+    moment = datetime(2026, 5, 1, 12, 0, 0, 5, UTC)
+    assert as_text(moment) == as_text(moment.astimezone(timezone(timedelta(hours=5)))) == "2026-05-01T12:00:00.000005Z"
+    assert from_text(as_text(moment)) == moment
+    assert as_text(moment) < as_text(moment + timedelta(microseconds=1)) < as_text(moment + timedelta(days=300))
+    with pytest.raises(ValueError, match="does not match"):
+        from_text("2026-05-01 12:00:00")

@@ -1,0 +1,391 @@
+"""For administrators: people, policies and codes, models, what is due to be disposed of, and the state of things."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from typing import Any
+
+import gradio as gr
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from redact.detect import registry
+from redact.disclose.documents.disposal_certificates import FOLDER, write_certificates
+from redact.disclose.policy.policies import list_policies, load_policy
+from redact.disclose.policy.reason_codes import list_codes, load_codes
+from redact.errors import BadRecord, RedactError
+from redact.evidence.footage_records import FootageState
+from redact.evidence.store_verification import StoreReport, verify_store
+from redact.home import home
+from redact.jobs.queue import JobState
+from redact.records import accounts
+from redact.records.accounts import Right, Role
+from redact.retention import disposal
+from redact.retention.clock import Due
+from redact.schema.tables import Footage, Job, Person
+from redact_ui.formatting import chip, done, facts, failed, listing, moment, size, state, table, text
+from redact_ui.page import QUIET, SLOW, Context, HealthLine, answered, html, login, section, seeing, top
+
+LOW_SPACE = 20 * 10**9
+"""Bytes left on the disk below which it is time to make room: some hours of footage."""
+ROLES = [(role.value.capitalize(), role.value) for role in Role]
+
+
+class AdminPage:
+    """Handlers are plain methods, the request last. What they show and do is for administrators only."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def show(self, request: gr.Request) -> tuple[object, ...]:
+        """Top line, people, whom there is to choose from, policies, codes, models, retention, and storage."""
+        line = top(self._context, request, "admin")
+        try:
+            with seeing(self._context, request, Right.ADMINISTER) as (session, _):
+                everybody = accounts.everybody(session)
+                due = disposal.status(session, datetime.now(UTC))
+                stored = _stored(session)
+            active = [(f"{p.full_name} ({p.name})", p.name) for p in everybody if p.disabled_at is None]
+            chosen = gr.update(choices=active)
+            return line, _people(everybody), *[chosen] * 3, _policies(), _codes(), _models(), _due(due), stored
+        except RedactError as error:
+            return line, failed(error), *[gr.skip()] * 3, "", "", "", "", ""
+
+    def add(self, name: str, full_name: str, roles: list[str], request: gr.Request) -> str:
+        """A new account, with a password that is shown this once."""
+
+        def work() -> str:
+            password = accounts.made_password()
+            person = accounts.add(
+                self._context.db,
+                login(request),
+                (name or "").strip(),
+                password,
+                full_name=(full_name or "").strip(),
+                roles=[Role(role) for role in roles or ()],
+                must_change=True,
+            )
+            return f"{text(person.full_name)} can sign in as {text(person.name)}. {_once(password)}"
+
+        return answered(work)
+
+    def reset(self, name: str, request: gr.Request) -> str:
+        """Another password for somebody, shown this once."""
+
+        def work() -> str:
+            actor = login(request)
+            if _chosen(name) == actor:
+                raise BadRecord("This is your own account.", "Use “Change password” at the top.")
+            password = accounts.made_password()
+            accounts.set_password(self._context.db, actor, name, password)
+            return f"{text(name)} has another password. {_once(password)}"
+
+        return answered(work)
+
+    def roles_of(self, name: str, request: gr.Request) -> object:
+        """The roles that somebody has, to begin with."""
+        try:
+            with seeing(self._context, request, Right.ADMINISTER) as (session, _):
+                return gr.update(value=accounts.find(session, _chosen(name)).roles)
+        except RedactError:
+            return gr.skip()  # the change says what is wrong
+
+    def set_roles(self, name: str, roles: list[str], reason: str, request: gr.Request) -> str:
+        """Other roles for somebody."""
+
+        def work() -> str:
+            wanted = [Role(role) for role in roles or ()]
+            accounts.set_roles(self._context.db, login(request), _chosen(name), wanted, reason or "")
+            return f"{text(name)} is now {text(', '.join(sorted(role.value for role in wanted)))}."
+
+        return answered(work)
+
+    def dispose(self, sure: bool, organisation: str, request: gr.Request) -> str:
+        """Dispose of what is due, for good, and write the certificates."""
+        try:
+            if not sure:
+                raise BadRecord("Nothing was done.", "Tick that you know that there is no way back.")
+            ran = disposal.run(self._context.db, login(request), self._context.store, dry_run=False)
+            write_certificates(self._context.db, (organisation or "").strip())
+        except RedactError as error:
+            return failed(error)
+        told = [f"{text(one['certificate'])}: {text(one['original_name'])}" for one in ran.certificates]
+        count = len(told)
+        said = (
+            f"{count} file{'' if count == 1 else 's'} disposed of. The certificates are in the folder"
+            f" “{FOLDER}” of the server.{listing(told)}"
+            if told
+            else "Nothing is due: nothing was disposed of."
+        )
+        refused = "".join(f"<p>{text(due.original_name)}</p>{failed(error)}" for due, error in ran.failed)
+        return (done(said) if told or not refused else "") + refused
+
+    def disable(self, name: str, reason: str, request: gr.Request) -> str:
+        """End what somebody may do."""
+
+        def work() -> str:
+            accounts.disable(self._context.db, login(request), _chosen(name), reason or "")
+            return f"{text(name)} is disabled."
+
+        return answered(work)
+
+    def check_store(self, request: gr.Request) -> str:
+        """Read every file of the store."""
+        try:
+            with seeing(self._context, request, Right.ADMINISTER):
+                pass
+            report = verify_store(self._context.db, self._context.store)
+        except RedactError as error:
+            return failed(error)
+        return _store(report)
+
+    def check_health(self, request: gr.Request) -> str:
+        """Look at the machine."""
+        try:
+            with seeing(self._context, request, Right.ADMINISTER):
+                pass
+        except RedactError as error:
+            return failed(error)
+        return _health(list(self._context.health()))
+
+    def build(self, blocks: gr.Blocks) -> None:
+        """Put the page into ``blocks``."""
+        line = html()
+        html("<h1>Admin</h1>")
+        with gr.Tab("People"):
+            listed, chosen, acts = self._people_tab()
+        with gr.Tab("Policies and codes"):
+            html('<p class="lead">They are files, which come with the workbench or lie on the server.</p>')
+            with section("Policies"):
+                policies = html()
+            with section("Reason codes"):
+                codes = html()
+        with gr.Tab("Models"), section("Models"):
+            html('<p class="lead">What finds faces and plates. Each file is compared with the hash it is known by.</p>')
+            models = html()
+        with gr.Tab("Retention"):
+            with section("What is kept, and until when"):
+                due = html()
+            acts.append(self._retention_form())
+        with gr.Tab("Storage and health"):
+            with section("Storage"):
+                stored = html()
+                check, found = gr.Button("Read every file of the store and compare"), html()
+            with section("Health of this machine"):
+                look, health = gr.Button("Look at this machine"), html()
+        outputs = [line, listed, *chosen, policies, codes, models, due, stored]
+        blocks.load(self.show, None, outputs, **QUIET)
+        for event in acts:
+            event.then(self.show, None, outputs, **QUIET)
+        check.click(self.check_store, None, found, **SLOW)
+        look.click(self.check_health, None, health, **SLOW)
+
+    def _people_tab(self) -> tuple[gr.HTML, list[gr.Dropdown], list[Any]]:
+        with section("People"):
+            listed = html()
+        with gr.Accordion("Add a person", open=False):
+            with gr.Row():
+                name = gr.Textbox(label="Login", info="2 to 64 small letters, digits, dots, dashes, @")
+                full_name = gr.Textbox(label="Full name")
+            roles = gr.CheckboxGroup(ROLES, label="Roles")
+            add, added = gr.Button("Add", variant="primary"), html()
+        with gr.Accordion("Change somebody's roles", open=False):
+            with gr.Row():
+                whose = gr.Dropdown([], label="Person", interactive=True)
+                why = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
+            other = gr.CheckboxGroup(ROLES, label="Roles from now on")
+            change, changed = gr.Button("Change the roles"), html()
+        with gr.Accordion("Give another one-time password", open=False):
+            with gr.Row():
+                forgetful = gr.Dropdown([], label="Person", interactive=True)
+                reset = gr.Button("Give another password")
+            given = html()
+        with gr.Accordion("Disable an account", open=False):
+            html('<p class="lead">There is no way back; what the person did stays in the records under their name.</p>')
+            with gr.Row():
+                leaving = gr.Dropdown([], label="Person", interactive=True)
+                reason = gr.Textbox(label="Reason for disabling", placeholder="It goes into the audit trail")
+                disable = gr.Button("Disable for good", variant="stop")
+            said = html()
+        whose.input(self.roles_of, whose, other, **QUIET)
+        acts: list[Any] = [
+            add.click(self.add, [name, full_name, roles], added, **QUIET),
+            change.click(self.set_roles, [whose, other, why], changed, **QUIET),
+            reset.click(self.reset, forgetful, given, **QUIET),
+            disable.click(self.disable, [leaving, reason], said, **QUIET),
+        ]
+        return listed, [whose, forgetful, leaving], acts
+
+    def _retention_form(self) -> Any:
+        with section("Dispose of what is due"):
+            html(
+                '<p class="lead">The files are deleted for good; the records, the hashes and the audit trail stay, and'
+                " each file gets a certificate. What is held, in an open case or in a release that still counts, is "
+                "left alone.</p>"
+            )
+            sure = gr.Checkbox(label="I know that there is no way back")
+            with gr.Row():
+                organisation = gr.Textbox(
+                    os.environ.get("REDACT_ORGANISATION", ""), label="Organisation, as certificates name it"
+                )
+                dispose = gr.Button("Dispose of what is due", variant="stop")
+            said = html()
+        return dispose.click(self.dispose, [sure, organisation], said, **SLOW)
+
+
+def _once(password: str) -> str:
+    return (
+        f'The one-time password is <span class="secret">{text(password)}</span>. It is shown this once, and has to be'
+        " changed at the first sign-in."
+    )
+
+
+def _chosen(name: str | None) -> str:
+    if not name:
+        raise BadRecord("Nobody was chosen.", "Choose a person first.")
+    return name
+
+
+def _people(everybody: list[Person]) -> str:
+    rows = [
+        (
+            text(p.full_name),
+            text(p.name),
+            text(", ".join(p.roles).capitalize()),
+            _account(p),
+            moment(p.disabled_at or p.created_at),
+        )
+        for p in everybody
+    ]
+    heads = ("Name", "Login", "Roles", "Account", "Since")
+    return table(heads, rows, caption="People", empty="There is nobody yet. Add the first person below.")
+
+
+def _account(person: Person) -> str:
+    if person.disabled_at is not None:
+        return chip("✕", "Disabled", "bad")
+    return chip("!", "Has to choose a password", "warn") if person.must_change else chip("✓", "Active", "well")
+
+
+def _policies() -> str:
+    rows = []
+    for name in list_policies():
+        try:
+            one = load_policy(name)
+        except RedactError as error:
+            rows.append((text(name), failed(error), "", "", ""))
+            continue
+        rules = ("four eyes" if one.four_eyes else "", "all of it watched" if one.watch_all else "")
+        rows.append(
+            (
+                text(name),
+                text(one.title),
+                text(one.kind.value.replace("-", " ")),
+                text(one.version),
+                text(", ".join(filter(None, rules)) or "none"),
+            )
+        )
+    heads = ("Policy", "Title", "For", "Version", "Before approval")
+    return table(heads, rows, caption="Policies", empty="There is no policy.")
+
+
+def _codes() -> str:
+    rows = []
+    for name in list_codes():
+        try:
+            known = load_codes(name)
+        except RedactError as error:
+            rows.append(("", failed(error), "", "", text(name)))
+            continue
+        rows += [
+            (
+                f"<span class='whole'>{text(c.id)}</span>",
+                text(c.title),
+                text(c.statute),
+                text(", ".join(c.kinds).replace("-", " ")),
+                f"<span class='whole'>{text(name)}</span>",
+            )
+            for c in known.by_id.values()
+        ]
+    return table(("Code", "Title", "Law", "For", "List"), rows, caption="Reason codes", empty="There is no list.")
+
+
+_WEIGHTS = {
+    "ok": ("✓", "As registered", "well"),
+    "missing": ("✕", "Missing", "bad"),
+    "altered": ("✕", "Not what was registered", "bad"),
+}
+
+
+def _models() -> str:
+    rows = []
+    for model in registry.everything().models:
+        found = str(model.state())
+        rows.append(
+            (
+                text(model.name),
+                text(", ".join(model.classes)),
+                text(model.licence),
+                chip(*_WEIGHTS.get(found, ("✕", found, "bad"))),
+                text(f"{model.sha256[:16]}…"),
+            )
+        )
+    heads = ("Model", "Finds", "Licence", "Weights", "SHA-256")
+    return table(heads, rows, caption="Models", empty="There is no model: run make models on the server.")
+
+
+def _due(found: list[Due]) -> str:
+    rows = [
+        (
+            text(", ".join(exhibit.replace(":", ", ") for exhibit in one.exhibits) or one.original_name),
+            text(one.retention_class),
+            f"<span class='whole'>{size(one.size)}</span>",
+            moment(one.runs_out) if one.runs_out else "does not run",
+            chip("⚠", "Due", "warn") if one.due else chip("✓", "Kept", "well"),
+            "<br>".join(text(keeper.why) for keeper in one.kept_by),
+        )
+        for one in found
+    ]
+    heads = ("Footage", "Class", "Size", "Clock runs out", "State", "Kept by")
+    count = sum(one.due for one in found)
+    words = f"{count} file{' is' if count == 1 else 's are'} due." if count else "Nothing is due."
+    return f'<p class="lead">{words}</p>' * bool(rows) + table(
+        heads, rows, caption="Retention", empty="There is no footage in the store yet."
+    )
+
+
+def _stored(session: Session) -> str:
+    """How much there is, and how much room."""
+    query = select(func.count(), func.coalesce(func.sum(Footage.size), 0)).where(Footage.state == FootageState.HELD)
+    count, bytes_ = session.execute(query).one()
+    jobs: dict[str, int] = {}
+    for name, number in session.execute(select(Job.state, func.count()).group_by(Job.state)):
+        jobs[name] = number
+    disk = shutil.disk_usage(home())
+    room = size(disk.free) if disk.free > LOW_SPACE else chip("⚠", f"{size(disk.free)}: make room", "bad")
+    return facts(
+        {
+            "Footage in the store": f"{count} file{'' if count == 1 else 's'}, {size(bytes_)}",
+            "Room left on the disk": f"{room} <span class='quiet'>of {size(disk.total)}</span>",
+            "Records": "PostgreSQL" if session.get_bind().dialect.name == "postgresql" else "SQLite, on this machine",
+            "Work": f"{jobs.get(JobState.RUNNING, 0)} under way, {jobs.get(JobState.QUEUED, 0)} waiting",
+        }
+    )
+
+
+def _store(report: StoreReport) -> str:
+    if report.sound:
+        return f'<p class="said well" role="status">✓ {report.checked} files: all are what was put there.</p>'
+    rows = [
+        (chip("✕", word, "bad"), text(finding.place), text(finding.what))
+        for word, group in (("Damaged", report.damaged), ("Missing", report.missing), ("Unknown", report.orphans))
+        for finding in group
+    ]
+    return table(("", "Where", "What"), rows, caption=f"{report.checked} files were read", empty="Nothing is wrong.")
+
+
+def _health(lines: list[HealthLine]) -> str:
+    rows = [(text(one.what), state(str(one.state)), text(one.found), text(one.remedy)) for one in lines]
+    return table(("What", "State", "Found", "What to do"), rows, caption="Health", empty="There is nothing to look at.")

@@ -1,0 +1,125 @@
+"""What stands between a release and its approval, as HTML: what was watched by whom, the second look, open items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from redact.disclose.release import releases
+from redact.disclose.release.plan import ReleasePlan
+from redact.evidence import machine_tracks
+from redact.jobs import approval_gate
+from redact.jobs.approval_gate import LookState, OpenItems
+from redact.timecode import timecode
+from redact_ui.formatting import chip, facts, link, nothing, table, text
+from redact_ui.page import Context, review_link
+
+MOST_ITEMS = 50
+"""In the table; the reviewer has them all."""
+_LOOKS: Mapping[LookState, tuple[str, str, str, str]] = {
+    LookState.NONE: (
+        "○", "not yet", "warn",
+        "Detectors have not looked at the copy as it is. They do so by themselves once the preview is rendered.",
+    ),
+    LookState.WAITS: ("…", "waiting", "plain", "Detectors look at the copy as soon as the work before it is done."),
+    LookState.RUNS: ("▸", "under way", "warn", "Detectors are looking at the copy."),
+    LookState.FAILED: ("✕", "failed", "bad", "The second look failed. Ask for it again beside the preview."),
+    LookState.DONE: ("✓", "done", "well", "Detectors have looked at the copy as it is."),
+}  # fmt: skip
+
+
+def open_html(context: Context, session: Session, plan: ReleasePlan) -> str:
+    """All of it, and in a sentence what is left to do."""
+    if not plan.policy.watch_all:
+        return nothing("The policy asks nobody to look at the copy before it is approved.")
+    found = approval_gate.open_items(session, context.store, plan)
+    sign, word, colour, words = _LOOKS[found.look]
+    said = f" <span class='quiet'>{text(found.look_said)}</span>" if found.look_said else ""
+    told = {
+        "Watched": _watched(session, plan, found),
+        "Second look": f"{chip(sign, word, colour)} {text(words)}{said}",
+        "Open items": _count(len(found.items)),
+    }
+    return f"{_whole(found)}{facts(told)}{_renewed(session, plan)}{_items(plan, found)}"
+
+
+def _whole(found: OpenItems) -> str:
+    left = [
+        "parts of it have not been watched" if any(found.unwatched) else "",
+        "items are open" if found.items else "",
+        "" if found.look is LookState.DONE else "detectors have not had their second look",
+    ]
+    left = [one for one in left if one]
+    if not left:
+        return '<p class="said well">Nothing is open: the release can be approved.</p>'
+    return f'<p class="said">Still to be seen to: {text("; ".join(left))}.</p>'
+
+
+def _count(items: int) -> str:
+    if not items:
+        return chip("✓", "none", "well")
+    return chip("!", f"{items} to look at", "warn")
+
+
+def _watched(session: Session, plan: ReleasePlan, found: OpenItems) -> str:
+    shares = releases.watched_by(session, plan.release, plan.content)
+    names = releases.full_names(session, {person for share in shares for person in share})
+    lines = []
+    for exhibit, clip, gaps, share in zip(plan.exhibits, plan.release.clips, found.unwatched, shares, strict=True):
+        frames = clip.last_frame - clip.first_frame + 1
+        done = frames - sum(last - first + 1 for first, last in gaps)
+        state = chip("✓", "all of it", "well") if done == frames else chip("◔", _share(done, frames), "warn")
+        by = ", ".join(f"{text(names[who])} {_share(count, frames)}" for who, count in sorted(share.items()))
+        lines.append(f"{text(exhibit)} {state} <span class='quiet'>{by or 'by nobody yet'}</span>")
+    return "<br>".join(lines)
+
+
+def _share(part: int, whole: int) -> str:
+    return "all of it" if part == whole else f"{100 * part // whole}%"
+
+
+def _renewed(session: Session, plan: ReleasePlan) -> str:
+    """Footage that was looked through again since the clips were chosen: the reviewer shows the newer tracks."""
+    stale = []
+    for exhibit, clip in zip(plan.exhibits, plan.release.clips, strict=True):
+        newest = machine_tracks.newest(session, clip.footage)
+        if newest is not None and newest.id != clip.tracks_id:
+            stale.append(exhibit)
+    if not stale:
+        return ""
+    names = text(", ".join(dict.fromkeys(stale)))
+    return (
+        f'<p class="said">{names} was looked through again after this release was begun, and the release still has '
+        "what was found before. Choose its frames anew to take over what is known now.</p>"
+    )
+
+
+def _items(plan: ReleasePlan, found: OpenItems) -> str:
+    if not found.items:
+        return ""
+    name = releases.reference(plan.release)
+    clips = dict(zip(plan.exhibits, (one.clip for one in plan.resolved.clips), strict=True))
+
+    def row(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
+        at = timecode(clips[item["exhibit"]].seconds(item.get("frame", item["first"])))
+        about = "no track" if item["track"] is None else f"track {item['track']}"
+        return (
+            link(review_link(item["footage"], name), f"{item['exhibit']} at {at}"),
+            text(item["text"]),
+            text(about),
+            f"{item['first']} to {item['last']}",
+        )
+
+    more = len(found.items) - MOST_ITEMS
+    rest = f"<p class='quiet'>And {more} more, in the reviewer.</p>" if more > 0 else ""
+    shown = table(
+        ("Look at it", "Why", "About", "Frames"),
+        [row(item) for item in found.items[:MOST_ITEMS]],
+        caption="Open items",
+        empty="There are none.",
+    )
+    return (
+        f"<p>Each is seen to in the reviewer: correct the masks, or settle it where they are in order.</p>{shown}{rest}"
+    )

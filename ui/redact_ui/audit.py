@@ -1,0 +1,173 @@
+"""The audit trail: searched, and checked."""
+
+# ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, time, timedelta
+
+import gradio as gr
+from sqlalchemy import select
+
+from redact.audit import chain, heads
+from redact.errors import RedactError
+from redact.records import accounts
+from redact.records.accounts import Right
+from redact.schema.tables import Event, as_text
+from redact_ui.formatting import EVENTS, WHY, failed, link, listing, moment, table, text
+from redact_ui.page import QUIET, SLOW, Context, case_link, html, release_link, section, seeing, top
+from redact_ui.work_list import parse_day
+
+PAGE = 100
+LONGEST = 300
+"""Characters of one thing that an event says, in the list."""
+
+
+class AuditPage:
+    """The trail, the newest first. Handlers are plain methods, the request last."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def top(self, request: gr.Request) -> str:
+        """The line at the top."""
+        return top(self._context, request, "audit")
+
+    def search(
+        self, words: str, kind: str, who: str, since: str, until: str, before: int, request: gr.Request
+    ) -> tuple[object, ...]:
+        """Events that fit, from the one before number ``before`` (0: from the newest); where to go on, and the buttons
+        for the older and the newest ones."""
+        try:
+            first, last = parse_day(since, "first day"), parse_day(until, "last day")
+            with seeing(self._context, request, Right.AUDIT) as (session, _):
+                query = select(Event).order_by(Event.seq.desc())
+                if before:
+                    query = query.where(Event.seq < before)
+                if kind:
+                    query = query.where(Event.kind == kind)
+                if (who or "").strip():
+                    query = query.where(Event.actor == who.strip().lower())
+                if first is not None:
+                    query = query.where(Event.at >= as_text(_midnight(first)))
+                if last is not None:
+                    query = query.where(Event.at < as_text(_midnight(last + timedelta(1))))
+                for word in (words or "").split():
+                    query = query.where(
+                        Event.subject.icontains(word, autoescape=True) | Event.body.icontains(word, autoescape=True)
+                    )
+                found = list(session.scalars(query.limit(PAGE + 1)))
+                head = chain.signed_head(session)
+                names = {p.name: p.full_name for p in accounts.everybody(session)}
+        except RedactError as error:
+            return failed(error), 0, gr.update(interactive=False), gr.update(interactive=False)
+        shown, more = found[:PAGE], len(found) > PAGE
+        rows = [_row(event, names) for event in shown]
+        heads = ("Number", "When", "Who", "What", "About", "Said")
+        listed = table(heads, rows, caption="Audit trail, the newest first", empty="No event fits. Search for less.")
+        if shown:
+            count = head.count if head else 0
+            listed = f'<p class="quiet">Events {shown[0].seq:,} down to {shown[-1].seq:,}, of {count:,}</p>{listed}'
+        return listed, shown[-1].seq if more else 0, gr.update(interactive=more), gr.update(interactive=bool(before))
+
+    def first(self, words: str, kind: str, who: str, since: str, until: str, request: gr.Request) -> tuple[object, ...]:
+        """From the newest on."""
+        return self.search(words, kind, who, since, until, 0, request)
+
+    def verify(self, request: gr.Request) -> str:
+        """Read the whole trail, and compare it with every head that was noted."""
+        try:
+            with seeing(self._context, request, Right.AUDIT) as (session, _):
+                known = heads.known_heads(session)
+                report = chain.verify(session, [self._context.db.key.public], known)
+                if report.sound and report.head is not None:
+                    heads.note_head(report.head)
+        except RedactError as error:
+            return failed(error)
+        head = f" The last one's hash is {text(report.head.hash)}." if report.head else ""
+        if report.sound:
+            return (
+                f'<p class="said well" role="status">✓ {report.events:,} events: all are what was written, and none is'
+                f" missing. Compared with {len(known)} heads that were noted before.{head}</p>"
+            )
+        told = [text(fault.what) for fault in report.faults[:PAGE]]
+        if len(report.faults) > PAGE:
+            told.append(f"and {len(report.faults) - PAGE:,} more; <code>redact audit verify</code> tells all of them")
+        faults = listing(told)
+        return (
+            f'<div class="said bad" role="alert"><p>✕ {report.events:,} events, and {len(report.faults):,} faults. Keep'
+            f" the database as it is, and tell whoever looks after it.</p>{faults}</div>"
+        )
+
+    def build(self, blocks: gr.Blocks) -> None:
+        """Put the page into ``blocks``."""
+        line = html()
+        html(
+            '<h1>Audit trail</h1><p class="lead">Everything that anybody did, in the order it was done. Nothing in it'
+            " can be changed or taken out without being found.</p>"
+        )
+        with section("Is it whole?"):
+            with gr.Row():
+                html("<p>Every event is read, and compared with the signatures that were kept.</p>")
+                verify = gr.Button("Check the whole trail")
+            said = html()
+        with section("Search"):
+            with gr.Row():
+                words = gr.Textbox(label="Words", placeholder="About or said", min_width=160)
+                kinds = [("Everything", ""), *sorted((name, kind) for kind, name in EVENTS.items())]
+                kind = gr.Dropdown(kinds, value="", label="What happened", interactive=True, min_width=160)
+                who = gr.Textbox(label="Login of who did it", min_width=120)
+                since = gr.Textbox(label="From this day on", placeholder="2026-05-01", min_width=120)
+                until = gr.Textbox(label="Up to this day", placeholder="2026-05-31", min_width=120)
+                search = gr.Button("Search", variant="primary")
+            shown, before = html(), gr.State(0)
+            with gr.Row():
+                newest, older = gr.Button("Newest"), gr.Button("Older ones")
+        wish = [words, kind, who, since, until]
+        outputs = [shown, before, older, newest]
+        blocks.load(self.top, None, line, **QUIET)
+        blocks.load(self.first, wish, outputs, **QUIET)
+        for event in (search.click, newest.click, kind.input, *(part.submit for part in (words, who, since, until))):
+            event(self.first, wish, outputs, **QUIET)
+        older.click(self.search, [*wish, before], outputs, **QUIET)
+        verify.click(self.verify, None, said, **SLOW)
+
+
+def _midnight(day: date) -> datetime:
+    """When a day begins here."""
+    return datetime.combine(day, time()).astimezone()
+
+
+def _row(event: Event, names: dict[str, str]) -> tuple[str, ...]:
+    body = json.loads(event.body)
+    said = next((str(body[key]) for key in WHY if body.get(key)), "")
+    told = "".join(f"<dt>{text(_named(key))}</dt><dd>{text(_short(value))}</dd>" for key, value in body.items())
+    more = f"<details><summary>Details</summary><dl>{told}</dl></details>" if told else ""
+    who = names.get(event.actor, event.actor)
+    login = f"<br><span class='quiet'>{text(event.actor)}</span>" if who != event.actor else ""
+    return (
+        f"<span class='whole'>{event.seq:,}</span>",
+        moment(event.at, seconds=True),
+        f"<span class='whole'>{text(who)}</span>{login}",
+        f"<span class='whole'>{text(EVENTS.get(event.kind, event.kind))}</span>",
+        _about(event.subject),
+        (f"{text(said)}<br>" if said else "") + more,
+    )
+
+
+def _about(subject: str) -> str:
+    kind, _, name = subject.partition(":")
+    if kind == "case":
+        return link(case_link(name), name)
+    return link(release_link(name), name) if kind == "release" else f"<span class='long'>{text(name or subject)}</span>"
+
+
+def _named(key: str) -> str:
+    words = key.replace("_", " ")
+    return "SHA-256" if key == "sha256" else words[:1].upper() + words[1:]
+
+
+def _short(value: object) -> str:
+    told = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"

@@ -1,0 +1,368 @@
+"""A case: its facts, its footage, what is under way with it, its releases, and what has happened in it."""
+
+# ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from redact.disclose.policy.policies import list_policies, load_policy
+from redact.disclose.release import releases
+from redact.disclose.release.releases import ClipWish
+from redact.errors import BadRecord, RecordMissing, RedactError
+from redact.evidence import footage_details, footage_records, machine_tracks
+from redact.evidence.footage_records import FootageState
+from redact.jobs import queue
+from redact.jobs.kinds import JobKind
+from redact.records import accounts, cases
+from redact.records.accounts import Right
+from redact.records.cases import MEMBER_ROLES
+from redact.retention import disposal
+from redact.retention.clock import MarkKind
+from redact.retention.rules import load_rules
+from redact_ui.case_html import case_facts, films_of, footage_html, history_table, release_table, subjects_of
+from redact_ui.formatting import (
+    link,
+    text,
+)  # fmt: skip
+from redact_ui.jobs import job_lines, jobs_about, signature
+from redact_ui.page import (
+    QUIET,
+    Context,
+    answered,
+    html,
+    login,
+    lost,
+    module,
+    query,
+    release_link,
+    section,
+    seeing,
+    top,
+)  # fmt: skip
+from redact_ui.work_list import LABELS, parse_day, parse_moment
+
+PRESETS = [("Quick", "fast"), ("Balanced", "balanced"), ("Thorough", "thorough")]
+_POLLED = 8
+"""Outputs of a poll."""
+MARKS = [("Evidence", "evidence"), ("Complaint", "complaint"), ("Legal hold", "legal-hold")]
+
+
+class CasePage:
+    """One case. Handlers are plain methods: the case's reference first, the request last."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def show(self, reference: str, request: gr.Request) -> tuple[object, ...]:
+        """Reference, top line, facts, footage, releases, history, and the choices of the forms."""
+        line = top(self._context, request, "case")
+        try:
+            with seeing(self._context, request) as (session, person):
+                if not reference:
+                    raise RecordMissing("No case was chosen.", "Choose one on the work list.")
+                case = cases.find(session, reference)
+                held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
+                detected = [e.reference for e in case.exhibits if machine_tracks.newest(session, e.footage) is not None]
+                logins = [(p.full_name, p.name) for p in accounts.everybody(session) if p.disabled_at is None]
+                classes = [(f"{rule.name}: {rule.days} days", rule.name) for rule in load_rules().classes.values()]
+                return (
+                    case.reference,
+                    line,
+                    case_facts(case),
+                    footage_html(session, case),
+                    release_table(session, case),
+                    history_table(session, case),
+                    *(gr.update(choices=held, value=held[0] if held else None) for _ in range(3)),
+                    gr.update(choices=detected, value=detected),
+                    gr.update(choices=logins),
+                    gr.update(choices=[("As it is", ""), *classes]),
+                    gr.update(visible=accounts.may(person, Right.INTAKE)),
+                    gr.update(visible=accounts.may(person, Right.EDIT)),
+                    gr.update(visible=accounts.may(person, Right.RELEASE)),
+                    gr.update(visible=accounts.may(person, Right.CASES)),
+                    gr.update(visible=accounts.may(person, Right.INTAKE)),
+                    gr.update(visible=accounts.may(person, Right.HOLD)),
+                )
+        except RedactError as error:
+            hidden = [gr.update(visible=False)] * 6
+            return (reference, line, lost(error), "", "", "", *[gr.skip()] * 6, *hidden)
+
+    def poll(self, reference: str, seen: str, request: gr.Request) -> tuple[object, ...]:
+        """What is under way; and, where something has ended since ``seen``, footage and history anew."""
+        try:
+            with seeing(self._context, request) as (session, person):
+                case = cases.find(session, reference)
+                found = jobs_about(session, subjects_of(session, case))
+                now = signature(found)
+                lines = job_lines(
+                    found,
+                    "Nothing is under way. Add footage, then have faces and plates looked for.",
+                    person,
+                    films_of(case),
+                )
+                if now == seen:
+                    return (lines, now, *[gr.skip()] * (_POLLED - 2))
+                held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
+                detected = [e.reference for e in case.exhibits if machine_tracks.newest(session, e.footage) is not None]
+                return (
+                    lines,
+                    now,
+                    footage_html(session, case),
+                    history_table(session, case),
+                    *(gr.update(choices=held) for _ in range(3)),
+                    gr.update(choices=detected),
+                )
+        except RedactError:
+            # The page itself says what is wrong; every two seconds again would help nobody.
+            return tuple([gr.skip()] * _POLLED)
+
+    def detect(self, reference: str, exhibit: str, preset: str, request: gr.Request) -> str:
+        """Have faces and plates looked for."""
+        return answered(lambda: self._detect(reference, exhibit, preset, login(request)))
+
+    def _detect(self, reference: str, exhibit: str, preset: str, actor: str) -> str:
+        with self._context.db.reading() as session:
+            found = footage_records.find(session, _chosen(exhibit, "footage"), reference)
+        footage_records.require_held(found)
+        queue.enqueue(
+            self._context.db,
+            actor,
+            JobKind.DETECT,
+            footage_records.subject(found.sha256),
+            {"footage": found.sha256, "preset": preset},
+            unique_key=f"detect:{found.sha256}",
+        )
+        return f"Faces and plates are looked for in {text(exhibit)}. You can leave this page meanwhile."
+
+    def new_release(self, reference: str, policy: str, exhibits: list[str], request: gr.Request) -> str:
+        """Begin a release."""
+
+        def work() -> str:
+            clips = [ClipWish(exhibit) for exhibit in exhibits or ()]
+            if not clips:
+                raise BadRecord("No footage was chosen.", "Choose some that faces and plates were looked for in.")
+            made = releases.create(
+                self._context.db, login(request), reference, policy_name=_chosen(policy, "policy"), clips=clips
+            )
+            name = releases.reference(made)
+            return f"The release {link(release_link(name), name)} is a draft. Decide there what is hidden."
+
+        return answered(work)
+
+    def change(
+        self, reference: str, title: str, due: str, key: str, value: str, reason: str, request: gr.Request
+    ) -> str:
+        """Change what is noted of the case."""
+
+        def work() -> str:
+            details = {key: value} if key else None
+            cases.change(
+                self._context.db, login(request), reference, reason=reason or "",
+                title=title.strip() or None, due=parse_day(due, "due date"), details=details,
+            )  # fmt: skip
+            return "The case is changed."
+
+        return answered(work)
+
+    def add_member(self, reference: str, name: str, role: str, request: gr.Request) -> str:
+        """Note who is who."""
+
+        def work() -> str:
+            cases.add_member(self._context.db, login(request), reference, _chosen(name, "person"), role)
+            return f"{text(name)} is {text(role)} of this case."
+
+        return answered(work)
+
+    def note_time(self, reference: str, locating: float, redacting: float, request: gr.Request) -> str:
+        """Note working time."""
+
+        def work() -> str:
+            cases.note_minutes(
+                self._context.db, login(request), reference,
+                locating=int(locating or 0), redacting=int(redacting or 0),
+            )  # fmt: skip
+            return "The time is noted."
+
+        return answered(work)
+
+    def close(self, reference: str, reason: str, request: gr.Request) -> str:
+        """Close the case."""
+        return self._closed(reference, reason, request, closed=True)
+
+    def reopen(self, reference: str, reason: str, request: gr.Request) -> str:
+        """Open the case again."""
+        return self._closed(reference, reason, request, closed=False)
+
+    def _closed(self, reference: str, reason: str, request: gr.Request, *, closed: bool) -> str:
+        def work() -> str:
+            cases.set_closed(self._context.db, login(request), reference, closed=closed, reason=reason or "")
+            return "The case is closed." if closed else "The case is open again."
+
+        return answered(work)
+
+    def note(
+        self, reference: str, exhibit: str, wearer: str, start: str, kept_as: str, reason: str, request: gr.Request
+    ) -> str:
+        """Change what is noted of footage; what is empty stays as it is."""
+
+        def work() -> str:
+            footage_details.change_footage(
+                self._context.db, login(request), _chosen(exhibit, "footage"), case=reference, reason=reason or "",
+                wearer=(wearer or "").strip() or None, recorded_start=parse_moment(start),
+                retention_class=kept_as or None,
+            )  # fmt: skip
+            return f"What is noted of {text(exhibit)} is changed."
+
+        return answered(work)
+
+    def hold(self, reference: str, exhibit: str, kind: str, reason: str, request: gr.Request) -> str:
+        """Keep footage from being disposed of."""
+
+        def work() -> str:
+            disposal.place(
+                self._context.db, login(request), _chosen(exhibit, "footage"), MarkKind(kind), reason or "",
+                case=reference,
+            )  # fmt: skip
+            return f"{text(exhibit)} is held: it will not be disposed of until the hold is lifted."
+
+        return answered(work)
+
+    def lift(self, reference: str, exhibit: str, kind: str, reason: str, request: gr.Request) -> str:
+        """Lift a hold."""
+
+        def work() -> str:
+            disposal.lift(
+                self._context.db, login(request), _chosen(exhibit, "footage"), reason or "",
+                case=reference, kind=MarkKind(kind),
+            )  # fmt: skip
+            return f"The hold on {text(exhibit)} is lifted."
+
+        return answered(work)
+
+    def build(self, blocks: gr.Blocks) -> None:
+        """Put the page into ``blocks``."""
+        ref, seen = gr.State(""), gr.State("")
+        address = gr.Textbox(visible=False)
+        line, about = html(), html()
+        with section("Footage"):
+            shown = html()
+            with gr.Column(visible=False) as intake:
+                module("upload.js", "upload-place")
+            with gr.Row(visible=False) as detecting:
+                exhibit = gr.Dropdown([], label="Footage", interactive=True)
+                preset = gr.Dropdown(PRESETS, value="balanced", label="How closely to look", interactive=True)
+                detect = gr.Button("Look for faces and plates", variant="primary")
+            said = html()
+        with section("Under way"):
+            running = html()
+            module("jobs.js", "jobs-acts")
+        with section("Releases"):
+            listed = html()
+            with gr.Row(visible=False) as releasing:
+                policy = gr.Dropdown(_policies(), label="For whom (policy)", interactive=True)
+                clips = gr.CheckboxGroup([], label="Footage in it")
+                begin = gr.Button("New release", variant="primary")
+            begun = html()
+        with gr.Accordion("Change this case", open=False, visible=False) as changing:
+            person, actions = self._forms(ref)
+        with gr.Accordion("Change what is noted of footage", open=False, visible=False) as noted:
+            which, kept_as, note = self._note_form(ref)
+        with gr.Accordion("Hold footage, or lift a hold", open=False, visible=False) as holding:
+            kept, holds = self._hold_form(ref)
+        with gr.Accordion("History", open=False):
+            history = html()
+        outputs = [
+            ref, line, about, shown, listed, history, exhibit, which, kept, clips, person, kept_as,
+            intake, detecting, releasing, changing, noted, holding,
+        ]  # fmt: skip
+        polled = [running, seen, shown, history, exhibit, which, kept, clips]
+        blocks.load(self.show, address, outputs, js=query("case"), **QUIET).then(
+            self.poll, [ref, seen], polled, **QUIET
+        )
+        gr.Timer(2).tick(self.poll, [ref, seen], polled, **QUIET)
+        detect.click(self.detect, [ref, exhibit, preset], said, **QUIET).then(self.poll, [ref, seen], polled, **QUIET)
+        changes: list[Any] = [
+            begin.click(self.new_release, [ref, policy, clips], begun, **QUIET),
+            note,
+            *holds,
+            *actions,
+        ]
+        for event in changes:
+            event.then(self.show, ref, outputs, **QUIET)
+
+    def _note_form(self, ref: gr.State) -> tuple[gr.Dropdown, gr.Dropdown, Any]:
+        html(
+            '<p class="lead">Releases of it that are in review or approved become drafts again, since their logs tell'
+            " of it.</p>"
+        )
+        with gr.Row():
+            which = gr.Dropdown([], label="Footage", interactive=True, min_width=160)
+            wearer = gr.Textbox(label="Worn by", placeholder="As it is", min_width=160)
+            start = gr.Textbox(label="Recording began", placeholder="2026-05-01 14:30:05", min_width=160)
+            kept_as = gr.Dropdown([("As it is", "")], value="", label="Kept as", interactive=True, min_width=160)
+        with gr.Row():
+            reason = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
+            button = gr.Button("Change what is noted")
+        said = html()
+        return which, kept_as, button.click(self.note, [ref, which, wearer, start, kept_as, reason], said, **QUIET)
+
+    def _hold_form(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
+        with gr.Row():
+            kept = gr.Dropdown([], label="Footage", interactive=True, min_width=160)
+            mark = gr.Dropdown(MARKS, value="evidence", label="Why it is kept", interactive=True, min_width=160)
+            why = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
+            place, lift = gr.Button("Hold"), gr.Button("Lift the hold")
+        told = html()
+        return kept, [
+            place.click(self.hold, [ref, kept, mark, why], told, **QUIET),
+            lift.click(self.lift, [ref, kept, mark, why], told, **QUIET),
+        ]
+
+    def _forms(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
+        html("<h3>Facts, and whether it is open</h3>")
+        with gr.Row():
+            title = gr.Textbox(label="Another title", placeholder="As it is")
+            due = gr.Textbox(label="Another due date", placeholder="2026-05-01")
+            key = gr.Dropdown([("–", ""), *((name, k) for k, name in LABELS.items())], value="", label="Another detail",
+                              interactive=True)  # fmt: skip
+            value = gr.Textbox(label="What it is")
+        with gr.Row():
+            reason = gr.Textbox(label="Reason", placeholder="For any of these; it goes into the audit trail")
+            change, close, reopen = gr.Button("Change"), gr.Button("Close the case"), gr.Button("Open it again")
+        html("<h3>Who works on it</h3>")
+        with gr.Row():
+            person = gr.Dropdown([], label="Person", interactive=True)
+            role = gr.Dropdown(list(MEMBER_ROLES), value="reviewer", label="Is", interactive=True)
+            add = gr.Button("Add as a member")
+        html("<h3>Working time</h3>")
+        with gr.Row():
+            locating = gr.Number(label="Minutes locating and retrieving", value=0, precision=0, minimum=0)
+            redacting = gr.Number(label="Minutes redacting", value=0, precision=0, minimum=0)
+            note = gr.Button("Note working time")
+        said = html()
+        return person, [
+            change.click(self.change, [ref, title, due, key, value, reason], said, **QUIET),
+            close.click(self.close, [ref, reason], said, **QUIET),
+            reopen.click(self.reopen, [ref, reason], said, **QUIET),
+            add.click(self.add_member, [ref, person, role], said, **QUIET),
+            note.click(self.note_time, [ref, locating, redacting], said, **QUIET),
+        ]
+
+
+def _chosen(value: str | None, what: str) -> str:
+    if not value:
+        raise BadRecord(f"No {what} was chosen.", "Choose one first.")
+    return value
+
+
+def _policies() -> list[tuple[str, str]]:
+    names = []
+    for name in list_policies():
+        try:
+            names.append((f"{load_policy(name).title} ({name})", name))
+        except RedactError:
+            continue  # the page for administrators says what is wrong with it
+    return names

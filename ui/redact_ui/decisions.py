@@ -1,0 +1,120 @@
+"""What a release hides and shows, as a table, and what decisions can be about."""
+
+from __future__ import annotations
+
+import json
+import re
+from fractions import Fraction
+
+from redact.disclose.release.plan import ReleasePlan
+from redact.disclose.release.resolved import PictureMask, ResolvedClip, ShownSound, ShownTrack, SoundMask
+from redact.errors import BadRecord
+from redact.timecode import timecode
+from redact_ui.formatting import chip, table, text
+
+MOST_SPANS = 6
+"""Of a track, written out."""
+_TIME = re.compile(r"(?:(\d{1,2}):)?(?:(\d{1,3}):)?(\d{1,5}(?:\.\d{1,3})?)")
+Json = dict[str, object]
+
+
+def decision_rows(plan: ReleasePlan) -> str:
+    """Every track and sound within the clips: what happens to it, for which reasons, and who decided."""
+    rows = []
+    for number, clip in enumerate(plan.resolved.clips):
+        exhibit, footage = plan.exhibits[number], plan.release.clips[number].footage_id
+        for one in _pictures(clip):
+            spans = [f"{timecode(clip.clip.seconds(a))} to {timecode(clip.clip.seconds(b + 1))}" for a, b in one.runs]
+            more = f" and {len(spans) - MOST_SPANS} more" if len(spans) > MOST_SPANS else ""
+            picture = f'<img src="/api/footage/{footage}/thumbs/{one.track_id}.jpg" loading="lazy" alt="">'
+            rows.append(
+                (
+                    picture,
+                    f"{text(exhibit)}, track {one.track_id}<br>"
+                    f"<span class='quiet'>{text(one.label)}, {text(one.subject)}</span>",
+                    "<br>".join(spans[:MOST_SPANS]) + more,
+                    *_what(plan, one),
+                )
+            )
+        for sound in _sounds(clip):
+            name = f"sound {sound.span_id}" if sound.span_id is not None else "all other sound"
+            span = f"{timecode(sound.start)} to {timecode(sound.end)}"
+            rows.append(("", f"{text(exhibit)}, {name}", span, *_what(plan, sound)))
+    heads = ("", "What", "When", "Happens", "Codes", "Reason", "Decided by")
+    empty = "Nothing was found in these clips. Review the footage: what nobody marked is not hidden."
+    return table(heads, rows, caption="What is hidden and shown", empty=empty)
+
+
+def _pictures(clip: ResolvedClip) -> list[PictureMask | ShownTrack]:
+    both: list[PictureMask | ShownTrack] = [*clip.masks, *clip.shown_tracks]
+    return sorted(both, key=lambda one: one.track_id)
+
+
+def _sounds(clip: ResolvedClip) -> list[SoundMask | ShownSound]:
+    both: list[SoundMask | ShownSound] = [*clip.sound, *clip.shown_sound]
+    return sorted(both, key=lambda one: one.start)
+
+
+def _what(plan: ReleasePlan, one: PictureMask | ShownTrack | SoundMask | ShownSound) -> tuple[str, str, str, str]:
+    by = plan.decided_by[one.decision][0] if one.decision is not None else "the policy"
+    if isinstance(one, ShownTrack | ShownSound):
+        return chip("○", "shown" if isinstance(one, ShownTrack) else "heard", "warn"), "", text(one.reason), text(by)
+    effect = one.effect.value if isinstance(one, SoundMask) else one.effect.effect.value
+    return chip("■", f"hidden: {effect}", "plain"), text(", ".join(one.codes)), text(one.reason), text(by)
+
+
+def targets(plan: ReleasePlan) -> list[tuple[str, str]]:
+    """What can be chosen, in words, and as JSON with its exhibit."""
+    found: dict[str, str] = {}
+    labels: set[str] = set()
+    for exhibit, clip in zip(plan.exhibits, plan.resolved.clips, strict=True):
+        for one in _pictures(clip):
+            labels.add(one.label)
+            key = _key({"track": one.track_id}, exhibit)
+            found[key] = f"{exhibit}, track {one.track_id} ({one.label}, {one.subject})"
+        for sound in _sounds(clip):
+            if sound.span_id is not None:
+                target: Json = {"sound": sound.span_id, "start": float(sound.start), "end": float(sound.end)}
+                when = f"{timecode(sound.start)} to {timecode(sound.end)}"
+                found[_key(target, exhibit)] = f"{exhibit}, sound {sound.span_id} ({when})"
+    classes = {_key({"class": label}, None): f"Every {label}, in all clips" for label in sorted(labels)}
+    return [(words, key) for key, words in (classes | found).items()]
+
+
+def _key(target: Json, exhibit: str | None) -> str:
+    return json.dumps({"target": target, "exhibit": exhibit})
+
+
+def sound_target(plan: ReleasePlan, exhibit: str, start: str, end: str) -> Json:
+    """A span of sound that only this release knows, under a number nothing has yet. Raises BadRecord."""
+    used = {0}
+    for edited in plan.edited:
+        used |= set(edited.sounds)
+    for clip in plan.resolved.clips:
+        used |= {s.span_id for s in _sounds(clip) if s.span_id is not None}
+    if not exhibit:
+        raise BadRecord("No footage was chosen.", "Choose whose sound it is.")
+    return {"sound": max(used) + 1, "start": float(seconds(start)), "end": float(seconds(end))}
+
+
+def seconds(untrusted: str) -> Fraction:
+    """A time as 1:02:03.5, 2:03 or 3.5, in seconds. Raises BadRecord."""
+    match = _TIME.fullmatch((untrusted or "").strip())
+    if match is None:
+        raise BadRecord("A time cannot be read.", "Write it as 0:01:30.5.")
+    first, second, last = match.groups()
+    hours, minutes = (first, second) if second is not None else ("0", first or "0")
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(last)
+
+
+def what_is_told(action: str, effect: str, codes: list[str] | None, subject: str, reason: str) -> Json:
+    """The part of a decision that does not say what it is about. Only hiding has an effect and codes."""
+    told: Json = {"action": action}
+    hides = action == "hide"
+    optional = {
+        "effect": effect if hides else None,
+        "codes": codes if hides else None,
+        "reason": (reason or "").strip(),
+        "subject": (subject or "").strip(),
+    }
+    return told | {key: value for key, value in optional.items() if value}

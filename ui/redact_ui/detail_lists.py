@@ -1,0 +1,168 @@
+"""What a release can have several of: court orders, other people in the footage, restrictions, what is public."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from redact.disclose.policy.reason_codes import ReleaseKind
+from redact.disclose.release import details, releases
+from redact.errors import BadRecord
+from redact_ui.formatting import table, text
+from redact_ui.page import QUIET, Context, answered, html, login
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A name in an entry and its label. ``choices``: one of them, or whether it holds where it is a ``flag``."""
+
+    name: str
+    label: str
+    info: str = ""
+    choices: tuple[str, ...] = ()
+    flag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A part of the details that is a list, of releases of one kind."""
+
+    part: str
+    kind: ReleaseKind
+    title: str
+    one: str
+    columns: tuple[Column, ...]
+
+
+LISTS: tuple[ListOf, ...] = (
+    ListOf(
+        "orders", ReleaseKind.COURT, "Orders of the court", "order",
+        (
+            Column("court", "Court"),
+            Column("made_on", "Made on", "As 2026-11-20"),
+            Column("terms", "Terms", "What may be shown, and to whom"),
+        ),
+    ),
+    ListOf(
+        "already_public", ReleaseKind.PUBLIC, "What is public already", "entry",
+        (Column("what", "What"), Column("where", "Where it can be found")),
+    ),
+    ListOf(
+        "third_parties", ReleaseKind.SUBJECT_ACCESS, "Other people in the footage", "person",
+        (
+            Column("subject", "Who, as decisions name them"),
+            Column("identifiable", "Can be recognised", flag=True),
+            Column("consent", "Consent", choices=("given", "refused", "not sought")),
+            Column("reasonable_to_disclose", "Reasonable to disclose without consent", flag=True),
+            Column("reason", "Reason"),
+        ),
+    ),
+    ListOf(
+        "restrictions", ReleaseKind.SUBJECT_ACCESS, "Restrictions", "restriction",
+        (
+            Column("code", "Reason code"),
+            Column("ground", "Ground"),
+            Column("necessity", "Why it is necessary"),
+            Column("proportionality", "Why it is proportionate"),
+            Column("may_be_told", "The requester may be told of it", flag=True),
+        ),
+    ),
+)  # fmt: skip
+_FLAGS = (("Yes", "yes"), ("No", "no"))
+
+
+class DetailList:
+    """One such list on the page: what there is, a form for another, and a way to take one away."""
+
+    def __init__(self, context: Context, about: ListOf) -> None:
+        self._context, self._about = context, about
+        self.outputs: list[Any] = []
+
+    def shown(self, held: Mapping[str, Any], kind: ReleaseKind) -> list[object]:
+        """For :attr:`outputs`: whether it is there at all, the entries, and what can be taken away."""
+        entries = held.get(self._about.part) or []
+        heads = [column.label for column in self._about.columns]
+        rows = [[text(_words(entry.get(c.name))) for c in self._about.columns] for entry in entries]
+        told = table(heads, rows, caption=self._about.title, empty="There is none yet. Add one below.")
+        choices = [
+            (f"{place}. {_words(entry.get(self._about.columns[0].name))}", json.dumps(entry))
+            for place, entry in enumerate(entries, start=1)
+        ]
+        return [gr.update(visible=kind is self._about.kind), told, gr.update(choices=choices, value=None)]
+
+    def add(self, reference: str, request: gr.Request, *values: str) -> str:
+        """Another entry."""
+
+        def work() -> str:
+            entry: Json = {}
+            for column, untrusted in zip(self._about.columns, values, strict=True):
+                value = (untrusted or "").strip()
+                if not value:
+                    raise BadRecord(f'"{column.label}" is empty.', "Fill it in.")
+                entry[column.name] = value == "yes" if column.flag else value
+            self._set(reference, request, lambda entries: [*entries, entry])
+            return f"The {self._about.one} is noted."
+
+        return answered(work)
+
+    def remove(self, reference: str, chosen: str, request: gr.Request) -> str:
+        """One entry less."""
+
+        def work() -> str:
+            if not chosen:
+                raise BadRecord("Nothing was chosen.", "Choose what is to be taken away.")
+
+            def without(entries: list[Json]) -> list[Json]:
+                entry = json.loads(chosen)
+                if entry not in entries:
+                    raise BadRecord("It is not there any more.", "Reload the page.")
+                place = entries.index(entry)
+                return [*entries[:place], *entries[place + 1 :]]
+
+            self._set(reference, request, without)
+            return f"The {self._about.one} is taken away."
+
+        return answered(work)
+
+    def _set(self, reference: str, request: gr.Request, change: Any) -> None:
+        actor = login(request)
+        with self._context.db.reading() as session:
+            release = releases.find(session, reference)
+            kind, entries = releases.rules_of(release)[0].kind, list(release.details.get(self._about.part) or [])
+        told = details.check(kind, {self._about.part: change(entries) or None})
+        releases.set_details(self._context.db, actor, reference, told)
+
+    def build(self, ref: gr.State) -> list[Any]:
+        """Put it here; gives the events after which the page has changed."""
+        about = self._about
+        with gr.Accordion(about.title, open=False, visible=False) as whole:
+            listed = html()
+            boxes = [_box(column) for column in about.columns]
+            add = gr.Button(f"Add this {about.one}", variant="primary")
+            with gr.Row():
+                chosen = gr.Dropdown([], label="Take away", interactive=True)
+                remove = gr.Button("Take it away")
+            said = html()
+        self.outputs = [whole, listed, chosen]
+        return [
+            add.click(self.add, [ref, *boxes], said, **QUIET),
+            remove.click(self.remove, [ref, chosen], said, **QUIET),
+        ]
+
+
+def _box(column: Column) -> Any:
+    info = column.info or None
+    if column.flag or column.choices:
+        choices = _FLAGS if column.flag else tuple((word.capitalize(), word) for word in column.choices)
+        return gr.Dropdown([("–", ""), *choices], value="", label=column.label, info=info, interactive=True)
+    return gr.Textbox(label=column.label, info=info)
+
+
+def _words(value: object) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value or "")

@@ -1,0 +1,157 @@
+"""What every page has: the records it shows, who is asking, and the line at its top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import gradio as gr
+from sqlalchemy.orm import Session
+
+from redact.disclose.release.plan import ReleasePlan
+from redact.errors import NotSignedIn, RedactError
+from redact.evidence.store import Store
+from redact.records import accounts
+from redact.records.accounts import Right
+from redact.records.database import Database
+from redact.schema.tables import Person, Release
+from redact_ui.formatting import done, failed, text
+
+ROOT = "/work"
+"""Where the pages are mounted: see :data:`redact.server.gate.PAGES`."""
+
+
+class HealthLine(Protocol):
+    """One line of what ``redact doctor`` finds. ``state`` is ok, note or bad."""
+
+    @property
+    def what(self) -> str: ...  # noqa: D102
+    @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def found(self) -> str: ...  # noqa: D102
+    @property
+    def remedy(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One workbench's. ``plan`` gives a release as it stands, from a cache if there is one; ``health`` looks at the
+    machine. Pages ask nothing of footage but through these and the server's routes."""
+
+    db: Database
+    store: Store
+    plan: Callable[[Session, Release], ReleasePlan]
+    health: Callable[[], Iterable[HealthLine]]
+
+
+def login(request: gr.Request) -> str:
+    """Who is asking, as the gate found out. Raises NotSignedIn."""
+    name = getattr(request, "username", None)
+    if not isinstance(name, str) or not name:
+        raise NotSignedIn("You are not signed in, or were away for too long.", "Reload the page and sign in again.")
+    return name
+
+
+@contextmanager
+def seeing(context: Context, request: gr.Request, right: Right = Right.SEE) -> Iterator[tuple[Session, Person]]:
+    """One state of the records, for somebody who may. Raises NotSignedIn, NotAllowed."""
+    name = login(request)
+    with context.db.reading() as session:
+        yield session, accounts.allowed(session, name, right)
+
+
+def answered(work: Callable[[], str]) -> str:
+    """What ``work`` says it has done, or why it has not."""
+    return attempted(work)[0]
+
+
+def attempted(work: Callable[[], str]) -> tuple[str, bool]:
+    """The same, and whether it was done."""
+    try:
+        return done(work()), True
+    except RedactError as error:
+        return failed(error), False
+
+
+def lost(error: RedactError) -> str:
+    """In place of what a page is about: why it is not there, and the way back. The rest of the page is not shown."""
+    return f'<div class="lost">{failed(error)}<p><a href="{ROOT}/">Go to the work list</a></p></div>'
+
+
+def case_link(reference: str) -> str:
+    """The address of a case's page."""
+    return f"{ROOT}/case?case={quote(reference, safe='')}"
+
+
+def release_link(reference: str) -> str:
+    """The address of a release's page."""
+    return f"{ROOT}/release?release={quote(reference, safe='')}"
+
+
+def review_link(footage_id: int, release: str = "") -> str:
+    """The address of the reviewer."""
+    return f"/review/{footage_id}" + (f"?release={quote(release, safe='')}" if release else "")
+
+
+_PLACES = (("", "Work list", Right.SEE), ("audit", "Audit", Right.AUDIT), ("admin", "Admin", Right.ADMINISTER))
+
+
+def top(context: Context, request: gr.Request, here: str) -> str:
+    """The line at a page's top: where one may go, who one is, and the way out."""
+    try:
+        with seeing(context, request) as (_, person):
+            links = [
+                f'<a href="{ROOT}/{path}"{" aria-current=page" if path == here else ""}>{name}</a>'
+                for path, name, right in _PLACES
+                if accounts.may(person, right)
+            ]
+            who = person.full_name
+    except RedactError as error:
+        return failed(error)
+    csrf = escape(_csrf(request))
+    return (
+        f'<div class="top"><strong class="brand">Redaction workbench</strong>'
+        f'<nav aria-label="Pages">{"".join(links)}</nav><span class="who">{text(who)}</span>'
+        f'<a href="/password">Change password</a><form class="leave" method="post" action="/sign-out">'
+        f'<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form></div>'
+    )
+
+
+def _csrf(request: gr.Request) -> str:
+    """The session's token, for the form that ends it and for what scripts send."""
+    state = getattr(getattr(request, "request", None), "state", None)
+    return str(getattr(getattr(state, "signed_in", None), "csrf", ""))
+
+
+def html(value: str = "", **more: Any) -> gr.HTML:
+    """A place for HTML made of :mod:`redact_ui.formatting`. A click in it is the browser's affair alone."""
+    return gr.HTML(value, js_on_load=None, apply_default_css=False, **more)
+
+
+@contextmanager
+def section(title: str, **more: Any) -> Iterator[gr.Column]:
+    """A part of a page, with a title of its own."""
+    with gr.Column(elem_classes="section", **more) as part:
+        html(f"<h2>{title}</h2>")
+        yield part
+
+
+def module(path: str, elem_class: str) -> gr.HTML:
+    """A place that a script of ours fills: fixed HTML, which no text of anybody reaches."""
+    load = f"import('/static/{path}').then(m => m.mount(element))"
+    return gr.HTML("", html_template=f'<div class="{elem_class}"></div>', js_on_load=load, apply_default_css=False)
+
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""For events: nothing is covered while they last, and no interface tells of them."""
+SLOW: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+
+
+def query(name: str) -> str:
+    """JavaScript that hands a part of the page's address to a handler."""
+    return f"() => new URLSearchParams(location.search).get('{name}') || ''"

@@ -1,0 +1,320 @@
+"""The work list: cases by when they are due, what needs this person now, and the form for a new case."""
+
+# ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import gradio as gr
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from redact.disclose.release import releases
+from redact.errors import BadRecord, RedactError
+from redact.jobs.queue import JobState
+from redact.records import accounts, cases
+from redact.records.accounts import Right
+from redact.records.cases import CLOSED, DETAILS
+from redact.records.deadlines import CaseKind, Nation
+from redact.records.release_state import ReleaseState
+from redact.schema.tables import Case, Job, Person, Release
+from redact_ui.formatting import (
+    JOBS,
+    KINDS,
+    STATES,
+    chip,
+    clock,
+    day,
+    failed,
+    link,
+    listing,
+    nothing,
+    pressing,
+    state,
+    table,
+    text,
+)  # fmt: skip
+from redact_ui.page import QUIET, Context, answered, case_link, html, login, release_link, section, seeing, top
+
+RECENT = timedelta(days=3)
+"""How long a failed job asks for attention."""
+NATIONS = {
+    "england-and-wales": "England and Wales",
+    "scotland": "Scotland",
+    "northern-ireland": "Northern Ireland",
+}
+LABELS = {
+    "urn": "Unique reference number (URN)",
+    "court": "Court",
+    "defendant": "Defendant",
+    "offence": "Offence",
+    "officer_in_case": "Officer in the case",
+    "disclosure_officer": "Disclosure officer",
+    "court_orders": "Orders of the court",
+    "requester": "Who asks",
+    "request": "What was asked for",
+    "refused_sections": "Sections refused",
+    "fee_notice": "Fee notice",
+    "identity_check": "How the identity was checked",
+    "regime": "Law (uk-gdpr or dpa-part-3)",
+    "complainant": "Who complains",
+    "complaint": "What about",
+    "investigator": "Who investigates",
+    "purpose": "Purpose",
+}
+ANY = "all"
+NOBODY = "-"
+"""No login."""
+STAGES = {
+    "empty": ("○", "No footage yet", "plain"),
+    "footage": ("○", "To be prepared", "plain"),
+    **{name: STATES[name] for name in ("draft", "in-review", "approved", "exported", "closed")},
+}
+"""How far a request is, by its newest release that was not withdrawn."""
+
+
+class WorkList:
+    """The first page. Handlers are plain methods: they take what the fields hold, and the request."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def show(
+        self, kind: str, mine: bool, overdue: bool, closed: bool, find: str, who: str, stage: str, request: gr.Request
+    ) -> tuple[object, ...]:
+        """Top line, what needs the one who asks, the table, and whom there is to filter by."""
+        line = top(self._context, request, "")
+        try:
+            with seeing(self._context, request) as (session, person):
+                today, words = date.today(), (find or "").casefold().split()
+                found = [
+                    (case, at)
+                    for case, at in _stages(session, closed=closed)
+                    if kind in (ANY, case.kind)
+                    and stage in (ANY, at)
+                    and (not mine or _member(case, person.name))
+                    and (not who or (_member(case, who) if who != NOBODY else not case.members))
+                    and (not overdue or _overdue(case, today))
+                    and all(word in f"{case.reference} {case.title}".casefold() for word in words)
+                ]
+                filtered = bool(mine or overdue or words or who) or not kind == stage == ANY
+                people_ = [(p.full_name, p.name) for p in accounts.everybody(session) if p.disabled_at is None]
+                return (
+                    line,
+                    _needs(session, person, today),
+                    _table(found, today, filtered=filtered),
+                    gr.update(choices=[("Anybody", ""), ("Nobody yet", NOBODY), *people_], value=who or ""),
+                    gr.update(visible=accounts.may(person, Right.CASES)),
+                )
+        except RedactError as error:
+            return line, "", failed(error), gr.skip(), gr.update(visible=False)
+
+    def open_case(self, request: gr.Request, *values: str) -> str:
+        """A new case of reference, kind, title, day of receipt, nation, due date, and the details of all kinds in
+        order, of which only those of its own kind count. Says where it is, or what is wrong."""
+        return answered(lambda: self._opened(login(request), *values))
+
+    def _opened(
+        self, actor: str, reference: str, kind: str, title: str, received: str, nation: str, due: str, *told: str
+    ) -> str:
+        of = CaseKind(kind)
+        values = dict(zip(_fields(), told, strict=True))
+        details = {key: values[of, key].strip() for key in DETAILS[of] if (values[of, key] or "").strip()}
+        case = cases.open_case(
+            self._context.db,
+            actor,
+            reference.strip(),
+            kind=of,
+            title=title,
+            received=parse_day(received, "day of receipt") or date.today(),
+            nation=Nation(nation),
+            due=parse_day(due, "due date"),
+            details=details,
+        )
+        return f"The case {link(case_link(case.reference), case.reference)} is open. Add its footage there."
+
+    def build(self, blocks: gr.Blocks) -> None:
+        """Put the page into ``blocks``."""
+        line = html()
+        html("<h1>Work list</h1>")
+        with section("Needs me now"):
+            needs = html()
+        with section("Cases"):
+            with gr.Row():
+                find = gr.Textbox(label="Find a case", placeholder="Words or a number", min_width=160)
+                kind = gr.Dropdown([("All kinds", ANY), *((name, key) for key, name in KINDS.items())], value=ANY,
+                                   label="Kind of case", interactive=True, min_width=160)  # fmt: skip
+                stages = [("All states", ANY), *((words, key) for key, (_, words, _) in STAGES.items())]
+                stage = gr.Dropdown(stages, value=ANY, label="State", interactive=True, min_width=160)
+                who = gr.Dropdown([("Anybody", "")], value="", label="Assigned to", interactive=True, min_width=160)
+            with gr.Row(elem_classes="ticks"):
+                mine = gr.Checkbox(label="Only cases I am a member of")
+                overdue = gr.Checkbox(label="Only overdue")
+                closed = gr.Checkbox(label="Closed cases, too")
+            listed = html()
+        filters: list[Any] = [kind, mine, overdue, closed, find, who, stage]
+        opening = gr.Accordion("New case", open=False, visible=False)
+        shown = [line, needs, listed, who, opening]
+        for part in (kind, mine, overdue, closed, who, stage):
+            part.input(self.show, filters, shown, **QUIET)
+        find.change(self.show, filters, shown, trigger_mode="always_last", **QUIET)
+        blocks.load(self.show, filters, shown, **QUIET)
+        with opening:
+            self._form(filters, shown)
+
+    def _form(self, filters: list[Any], shown: list[Any]) -> None:
+        with gr.Row():
+            reference = gr.Textbox(label="Reference", placeholder="Letters, digits, spaces and . _ / -", max_length=64)
+            kind = gr.Dropdown([(name, key) for key, name in KINDS.items()], value="foi", label="Kind of case",
+                               interactive=True)  # fmt: skip
+            nation = gr.Dropdown([(name, key) for key, name in NATIONS.items()], value="england-and-wales",
+                                 label="Whose bank holidays count", interactive=True)  # fmt: skip
+        title = gr.Textbox(label="Title", placeholder="What it is about, in a few words")
+        with gr.Row():
+            received = gr.Textbox(label="Day of receipt", placeholder="2026-05-01; empty for today")
+            due = gr.Textbox(label="Due date, if one was given", placeholder="2026-05-01; empty: worked out")
+        groups, fields = [], []
+        for of in CaseKind:
+            with gr.Row(visible=of is CaseKind.FOI) as group:
+                fields += [gr.Textbox(label=LABELS[key], min_width=400) for key in DETAILS[of]]
+            groups.append(group)
+        kind.change(
+            lambda name: [gr.update(visible=of.value == name) for of in CaseKind],
+            kind, groups, **QUIET,
+        )  # fmt: skip
+        button, said = gr.Button("Open the case", variant="primary"), html()
+        button.click(
+            self.open_case, [reference, kind, title, received, nation, due, *fields], said,
+            **QUIET,
+        ).then(self.show, filters, shown, **QUIET)  # fmt: skip
+
+
+def _fields() -> list[tuple[CaseKind, str]]:
+    return [(of, key) for of in CaseKind for key in DETAILS[of]]
+
+
+def parse_day(untrusted: str, what: str) -> date | None:
+    """A day as 2026-05-01; None where nothing was given. Raises BadRecord."""
+    if not (untrusted or "").strip():
+        return None
+    try:
+        return date.fromisoformat(untrusted.strip())
+    except ValueError as error:
+        raise BadRecord(f"The {what} cannot be read.", "Write it as 2026-05-01.") from error
+
+
+def parse_moment(untrusted: str) -> datetime | None:
+    """A time on this place's clock, as 2026-05-01 14:30; None where nothing was given. Raises BadRecord."""
+    if not (untrusted or "").strip():
+        return None
+    try:
+        return datetime.fromisoformat(untrusted.strip()).astimezone()
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadRecord("The time cannot be read.", "Write it as 2026-05-01 14:30:05.") from error
+
+
+def _overdue(case: Case, today: date) -> bool:
+    return case.state != CLOSED and case.due_on is not None and case.due_on < today
+
+
+def _stages(session: Session, *, closed: bool) -> list[tuple[Case, str]]:
+    """Cases, the most pressing first, and how far each is: of :data:`STAGES`."""
+    # In the order they were made: the newest counts.
+    far = {r.case_id: r.state for r in releases.listed(session) if r.state != ReleaseState.WITHDRAWN}
+    found = []
+    for case in cases.listed(session, closed=closed):
+        at = far.get(case.id) or ("footage" if case.exhibits else "empty")
+        found.append((case, "closed" if case.state == CLOSED else at))
+    return found
+
+
+def _member(case: Case, name: str) -> bool:
+    return any(member.person.name == name for member in case.members)
+
+
+def _table(found: list[tuple[Case, str]], today: date, *, filtered: bool) -> str:
+    rows = [
+        (
+            f"{link(case_link(case.reference), case.reference)}<br>{text(case.title)}",
+            text(KINDS.get(case.kind, case.kind)),
+            clock(case, today) + (f"<br><span class='quiet'>{day(case.due_on)}</span>" if case.due_on else ""),
+            chip(*STAGES[at]),
+            "<br>".join(f"{text(m.person.full_name)} <span class='quiet'>{text(m.role)}</span>" for m in case.members)
+            or "<span class='quiet'>nobody yet</span>",
+            text(len(case.exhibits)),
+        )
+        for case, at in found
+    ]
+    empty = (
+        "No case fits these filters. Take one of them off."
+        if filtered
+        else "There is no case yet. Open the first one with “New case” below, then add its footage."
+    )
+    heads = ("Case", "Kind", "Due", "State", "Assigned to", "Footage")
+    return table(heads, rows, caption="Cases, the most pressing first", empty=empty)
+
+
+def _needs(session: Session, person: Person, today: date) -> str:
+    items = [*_late(session, person, today), *_releases(session, person, today), *_failed_jobs(session, person)]
+    return listing(items) if items else nothing("Nothing needs you now. Work that does will be listed here.")
+
+
+def _releases(session: Session, person: Person, today: date) -> Iterator[str]:
+    for release in releases.listed(session):
+        name, status = releases.reference(release), release.state
+        address, due = release_link(name), clock(release.case, today) if release.case.due_on else ""
+        member = any(m.person_id == person.id for m in release.case.members)
+        own = member or release.created_by == person.id
+        if status == ReleaseState.DRAFT and own and accounts.may(person, Right.RELEASE):
+            yield f"{state(status)} {link(address, name)} is a draft: decide what is hidden, then submit it. {due}"
+        elif status == ReleaseState.IN_REVIEW and _may_approve(session, release, person):
+            yield f"{state(status)} {link(address, name)} waits for approval: watch its preview. {due}"
+        elif status == ReleaseState.APPROVED and accounts.may(person, Right.EXPORT):
+            yield f"{state(status)} {link(address, name)} is approved: its pack can be made. {due}"
+
+
+def _may_approve(session: Session, release: Release, person: Person) -> bool:
+    if not accounts.may(person, Right.APPROVE):
+        return False
+    policy, _ = releases.rules_of(release)
+    return not (policy.four_eyes and person.name in releases.hands_in(session, release))
+
+
+def _failed_jobs(session: Session, person: Person) -> Iterator[str]:
+    since = datetime.now(UTC) - RECENT
+    query = select(Job).where(Job.owner_id == person.id, Job.created_at > since).order_by(Job.created_at.desc())
+    seen = set()
+    for job in session.scalars(query):
+        work = (job.kind, job.subject, str(job.arguments))
+        if job.state == JobState.FAILED and work not in seen:
+            name = JOBS.get(job.kind, job.kind)
+            yield f"{state(job.state)} {text(name)}: {text(job.error_text)} {_where(session, job)}"
+        seen.add(work)  # what was done or is tried again later is no failure any more
+
+
+def _where(session: Session, job: Job) -> str:
+    kind, _, name = job.subject.partition(":")
+    if kind == "case":
+        return link(case_link(name), f"Go to {name}")
+    if kind == "release":
+        return link(release_link(name), f"Go to {name}")
+    for case in cases.listed(session):
+        for exhibit in case.exhibits:
+            if exhibit.footage.sha256.startswith(name):
+                return link(case_link(case.reference), f"Go to {case.reference}, {exhibit.reference}")
+    return ""
+
+
+def _late(session: Session, person: Person, today: date) -> Iterator[str]:
+    """Cases that are overdue or nearly so: one's own, and for whoever can change that, those that nobody has."""
+    for case in cases.listed(session):
+        if not pressing(case, today):
+            continue
+        about = f"{link(case_link(case.reference), case.reference)} <span>{text(case.title)}</span>"
+        if _member(case, person.name):
+            yield f"{clock(case, today)} {about}"
+        elif not case.members and accounts.may(person, Right.CASES):
+            yield f"{clock(case, today)} {about} <span class='quiet'>Nobody has it yet: add its members.</span>"
