@@ -6,7 +6,7 @@ from redact.errors.base import BadUsage, RedactError
 
 
 class RecordsUnavailable(RedactError):
-    """The database cannot be reached, is of a newer version than this release supports, or is not a workbench database."""
+    """The database cannot be reached, is of a newer version than this release supports, or is not the workbench's."""
 
     code = "R650"
     unharmed = "No record was changed."
