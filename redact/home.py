@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from redact import environment
 from redact.errors import OutputNotWritable
 
 PRIVATE = 0o700
@@ -13,9 +14,9 @@ PRIVATE = 0o700
 def home() -> Path:
     """``REDACT_HOME``, or ``redact`` in the user's data folder (XDG Base Directory Specification, which says to ignore
     a relative ``XDG_DATA_HOME``). It need not exist."""
-    if named := os.environ.get("REDACT_HOME"):
+    if named := os.environ.get(environment.HOME):
         return Path(named).expanduser().absolute()
-    data = Path(os.environ.get("XDG_DATA_HOME", ""))
+    data = Path(os.environ.get(environment.DATA_HOME, ""))
     return (data if data.is_absolute() else Path.home() / ".local" / "share") / "redact"
 
 

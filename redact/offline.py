@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from redact import environment
+
 SWITCHES = {
     # Ultralytics: no downloads, no usage events, no crash reports, no pip at run time.
     "YOLO_OFFLINE": "true",
@@ -26,7 +28,7 @@ def enforce() -> None:
     os.environ.update(SWITCHES)
     # The settings file Ultralytics insists on belongs in a cache, apart from one the user keeps for other work. Where
     # it cannot be written, Ultralytics takes a private temporary folder by itself.
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    cache = Path(os.environ.get(environment.CACHE_HOME) or "~/.cache")
     os.environ["YOLO_CONFIG_DIR"] = str(cache / "redact")
     # OpenVINO reports its import to a web service unless this module cannot be imported; it then takes its own stub.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
 from redact.cli.shared.output import Job, failure_record
 from redact.cli.shared.records import AUDIT, reading
+from redact.environment import ORGANISATION, USER
 from redact.errors import BadUsage, ChainBroken, InputMissing, RecordMissing, RedactError
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="The trail of who did what, and whe
 
 AsUnlessFile = Annotated[
     str | None,
-    typer.Option(
-        "--as", envvar="REDACT_USER", metavar="LOGIN", help="Who you are. Not needed with --file.", show_default=False
-    ),
+    typer.Option("--as", envvar=USER, metavar="LOGIN", help="Who you are. Not needed with --file.", show_default=False),
 ]
 
 
@@ -112,7 +111,7 @@ def export(
         int, typer.Option("--since", metavar="COUNT", min=0, help="Only what came after the first COUNT events.")
     ] = 0,
     organisation: Annotated[
-        str, typer.Option("--organisation", envvar="REDACT_ORGANISATION", metavar="TEXT", help="Printed on the PDF.")
+        str, typer.Option("--organisation", envvar=ORGANISATION, metavar="TEXT", help="Printed on the PDF.")
     ] = "",
     overwrite: opt.Overwrite = False,
     login: As,

@@ -18,6 +18,7 @@ from redact.cli.shared.acting_user import As, acting, password_of
 from redact.cli.shared.copies import loading
 from redact.cli.shared.output import Job
 from redact.cli.shared.records import SEE, reading
+from redact.environment import ARCHIVE_PASSWORD, ARCHIVE_PASSWORD_FILE
 from redact.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ Clips = Annotated[
         help="An exhibit, or frames of it, both ends included. Repeatable; else all exhibits, whole.",
     ),
 ]
-ARCHIVE_PASSWORD = "REDACT_ARCHIVE_PASSWORD"  # noqa: S105 - the name of a variable
 
 
 @app.command()
@@ -268,7 +268,7 @@ def export(
 
 def _archive_password() -> tuple[str, bool]:
     """The password, and whether it was made here."""
-    if ARCHIVE_PASSWORD in os.environ or f"{ARCHIVE_PASSWORD}_FILE" in os.environ:
+    if ARCHIVE_PASSWORD in os.environ or ARCHIVE_PASSWORD_FILE in os.environ:
         return password_of("the archive", ARCHIVE_PASSWORD), False
     return secrets.token_urlsafe(18), True
 

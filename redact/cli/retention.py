@@ -11,6 +11,7 @@ from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
 from redact.cli.shared.output import Job, failure_record
 from redact.cli.shared.records import SEE, local, reading
+from redact.environment import ORGANISATION
 
 if TYPE_CHECKING:
     from redact.records.database import Database
@@ -55,7 +56,7 @@ def run(
     ] = False,
     organisation: Annotated[
         str,
-        typer.Option("--organisation", envvar="REDACT_ORGANISATION", metavar="TEXT", help="Printed on certificates."),
+        typer.Option("--organisation", envvar=ORGANISATION, metavar="TEXT", help="Printed on certificates."),
     ] = "",
     login: As,
     as_json: opt.Json = False,

@@ -14,6 +14,7 @@ from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting, password_of, records
 from redact.cli.shared.output import Job
 from redact.cli.shared.records import SEE, local, parse_member, reading
+from redact.environment import NEW_PASSWORD, NEW_PASSWORD_FILE, USER
 from redact.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The people who may act, their roles and passwords.")
 
-NEW_PASSWORD = "REDACT_NEW_PASSWORD"  # noqa: S105 - the name of a variable
 
 Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The person's login.")]
 AsUnlessFirst = Annotated[
     str | None,
     typer.Option(
         "--as",
-        envvar="REDACT_USER",
+        envvar=USER,
         metavar="LOGIN",
         help="Who you are. Only the very first account, an administrator's, is added by nobody.",
         show_default=False,
@@ -208,7 +208,7 @@ def _adding(login: str | None) -> Iterator[tuple[Database, str | None]]:
 
 def given_or_made(login: str) -> tuple[str, bool]:
     """A password for somebody else, and whether it was made here."""
-    if NEW_PASSWORD in os.environ or f"{NEW_PASSWORD}_FILE" in os.environ:
+    if NEW_PASSWORD in os.environ or NEW_PASSWORD_FILE in os.environ:
         return password_of(login, NEW_PASSWORD), False
     from redact.records import accounts
 
@@ -216,7 +216,7 @@ def given_or_made(login: str) -> tuple[str, bool]:
 
 
 def _own_new(login: str) -> str:
-    if NEW_PASSWORD in os.environ or f"{NEW_PASSWORD}_FILE" in os.environ or not sys.stdin.isatty():
+    if NEW_PASSWORD in os.environ or NEW_PASSWORD_FILE in os.environ or not sys.stdin.isatty():
         return password_of(login, NEW_PASSWORD)
     return str(typer.prompt(f"New password of {login}", hide_input=True, confirmation_prompt=True, err=True))
 

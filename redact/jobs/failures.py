@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 
+from redact import environment
 from redact.errors import FULL_ERRNOS, Cancelled, DiskFull, OutputNotWritable, RedactError, Unexpected
 
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -22,7 +23,7 @@ def as_failure(error: BaseException) -> RedactError:
         return DiskFull("The disk ran full.", "Make room, or write to another disk.")
     if isinstance(error, OSError) and error.errno in _REFUSED:
         return OutputNotWritable(f"{error.filename or 'A file'}: {error.strerror}.", "Write to another folder.")
-    if os.environ.get("REDACT_DEBUG") == "1":
+    if os.environ.get(environment.DEBUG) == "1":
         traceback.print_exception(error, file=sys.stderr)
     return Unexpected(
         f"Something happened that the workbench is not prepared for ({type(error).__name__}: {error}).",

@@ -20,6 +20,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 
+from redact import environment
 from redact.errors import (
     BadUsage,
     EncodeFailed,
@@ -275,7 +276,7 @@ class CopyWriter:
             options["x265-params"] = f"log-level=error{short}"
         if encoder.name == "libsvtav1":
             # The library prints a page about itself otherwise; it is asked through the environment only.
-            os.environ.setdefault("SVT_LOG", "1")
+            os.environ.setdefault(environment.SVT_LOG, "1")
             # Its temporal filter blends pictures with their neighbours, which evidence is better without.
             options["svtav1-params"] = "enable-tf=0"
         stream = self._out.add_stream(encoder.name, rate=self._rate(), options=options)

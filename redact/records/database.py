@@ -30,12 +30,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from redact.audit import chain
 from redact.audit.keys import SigningKey, load_or_create
 from redact.canonical_json import canonical
+from redact.environment import DATABASE_URL
 from redact.errors import RecordsUnavailable
 from redact.home import folder_for
 from redact.schema import tables
 from redact.schema.tables import Event, InstallationKey, as_text
 
-URL_VARIABLE = "REDACT_DATABASE_URL"
 FILE = "records.sqlite3"
 BUSY_SECONDS = 30
 IDLE_SECONDS = 2.0
@@ -80,7 +80,7 @@ class Database:
 
     def __init__(self, url: str | None = None, key: SigningKey | None = None) -> None:
         self.key = key or load_or_create(folder_for("keys"))
-        self.url = url or os.environ.get(URL_VARIABLE) or f"sqlite:///{folder_for('records') / FILE}"
+        self.url = url or os.environ.get(DATABASE_URL) or f"sqlite:///{folder_for('records') / FILE}"
         self._engine = _engine(self.url)
         self._turn = threading.Lock()
         self._writing = self._engine.execution_options(**{WRITE: True})
@@ -202,7 +202,7 @@ def _engine(url: str) -> Engine:
         engine = create_engine(url, **(sqlite if url.startswith("sqlite") else {}))
     except (SQLAlchemyError, ImportError, ValueError) as error:
         raise RecordsUnavailable(
-            f"The address in {URL_VARIABLE} is not one of a database.",
+            f"The address in {DATABASE_URL} is not one of a database.",
             "Give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.",
         ) from error
     if engine.dialect.name == "sqlite":

@@ -13,7 +13,7 @@ import pypdf
 import pytest
 
 from redact.audit.keys import load_or_create
-from redact.cli.user import NEW_PASSWORD
+from redact.environment import NEW_PASSWORD, NEW_PASSWORD_FILE
 from redact.records import accounts
 from redact.records.database import FILE, Database
 from tests.cli.runner import Ended, redact
@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Records with an administrator, an officer and an auditor, all with one password, which the environment holds."""
     folder = tmp_path / "home"
     monkeypatch.setenv("REDACT_HOME", str(folder))
-    for variable in ("REDACT_DATABASE_URL", "REDACT_USER", "REDACT_PASSWORD_FILE", f"{NEW_PASSWORD}_FILE"):
+    for variable in ("REDACT_DATABASE_URL", "REDACT_USER", "REDACT_PASSWORD_FILE", NEW_PASSWORD_FILE):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     monkeypatch.setenv("REDACT_PASSWORD", PASSWORD)
@@ -111,7 +111,7 @@ def test_accounts_by_command(home: Path, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "new").write_text("a brand new password\n")
     with monkeypatch.context() as patch:
         patch.setenv("REDACT_PASSWORD_FILE", str(tmp_path / "old"))
-        patch.setenv(f"{NEW_PASSWORD}_FILE", str(tmp_path / "new"))
+        patch.setenv(NEW_PASSWORD_FILE, str(tmp_path / "new"))
         ok("user", "passwd", "jo", "--as", "jo")
     # An administrator gives out another one.
     given = ok("user", "passwd", "jo", "--as", "admin", "--json").document

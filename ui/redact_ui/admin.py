@@ -11,6 +11,7 @@ import gradio as gr
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from redact import environment
 from redact.detect import registry
 from redact.disclose.documents.disposal_certificates import FOLDER, write_certificates
 from redact.disclose.policy.policies import list_policies, load_policy
@@ -228,7 +229,7 @@ class AdminPage:
             sure = gr.Checkbox(label="I know that there is no way back")
             with gr.Row():
                 organisation = gr.Textbox(
-                    os.environ.get("REDACT_ORGANISATION", ""), label="Organisation, as certificates name it"
+                    os.environ.get(environment.ORGANISATION, ""), label="Organisation, as certificates name it"
                 )
                 dispose = gr.Button("Dispose of what is due", variant="stop")
             said = html()

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared.copies import loading
+from redact.environment import PASSWORD, USER
 from redact.errors import BadUsage, SignInFailed
 
 if TYPE_CHECKING:
     from redact.records.database import Database
 
-PASSWORD = "REDACT_PASSWORD"  # noqa: S105 - the name of a variable
-
 As = Annotated[
     str,
     typer.Option(
         "--as",
-        envvar="REDACT_USER",
+        envvar=USER,
         metavar="LOGIN",
         help="Who you are. The password is asked for, or taken from the file that REDACT_PASSWORD_FILE names, or from "
         "REDACT_PASSWORD.",
