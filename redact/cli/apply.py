@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.copies import copy_record, loading, say_copy
-from redact.cli.shared.output import Job
+from redact.cli.shared.copies import copy_record, loading, print_copy
+from redact.cli.shared.output import CommandReport
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, VideoCodec
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def apply(
 
     Example: redact apply bodycam.mp4 bodycam.tracks.json -o copy.mp4 --effect mosaic
     """
-    with Job("apply", as_json) as job:
+    with CommandReport("apply", as_json) as report:
         spans = opt.sound_spans(mute, bleep, disguise)
         encode = opt.encode_settings(codec, quality, encoder_preset)
         hide = opt.render_settings(
@@ -61,7 +61,7 @@ def apply(
 
         check_target(source, output, overwrite=overwrite)
         tracks = file.load(tracks_file)
-        with job.working() as progress:
-            report = render(source, tracks, output, hide, progress=progress)
-        say_copy(job, report, tracks)
-        job.finish(copy_record(source, report, tracks))
+        with report.working() as progress:
+            rendered = render(source, tracks, output, hide, progress=progress)
+        print_copy(report, rendered, tracks)
+        report.finish(copy_record(source, rendered, tracks))

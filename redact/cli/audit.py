@@ -12,7 +12,7 @@ import typer
 
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
-from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.output import CommandReport, failure_record
 from redact.cli.shared.records import AUDIT, reading
 from redact.environment import ORGANISATION, USER
 from redact.errors import BadUsage, ChainBroken, InputMissing, RecordMissing, RedactError
@@ -56,10 +56,10 @@ def verify(
 
     Example: redact audit verify --file trail.jsonl --key public-key.pem
     """
-    with Job("audit verify", as_json) as job:
+    with CommandReport("audit verify", as_json) as report:
         keys = [_key(path) for path in key or ()]
         if file is not None:
-            _verify_file(job, file, keys)
+            _verify_file(report, file, keys)
             return
         if login is None:
             raise BadUsage("Nobody says who checks.", "Give --as LOGIN, or --file for an exported trail.")
@@ -68,15 +68,15 @@ def verify(
 
             known = heads.known_heads(session)
             # Not the keys that the database names: whoever rewrites that names their own.
-            report = chain.verify(session, [db.key.public, *keys], known)
-            if report.sound and report.head is not None:
-                heads.note_head(report.head)
-        _say_head(job, report.head)
-        failed = [_fault(job, fault.what, fault.seq) for fault in report.faults]
-        sound = "all are what was written" if report.sound else f"{len(failed)} faults"
-        job.say(f"{report.events} events, {sound}; compared with {len(known)} heads noted before.")
-        head = heads.head_record(report.head) if report.head else None
-        job.finish({"events": report.events, "head": head, "known_heads": len(known)}, failed)
+            verified = chain.verify(session, [db.key.public, *keys], known)
+            if verified.sound and verified.head is not None:
+                heads.note_head(verified.head)
+        _print_head(report, verified.head)
+        failed = [_fault(report, fault.what, fault.seq) for fault in verified.faults]
+        sound = "all are what was written" if verified.sound else f"{len(failed)} faults"
+        report.print(f"{verified.events} events, {sound}; compared with {len(known)} heads noted before.")
+        head = heads.head_record(verified.head) if verified.head else None
+        report.finish({"events": verified.events, "head": head, "known_heads": len(known)}, failed)
 
 
 @app.command()
@@ -85,13 +85,13 @@ def head(*, login: As, as_json: opt.Json = False) -> None:
 
     Example: redact audit head --as auditor
     """
-    with Job("audit head", as_json) as job:
+    with CommandReport("audit head", as_json) as report:
         with reading(login, AUDIT) as (_, _, session):
             from redact.audit import chain, heads
 
             newest = chain.signed_head(session)
-        _say_head(job, newest)
-        job.finish({"head": heads.head_record(newest) if newest else None})
+        _print_head(report, newest)
+        report.finish({"head": heads.head_record(newest) if newest else None})
 
 
 @app.command()
@@ -124,7 +124,7 @@ def export(
 
     Example: redact audit export -o trail.jsonl --pdf trail.pdf --as auditor
     """
-    with Job("audit export", as_json) as job:
+    with CommandReport("audit export", as_json) as report:
         if output is None and pdf is None:
             raise BadUsage("Nothing says where to write to.", "Give -o FILE.jsonl, --pdf FILE.pdf, or both.")
         for target, other in ((output, pdf), (pdf, output)):
@@ -142,8 +142,8 @@ def export(
                     files += _write_pdfs(session, wish, pdf, organisation=organisation, made=made, overwrite=overwrite)
             _note(db, actor, wish, files)
         for path in files:
-            job.say(str(path))
-        job.finish({"files": [str(path) for path in files]})
+            report.print(str(path))
+        report.finish({"files": [str(path) for path in files]})
 
 
 def _write_lines(
@@ -215,23 +215,23 @@ def _allowed(db: Database, actor: str) -> Iterator[Session]:
         yield session
 
 
-def _verify_file(job: Job, file: Path, keys: list[PublicKey]) -> None:
+def _verify_file(report: CommandReport, file: Path, keys: list[PublicKey]) -> None:
     from redact.audit import export, heads
 
     if len(keys) > 1:
         raise BadUsage("An exported trail is signed by one key.", "Give one --key.")
     try:
         with file.open("rb") as lines:
-            report = export.check(lines, keys[0] if keys else None)
+            verified = export.check(lines, keys[0] if keys else None)
     except OSError as error:
         raise InputMissing(f"{file.name} cannot be read: {error.strerror}.", "Check the path.") from error
-    _say_head(job, report.head)
-    failed = [_fault(job, what) for what in report.faults]
-    if report.own_key and report.head is not None:
-        job.say("note: checked with the key in the file itself; compare its fingerprint, or give --key")
-    job.say(f"{report.events} events, {'all are what was written' if not failed else f'{len(failed)} faults'}.")
-    printed = heads.head_record(report.head) if report.head else None
-    job.finish({"events": report.events, "head": printed, "own_key": report.own_key}, failed)
+    _print_head(report, verified.head)
+    failed = [_fault(report, what) for what in verified.faults]
+    if verified.own_key and verified.head is not None:
+        report.print("note: checked with the key in the file itself; compare its fingerprint, or give --key")
+    report.print(f"{verified.events} events, {'all are what was written' if not failed else f'{len(failed)} faults'}.")
+    printed = heads.head_record(verified.head) if verified.head else None
+    report.finish({"events": verified.events, "head": printed, "own_key": verified.own_key}, failed)
 
 
 def _key(path: Path) -> PublicKey:
@@ -243,15 +243,15 @@ def _key(path: Path) -> PublicKey:
         raise InputMissing(f"{path.name} cannot be read: {error.strerror}.", "Check the path.") from error
 
 
-def _fault(job: Job, what: str, seq: int | None = None) -> dict[str, object]:
+def _fault(report: CommandReport, what: str, seq: int | None = None) -> dict[str, object]:
     error: RedactError = ChainBroken(what)
-    job.say_failure(error)
+    report.print_failure(error)
     return failure_record(error, event=seq)
 
 
-def _say_head(job: Job, newest: SignedHead | None) -> None:
+def _print_head(report: CommandReport, newest: SignedHead | None) -> None:
     if newest is None:
-        job.say("There is no signed head.")
+        report.print("There is no signed head.")
         return
     rows = (
         ("events", newest.count),
@@ -261,4 +261,4 @@ def _say_head(job: Job, newest: SignedHead | None) -> None:
         ("key", newest.key),
     )
     for name, value in rows:
-        job.say(f"{name}: {value}")
+        report.print(f"{name}: {value}")

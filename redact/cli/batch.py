@@ -14,7 +14,7 @@ from rich.progress import TaskID
 
 from redact.cli.shared import interrupt
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import BarProgress, Job, PlainProgress, inert, progress_bars
+from redact.cli.shared.output import BarProgress, CommandReport, PlainProgress, inert, progress_bars
 from redact.progress import Progress
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    from redact.jobs.batch import Item, Result, Watch
+    from redact.jobs.batch import BatchProgress, Item, Result
 
 
 def batch(
@@ -54,7 +54,7 @@ def batch(
 
     Example: redact batch evidence/ -o redacted/ --preset thorough
     """
-    with Job("batch", as_json) as job:
+    with CommandReport("batch", as_json) as report:
         find = opt.analyse_settings(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
         )
@@ -75,19 +75,19 @@ def batch(
         plan = make_plan(folder, output)
         results: list[Result] = []
         try:
-            with watching(job.err, len(plan.items)) as watch:
+            with batch_progress(report.err, len(plan.items)) as watch:
                 for result in run_batch(plan, find, hide, watch):
                     results.append(result)
         finally:
             # Also after Ctrl-C: what is done is done.
-            job.partial = summary(results)
-            say_results(job, results)
+            report.partial = summary(results)
+            print_results(report, results)
         failed = [
             {"file": result.master, "code": result.code, "text": result.text}
             for result in results
             if result.outcome is Outcome.FAILED
         ]
-        job.finish(summary(results), failed)
+        report.finish(summary(results), failed)
 
 
 def summary(results: list[Result]) -> dict[str, object]:
@@ -98,44 +98,44 @@ def summary(results: list[Result]) -> dict[str, object]:
     return {"counts": {o: counts[o] for o in Outcome}, "files": [asdict(result) for result in results]}
 
 
-def say_results(job: Job, results: list[Result]) -> None:
+def print_results(report: CommandReport, results: list[Result]) -> None:
     """The table of all files, the failures in full, and the counts."""
     from redact.jobs.batch import Outcome
 
     rows = [(result.outcome, result.code, result.master, result.copy or "") for result in results]
-    job.table(("outcome", "code", "master", "copy"), rows)
+    report.print_table(("outcome", "code", "master", "copy"), rows)
     for result in results:
         for note in result.notes:
-            job.say(f"note: {result.master}: {note}")
+            report.print(f"note: {result.master}: {note}")
         if result.outcome is Outcome.FAILED:
-            job.err.print(inert(f"{result.code} {result.master}: {result.text}"))
+            report.err.print(inert(f"{result.code} {result.master}: {result.text}"))
     counts = Counter(result.outcome for result in results)
-    job.say(", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome))
+    report.print(", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome))
 
 
 @contextmanager
-def watching(err: Console, total: int) -> Iterator[Watch]:
+def batch_progress(err: Console, total: int) -> Iterator[BatchProgress]:
     """Overall and per-file progress: two bars on a terminal, numbered lines elsewhere."""
     with interrupt.working():
         if not err.is_terminal:
-            yield PlainWatch(err)
+            yield PlainBatchProgress(err)
             return
         with progress_bars(err) as bars:
-            yield BarWatch(bars, total)
+            yield BarBatchProgress(bars, total)
 
 
-class PlainWatch:
+class PlainBatchProgress:
     """Lines that carry the file's number and name."""
 
     def __init__(self, err: Console) -> None:
         self._err = err
 
     def start(self, number: int, total: int, item: Item) -> Progress:
-        """See :class:`redact.jobs.batch.Watch`."""
+        """See :class:`redact.jobs.batch.BatchProgress`."""
         return PlainProgress(self._err, f"[{number}/{total}] {item.master} ")
 
 
-class BarWatch:
+class BarBatchProgress:
     """A bar for the files above those for the stages of the file at hand."""
 
     def __init__(self, bars: Bars, total: int) -> None:
@@ -144,7 +144,7 @@ class BarWatch:
         self._current: BarProgress | None = None
 
     def start(self, number: int, total: int, item: Item) -> Progress:
-        """See :class:`redact.jobs.batch.Watch`."""
+        """See :class:`redact.jobs.batch.BatchProgress`."""
         if self._current:
             self._current.clear()
         self._bars.update(self._all, completed=number - 1)

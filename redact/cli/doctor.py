@@ -16,7 +16,7 @@ import typer
 
 from redact import __version__
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.output import CommandReport, failure_record
 from redact.errors import SetupIncomplete
 
 REINSTALL = "pip install --force-reinstall --no-deps {}"
@@ -26,7 +26,7 @@ LOW_SPACE = 2 * 2**30
 """Bytes: footage of an hour takes about this much."""
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """What was found."""
 
     OK = "ok"
@@ -40,7 +40,7 @@ class Check:
     """One line of the report."""
 
     what: str
-    state: State
+    state: CheckState
     found: str
     remedy: str = ""
 
@@ -56,17 +56,17 @@ def doctor(
 
     Example: redact doctor --json
     """
-    with Job("doctor", as_json) as job:
+    with CommandReport("doctor", as_json) as report:
         checks = [*all_checks(), *(guarded(provider_answers) if ask_provider else ())]
-        job.table(("what", "state", "found"), [(check.what, check.state, check.found) for check in checks])
-        bad = [check for check in checks if check.state is State.BAD]
+        report.print_table(("what", "state", "found"), [(check.what, check.state, check.found) for check in checks])
+        bad = [check for check in checks if check.state is CheckState.BAD]
         remedies = [check for check in checks if check.remedy]
         if remedies:
-            job.say("")
+            report.print("")
         for check in remedies:
-            job.say(f"{check.what}: {check.remedy}")
+            report.print(f"{check.what}: {check.remedy}")
         failed = [failure_record(SetupIncomplete(f"{c.what}: {c.found}.", c.remedy), what=c.what) for c in bad]
-        job.finish({"version": __version__, "checks": [asdict(check) for check in checks]}, failed)
+        report.finish({"version": __version__, "checks": [asdict(check) for check in checks]}, failed)
 
 
 def all_checks() -> Iterator[Check]:
@@ -81,12 +81,12 @@ def guarded(group: Callable[[], Iterator[Check]]) -> Iterator[Check]:
         yield from group()
     except Exception as error:
         yield Check(
-            group.__name__, State.BAD, f"{type(error).__name__}: {error}", "Set the workbench up anew: make setup."
+            group.__name__, CheckState.BAD, f"{type(error).__name__}: {error}", "Set the workbench up anew: make setup."
         )
 
 
 def python() -> Iterator[Check]:  # noqa: D103
-    yield Check("Python", State.OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield Check("Python", CheckState.OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 
 
 def processor() -> Iterator[Check]:  # noqa: D103
@@ -94,7 +94,7 @@ def processor() -> Iterator[Check]:  # noqa: D103
 
     from redact.detect.runtime import cores
 
-    yield Check("processor", State.OK, f"{cores()} cores usable, torch uses {torch.get_num_threads()} threads")
+    yield Check("processor", CheckState.OK, f"{cores()} cores usable, torch uses {torch.get_num_threads()} threads")
 
 
 def cuda() -> Iterator[Check]:  # noqa: D103
@@ -103,14 +103,14 @@ def cuda() -> Iterator[Check]:  # noqa: D103
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             facts = torch.cuda.get_device_properties(index)
-            yield Check(f"CUDA device {index}", State.OK, f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB")
+            yield Check(f"CUDA device {index}", CheckState.OK, f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB")
         return
     built = torch.version.cuda
     why = f"torch is built for CUDA {built}, but no device answers" if built else "torch is built without CUDA"
     remedy = "The CPU is used. " + (
         "For CUDA, install NVIDIA's driver." if built else "For CUDA, install torch from PyPI instead of a CPU index."
     )
-    yield Check("CUDA", State.NOTE, why, remedy)
+    yield Check("CUDA", CheckState.NOTE, why, remedy)
 
 
 def card_video() -> Iterator[Check]:  # noqa: D103
@@ -118,14 +118,16 @@ def card_video() -> Iterator[Check]:  # noqa: D103
 
     from redact.media.encoder import CARD_ENCODERS, card_problem
 
-    yield Check("decoding", State.OK, "in software: a card's decoder (NVDEC) does not say which frames are damaged")
+    yield Check(
+        "decoding", CheckState.OK, "in software: a card's decoder (NVDEC) does not say which frames are damaged"
+    )
     if not torch.cuda.is_available():
-        yield Check("encoding", State.OK, "in software")
+        yield Check("encoding", CheckState.OK, "in software")
         return
     for name in CARD_ENCODERS.values():
         problem = card_problem(name)
         found = f"used with --device cuda and auto{'' if not problem else f'; not here: {problem}'}"
-        yield Check(f"encoder {name}", State.NOTE if problem else State.OK, found)
+        yield Check(f"encoder {name}", CheckState.NOTE if problem else CheckState.OK, found)
 
 
 def runtimes() -> Iterator[Check]:  # noqa: D103
@@ -133,13 +135,15 @@ def runtimes() -> Iterator[Check]:  # noqa: D103
     import openvino
     import torch
 
-    yield Check("torch", State.OK, torch.__version__)
-    yield Check("OpenVINO", State.OK, f"{openvino.__version__}; devices {', '.join(openvino.Core().available_devices)}")
+    yield Check("torch", CheckState.OK, torch.__version__)
     yield Check(
-        "ONNX Runtime", State.OK, f"{onnxruntime.__version__}; {', '.join(onnxruntime.get_available_providers())}"
+        "OpenVINO", CheckState.OK, f"{openvino.__version__}; devices {', '.join(openvino.Core().available_devices)}"
+    )
+    yield Check(
+        "ONNX Runtime", CheckState.OK, f"{onnxruntime.__version__}; {', '.join(onnxruntime.get_available_providers())}"
     )
     for name in ("ultralytics", "opencv-python-headless", "moviepy"):
-        yield Check(name, State.OK, metadata.version(name))
+        yield Check(name, CheckState.OK, metadata.version(name))
 
 
 def codecs() -> Iterator[Check]:  # noqa: D103
@@ -149,7 +153,7 @@ def codecs() -> Iterator[Check]:  # noqa: D103
         missing = [name for name in names if not has_codec(name, mode)]
         remedy = REINSTALL.format(f"av=={av.__version__}") if missing else ""
         found = f"missing: {', '.join(missing)}" if missing else ", ".join(names)
-        yield Check(kind, State.BAD if missing else State.OK, f"PyAV {av.__version__}; {found}", remedy)
+        yield Check(kind, CheckState.BAD if missing else CheckState.OK, f"PyAV {av.__version__}; {found}", remedy)
 
 
 def has_codec(name: str, mode: str) -> bool:
@@ -172,7 +176,9 @@ def weights() -> Iterator[Check]:  # noqa: D103
         remedy = "" if state is WeightState.OK else model.place.remedy
         origin = f"{model.place}, {model.licence}; SHA-256 {model.sha256[:16]}"
         found = f"{'' if state is WeightState.OK else f'{state}; '}finds {', '.join(model.classes)}; {origin}"
-        yield Check(f"weights {model.name}", State.OK if state is WeightState.OK else State.BAD, found, remedy)
+        yield Check(
+            f"weights {model.name}", CheckState.OK if state is WeightState.OK else CheckState.BAD, found, remedy
+        )
 
 
 def sign_in() -> Iterator[Check]:  # noqa: D103
@@ -182,10 +188,10 @@ def sign_in() -> Iterator[Check]:  # noqa: D103
     try:
         provider = load_provider()
     except ProviderMisconfigured as error:
-        yield Check("sign-in", State.BAD, error.happened.rstrip("."), error.todo)
+        yield Check("sign-in", CheckState.BAD, error.happened.rstrip("."), error.todo)
         return
     found = f"passwords, and {provider.name} ({provider.issuer})" if provider else "passwords"
-    yield Check("sign-in", State.OK, found)
+    yield Check("sign-in", CheckState.OK, found)
 
 
 def provider_answers() -> Iterator[Check]:  # noqa: D103
@@ -195,14 +201,14 @@ def provider_answers() -> Iterator[Check]:  # noqa: D103
 
     settings = load_provider()
     if settings is None:
-        yield Check("sign-in provider", State.NOTE, "there is no oidc.toml in the home folder")
+        yield Check("sign-in provider", CheckState.NOTE, "there is no oidc.toml in the home folder")
         return
     try:
         Provider(settings).check()
     except ProviderUnusable as error:
-        yield Check("sign-in provider", State.BAD, error.happened.rstrip("."), "Check the issuer and the network.")
+        yield Check("sign-in provider", CheckState.BAD, error.happened.rstrip("."), "Check the issuer and the network.")
     else:
-        yield Check("sign-in provider", State.OK, f"{settings.issuer} answers as it should")
+        yield Check("sign-in provider", CheckState.OK, f"{settings.issuer} answers as it should")
 
 
 def space() -> Iterator[Check]:  # noqa: D103
@@ -211,5 +217,8 @@ def space() -> Iterator[Check]:  # noqa: D103
         low = free < LOW_SPACE
         remedy = f"Make room on the disk of {folder}, or write copies to another." if low else ""
         yield Check(
-            f"space, {name}", State.NOTE if low else State.OK, f"{free / 2**30:.1f} GiB free in {folder}", remedy
+            f"space, {name}",
+            CheckState.NOTE if low else CheckState.OK,
+            f"{free / 2**30:.1f} GiB free in {folder}",
+            remedy,
         )

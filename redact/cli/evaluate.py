@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 
 
 def evaluate(
@@ -31,24 +31,26 @@ def evaluate(
 
     Example: redact evaluate clip.tracks.json --truth clip.gt.txt
     """
-    with Job("evaluate", as_json) as job:
+    with CommandReport("evaluate", as_json) as report:
         from redact.evaluate import evaluate as judge
         from redact.evaluate import read_truth
         from redact.track import file
 
-        report = judge(file.load(tracks_file), read_truth(truth, labels))
-        job.table(
+        result = judge(file.load(tracks_file), read_truth(truth, labels))
+        report.print_table(
             ("class", "objects", "exposed", "boxes", "uncovered", "leak rate"),
             [
                 (of.label, of.objects, of.exposed, of.boxes, of.uncovered, f"{of.leak_rate:.3%}")
-                for of in (*report.classes, report.total)
+                for of in (*result.classes, result.total)
             ],
         )
-        job.say(f"over-masking {report.over_masking:.2%} of the picture outside of the boxes, {report.frames} frames")
-        if report.leaks:
-            job.say("")
-            job.table(
+        report.print(
+            f"over-masking: {result.over_masking:.2%} of the picture outside the boxes, {result.frames} frames"
+        )
+        if result.leaks:
+            report.print("")
+            report.print_table(
                 ("frame", "time", "class", "object", "covered"),
-                [(k.frame, k.timecode, k.label, k.object_id, f"{k.covered:.0%}") for k in report.leaks],
+                [(k.frame, k.timecode, k.label, k.object_id, f"{k.covered:.0%}") for k in result.leaks],
             )
-        job.finish(report.as_dict())
+        report.finish(result.as_dict())

@@ -11,7 +11,7 @@ import typer
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
 from redact.cli.shared.copies import loading, tracks_count
-from redact.cli.shared.output import Job, failure_record, inert
+from redact.cli.shared.output import CommandReport, failure_record, inert
 from redact.cli.shared.records import SEE, reading
 from redact.errors import BadUsage, Cancelled
 from redact.jobs.failures import as_failure
@@ -68,7 +68,7 @@ def add(
 
     Example: redact footage add bodycam.mp4 --case FOI-2026-017 --exhibit JS/1 --wearer "PC 1234" --as jsmith
     """
-    with Job("footage add", as_json) as job:
+    with CommandReport("footage add", as_json) as report:
         begins = parse_time(start)
         if len(files) > 1 and (exhibit is not None or start is not None):
             raise BadUsage("--exhibit and --start are of one file.", "Add the files one by one.")
@@ -77,10 +77,10 @@ def add(
         with acting(login) as (db, actor):
             with loading():
                 from redact.evidence.intake import add_footage
-            job.partial = {"footage": added}
+            report.partial = {"footage": added}
             for file in files:
                 try:
-                    with job.working() as progress:
+                    with report.working() as progress:
                         footage = add_footage(
                             db,
                             actor,
@@ -98,12 +98,12 @@ def add(
                     failure = as_failure(error)
                     if isinstance(failure, Cancelled) or len(files) == 1:
                         raise
-                    job.say_failure(failure, str(file))
+                    report.print_failure(failure, str(file))
                     failed.append(failure_record(failure, file=str(file)))
                     continue
                 added.append(brief(footage))
-                say_added(job, footage, case)
-        job.finish({"footage": added}, failed)
+                print_added(report, footage, case)
+        report.finish({"footage": added}, failed)
 
 
 @app.command("list")
@@ -117,7 +117,7 @@ def list_footage(
 
     Example: redact footage list --case FOI-2026-017 --as jsmith
     """
-    with Job("footage list", as_json) as job, reading(login, SEE) as (_, _, session):
+    with CommandReport("footage list", as_json) as report, reading(login, SEE) as (_, _, session):
         from redact.evidence import footage_records
         from redact.records import cases
 
@@ -125,8 +125,8 @@ def list_footage(
             cases.find(session, case)
         found = [brief(one) for one in footage_records.listed(session, case)]
         columns = ("footage", "name", "recorded", "duration", "exhibits", "state")
-        job.table(columns, [row(one) for one in found])
-        job.finish({"footage": found})
+        report.print_table(columns, [row(one) for one in found])
+        report.finish({"footage": found})
 
 
 @app.command()
@@ -135,22 +135,22 @@ def show(name: Name, *, case: CaseOf = None, login: As, as_json: opt.Json = Fals
 
     Example: redact footage show JS/1 --case FOI-2026-017 --as jsmith
     """
-    with Job("footage show", as_json) as job, reading(login, SEE) as (_, _, session):
+    with CommandReport("footage show", as_json) as report, reading(login, SEE) as (_, _, session):
         from redact.evidence import footage_records
 
         found = footage_records.find(session, name, case)
         for key, value in brief(found).items():
             if key != "exhibits":
-                job.say(f"{key.replace('_', ' ')}: {'-' if value in (None, '') else value}")
+                report.print(f"{key.replace('_', ' ')}: {'-' if value in (None, '') else value}")
         for exhibit in found.exhibits:
-            job.say(f"exhibit {exhibit.reference} of case {exhibit.case.reference}")
+            report.print(f"exhibit {exhibit.reference} of case {exhibit.case.reference}")
         for part, told in (("media", found.media), ("camera", found.camera)):
             for key, value in told.items():
                 if not isinstance(value, dict | list):
-                    job.say(f"{part}, {key.replace('_', ' ')}: {value}")
+                    report.print(f"{part}, {key.replace('_', ' ')}: {value}")
         for place in found.camera["positions"]:
-            job.say(f"camera, position: {place['latitude']}, {place['longitude']}")
-        job.finish({"footage": {**brief(found), "media": found.media, "camera": found.camera}})
+            report.print(f"camera, position: {place['latitude']}, {place['longitude']}")
+        report.finish({"footage": {**brief(found), "media": found.media, "camera": found.camera}})
 
 
 @app.command()
@@ -177,7 +177,7 @@ def change(
 
     Example: redact footage change JS/1 --case CC-17 --wearer "PC 4711" --reason "wrong number" --as jsmith
     """
-    with Job("footage change", as_json) as job:
+    with CommandReport("footage change", as_json) as report:
         begin = parse_time(start)
         with acting(login) as (db, actor):
             from redact.evidence.footage_details import change_footage
@@ -194,8 +194,8 @@ def change(
                 retention_class=retention_class,
             )
             told = brief(footage)
-        job.say(f"What is noted of {inert(footage.original_name)} is changed.")
-        job.finish({"footage": told})
+        report.print(f"What is noted of {inert(footage.original_name)} is changed.")
+        report.finish({"footage": told})
 
 
 @app.command()
@@ -216,7 +216,7 @@ def detect(
 
     Example: redact footage detect JS/1 --case FOI-2026-017 --as jsmith
     """
-    with Job("footage detect", as_json) as job:
+    with CommandReport("footage detect", as_json) as report:
         find = opt.analyse_settings(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
         )
@@ -228,13 +228,13 @@ def detect(
             with db.reading() as session:
                 found = footage_records.find(session, name, case)
             store = Store()
-            with job.working() as progress:
+            with report.working() as progress:
                 made = detect_footage(db, actor, found, find, progress=progress, store=store)
             with db.reading() as session:
                 counted = tracks_count(load_tracks(session, store, made))
         what = ", ".join(f"{label} {number}" for label, number in counted.items()) or "nothing was found"
-        job.say(f"{found.original_name}: {made.tracks} tracks ({what}), found on {made.provenance['device']}")
-        job.finish({"sha256": found.sha256, **tracks_record(made, counted)})
+        report.print(f"{found.original_name}: {made.tracks} tracks ({what}), found on {made.provenance['device']}")
+        report.finish({"sha256": found.sha256, **tracks_record(made, counted)})
 
 
 def parse_time(untrusted: str | None) -> datetime | None:
@@ -250,18 +250,18 @@ def parse_time(untrusted: str | None) -> datetime | None:
     return moment
 
 
-def say_added(job: Job, footage: Footage, case: str) -> None:
+def print_added(report: CommandReport, footage: Footage, case: str) -> None:
     """Tell of footage that was taken in."""
     reference = next(e.reference for e in footage.exhibits if e.case.reference == case.strip())
     media = footage.media
-    job.say(f"{footage.original_name}: exhibit {reference} of case {case}, {media['frames']} frames")
-    job.say(f"SHA-256 {footage.sha256}")
+    report.print(f"{footage.original_name}: exhibit {reference} of case {case}, {media['frames']} frames")
+    report.print(f"SHA-256 {footage.sha256}")
     if footage.pre_event_seconds:
-        job.say(f"silent for the first {footage.pre_event_seconds:g} s, as the camera's buffer is")
+        report.print(f"silent for the first {footage.pre_event_seconds:g} s, as the camera's buffer is")
     if media["damaged_frames"]:
-        job.say(f"note: {media['damaged_frames']} frames cannot be decoded soundly")
+        report.print(f"note: {media['damaged_frames']} frames cannot be decoded soundly")
     if footage.recorded_start is None:
-        job.say("note: the file does not tell when it was recorded; --start says so")
+        report.print("note: the file does not tell when it was recorded; --start says so")
 
 
 def brief(footage: Footage) -> dict[str, object]:

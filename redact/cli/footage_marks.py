@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from redact.cli.footage import CaseOf, Name
-from redact.cli.retention import one_due, record, say_table
+from redact.cli.retention import one_due, print_clocks, record
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import parse_member
 from redact.errors import BadUsage
 
@@ -57,7 +57,7 @@ def lift(
 
     Example: redact footage lift 9f86d081 --kind legal-hold --reason "claim settled" --as jsmith
     """
-    with Job("footage lift", as_json) as job:
+    with CommandReport("footage lift", as_json) as report:
         with acting(login) as (db, actor):
             from redact.retention import disposal
             from redact.retention.clock import MarkKind
@@ -65,13 +65,13 @@ def lift(
             which = parse_member(kind, MarkKind, "--kind") if kind is not None else None
             lifted = disposal.lift(db, actor, name, reason, case=case, kind=which, number=number)
             told = one_due(db, name, case)
-        job.say(f"Mark {lifted} is lifted.")
-        say_table(job, [told])
-        job.finish({"mark": lifted, "footage": record(told)})
+        report.print(f"Mark {lifted} is lifted.")
+        print_clocks(report, [told])
+        report.finish({"mark": lifted, "footage": record(told)})
 
 
 def _place(command: str, name: str, case: str | None, kind: str, *, reason: str, login: str, as_json: bool) -> None:
-    with Job(f"footage {command}", as_json) as job:
+    with CommandReport(f"footage {command}", as_json) as report:
         with acting(login) as (db, actor):
             from redact.retention import disposal
             from redact.retention.clock import MarkKind
@@ -81,6 +81,6 @@ def _place(command: str, name: str, case: str | None, kind: str, *, reason: str,
                 raise BadUsage("Evidence is marked, not held.", "Use `redact footage mark`.")
             number = disposal.place(db, actor, name, which, reason, case=case)
             told = one_due(db, name, case)
-        job.say(f"Mark {number}: {told.original_name} is kept.")
-        say_table(job, [told])
-        job.finish({"mark": number, "footage": record(told)})
+        report.print(f"Mark {number}: {told.original_name} is kept.")
+        print_clocks(report, [told])
+        report.finish({"mark": number, "footage": record(told)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.output import CommandReport, failure_record
 from redact.errors import BadUsage, ModelHashMismatch, ModelMissing
 from redact.settings import AnalyseSettings, Preset
 
@@ -24,14 +24,14 @@ def list_models(as_json: opt.Json = False) -> None:
 
     Example: redact models list
     """
-    with Job("models list", as_json) as job:
+    with CommandReport("models list", as_json) as report:
         from redact.detect import registry
 
         known = registry.everything()
         records = [record(known, model, model.state()) for model in known.models]
         columns = ("name", "classes", "licence", "where", "state", "presets")
-        job.table(columns, [[joined(row[column]) for column in columns] for row in records])
-        job.finish({"models": records})
+        report.print_table(columns, [[joined(row[column]) for column in columns] for row in records])
+        report.finish({"models": records})
 
 
 @app.command()
@@ -40,16 +40,16 @@ def verify(as_json: opt.Json = False) -> None:
 
     Example: redact models verify --json
     """
-    with Job("models verify", as_json) as job:
+    with CommandReport("models verify", as_json) as report:
         from redact.detect import registry
 
         known = registry.everything()
         states = [(model, model.state()) for model in known.models]
-        job.table(("name", "state", "SHA-256"), [(model.name, state, model.sha256) for model, state in states])
+        report.print_table(("name", "state", "SHA-256"), [(model.name, state, model.sha256) for model, state in states])
         failed = [failure(model, state) for model, state in states if state != "ok"]
         for line in failed:
-            job.say(line["text"])
-        job.finish({"models": [record(known, model, state) for model, state in states]}, failed)
+            report.print(line["text"])
+        report.finish({"models": [record(known, model, state) for model, state in states]}, failed)
 
 
 @app.command()
@@ -86,22 +86,22 @@ def add(
 
     Example: redact models add best.pt --trust --name night-plates
     """
-    with Job("models add", as_json) as job:
+    with CommandReport("models add", as_json) as report:
         names = parse_names(classes)
         from redact.detect import registry
         from redact.detect.model_import import Wish, add
 
         wish = Wish(name, licence, names, tuple(preset or Preset), trust)
         model = add(file, wish)
-        job.say(f"{model.name} finds {joined(model.classes)}; SHA-256 {model.sha256}; {model.place}")
+        report.print(f"{model.name} finds {joined(model.classes)}; SHA-256 {model.sha256}; {model.place}")
         notes = []
         if model.source_sha256:
             notes.append("The checkpoint was converted to ONNX, which gives the same answers; it is not used again.")
         if not set(model.classes) & set(AnalyseSettings().classes):
             notes.append(f"It runs only when asked for: redact run IN --classes {','.join(model.classes)}")
         for note in notes:
-            job.say(note)
-        job.finish({"model": record(registry.everything(), model, model.state()), "notes": notes})
+            report.print(note)
+        report.finish({"model": record(registry.everything(), model, model.state()), "notes": notes})
 
 
 def parse_names(untrusted_text: str | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.output import CommandReport, failure_record
 from redact.errors import CodesInvalid, PolicyInvalid
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def list_all(as_json: opt.Json = False) -> None:
 
     Example: redact policies list
     """
-    with Job("policies list", as_json) as job:
+    with CommandReport("policies list", as_json) as report:
         from redact.disclose.policy.policies import list_policies, load_policy
 
         found, failed = [], []
@@ -36,10 +36,10 @@ def list_all(as_json: opt.Json = False) -> None:
                 failed.append(failure_record(error, name=name))
         columns = ("name", "kind", "title", "version", "codes", "sha256")
         records = [record(policy) for policy in found]
-        job.table(columns, [[row[column] for column in columns] for row in records])
+        report.print_table(columns, [[row[column] for column in columns] for row in records])
         for failure in failed:
-            job.say(failure["text"])
-        job.finish({"policies": records}, failed)
+            report.print(failure["text"])
+        report.finish({"policies": records}, failed)
 
 
 @app.command()
@@ -50,14 +50,14 @@ def show(name: Name, as_json: opt.Json = False) -> None:
 
     Example: redact policies show public
     """
-    with Job("policies show", as_json) as job:
+    with CommandReport("policies show", as_json) as report:
         from redact.disclose.policy.policies import load_policy
 
         policy = load_policy(name)
         text = policy.raw.decode("utf-8")
         for line in text.splitlines():
-            job.say(line)
-        job.finish({"policy": record(policy), "text": text})
+            report.print(line)
+        report.finish({"policy": record(policy), "text": text})
 
 
 @app.command()
@@ -69,12 +69,12 @@ def check(
 
     Example: redact policies check our-court.toml
     """
-    with Job("policies check", as_json) as job:
+    with CommandReport("policies check", as_json) as report:
         from redact.disclose.policy.policies import SHELF, checked_policy
 
         policy = checked_policy(SHELF.read_path(file))
-        job.say(f"{policy.name} is a policy of the kind {policy.kind}; SHA-256 {policy.sha256}")
-        job.finish({"policy": record(policy)})
+        report.print(f"{policy.name} is a policy of the kind {policy.kind}; SHA-256 {policy.sha256}")
+        report.finish({"policy": record(policy)})
 
 
 def record(policy: Policy) -> dict[str, object]:

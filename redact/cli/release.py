@@ -16,7 +16,7 @@ from redact.cli.release_approval import Name, Reason, span_of_frames
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting, password_of
 from redact.cli.shared.copies import loading
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import SEE, reading
 from redact.environment import ARCHIVE_PASSWORD, ARCHIVE_PASSWORD_FILE
 from redact.errors import BadUsage
@@ -56,12 +56,12 @@ def new(
 
     Example: redact release new FOI-26-17 --policy public --clip AB1:0-1499 --as anna
     """
-    with Job("release new", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release new", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
 
         made = releases.create(db, actor, case, policy_name=policy, clips=_clips(clip))
-        job.say(f"{releases.reference(made)}: draft under the policy {made.policy_name}")
-        job.finish({"release": _record(made)})
+        report.print(f"{releases.reference(made)}: draft under the policy {made.policy_name}")
+        report.finish({"release": _record(made)})
 
 
 @app.command("list")
@@ -75,15 +75,15 @@ def list_releases(
 
     Example: redact release list --case FOI-26-17 --as rita
     """
-    with Job("release list", as_json) as job, reading(login, SEE) as (_, _, session):
+    with CommandReport("release list", as_json) as report, reading(login, SEE) as (_, _, session):
         from redact.disclose.release import releases
         from redact.records import cases
 
         rows = releases.listed(session, cases.find(session, case) if case else None)
         told = [_record(row) for row in rows]
         columns = ("release", "policy", "state", "clips")
-        job.table(columns, [[r["release"], r["policy"], r["state"], len(r["clips"])] for r in told])
-        job.finish({"releases": told})
+        report.print_table(columns, [[r["release"], r["policy"], r["state"], len(r["clips"])] for r in told])
+        report.finish({"releases": told})
 
 
 @app.command()
@@ -92,19 +92,19 @@ def show(name: Name, *, login: As, as_json: opt.Json = False) -> None:
 
     Example: redact release show FOI-26-17#1 --as rita
     """
-    with Job("release show", as_json) as job, reading(login, SEE) as (_, _, session):
+    with CommandReport("release show", as_json) as report, reading(login, SEE) as (_, _, session):
         plan, unwatched = _plan(session, name)
         told = _plan_record(plan)
         rows = told["tracks"]
         columns = ("exhibit", "track", "class", "subject", "frames", "what", "codes", "reason")
-        job.table(columns, [[row[column] for column in columns] for row in rows])
+        report.print_table(columns, [[row[column] for column in columns] for row in rows])
         for problem in plan.problems:
-            job.say(f"missing: {problem}")
+            report.print(f"missing: {problem}")
         for place, gaps in enumerate(unwatched, start=1):
             if gaps:
                 spans = ", ".join(f"{first}-{last}" for first, last in gaps)
-                job.say(f"output {place}: frames not watched yet: {spans}")
-        job.finish({"release": _record(plan.release), **told, "problems": plan.problems, "unwatched": unwatched})
+                report.print(f"output {place}: frames not watched yet: {spans}")
+        report.finish({"release": _record(plan.release), **told, "problems": plan.problems, "unwatched": unwatched})
 
 
 @app.command("clips")
@@ -113,11 +113,11 @@ def set_clips(name: Name, *, clip: Clips, login: As, as_json: opt.Json = False) 
 
     Example: redact release clips FOI-26-17#1 --clip AB1:250-1499 --as anna
     """
-    with Job("release clips", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release clips", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
 
         releases.set_clips(db, actor, name, _clips(clip))
-        job.finish({"release": name})
+        report.finish({"release": name})
 
 
 @app.command("set")
@@ -134,7 +134,7 @@ def set_details(
 
     Example: redact release set FOI-26-17#1 details.json --as anna
     """
-    with Job("release set", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release set", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import details, releases
 
         untrusted = _json_object(file)
@@ -142,8 +142,8 @@ def set_details(
             policy, _ = releases.rules_of(releases.find(session, name))
         told = details.check(policy.kind, untrusted)
         releases.set_details(db, actor, name, told)
-        job.say(f"{name}: noted {', '.join(told)}")
-        job.finish({"release": name, "noted": list(told)})
+        report.print(f"{name}: noted {', '.join(told)}")
+        report.finish({"release": name, "noted": list(told)})
 
 
 @app.command()
@@ -170,7 +170,7 @@ def decide(
 
     Example: redact release decide FOI-26-17#1 show --track 3 --reason "the requester consented" --as anna
     """
-    with Job("release decide", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release decide", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
 
         target: dict[str, object] = {}
@@ -188,8 +188,8 @@ def decide(
         if label is None and exhibit is None:
             exhibit = _only_exhibit(release)
         releases.decide(db, actor, name, content, None if label is not None else exhibit)
-        job.say(f"{name}: noted")
-        job.finish({"release": name, "decision": content, "exhibit": exhibit})
+        report.print(f"{name}: noted")
+        report.finish({"release": name, "decision": content, "exhibit": exhibit})
 
 
 @app.command()
@@ -198,14 +198,14 @@ def submit(name: Name, *, login: As, as_json: opt.Json = False) -> None:
 
     Example: redact release submit FOI-26-17#1 --as anna
     """
-    with Job("release submit", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release submit", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
 
         with db.reading() as session:
             plan, _ = _plan(session, name)
         releases.submit(db, actor, name, plan.problems)
-        job.say(f"{name}: in review")
-        job.finish({"release": name, "state": "in-review"})
+        report.print(f"{name}: in review")
+        report.finish({"release": name, "state": "in-review"})
 
 
 app.add_typer(release_approval.app)
@@ -217,11 +217,11 @@ def withdraw(name: Name, *, reason: Reason, login: As, as_json: opt.Json = False
 
     Example: redact release withdraw FOI-26-17#1 --reason "the request was withdrawn" --as chris
     """
-    with Job("release withdraw", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release withdraw", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
 
         releases.withdraw(db, actor, name, reason)
-        job.finish({"release": name, "state": "withdrawn"})
+        report.finish({"release": name, "state": "withdrawn"})
 
 
 @app.command()
@@ -243,27 +243,27 @@ def export(
 
     Example: redact release export FOI-26-17#1 -o pack --zip --as chris
     """
-    with Job("release export", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release export", as_json) as report, acting(login) as (db, actor):
         with loading():
             from redact.disclose.pack.packs import export as write_pack
             from redact.evidence.store import Store
 
         password, made = (None, False) if not archive else _archive_password()
-        with job.working() as progress:
+        with report.working() as progress:
             done = write_pack(
                 db, Store(), actor, name, output, archive_password=password, overwrite=overwrite, progress=progress
             )
-        job.say(f"{done.pack}: log {done.log_id}, statement {done.statement_sha256}")
+        report.print(f"{done.pack}: log {done.log_id}, statement {done.statement_sha256}")
         if not done.new:
-            job.say("this content had been exported before: the same pack was delivered again")
+            report.print("this content had been exported before: the same pack was delivered again")
         if done.drafts:
-            job.say(f"{done.drafts}: drafts to finish and send, not part of the pack")
+            report.print(f"{done.drafts}: drafts to finish and send, not part of the pack")
         if done.archive:
-            job.say(f"{done.archive}: AES-256")
+            report.print(f"{done.archive}: AES-256")
         if made:
-            job.say(f"password of the archive, shown once: {password}")
+            report.print(f"password of the archive, shown once: {password}")
         told = asdict(done) | ({"archive_password": password} if made else {})
-        job.finish({"release": name, **told})
+        report.finish({"release": name, **told})
 
 
 def _archive_password() -> tuple[str, bool]:

@@ -11,7 +11,7 @@ import typer
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
 from redact.cli.shared.copies import loading
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import SEE, reading
 from redact.errors import BadUsage, WrongState
 
@@ -39,16 +39,16 @@ def preview(
 
     Example: redact release preview FOI-26-17#1 -o previews --as ahmed
     """
-    with Job("release preview", as_json) as job, reading(login, SEE) as (db, _, _):
+    with CommandReport("release preview", as_json) as report, reading(login, SEE) as (db, _, _):
         with loading():
             from redact.disclose.pack.packs import preview as render_preview
             from redact.evidence.store import Store
 
-        with job.working() as progress:
+        with report.working() as progress:
             content, paths = render_preview(db, Store(), name, output, progress=progress)
         for path in paths:
-            job.say(path)
-        job.finish({"release": name, "content": content, "files": paths})
+            report.print(path)
+        report.finish({"release": name, "content": content, "files": paths})
 
 
 @app.command()
@@ -66,7 +66,7 @@ def watched(
 
     Example: redact release watched FOI-26-17#1 --frames 0-749 --as ben
     """
-    with Job("release watched", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release watched", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
 
         with db.reading() as session:
@@ -77,8 +77,8 @@ def watched(
         clip = release.clips[output - 1]
         span = span_of_frames(frames) if frames else (0, clip.last_frame - clip.first_frame)
         releases.note_watched(db, actor, name, output - 1, spans=[span], content=content)
-        job.say(f"{name}: frames {span[0]} to {span[1]} of copy {output} watched by {actor}")
-        job.finish({"release": name, "output": output, "frames": list(span)})
+        report.print(f"{name}: frames {span[0]} to {span[1]} of copy {output} watched by {actor}")
+        report.finish({"release": name, "output": output, "frames": list(span)})
 
 
 @app.command("second-look")
@@ -89,7 +89,7 @@ def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
 
     Example: redact release second-look FOI-26-17#1 --as rita
     """
-    with Job("release second-look", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release second-look", as_json) as report, acting(login) as (db, actor):
         with loading():
             from redact.disclose.release import releases
             from redact.jobs import handlers
@@ -99,11 +99,11 @@ def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
             looked = handlers.last_look(session, reference, content)
         if looked is None:
             asked = handlers.ask_for_look(db, actor, reference, content)
-            with job.working() as progress:
+            with report.working() as progress:
                 looked = _seen_through(db, asked.id, progress)
         found = len(looked.result["items"])
-        job.say(f"{name}: detectors found {found} thing{'' if found == 1 else 's'} unmasked in the copies")
-        job.finish({"release": name, **looked.result})
+        report.print(f"{name}: detectors found {found} thing{'' if found == 1 else 's'} unmasked in the copies")
+        report.finish({"release": name, **looked.result})
 
 
 def _seen_through(db: Database, job_id: str, progress: Progress) -> JobRecord:
@@ -135,7 +135,7 @@ def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
 
     Example: redact release open FOI-26-17#1 --as ahmed
     """
-    with Job("release open", as_json) as job, reading(login, SEE) as (_, _, session):
+    with CommandReport("release open", as_json) as report, reading(login, SEE) as (_, _, session):
         with loading():
             from redact.disclose.release import releases
             from redact.disclose.release.plan import plan_of
@@ -148,13 +148,13 @@ def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
              f"{item['first']}-{item['last']}", item["text"])
             for item in found.items
         ]  # fmt: skip
-        job.table(("key", "exhibit", "track", "frames", "what"), rows)
+        report.print_table(("key", "exhibit", "track", "frames", "what"), rows)
         for place, gaps in enumerate(found.unwatched, start=1):
             if gaps:
-                job.say(f"output {place}: frames not watched yet: {', '.join(f'{a}-{b}' for a, b in gaps)}")
+                report.print(f"output {place}: frames not watched yet: {', '.join(f'{a}-{b}' for a, b in gaps)}")
         if found.look is not approval_gate.LookState.DONE:
-            job.say("detectors have not had a second look at the copies as they are: `redact release second-look`")
-        job.finish(
+            report.print("detectors have not had a second look at the copies as they are: `redact release second-look`")
+        report.finish(
             {"release": name, "content": found.content, "items": list(found.items), "unwatched": found.unwatched,
              "second_look": found.look.value}
         )  # fmt: skip
@@ -178,13 +178,13 @@ def settle(
 
     Example: redact release settle FOI-26-17#1 birth:3:120 --reason "steps out of a door, masked at once" --as rita
     """
-    with Job("release settle", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release settle", as_json) as report, acting(login) as (db, actor):
         with loading():
             from redact.evidence.store import Store
             from redact.jobs import approval_gate
         approval_gate.settle(db, Store(), actor, name, keys, reason=reason, exhibit=exhibit)
-        job.say(f"{name}: {len(keys)} settled")
-        job.finish({"release": name, "settled": keys})
+        report.print(f"{name}: {len(keys)} settled")
+        report.finish({"release": name, "settled": keys})
 
 
 @app.command()
@@ -204,13 +204,13 @@ def approve(
 
     Example: redact release approve FOI-26-17#1 --as chris
     """
-    with Job("release approve", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release approve", as_json) as report, acting(login) as (db, actor):
         with loading():
             from redact.evidence.store import Store
             from redact.jobs import approval_gate
         approval_gate.approve(db, Store(), actor, name, override=override)
-        job.say(f"{name}: approved by {actor}")
-        job.finish({"release": name, "state": "approved"})
+        report.print(f"{name}: approved by {actor}")
+        report.finish({"release": name, "state": "approved"})
 
 
 @app.command("send-back")
@@ -219,11 +219,11 @@ def send_back(name: Name, *, reason: Reason, login: As, as_json: opt.Json = Fals
 
     Example: redact release send-back FOI-26-17#1 --reason "the plate at 00:10 is in sight" --as chris
     """
-    with Job("release send-back", as_json) as job, acting(login) as (db, actor):
+    with CommandReport("release send-back", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
 
         releases.send_back(db, actor, name, reason)
-        job.finish({"release": name, "state": "draft"})
+        report.finish({"release": name, "state": "draft"})
 
 
 def span_of_frames(untrusted: str) -> tuple[int, int]:

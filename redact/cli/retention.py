@@ -9,7 +9,7 @@ import typer
 
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
-from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.output import CommandReport, failure_record
 from redact.cli.shared.records import SEE, local, reading
 from redact.environment import ORGANISATION
 
@@ -38,14 +38,14 @@ def status(
 
     Example: redact retention status --due --as admin
     """
-    with Job("retention status", as_json) as job:
+    with CommandReport("retention status", as_json) as report:
         now = datetime.now(UTC)
         with reading(login, SEE) as (_, _, session):
             from redact.retention import disposal
 
             found = [one for one in disposal.status(session, now) if one.due or not due_only]
-        say_table(job, found)
-        job.finish({"footage": [record(one) for one in found]})
+        print_clocks(report, found)
+        report.finish({"footage": [record(one) for one in found]})
 
 
 @app.command()
@@ -68,7 +68,7 @@ def run(
 
     Example: redact retention run --dispose --as admin
     """
-    with Job("retention run", as_json) as job:
+    with CommandReport("retention run", as_json) as report:
         with acting(login) as (db, actor):
             from redact.disclose.documents.disposal_certificates import write_certificates
             from redact.evidence.store import Store
@@ -79,17 +79,17 @@ def run(
         listed = [*done.unfinished, *done.due]
         failed = []
         for one, error in done.failed:
-            job.say_failure(error, one.original_name)
+            report.print_failure(error, one.original_name)
             failed.append(failure_record(error, sha256=one.sha256))
         if not really:
-            say_table(job, listed)
-            job.say(f"{len(listed)} would be disposed of; nothing was done. Do it with --dispose.")
+            print_clocks(report, listed)
+            report.print(f"{len(listed)} would be disposed of; nothing was done. Do it with --dispose.")
         for certificate in done.certificates:
-            job.say(f"{certificate['certificate']}: {certificate['original_name']} has been disposed of")
+            report.print(f"{certificate['certificate']}: {certificate['original_name']} has been disposed of")
         for path in files:
-            job.say(f"certificate: {path}")
+            report.print(f"certificate: {path}")
         if really and not listed:
-            job.say("Nothing is due.")
+            report.print("Nothing is due.")
         result = {
             "dry_run": not really,
             "due": [record(one) for one in done.due],
@@ -97,7 +97,7 @@ def run(
             "disposed": done.certificates,
             "certificates": [str(path) for path in files],
         }
-        job.finish(result, failed)
+        report.finish(result, failed)
 
 
 def one_due(db: Database, name: str, case: str | None) -> Due:
@@ -110,7 +110,7 @@ def one_due(db: Database, name: str, case: str | None) -> Due:
         return next(o for o in disposal.status(session, datetime.now(UTC)) if o.footage_id == found.id)
 
 
-def say_table(job: Job, found: list[Due]) -> None:
+def print_clocks(report: CommandReport, found: list[Due]) -> None:
     """Clocks for people."""
     rows = [
         (
@@ -124,7 +124,7 @@ def say_table(job: Job, found: list[Due]) -> None:
         )
         for one in found
     ]
-    job.table(("footage", "name", "exhibits", "class", "clock from", "runs out", "state"), rows)
+    report.print_table(("footage", "name", "exhibits", "class", "clock from", "runs out", "state"), rows)
 
 
 def words(one: Due) -> str:

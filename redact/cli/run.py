@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.copies import copy_record, loading, say_copy
-from redact.cli.shared.output import Job
+from redact.cli.shared.copies import copy_record, loading, print_copy
+from redact.cli.shared.output import CommandReport
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run(
 
     Example: redact run bodycam.mp4 -o copy.mp4 --mute 00:10.0-00:14.5
     """
-    with Job("run", as_json) as job:
+    with CommandReport("run", as_json) as report:
         target = output or source.with_name(f"{source.stem}.redacted.mp4")
         find = opt.analyse_settings(
             classes, preset=preset, device=device, models=models, interlaced=interlaced, on_corrupt=on_corrupt
@@ -74,11 +74,11 @@ def run(
             from redact.pipeline.journeys import Finder
 
         check_target(source, target, overwrite=overwrite)
-        with job.working() as progress:
+        with report.working() as progress:
             with loading():
                 finder = Finder(find)
-            tracks, report = redact_file(source, target, tracks_file, finder, hide, progress=progress)
-        say_copy(job, report, tracks)
+            tracks, rendered = redact_file(source, target, tracks_file, finder, hide, progress=progress)
+        print_copy(report, rendered, tracks)
         if tracks_file:
-            job.say(f"tracks: {tracks_file}")
-        job.finish({**copy_record(source, report, tracks), "tracks_file": tracks_file})
+            report.print(f"tracks: {tracks_file}")
+        report.finish({**copy_record(source, rendered, tracks), "tracks_file": tracks_file})

@@ -21,7 +21,7 @@ import typer
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import records
 from redact.cli.shared.copies import loading
-from redact.cli.shared.output import Job, raise_if_stopped
+from redact.cli.shared.output import CommandReport, raise_if_stopped
 from redact.cli.user import given_or_made
 from redact.errors import BadUsage, Cancelled, ServerUnusable
 from redact.home import home
@@ -78,7 +78,7 @@ def serve(
 
     Example: redact serve --port 8642
     """
-    with Job("serve", as_json) as job:
+    with CommandReport("serve", as_json) as report:
         if (tls_cert is None) != (tls_key is None):
             raise BadUsage("TLS needs both a certificate and its key.", "Give --tls-cert and --tls-key.")
         settings = ServerSettings(host, port, tls_cert, tls_key, tuple(name or ()), provider=load_provider())
@@ -88,7 +88,7 @@ def serve(
                 "Leave out --host, or give --tls-cert and --tls-key.",
             )
         with records() as db, _listening(settings) as listening:
-            made = _demo(job, db) if demo else None
+            made = _demo(report, db) if demo else None
             with loading():
                 import uvicorn
 
@@ -101,15 +101,15 @@ def serve(
             config = _config(app, settings)
             address = _address(settings, listening)
             if made is not None:
-                _announce_demo(job, address, made)
+                _announce_demo(report, address, made)
             else:
-                _announce(job, settings, address, db)
+                _announce(report, settings, address, db)
             try:
                 with _worker() if worker else contextlib.nullcontext():
                     _make_way_for_edits()
                     uvicorn.Server(config).run(sockets=[listening])
             except KeyboardInterrupt:
-                job.err.print("The workbench has ended. A job that was at work goes on at the next start.")
+                report.err.print("The workbench has ended. A job that was at work goes on at the next start.")
                 raise typer.Exit(Cancelled.exit_code) from None
 
 
@@ -157,21 +157,21 @@ def _address(settings: ServerSettings, listening: socket.socket) -> str:
     return f"http{'s' if settings.tls else ''}://{host}:{listening.getsockname()[1]}/"
 
 
-def _announce(job: Job, settings: ServerSettings, address: str, db: Database) -> None:
+def _announce(report: CommandReport, settings: ServerSettings, address: str, db: Database) -> None:
     if not settings.loopback and not settings.tls:
-        job.err.print(
+        report.err.print(
             f"Warning: other machines can reach {address} and nothing they send or see is encrypted. "
             "Give --tls-cert and --tls-key, or put a proxy with TLS before it."
         )
     password = _first_account(db)
-    job.say(f"The workbench is at {address}")
+    report.print(f"The workbench is at {address}")
     if _is_demo(db):
-        job.say("This home folder holds a demo. A new password for its people: redact serve --demo")
+        report.print("This home folder holds a demo. A new password for its people: redact serve --demo")
     if password is not None:
-        job.say(f"Sign in as {FIRST} with the one-time password {password}")
-        job.say("It is shown this once, and has to be changed at once.")
+        report.print(f"Sign in as {FIRST} with the one-time password {password}")
+        report.print("It is shown this once, and has to be changed at once.")
     # Now, since the command ends when somebody stops it.
-    job.finish({"address": address, **({"login": FIRST, "password": password} if password is not None else {})})
+    report.finish({"address": address, **({"login": FIRST, "password": password} if password is not None else {})})
 
 
 def _is_demo(db: Database) -> bool:
@@ -181,32 +181,32 @@ def _is_demo(db: Database) -> bool:
         return case.is_demo(session)
 
 
-def _demo(job: Job, db: Database) -> Demo:
+def _demo(report: CommandReport, db: Database) -> Demo:
     with loading():
         from redact.demo import case
         from redact.evidence.store import Store
 
     if not case.begin(db):
-        job.say("Making the demo, in about half a minute: a film, and what the detectors find in it.")
-    with job.working() as progress:
+        report.print("Making the demo, in about half a minute: a film, and what the detectors find in it.")
+    with report.working() as progress:
         made = case.ensure(db, Store(), progress)
         raise_if_stopped()  # asked for in the last step
     return made
 
 
-def _announce_demo(job: Job, address: str, demo: Demo) -> None:
+def _announce_demo(report: CommandReport, address: str, demo: Demo) -> None:
     review = f"{address}review/{demo.footage}"
-    job.say(f"The workbench is at {address}")
-    job.say(f"A review is at {review}")
-    job.say(f"Sign in with the password {demo.password}, which was made for this start, as one of:")
-    for figure in demo.cast:
-        job.say(f"  {figure.login:<6}{figure.does}")
-    job.say("Three things to try:")
+    report.print(f"The workbench is at {address}")
+    report.print(f"A review is at {review}")
+    report.print(f"Sign in with the password {demo.password}, which was made for this start, as one of:")
+    for person in demo.people:
+        report.print(f"  {person.login:<6}{person.duties}")
+    report.print("Three things to try:")
     for number, line in enumerate(demo.to_try, start=1):
-        job.say(f"  {number}. {line}")
-    job.say(f"This is a demo. Keep what is real in another folder, named by REDACT_HOME; this one is {home()}.")
-    cast = [{"login": figure.login, "roles": [role.value for role in figure.roles]} for figure in demo.cast]
-    job.finish({"address": address, "review": review, "password": demo.password, "people": cast})
+        report.print(f"  {number}. {line}")
+    report.print(f"This is a demo. Keep what is real in another folder, named by REDACT_HOME; this one is {home()}.")
+    people = [{"login": person.login, "roles": [role.value for role in person.roles]} for person in demo.people]
+    report.finish({"address": address, "review": review, "password": demo.password, "people": people})
 
 
 def _first_account(db: Database) -> str | None:

@@ -9,7 +9,7 @@ import typer
 
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import records
-from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.output import CommandReport, failure_record
 from redact.errors import StoreDamaged
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ def verify(as_json: opt.Json = False) -> None:
 
     Example: redact store verify
     """
-    with Job("store verify", as_json) as job, records() as db:
+    with CommandReport("store verify", as_json) as report, records() as db:
         from redact.evidence.store import Store
         from redact.evidence.store_verification import verify_store
 
-        with job.working() as progress:
-            report = verify_store(db, Store(), progress)
+        with report.working() as progress:
+            verified = verify_store(db, Store(), progress)
         failed = []
         for kind in ("damaged", "missing", "orphans"):
-            for finding in getattr(report, kind):
-                job.say(f"{kind.removesuffix('s')}: {finding.place}: {finding.what}")
+            for finding in getattr(verified, kind):
+                report.print(f"{kind.removesuffix('s')}: {finding.place}: {finding.what}")
                 about = failure_record(StoreDamaged(f"{finding.place}: {finding.what}"), kind=kind, file=finding.place)
                 failed.append(about)
-        job.say(f"{report.checked} files are there and were read; {len(failed) or 'none'} with something wrong.")
-        found = {key: value for key, value in asdict(report).items() if key != "checked"}
-        job.finish({"checked": report.checked, **found}, failed)
+        report.print(f"{verified.checked} files are there and were read; {len(failed) or 'none'} with something wrong.")
+        found = {key: value for key, value in asdict(verified).items() if key != "checked"}
+        report.finish({"checked": verified.checked, **found}, failed)
 
 
 @app.command()
@@ -51,12 +51,12 @@ def clean(as_json: opt.Json = False) -> None:
 
     Example: redact store clean
     """
-    with Job("store clean", as_json) as job, records() as db:
+    with CommandReport("store clean", as_json) as report, records() as db:
         from redact.evidence.store import Store
         from redact.evidence.store_verification import clean_store
 
         removed = clean_store(db, Store())
         for place in removed:
-            job.say(f"removed: {place}")
-        job.say(f"{len(removed) or 'No'} file{'' if len(removed) == 1 else 's'} removed.")
-        job.finish({"removed": removed})
+            report.print(f"removed: {place}")
+        report.print(f"{len(removed) or 'No'} file{'' if len(removed) == 1 else 's'} removed.")
+        report.finish({"removed": removed})

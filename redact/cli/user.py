@@ -12,7 +12,7 @@ import typer
 
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting, password_of, records
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import SEE, local, parse_member, reading
 from redact.environment import NEW_PASSWORD, NEW_PASSWORD_FILE, USER
 from redact.errors import BadUsage
@@ -59,7 +59,7 @@ def add(
 
     Example: redact user add jsmith --name "Jo Smith" --role officer --as admin
     """
-    with Job("user add", as_json) as job:
+    with CommandReport("user add", as_json) as report:
         with _adding(acting_login) as (db, actor):
             from redact.records import accounts
 
@@ -70,9 +70,9 @@ def add(
             person = accounts.add(
                 db, actor or login, login, password, full_name=name, roles=roles, must_change=not chosen
             )
-        job.say(f"{person.name} ({person.full_name}) is {', '.join(person.roles)}.")
-        _say_password(job, person.name, password if made else None)
-        job.finish({"person": record(person), **({"password": password} if made else {})})
+        report.print(f"{person.name} ({person.full_name}) is {', '.join(person.roles)}.")
+        _print_password(report, person.name, password if made else None)
+        report.finish({"person": record(person), **({"password": password} if made else {})})
 
 
 @app.command()
@@ -87,13 +87,13 @@ def disable(
 
     Example: redact user disable jsmith --reason "left the force" --as admin
     """
-    with Job("user disable", as_json) as job:
+    with CommandReport("user disable", as_json) as report:
         with acting(acting_login) as (db, actor):
             from redact.records import accounts
 
             accounts.disable(db, actor, login, reason)
-        job.say(f"{login} is disabled.")
-        job.finish({"person": {"login": login, "disabled": True}})
+        report.print(f"{login} is disabled.")
+        report.finish({"person": {"login": login, "disabled": True}})
 
 
 @app.command()
@@ -109,15 +109,15 @@ def roles(
 
     Example: redact user roles jsmith --role officer --role reviewer --reason "new post" --as admin
     """
-    with Job("user roles", as_json) as job:
+    with CommandReport("user roles", as_json) as report:
         with acting(acting_login) as (db, actor):
             from redact.records import accounts
 
             wanted = [accounts.Role(parse_member(word, accounts.Role, "--role")) for word in role]
             accounts.set_roles(db, actor, login, wanted, reason)
         names = sorted(one.value for one in wanted)
-        job.say(f"{login} is {', '.join(names)}.")
-        job.finish({"person": {"login": login, "roles": names}})
+        report.print(f"{login} is {', '.join(names)}.")
+        report.finish({"person": {"login": login, "roles": names}})
 
 
 @app.command()
@@ -129,7 +129,7 @@ def passwd(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None
 
     Example: redact user passwd jsmith --as jsmith
     """
-    with Job("user passwd", as_json) as job:
+    with CommandReport("user passwd", as_json) as report:
         with records() as db:
             from redact.records import accounts
 
@@ -138,9 +138,9 @@ def passwd(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None
             own = person.name == login.strip().lower()
             password, made = (_own_new(login), False) if own else given_or_made(login)
             accounts.set_password(db, person.name, login, password)
-        job.say(f"The password of {login} is changed.")
-        _say_password(job, login, password if made else None)
-        job.finish({"person": {"login": login, "must_change": not own}, **({"password": password} if made else {})})
+        report.print(f"The password of {login} is changed.")
+        _print_password(report, login, password if made else None)
+        report.finish({"person": {"login": login, "must_change": not own}, **({"password": password} if made else {})})
 
 
 @app.command("list")
@@ -149,7 +149,7 @@ def list_users(*, acting_login: As, as_json: opt.Json = False) -> None:
 
     Example: redact user list --as jsmith
     """
-    with Job("user list", as_json) as job:
+    with CommandReport("user list", as_json) as report:
         with reading(acting_login, SEE) as (_, _, session):
             from redact.records import accounts
 
@@ -165,8 +165,8 @@ def list_users(*, acting_login: As, as_json: opt.Json = False) -> None:
             )
             for p in everybody
         ]
-        job.table(("login", "name", "roles", "state", "since", "signs in by"), rows)
-        job.finish({"people": [record(person) for person in everybody]})
+        report.print_table(("login", "name", "roles", "state", "since", "signs in by"), rows)
+        report.finish({"people": [record(person) for person in everybody]})
 
 
 def record(person: Person) -> dict[str, object]:
@@ -221,7 +221,7 @@ def _own_new(login: str) -> str:
     return str(typer.prompt(f"New password of {login}", hide_input=True, confirmation_prompt=True, err=True))
 
 
-def _say_password(job: Job, login: str, made: str | None) -> None:
+def _print_password(report: CommandReport, login: str, made: str | None) -> None:
     if made is not None:
-        job.say(f"One-time password: {made}")
-        job.say(f"It is shown this once. {login} chooses another with: redact user passwd {login} --as {login}")
+        report.print(f"One-time password: {made}")
+        report.print(f"It is shown this once. {login} chooses another with: redact user passwd {login} --as {login}")

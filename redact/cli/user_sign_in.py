@@ -9,7 +9,7 @@ import typer
 
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import local, reading
 from redact.cli.user import Login
 from redact.errors import BadUsage
@@ -37,16 +37,16 @@ def link(
 
     Example: redact user link jsmith --subject 4f1c-99a2 --as admin
     """
-    with Job("user link", as_json) as job:
+    with CommandReport("user link", as_json) as report:
         known = issuer or _issuer()
         with acting(acting_login) as (db, actor):
             from redact.records import accounts
 
             accounts.link(db, actor, login, known, subject, keep_password=not remove_password)
-        job.say(f"{login} can sign in as {subject} of {known}.")
+        report.print(f"{login} can sign in as {subject} of {known}.")
         if remove_password:
-            job.say(f"{login} has no password any more. To give a new one: redact user passwd {login}")
-        job.finish({"person": {"login": login, "issuer": known, "subject": subject}})
+            report.print(f"{login} has no password any more. To give a new one: redact user passwd {login}")
+        report.finish({"person": {"login": login, "issuer": known, "subject": subject}})
 
 
 def unlink(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None:
@@ -54,13 +54,13 @@ def unlink(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None
 
     Example: redact user unlink jsmith --as admin
     """
-    with Job("user unlink", as_json) as job:
+    with CommandReport("user unlink", as_json) as report:
         with acting(acting_login) as (db, actor):
             from redact.records import accounts
 
             accounts.unlink(db, actor, login)
-        job.say(f"{login} can sign in with a password alone.")
-        job.finish({"person": {"login": login, "issuer": None, "subject": None}})
+        report.print(f"{login} can sign in with a password alone.")
+        report.finish({"person": {"login": login, "issuer": None, "subject": None}})
 
 
 def sessions(*, acting_login: As, as_json: opt.Json = False) -> None:
@@ -68,14 +68,14 @@ def sessions(*, acting_login: As, as_json: opt.Json = False) -> None:
 
     Example: redact user sessions --as admin
     """
-    with Job("user sessions", as_json) as job:
+    with CommandReport("user sessions", as_json) as report:
         with reading(acting_login, "ADMINISTER") as (_, _, session):
             from redact.server.sessions import listed
             from redact.server.settings import ServerSettings
 
             found = listed(session, ServerSettings(), datetime.now(UTC))
         rows = [(p.name, local(s.created_at), local(s.seen_at), s.issuer or "password") for s, p in found]
-        job.table(("login", "signed in", "last active", "by"), rows)
+        report.print_table(("login", "signed in", "last active", "by"), rows)
         records = [
             {
                 "login": person.name,
@@ -85,7 +85,7 @@ def sessions(*, acting_login: As, as_json: opt.Json = False) -> None:
             }
             for row, person in found
         ]
-        job.finish({"sessions": records})
+        report.finish({"sessions": records})
 
 
 def sign_out(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None:
@@ -95,13 +95,13 @@ def sign_out(login: Login, *, acting_login: As, as_json: opt.Json = False) -> No
 
     Example: redact user sign-out jsmith --as admin
     """
-    with Job("user sign-out", as_json) as job:
+    with CommandReport("user sign-out", as_json) as report:
         with acting(acting_login) as (db, actor):
             from redact.records import accounts
 
             accounts.end_sessions(db, actor, login)
-        job.say(f"{login} is signed out everywhere.")
-        job.finish({"person": {"login": login}})
+        report.print(f"{login} is signed out everywhere.")
+        report.finish({"person": {"login": login}})
 
 
 def _issuer() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.output import Job, failure_record
+from redact.cli.shared.output import CommandReport, failure_record
 from redact.errors import InputMissing, NotVerified
 from redact.home import home
 
@@ -36,15 +36,15 @@ def verify(
 
     Example: redact verify FOI-26-17/ --key force.pem
     """
-    with Job("verify", as_json) as job:
+    with CommandReport("verify", as_json) as report:
         from redact.disclose.verify import verification as packs
 
         trusted = _trusted(key)
-        with job.working() as progress:
+        with report.working() as progress:
             verdict = packs.verify(pack, master=master, trusted=trusted, progress=progress)
-        job.table(("proof", "file", "state", ""), [(p.what, p.file, p.state, p.text) for p in verdict.proofs])
-        job.say(_summary(verdict, trusted))
-        job.finish(
+        report.print_table(("proof", "file", "state", ""), [(p.what, p.file, p.state, p.text) for p in verdict.proofs])
+        report.print(_summary(verdict, trusted))
+        report.finish(
             {
                 "path": pack,
                 "signer": verdict.signer,

@@ -6,7 +6,7 @@ from redact.cli.shared import interrupt
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import records
 from redact.cli.shared.copies import loading
-from redact.cli.shared.output import Job, raise_if_stopped
+from redact.cli.shared.output import CommandReport, raise_if_stopped
 
 
 def worker(as_json: opt.Json = False) -> None:
@@ -17,10 +17,10 @@ def worker(as_json: opt.Json = False) -> None:
 
     Example: redact worker
     """
-    with Job("worker", as_json) as job, records() as db:
+    with CommandReport("worker", as_json) as report, records() as db:
         with loading():
             from redact.jobs.worker import run_worker
 
         with interrupt.working():
-            run_worker(db, interrupt.stopped, tell=job.say)
+            run_worker(db, interrupt.stopped, tell=report.print)
         raise_if_stopped()

@@ -41,19 +41,19 @@ TRIAL_IN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class DemoPerson:
     """Somebody in the demo."""
 
     login: str
     full_name: str
     roles: tuple[Role, ...]
-    does: str
+    duties: str
 
 
-CAST = (
-    Figure(REVIEWER, "Rita Shah", (Role.OFFICER, Role.REVIEWER), "adds footage, corrects masks, prepares releases"),
-    Figure(APPROVER, "Pat Morgan", (Role.APPROVER,), "watches what is to go out, and approves it"),
-    Figure(ADMIN, "Ada Byrne", (Role.ADMINISTRATOR, Role.AUDITOR), "looks after people, reads the audit trail"),
+PEOPLE = (
+    DemoPerson(REVIEWER, "Rita Shah", (Role.OFFICER, Role.REVIEWER), "adds footage, corrects masks, prepares releases"),
+    DemoPerson(APPROVER, "Pat Morgan", (Role.APPROVER,), "watches what is to go out, and approves it"),
+    DemoPerson(ADMIN, "Ada Byrne", (Role.ADMINISTRATOR, Role.AUDITOR), "looks after people, reads the audit trail"),
 )
 
 FOI_DETAILS: Mapping[str, object] = {
@@ -86,17 +86,17 @@ SHOWN = "The vehicle named in the charge: its number plate is part of the eviden
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo that is whole. ``footage`` is its key in the records; the password is that of all in ``cast``."""
+    """A demo that is whole. ``footage`` is its key in the records; the password is that of all in ``people``."""
 
     password: str
     footage: int
-    cast: tuple[Figure, ...]
+    people: tuple[DemoPerson, ...]
     to_try: tuple[str, ...] = TO_TRY
 
 
 def is_demo(session: Session) -> bool:
     """Whether these records were begun as a demo."""
-    return _noted(session, BEGUN)
+    return _has_event(session, BEGUN)
 
 
 def begin(db: Database) -> bool:
@@ -105,7 +105,7 @@ def begin(db: Database) -> bool:
     Raises WrongState where the records hold somebody and are no demo.
     """
     with db.reading() as session:
-        begun, whole = is_demo(session), _noted(session, MADE)
+        begun, whole = is_demo(session), _has_event(session, MADE)
         if not begun and accounts.everybody(session):
             raise WrongState(
                 "There are people in these records already, and a demo does not belong among real cases.",
@@ -113,7 +113,7 @@ def begin(db: Database) -> bool:
                 " (and no REDACT_DATABASE_URL).",
             )
     if not begun:
-        _note(db, BEGUN)
+        _record_event(db, BEGUN)
     return whole
 
 
@@ -122,45 +122,45 @@ def ensure(db: Database, store: Store, progress: Progress) -> Demo:
     one. Raises as :func:`begin`, and what the steps raise."""
     whole = begin(db)
     password = accounts.made_password()
-    cast = _cast(db, password)
+    people = _add_people(db, password)
     if not whole:
         _open_cases(db)
-        _look(db, store, _take_in(db, store, progress), progress)
+        _detect(db, store, _add_footage(db, store, progress), progress)
         _prepare(db, FOI, "public", FOI_DETAILS)
         _prepare(db, COURT, "court", _court_details())
         _decide(db, store)
-        _note(db, MADE)
+        _record_event(db, MADE)
     with db.reading() as session:
-        return Demo(password, shelf.find(session, EXHIBIT, FOI).id, cast)
+        return Demo(password, shelf.find(session, EXHIBIT, FOI).id, people)
 
 
-def _noted(session: Session, kind: str) -> bool:
+def _has_event(session: Session, kind: str) -> bool:
     return session.scalars(select(Event.seq).where(Event.kind == kind).limit(1)).first() is not None
 
 
-def _note(db: Database, kind: str) -> None:
+def _record_event(db: Database, kind: str) -> None:
     with db.writing(SYSTEM) as work:
         work.event(kind, f"case:{FOI}", {})
 
 
-def _cast(db: Database, password: str) -> tuple[Figure, ...]:
+def _add_people(db: Database, password: str) -> tuple[DemoPerson, ...]:
     """Those who may sign in, which an administrator may have ended meanwhile. The administrator comes first: nobody
     else can be added before."""
     with db.reading() as session:
         there: dict[str, Person] = {person.name: person for person in accounts.everybody(session)}
     signed = []
-    for figure in sorted(CAST, key=lambda figure: figure.login != ADMIN):
-        known = there.get(figure.login)
+    for person in sorted(PEOPLE, key=lambda person: person.login != ADMIN):
+        known = there.get(person.login)
         if known is None:
             accounts.add(
-                db, ADMIN, figure.login, password, full_name=figure.full_name, roles=figure.roles, must_change=False
+                db, ADMIN, person.login, password, full_name=person.full_name, roles=person.roles, must_change=False
             )
         elif known.disabled_at is None:
-            accounts.set_password(db, figure.login, figure.login, password)
+            accounts.set_password(db, person.login, person.login, password)
         else:
             continue
-        signed.append(figure)
-    return tuple(figure for figure in CAST if figure in signed)
+        signed.append(person)
+    return tuple(person for person in PEOPLE if person in signed)
 
 
 def _open_cases(db: Database) -> None:
@@ -197,7 +197,7 @@ def _members(case: Case | None) -> set[str]:
     return {member.person.name for member in case.members} if case else set()
 
 
-def _take_in(db: Database, store: Store, progress: Progress) -> Footage:
+def _add_footage(db: Database, store: Store, progress: Progress) -> Footage:
     """The film in the store, and in both cases."""
     with db.reading() as session:
         held = {reference: shelf.listed(session, reference) for reference in (FOI, COURT)}
@@ -225,7 +225,7 @@ def _take_in(db: Database, store: Store, progress: Progress) -> Footage:
     return footage
 
 
-def _look(db: Database, store: Store, footage: Footage, progress: Progress) -> None:
+def _detect(db: Database, store: Store, footage: Footage, progress: Progress) -> None:
     with db.reading() as session:
         found = machine_tracks.newest(session, footage)
     if found is None:

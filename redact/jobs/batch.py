@@ -71,7 +71,7 @@ SUFFIXES = frozenset(
 """Files of these suffixes are footage, whatever is in them; all others are listed as ignored."""
 
 RECORD_FORMAT = "redact-batch/1"
-HOPELESS = (Cancelled, DeviceMissing, ModelMissing, ModelHashMismatch, ModelUnusable, UnknownClass)
+FATAL = (Cancelled, DeviceMissing, ModelMissing, ModelHashMismatch, ModelUnusable, UnknownClass)
 """Failures that every other file would meet as well: the batch ends at the first."""
 
 
@@ -117,7 +117,7 @@ class Result:
     notes: tuple[str, ...] = field(default=())
 
 
-class Watch(Protocol):
+class BatchProgress(Protocol):
     """Is told which file is being worked on, and gives the progress callback for it."""
 
     def start(self, number: int, total: int, item: Item) -> Progress:
@@ -180,10 +180,10 @@ def _name(master: Path, level: int) -> Path:
     return master.with_name((f"{master.stem}.mp4", f"{master.name}.mp4", f"{master.name}.{digest}.mp4")[level])
 
 
-def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, watch: Watch) -> Iterator[Result]:
+def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, watch: BatchProgress) -> Iterator[Result]:
     """Work through the plan, one result a file, as each is there.
 
-    A failing file does not stop the others. Raises what is in :data:`HOPELESS`; the files before are complete then.
+    A failing file does not stop the others. Raises what is in :data:`FATAL`; the files before are complete then.
     """
     settings = settings_record(find, hide)
     finder = cache(lambda: _load(find))
@@ -191,7 +191,7 @@ def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, watch: Wa
         progress = watch.start(number, len(plan.items), item)
         try:
             yield _one(plan, item, settings, finder=finder, hide=hide, progress=progress)
-        except HOPELESS:
+        except FATAL:
             raise
         except Exception as error:  # one file's surprise must not cost the others their turn
             failure = as_failure(error)
@@ -221,7 +221,7 @@ def _one(
     master, copy = plan.folder / item.master, plan.output / item.copy
     record_file = copy.with_name(f"{copy.name}.redact.json")
     record, stamp = _read_record(record_file), _stamp(master)
-    trouble = unfinished_because(record, master, copy, settings, progress)
+    trouble = redo_reason(record, master, copy, settings, progress)
     if not trouble:
         return Result(item.master, Outcome.SKIPPED, item.copy)
     ours = record.get("state") == "working"
@@ -251,7 +251,7 @@ def _one(
     return Result(item.master, Outcome.DONE, item.copy, frames=report.frames, notes=tuple(report.notes))
 
 
-def unfinished_because(
+def redo_reason(
     record: dict[str, object], master: Path, copy: Path, settings: dict[str, object], progress: Progress
 ) -> str:
     """Why the copy is not the finished one of this master under these settings, in words; empty if it is.

@@ -23,7 +23,7 @@ from redact.evidence import footage_records as shelf
 from redact.evidence.store import DERIVED, PREVIEW, Store
 from redact.home import folder_for
 from redact.jobs.kinds import (
-    KINDS,
+    JOB_RULES,
     Arguments,
     DetectArguments,
     IntakeArguments,
@@ -31,7 +31,7 @@ from redact.jobs.kinds import (
     ReleaseArguments,
     SecondLookArguments,
 )
-from redact.jobs.queue import JobState, Running, enqueue
+from redact.jobs.queue import JobState, RunningJob, enqueue
 from redact.progress import Progress
 from redact.records import accounts
 from redact.records.database import Database
@@ -44,16 +44,16 @@ UPLOADS = "uploads"
 A = TypeVar("A", bound=Arguments)
 
 
-def do(running: Running, progress: Progress) -> Json:
+def run_handler(running: RunningJob, progress: Progress) -> Json:
     """Do the work of a job as its owner, and return its result. Raises NotAllowed where the owner may not any more,
     and what the work raises."""
     kind = JobKind(running.job.kind)
     with running.db.reading() as session:
-        accounts.allowed(session, running.owner, KINDS[kind].right)
-    return _WORK[kind](running, progress)
+        accounts.allowed(session, running.owner, JOB_RULES[kind].right)
+    return _HANDLERS[kind](running, progress)
 
 
-def intake(running: Running, progress: Progress) -> Json:
+def intake(running: RunningJob, progress: Progress) -> Json:
     """An uploaded file into the store and a case. A file that is in the case already is a duplicate, and no error."""
     from redact.evidence.intake import add_footage
 
@@ -77,7 +77,7 @@ def intake(running: Running, progress: Progress) -> Json:
     return running.job.result
 
 
-def _known(running: Running, path: Path, case: str, progress: Progress) -> Json | None:
+def _known(running: RunningJob, path: Path, case: str, progress: Progress) -> Json | None:
     """What there is of this very file in the case."""
     from redact.media.hashing import hash_file
 
@@ -89,7 +89,7 @@ def _known(running: Running, path: Path, case: str, progress: Progress) -> Json 
     return {"footage": sha256, "exhibit": mine[0], "duplicate": True} if mine else None
 
 
-def detect(running: Running, progress: Progress) -> Json:
+def detect(running: RunningJob, progress: Progress) -> Json:
     """Machine tracks of footage. Their provenance names the job, so that a job adds them once."""
     from redact.evidence.machine_tracks import detect_footage
 
@@ -106,7 +106,7 @@ def detect(running: Running, progress: Progress) -> Json:
     return {"footage": footage.sha256, "tracks_id": row.id, "tracks": row.tracks}
 
 
-def preview(running: Running, progress: Progress) -> Json:
+def preview(running: RunningJob, progress: Progress) -> Json:
     """The outputs of a release as it stands, in the store. Where they are there already, nothing is rendered. Detectors
     look at them next, unless they have done so."""
     reference = _arguments(running, ReleaseArguments).release
@@ -119,7 +119,7 @@ def preview(running: Running, progress: Progress) -> Json:
     return made
 
 
-def _preview(running: Running, reference: str, progress: Progress) -> Json:
+def _preview(running: RunningJob, reference: str, progress: Progress) -> Json:
     from redact.disclose.pack import packs
     from redact.disclose.release import releases
 
@@ -165,11 +165,11 @@ def _drop_outdated(session: Session, store: Store, sha256: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def second_look(running: Running, progress: Progress) -> Json:
+def second_look(running: RunningJob, progress: Progress) -> Json:
     """Detectors over the rendered preview: whatever they find that is neither masked nor meant to be seen."""
     from redact.disclose.release import releases
     from redact.disclose.release.plan import plan_of
-    from redact.jobs.second_pass import Look
+    from redact.jobs.second_pass import SecondPass
     from redact.pipeline.journeys import Finder
 
     told = _arguments(running, SecondLookArguments)
@@ -178,7 +178,7 @@ def second_look(running: Running, progress: Progress) -> Json:
     with running.db.reading() as session:
         release = releases.find(session, told.release)
         plan = plan_of(session, store, release)
-        look = Look.of(session, plan)
+        look = SecondPass.of(session, plan)
     if plan.content != shown["content"]:
         raise WrongState(f"Release {told.release} was changed meanwhile.", "Ask for the second look again.")
     finder = Finder(AnalyseSettings(preset=told.preset))
@@ -213,7 +213,7 @@ def suspects_of(session: Session, reference: str, content: str) -> list[Json] | 
     return items
 
 
-def export(running: Running, progress: Progress) -> Json:
+def export(running: RunningJob, progress: Progress) -> Json:
     """The pack of an approved release, in the store. The same content is packed once."""
     from redact.disclose.pack import packs
 
@@ -229,11 +229,11 @@ def export(running: Running, progress: Progress) -> Json:
     }
 
 
-def _arguments(running: Running, kind: type[A]) -> A:
+def _arguments(running: RunningJob, kind: type[A]) -> A:
     return kind.model_validate(running.job.arguments)
 
 
-_WORK: Mapping[JobKind, Callable[[Running, Progress], Json]] = {
+_HANDLERS: Mapping[JobKind, Callable[[RunningJob, Progress], Json]] = {
     JobKind.INTAKE: intake,
     JobKind.DETECT: detect,
     JobKind.PREVIEW: preview,

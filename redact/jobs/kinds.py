@@ -67,7 +67,7 @@ class SecondLookArguments(ReleaseArguments):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class JobRules:
     """``right`` is what the matching command asks for. Of what waits, that is begun first whose ``patience`` ends
     first: short work goes before long work that was asked for earlier, but nothing waits for ever."""
 
@@ -77,10 +77,10 @@ class Terms:
 
 
 # Somebody sits and waits for a preview; detectors take longest, and what they hold up is not begun yet.
-KINDS: Mapping[JobKind, Terms] = {
-    JobKind.PREVIEW: Terms(Right.SEE, ReleaseArguments, timedelta(0)),
-    JobKind.EXPORT: Terms(Right.EXPORT, ReleaseArguments, timedelta(minutes=1)),
-    JobKind.INTAKE: Terms(Right.INTAKE, IntakeArguments, timedelta(minutes=2)),
-    JobKind.SECOND_LOOK: Terms(Right.SEE, SecondLookArguments, timedelta(minutes=15)),
-    JobKind.DETECT: Terms(Right.EDIT, DetectArguments, timedelta(minutes=20)),
+JOB_RULES: Mapping[JobKind, JobRules] = {
+    JobKind.PREVIEW: JobRules(Right.SEE, ReleaseArguments, timedelta(0)),
+    JobKind.EXPORT: JobRules(Right.EXPORT, ReleaseArguments, timedelta(minutes=1)),
+    JobKind.INTAKE: JobRules(Right.INTAKE, IntakeArguments, timedelta(minutes=2)),
+    JobKind.SECOND_LOOK: JobRules(Right.SEE, SecondLookArguments, timedelta(minutes=15)),
+    JobKind.DETECT: JobRules(Right.EDIT, DetectArguments, timedelta(minutes=20)),
 }

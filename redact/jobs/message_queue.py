@@ -28,7 +28,7 @@ _LOCK = 0x7265646163740002
 """Of PostgreSQL's advisory locks: held while the queue's tables are looked for, and made."""
 
 
-class _Plain(Serializer):  # type: ignore[misc]
+class _JsonSerializer(Serializer):  # type: ignore[misc]
     """Messages as JSON. Huey's own are pickles, which run whatever code somebody has put into the queue."""
 
     def _serialize(self, data: Message) -> bytes:
@@ -38,8 +38,8 @@ class _Plain(Serializer):  # type: ignore[misc]
         return Message(*json.loads(data))
 
 
-class Carrier:
-    """An open queue. ``run`` is called with the id of a job when :meth:`work` finds one."""
+class MessageQueue:
+    """An open queue. ``run`` is called with the id of a job when :meth:`run_next` finds one."""
 
     def __init__(self, huey: Huey, run: Callable[[str], None]) -> None:
         def job(job_id: str) -> None:  # huey knows it by module and name, which must be one for all
@@ -56,7 +56,7 @@ class Carrier:
         """The jobs that some worker will be told of."""
         return {task.args[0] for task in self._huey.pending()}
 
-    def work(self) -> bool:
+    def run_next(self) -> bool:
         """Run the next job, if there is one."""
         task = self._huey.dequeue()
         if task is not None:
@@ -64,24 +64,24 @@ class Carrier:
         return task is not None
 
 
-def _nobody(job_id: str) -> None:
+def _run_nothing(job_id: str) -> None:
     raise AssertionError("only workers take jobs out")
 
 
 @contextmanager
-def carrier(db: Database, run: Callable[[str], None] = _nobody) -> Iterator[Carrier]:
+def open_queue(db: Database, run: Callable[[str], None] = _run_nothing) -> Iterator[MessageQueue]:
     """The queue that goes with the records. Raises RecordsUnavailable."""
-    with _named():
+    with _as_records_errors():
         huey = _open(db)
     try:
-        with _named():
-            yield Carrier(huey, run)
+        with _as_records_errors():
+            yield MessageQueue(huey, run)
     finally:
         huey.storage.close()
 
 
 def _open(db: Database) -> Huey:
-    common: dict[str, Any] = {"results": False, "serializer": _Plain()}
+    common: dict[str, Any] = {"results": False, "serializer": _JsonSerializer()}
     if db.is_sqlite:
         file = Path(make_url(db.url).database or "").with_name(FILE)
         return Huey("redact", storage_class=SqliteStorage, filename=str(file), timeout=BUSY_SECONDS, **common)
@@ -93,7 +93,7 @@ def _open(db: Database) -> Huey:
 
 
 @contextmanager
-def _named() -> Iterator[None]:
+def _as_records_errors() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, psycopg.Error) as error:

@@ -37,17 +37,17 @@ from redact.errors import (
 )
 from redact.home import folder_for
 from redact.jobs.failures import as_failure
-from redact.jobs.kinds import KINDS, JobKind
-from redact.jobs.message_queue import carrier
+from redact.jobs.kinds import JOB_RULES, JobKind
+from redact.jobs.message_queue import open_queue
 from redact.records import accounts
 from redact.records.accounts import Right
 from redact.records.database import Database
 from redact.schema.tables import Job, Json, Person
 
-MOST_ATTEMPTS = 3
-PASSING = (RecordsUnavailable, DeviceMemoryShort)
+MAX_ATTEMPTS = 3
+TRANSIENT = (RecordsUnavailable, DeviceMemoryShort)
 """Why work fails that may well succeed a little later; all else needs somebody who does something about it."""
-TRIED_AGAIN_AFTER = (15.0, 120.0)
+RETRY_SECONDS = (15.0, 120.0)
 """Seconds after the first failure of that kind, and after the second."""
 KEPT = timedelta(days=90)
 """Jobs after their end. What came of them is in the records, and who did it in the audit trail."""
@@ -71,7 +71,7 @@ class JobState(StrEnum):
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
-class Break(StrEnum):
+class StopReason(StrEnum):
     """Why a running job was told to stop."""
 
     CANCELLED = "cancelled"
@@ -90,7 +90,7 @@ def enqueue(
     unique_key: str | None = None,
 ) -> Job:
     """Have work done for ``actor``. ``subject`` is what it is about, as events name it; ``arguments`` are those of
-    :data:`redact.jobs.kinds.KINDS`. Where a job of this ``unique_key`` is under way, that one is returned.
+    :data:`redact.jobs.kinds.JOB_RULES`. Where a job of this ``unique_key`` is under way, that one is returned.
 
     Raises BadJob, NotAllowed, RecordMissing, RecordsUnavailable.
     """
@@ -113,7 +113,7 @@ def add(
     """As :func:`enqueue`, as part of another change: once that is committed, call :func:`announce`. Of a ``job_id``
     that was given before, that job is returned, whatever has become of it."""
     known, told = _checked(kind, arguments)
-    person = accounts.allowed(session, actor, KINDS[known].right)
+    person = accounts.allowed(session, actor, JOB_RULES[known].right)
     return _added(
         session,
         Job(
@@ -133,7 +133,7 @@ def add(
 def _checked(untrusted_kind: str, untrusted_arguments: Mapping[str, object]) -> tuple[JobKind, Json]:
     try:
         kind = JobKind(untrusted_kind)
-        told = KINDS[kind].arguments.model_validate(dict(untrusted_arguments))
+        told = JOB_RULES[kind].arguments.model_validate(dict(untrusted_arguments))
     except ValidationError as error:
         wrong = ", ".join(sorted({".".join(map(str, one["loc"])) or "all of it" for one in error.errors()}))
         raise BadJob(f"What the {kind} job was told makes no sense: {wrong}.", "Correct that.") from error
@@ -159,12 +159,12 @@ def _added(session: Session, job: Job) -> Job:
 def announce(db: Database, job: Job) -> None:
     """Have a worker told of a job that waits. One of which none is told is found by the next :func:`recover`."""
     if job.state == JobState.QUEUED:
-        with contextlib.suppress(RecordsUnavailable), carrier(db) as queue:
+        with contextlib.suppress(RecordsUnavailable), open_queue(db) as queue:
             queue.put(job.id, _priority(job))
 
 
 def _priority(job: Job) -> float:
-    return -(job.created_at + KINDS[JobKind(job.kind)].patience).timestamp()
+    return -(job.created_at + JOB_RULES[JobKind(job.kind)].patience).timestamp()
 
 
 def find(db: Database, job_id: str) -> Job:
@@ -198,7 +198,7 @@ def cancel(db: Database, actor: str, job_id: str) -> Job:
     Raises NotAllowed for anybody but its owner and administrators, RecordMissing.
     """
     with db.bookkeeping() as session:
-        job = _theirs(session, actor, job_id)
+        job = _own_job(session, actor, job_id)
         if job.state in ACTIVE:
             job.cancel_requested = True
             job.unique_key = None  # whoever asks for the same now wants another
@@ -213,7 +213,7 @@ def retry(db: Database, actor: str, job_id: str) -> Job:
     Raises as :func:`cancel` and :func:`enqueue`, and WrongState.
     """
     with db.reading() as session:
-        job = _theirs(session, actor, job_id)
+        job = _own_job(session, actor, job_id)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
         raise WrongState(f"This job is {job.state}.", "Only what failed or was cancelled can be tried again.")
     return enqueue(db, actor, job.kind, job.subject, job.arguments, unique_key=f"again:{job.id}")
@@ -226,7 +226,7 @@ def _get(session: Session, job_id: str, *, lock: bool = False) -> Job:
     return job
 
 
-def _theirs(session: Session, actor: str, job_id: str) -> Job:
+def _own_job(session: Session, actor: str, job_id: str) -> Job:
     job = _get(session, job_id, lock=True)
     person = accounts.allowed(session, actor, Right.SEE)
     if job.owner_id != person.id and not accounts.may(person, Right.ADMINISTER):
@@ -244,7 +244,7 @@ def _fail(job: Job, error: BaseException) -> None:
     _end(job, JobState.FAILED)
 
 
-class Running:
+class RunningJob:
     """A job that this process runs. ``token`` is in the job's record while it does."""
 
     def __init__(self, db: Database, job: Job, owner: str, token: str) -> None:
@@ -259,7 +259,7 @@ class Running:
                 raise Cancelled("The job is somebody else's now.")
             yield job
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Note that the run is alive."""
         with self.change() as job:
             job.heartbeat_at = datetime.now(UTC)
@@ -280,11 +280,11 @@ class Running:
     def failed(self, error: BaseException) -> bool:
         """The work is not there, and why. False where it may well be soon, and the job was queued again for then."""
         with self.change() as job:
-            key, passes = job.unique_key, isinstance(error, PASSING) and not job.cancel_requested
+            key, passes = job.unique_key, isinstance(error, TRANSIENT) and not job.cancel_requested
             _fail(job, error)
-            if passes and job.attempts < MOST_ATTEMPTS:
+            if passes and job.attempts < MAX_ATTEMPTS:
                 job.state, job.worker, job.unique_key, job.finished_at = JobState.QUEUED.value, "", key, None
-                job.due_at = datetime.now(UTC) + timedelta(seconds=TRIED_AGAIN_AFTER[job.attempts - 1])
+                job.due_at = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS[job.attempts - 1])
             return job.state == JobState.FAILED
 
     def cancelled(self) -> None:
@@ -292,7 +292,7 @@ class Running:
         with self.change() as job:
             _end(job, JobState.CANCELLED)
 
-    def give_back(self) -> None:
+    def requeue(self) -> None:
         """Queue it again, as if it had not been begun."""
         with self.change() as job:
             job.worker, job.attempts = "", job.attempts - 1
@@ -308,16 +308,16 @@ class JobProgress:
     """The :class:`redact.progress.Progress` of a running job: writes twice a second at most, and raises Cancelled when
     somebody asked for that or ``stop`` says that the worker has to end. ``why`` says which of the two it was."""
 
-    def __init__(self, running: Running, stop: Callable[[], bool]) -> None:
+    def __init__(self, running: RunningJob, stop: Callable[[], bool]) -> None:
         self._running, self._stop = running, stop
         self._next = 0.0
         self._stage, self._done, self._since = "", 0, datetime.now(UTC)
-        self.why: Break | None = None
+        self.stop_reason: StopReason | None = None
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """See :class:`redact.progress.Progress`."""
         if self._stop():
-            self.why = Break.STOPPED
+            self.stop_reason = StopReason.STOPPED
             raise Cancelled("The worker was stopped.", "The job goes on when a worker runs again.")
         if stage != self._stage or done < self._done:  # of the next file, if it is of the same name
             self._stage, self._since = stage, datetime.now(UTC)
@@ -328,17 +328,17 @@ class JobProgress:
         with contextlib.suppress(RecordsUnavailable), self._running.change() as job:
             job.stage, job.done, job.total, job.stage_at = stage, done, total, self._since
             job.heartbeat_at = datetime.now(UTC)
-            self.why = Break.CANCELLED if job.cancel_requested else None
+            self.stop_reason = StopReason.CANCELLED if job.cancel_requested else None
         self._next = time.monotonic() + PROGRESS_SECONDS
-        if self.why is not None:
+        if self.stop_reason is not None:
             raise Cancelled("The job was cancelled.")
 
 
 @contextmanager
-def claim(db: Database, job_id: str) -> Iterator[Running | None]:
+def claim(db: Database, job_id: str) -> Iterator[RunningJob | None]:
     """The job for this process alone, as long as the block lasts; None where it does not wait to be run."""
     token = secrets.token_hex(8)
-    place = _lock_place(token)
+    place = _lock_path(token)
     with place.open("xb") as lock:
         fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
         try:
@@ -347,7 +347,7 @@ def claim(db: Database, job_id: str) -> Iterator[Running | None]:
             place.unlink(missing_ok=True)
 
 
-def _claimed(db: Database, job_id: str, token: str) -> Running | None:
+def _claimed(db: Database, job_id: str, token: str) -> RunningJob | None:
     now = datetime.now(UTC)
     with db.bookkeeping() as session:
         taken = session.scalars(
@@ -372,7 +372,7 @@ def _claimed(db: Database, job_id: str, token: str) -> Running | None:
         if taken is None:
             return None
         job = _get(session, taken)
-        return Running(db, job, session.get_one(Person, job.owner_id).name, token)
+        return RunningJob(db, job, session.get_one(Person, job.owner_id).name, token)
 
 
 def _waiting(now: datetime) -> ColumnElement[bool]:
@@ -387,19 +387,19 @@ def recover(db: Database) -> None:
         query = select(Job).where(Job.state == JobState.RUNNING.value, Job.heartbeat_at < before)
         for job in session.scalars(query.with_for_update(skip_locked=True)).all():
             if not _alive(job.worker):
-                _lock_place(job.worker).unlink(missing_ok=True)
+                _lock_path(job.worker).unlink(missing_ok=True)
                 _requeue(job)
     with db.reading() as session:
         waiting = list(session.scalars(select(Job).where(_waiting(datetime.now(UTC))).order_by(Job.created_at)))
     if waiting:
-        with carrier(db) as queue:
+        with open_queue(db) as queue:
             known = queue.waiting()
             for job in waiting:
                 if job.id not in known:
                     queue.put(job.id, _priority(job))
 
 
-def forget_old(db: Database) -> None:
+def delete_old(db: Database) -> None:
     """Remove jobs that ended long ago, and what killed workers left; but what second looks found stays, since releases
     were approved on it."""
     for lock in folder_for(RUNNERS).glob("*.lock"):
@@ -416,7 +416,7 @@ def _requeue(job: Job) -> None:
     job.worker = ""
     if job.cancel_requested:
         _end(job, JobState.CANCELLED)
-    elif job.attempts >= MOST_ATTEMPTS:
+    elif job.attempts >= MAX_ATTEMPTS:
         error = JobGivenUp(
             f"The program that did this ended in the middle of it, {job.attempts} times.",
             "Look at its log and at the machine's memory, then try again.",
@@ -426,14 +426,14 @@ def _requeue(job: Job) -> None:
         job.state = JobState.QUEUED.value
 
 
-def _lock_place(token: str) -> Path:
+def _lock_path(token: str) -> Path:
     return folder_for(RUNNERS) / f"{token}.lock"
 
 
 def _alive(token: str) -> bool:
     """Whether the process that runs a job under this token lives."""
     try:
-        with _lock_place(token).open("rb") as file:
+        with _lock_path(token).open("rb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

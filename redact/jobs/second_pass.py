@@ -35,14 +35,14 @@ _LONGEST_LABEL = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SecondPass:
     """A release's plan, and the classes of which nothing is a surprise."""
 
     plan: ReleasePlan
     shown_classes: frozenset[str]
 
     @classmethod
-    def of(cls, session: Session, plan: ReleasePlan) -> Look:
+    def of(cls, session: Session, plan: ReleasePlan) -> SecondPass:
         """With the decisions on classes as the records have them."""
         rows = [row for row in releases.decisions_of(session, plan.release) if row.footage_id is None]
         held = latest([decision_json.read(json.loads(row.content), None) for row in rows])
@@ -56,7 +56,7 @@ class Look:
         clip = resolved.clip
         masks = MaskPlan(resolved.hidden)
         ids = {shown.track_id for shown in resolved.shown_tracks}
-        seen = [_Seen(track) for track in clip.tracks.tracks if track.id in ids]
+        seen = [_ShownBoxes(track) for track in clip.tracks.tracks if track.id in ids]
         about = {"output": place + 1, "exhibit": self.plan.exhibits[place]}
         about["footage"] = self.plan.release.clips[place].footage.sha256
         size = (found.media.width, found.media.height)
@@ -73,12 +73,12 @@ class Look:
                 ],
                 bool,
             )
-            for rows in _stretches(track, open_):
+            for rows in _unbroken_runs(track, open_):
                 items.append({**about, **_item(track, frames[rows], boxes[rows], track.scores[rows], clip.tracks)})
-        return _told_apart(items)
+        return _distinct_keys(items)
 
 
-class _Seen:
+class _ShownBoxes:
     """A track that is shown on purpose."""
 
     def __init__(self, track: Track) -> None:
@@ -90,7 +90,7 @@ class _Seen:
         return own is not None and _overlap(own, box) >= SAME
 
 
-def _stretches(track: Track, open_: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+def _unbroken_runs(track: Track, open_: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """Rows of each unbroken stretch in which ``open_`` is true and a detector saw something itself."""
     rows = np.flatnonzero(open_)
     if not rows.size:
@@ -99,7 +99,7 @@ def _stretches(track: Track, open_: NDArray[np.bool_]) -> list[NDArray[np.intp]]
     return [part for part in parts if np.any(track.sources[part] == Source.DETECTOR)]
 
 
-def _told_apart(items: list[Json]) -> list[Json]:
+def _distinct_keys(items: list[Json]) -> list[Json]:
     """Where two stand so close that they have one key, both get a finer one: to settle either settles no other. Nor
     does it, once the other is masked, settle what alone has the shorter key then."""
     often = Counter(item["key"] for item in items)

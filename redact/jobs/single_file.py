@@ -31,7 +31,7 @@ def redact_file(
     """
     from redact.pipeline.journeys import render
 
-    with held_back(tracks_file, overwrite=hide.overwrite) as write:
+    with deferred_tracks(tracks_file, overwrite=hide.overwrite) as write:
         tracks = finder.analyse(source, progress=progress)
         write(tracks)
         report = render(source, tracks, target, hide, progress=progress)
@@ -39,7 +39,7 @@ def redact_file(
 
 
 @contextmanager
-def held_back(target: Path | None, *, overwrite: bool) -> Iterator[Callable[[TrackSet], None]]:
+def deferred_tracks(target: Path | None, *, overwrite: bool) -> Iterator[Callable[[TrackSet], None]]:
     """A way to write tracks that appear at ``target`` only once everything else inside has succeeded.
 
     They are on the disk in full before the copy is begun, so that a full disk cannot part the two.

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from redact.errors import Cancelled, RecordsUnavailable
 from redact.jobs import handlers, queue
-from redact.jobs.message_queue import carrier
-from redact.jobs.queue import Break, JobProgress, Running
+from redact.jobs.message_queue import open_queue
+from redact.jobs.queue import JobProgress, RunningJob, StopReason
 from redact.records.database import Database
 
 POLL_SECONDS = 0.25
@@ -29,8 +29,8 @@ def run_worker(db: Database, stop: Callable[[], bool], tell: Tell = lambda line:
     told_of = ""
     while not stop():
         try:
-            with carrier(db, lambda job_id: run_job(db, job_id, stop, tell)) as jobs:
-                _work(db, jobs.work, stop)
+            with open_queue(db, lambda job_id: run_job(db, job_id, stop, tell)) as jobs:
+                _work(db, jobs.run_next, stop)
         except RecordsUnavailable as error:
             if error.text != told_of:
                 tell(f"{error.code} {error.text}")
@@ -38,16 +38,16 @@ def run_worker(db: Database, stop: Callable[[], bool], tell: Tell = lambda line:
             _wait(RECOVER_SECONDS, stop)
 
 
-def _work(db: Database, work_off: Callable[[], bool], stop: Callable[[], bool]) -> None:
+def _work(db: Database, run_next: Callable[[], bool], stop: Callable[[], bool]) -> None:
     look = tidy = 0.0
     while not stop():
         if time.monotonic() >= look:
             queue.recover(db)
             look = time.monotonic() + RECOVER_SECONDS
         if time.monotonic() >= tidy:
-            queue.forget_old(db)
+            queue.delete_old(db)
             tidy = time.monotonic() + TIDY_SECONDS
-        if not work_off():
+        if not run_next():
             _wait(POLL_SECONDS, stop)
 
 
@@ -67,38 +67,38 @@ def run_job(db: Database, job_id: str, stop: Callable[[], bool], tell: Tell) -> 
                 tell(f"{running.job.kind} {running.job.subject}: {_run(running, stop)}")
 
 
-def _run(running: Running, stop: Callable[[], bool]) -> str:
+def _run(running: RunningJob, stop: Callable[[], bool]) -> str:
     """Returns what became of the job. Raises Cancelled where it is no longer this run's."""
     progress = JobProgress(running, stop)
     try:
         with _heartbeat(running):
-            result = handlers.do(running, progress)
+            result = handlers.run_handler(running, progress)
     except Exception as error:
-        if progress.why is Break.STOPPED:
-            running.give_back()
+        if progress.stop_reason is StopReason.STOPPED:
+            running.requeue()
             return "put back"
-        if progress.why is Break.CANCELLED:
+        if progress.stop_reason is StopReason.CANCELLED:
             running.cancelled()
             return "cancelled"
         if running.failed(error):
             return f"failed: {error}"
         return f"put off: {error}"
     except BaseException:
-        running.give_back()
+        running.requeue()
         raise
     running.done(result)
     return "done"
 
 
 @contextmanager
-def _heartbeat(running: Running) -> Iterator[None]:
+def _heartbeat(running: RunningJob) -> Iterator[None]:
     """Loading a model or closing a file takes its time without a word of progress."""
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(queue.HEARTBEAT_SECONDS):
             with contextlib.suppress(RecordsUnavailable, Cancelled):
-                running.beat()
+                running.heartbeat()
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

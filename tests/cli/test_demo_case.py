@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from redact.audit.chain import verify
 from redact.demo import case, scene
-from redact.demo.case import APPROVER, CAST, REVIEWER, ensure
+from redact.demo.case import APPROVER, PEOPLE, REVIEWER, ensure
 from redact.disclose.release import releases
 from redact.disclose.release.plan import plan_of
 from redact.errors import Cancelled, SignInFailed, WrongState
@@ -70,7 +70,7 @@ def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
     assert case.begin(db) is False
 
     made = ensure(db, store, silent)
-    assert [figure.login for figure in made.cast] == [figure.login for figure in CAST]
+    assert [person.login for person in made.people] == [person.login for person in PEOPLE]
     # Once each: two cases with one piece of footage in both, one run of the detectors, a release and two members each.
     whole = {Footage: 1, Exhibit: 2, MachineTracks: 1, Release: 2, CaseMember: 4, Decision: 1}
     assert {kind: count(db, kind) for kind in whole} == whole
@@ -86,13 +86,13 @@ def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
     assert case.begin(db) is True
     events = count(db, Event)
     again = ensure(db, store, silent)
-    assert again.footage == made.footage and count(db, Event) == events + len(CAST)
+    assert again.footage == made.footage and count(db, Event) == events + len(PEOPLE)
     assert accounts.authenticate(db, APPROVER, again.password).must_change is False
     with pytest.raises(SignInFailed):
         accounts.authenticate(db, APPROVER, made.password)
 
     accounts.disable(db, case.ADMIN, APPROVER, "left")
-    assert APPROVER not in [figure.login for figure in ensure(db, store, silent).cast]
+    assert APPROVER not in [person.login for person in ensure(db, store, silent).people]
 
 
 def test_records_that_hold_somebody_get_no_demo(db: Database) -> None:

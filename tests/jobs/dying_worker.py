@@ -10,14 +10,14 @@ from typing import Any
 
 from redact.jobs import handlers
 from redact.jobs.kinds import JobKind
-from redact.jobs.queue import Running
+from redact.jobs.queue import RunningJob
 from redact.jobs.worker import run_worker
 from redact.progress import Progress
 from redact.records.database import Database
 from redact.schema.tables import Json
 
 
-def stuck(running: Running, progress: Progress) -> Json:
+def stuck(running: RunningJob, progress: Progress) -> Json:
     for done in range(1_000_000):
         progress("find", done, 1_000_000)
         time.sleep(0.01)
@@ -32,7 +32,7 @@ def dies(*positional: Any, **named: Any) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "stuck":
-        handlers._WORK = {JobKind.DETECT: stuck}
+        handlers._HANDLERS = {JobKind.DETECT: stuck}
     else:
         from redact.evidence import intake
 

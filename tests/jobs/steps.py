@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from redact.jobs import handlers, queue
 from redact.jobs.kinds import JobKind
-from redact.jobs.queue import JobState, Running
+from redact.jobs.queue import JobState, RunningJob
 from redact.jobs.worker import run_worker
 from redact.progress import Progress
 from redact.records.database import Database
@@ -21,7 +21,7 @@ STEPS_OF = ("/redact/", "/huey/", "/sqlalchemy/engine/")
 DONE = "note.made"
 
 
-def once(running: Running, progress: Progress) -> Json:
+def once(running: RunningJob, progress: Progress) -> Json:
     """Work as all of it is: it first looks whether it is there already."""
     progress("find", 1, 2)
     with running.db.reading() as session:
@@ -37,7 +37,7 @@ def once(running: Running, progress: Progress) -> Json:
 def ask_and_work(home: str, url: str, kill_at: int, steps: Any) -> None:
     """Ask for a job and do it, and be killed at a step. ``steps`` tells how many there are."""
     os.environ["REDACT_HOME"] = home
-    handlers._WORK = {JobKind.DETECT: once}
+    handlers._HANDLERS = {JobKind.DETECT: once}
     db = Database(url)
     with killed_at(kill_at, STEPS_OF) as counted:
         job = queue.enqueue(db, "anna", "detect", "footage:ab", {"footage": "ab" * 32})

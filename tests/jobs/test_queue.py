@@ -32,8 +32,8 @@ from redact.evidence import machine_tracks
 from redact.home import folder_for
 from redact.jobs import handlers, queue, worker
 from redact.jobs.kinds import JobKind
-from redact.jobs.message_queue import FILE, carrier
-from redact.jobs.queue import JobProgress, JobState, Running
+from redact.jobs.message_queue import FILE, open_queue
+from redact.jobs.queue import JobProgress, JobState, RunningJob
 from redact.jobs.worker import run_job, run_worker
 from redact.progress import Progress
 from redact.records import accounts, cases
@@ -65,8 +65,8 @@ def run(db: Database, job: Job, stop: Callable[[], bool] = never) -> Job:
     return queue.find(db, job.id)
 
 
-def does(monkeypatch: pytest.MonkeyPatch, what: Callable[[Running, Progress], Json]) -> None:
-    monkeypatch.setattr(handlers, "_WORK", dict.fromkeys(JobKind, what))
+def does(monkeypatch: pytest.MonkeyPatch, what: Callable[[RunningJob, Progress], Json]) -> None:
+    monkeypatch.setattr(handlers, "_HANDLERS", dict.fromkeys(JobKind, what))
 
 
 def upload(name: str = "u1") -> Path:
@@ -124,7 +124,7 @@ def test_cancelled_by_its_owner_or_an_administrator_only(db: Database, monkeypat
     does(monkeypatch, lambda running, progress: pytest.fail("was run all the same"))
     assert run(db, job).state == JobState.CANCELLED
 
-    def long(running: Running, progress: Progress) -> Json:
+    def long(running: RunningJob, progress: Progress) -> Json:
         queue.cancel(db, "anna", running.job.id)
         progress("find", 1, 2)
         return {}
@@ -141,7 +141,7 @@ def test_cancelled_by_its_owner_or_an_administrator_only(db: Database, monkeypat
 
 
 def test_a_worker_that_is_stopped_puts_its_job_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    def long(running: Running, progress: Progress) -> Json:
+    def long(running: RunningJob, progress: Progress) -> Json:
         progress("find", 1, 2)
         return {"all": "of it"}
 
@@ -155,7 +155,7 @@ def test_a_worker_that_is_stopped_puts_its_job_back(db: Database, monkeypatch: p
 def test_cancelled_while_its_worker_stops_it_is_not_taken_up_again(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def long(running: Running, progress: Progress) -> Json:
+    def long(running: RunningJob, progress: Progress) -> Json:
         queue.cancel(db, "anna", running.job.id)
         progress("find", 1, 2)
         return {}
@@ -165,7 +165,7 @@ def test_cancelled_while_its_worker_stops_it_is_not_taken_up_again(
 
 
 def test_what_passes_by_itself_is_tried_again_later(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    def short(running: Running, progress: Progress) -> Json:
+    def short(running: RunningJob, progress: Progress) -> Json:
         raise DeviceMemoryShort("The card is full.")
 
     does(monkeypatch, short)
@@ -315,10 +315,10 @@ def test_what_a_job_found_is_added_once(db: Database, tmp_path: Path, monkeypatc
     job = queue.enqueue(db, "anna", "detect", "footage:x", {"footage": sha256})
     with monkeypatch.context() as patch:  # the end of the work cannot be written down
 
-        def lost(running: Running, result: Json) -> None:
+        def lost(running: RunningJob, result: Json) -> None:
             raise RecordsUnavailable("The server went away.")
 
-        patch.setattr(Running, "done", lost)
+        patch.setattr(RunningJob, "done", lost)
         assert run(db, job).state == JobState.RUNNING
     queue.recover(db)
     done = run(db, job)
@@ -334,7 +334,7 @@ def test_what_a_job_found_is_added_once(db: Database, tmp_path: Path, monkeypatc
 def test_given_up_after_three_ends_in_the_middle(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
     job = ask(db, key="k")
-    for attempt in range(1, queue.MOST_ATTEMPTS + 1):
+    for attempt in range(1, queue.MAX_ATTEMPTS + 1):
         with queue.claim(db, job.id) as running:
             assert running is not None
             assert running.job.attempts == attempt
@@ -354,7 +354,7 @@ def test_one_run_at_a_time_and_no_word_from_one_that_lost_its_job(
         assert queue.find(db, job.id).state == JobState.RUNNING  # its heartbeat is fresh
         with db.bookkeeping() as session:
             session.execute(update(Job).values(worker="another", heartbeat_at=datetime.now(UTC) - timedelta(hours=1)))
-        for word in (mine.beat, lambda: mine.done({"too": "late"}), mine.give_back):
+        for word in (mine.heartbeat, lambda: mine.done({"too": "late"}), mine.requeue):
             with pytest.raises(Cancelled):
                 word()
     queue.recover(db)
@@ -366,7 +366,7 @@ def test_a_worker_does_what_waits_the_short_work_first(
 ) -> None:
     order: list[str] = []
 
-    def note(running: Running, progress: Progress) -> Json:
+    def note(running: RunningJob, progress: Progress) -> Json:
         order.append(running.job.kind)
         return {}
 
@@ -374,7 +374,7 @@ def test_a_worker_does_what_waits_the_short_work_first(
     monkeypatch.setattr(worker, "RECOVER_SECONDS", 0.2)
     ask(db)
     preview = queue.enqueue(db, "anna", "preview", "release:F-1#1", {"release": "F-1#1"})
-    with carrier(db) as jobs:
+    with open_queue(db) as jobs:
         assert len(jobs.waiting()) == 2
     over = threading.Event()
     lines: list[str] = []
@@ -405,8 +405,8 @@ def test_nothing_waits_for_ever_behind_shorter_work(db: Database, monkeypatch: p
     preview = queue.enqueue(db, "anna", "preview", "release:F-1#1", {"release": "F-1#1"})
     queue.recover(db)
     begun: list[str] = []
-    with carrier(db, begun.append) as jobs:
-        while jobs.work():
+    with open_queue(db, begun.append) as jobs:
+        while jobs.run_next():
             pass
     assert begun == [old.id, preview.id, new.id]
 
@@ -415,7 +415,7 @@ def test_nothing_waits_for_ever_behind_shorter_work(db: Database, monkeypatch: p
 def test_two_workers_never_do_one_job_twice(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
 
-    def note(running: Running, progress: Progress) -> Json:
+    def note(running: RunningJob, progress: Progress) -> Json:
         begun.append(running.job.id)
         time.sleep(0.005)
         return {}
@@ -464,10 +464,10 @@ def test_a_worker_killed_anywhere_leaves_what_the_next_one_ends(db: Database, mo
         ids = set(session.scalars(select(Job.id)))
         once = session.scalars(select(Event.subject).where(Event.kind == steps.DONE)).all()
     assert sorted(once) == sorted(ids)
-    with carrier(db, lambda job_id: run_job(db, job_id, never, pytest.fail)) as jobs:
-        while jobs.work():  # messages of what was done meanwhile
+    with open_queue(db, lambda job_id: run_job(db, job_id, never, pytest.fail)) as jobs:
+        while jobs.run_next():  # messages of what was done meanwhile
             pass
-    queue.forget_old(db)
+    queue.delete_old(db)
     assert list(folder_for(queue.RUNNERS).iterdir()) == []
 
 
@@ -479,7 +479,7 @@ def test_old_jobs_are_forgotten(db: Database) -> None:
         for job, state in ((ended, "failed"), (cancelled, "cancelled"), (look, "done")):
             session.execute(update(Job).where(Job.id == job.id).values(state=state, finished_at=long_ago))
         session.execute(update(Job).where(Job.id == cancelled.id).values(finished_at=datetime.now(UTC)))
-    queue.forget_old(db)
+    queue.delete_old(db)
     assert {job.id for job in queue.listed(db, "anna")} == {cancelled.id, waits.id, look.id}
 
 

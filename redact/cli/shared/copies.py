@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redact.cli.shared.output import Job
+from redact.cli.shared.output import CommandReport
 
 if TYPE_CHECKING:
     from redact.pipeline.journeys import RenderReport
@@ -32,34 +32,33 @@ def tracks_count(tracks: TrackSet) -> dict[str, int]:
     return dict(sorted(Counter(track.label for track in tracks.tracks).items()))
 
 
-def tracks_line(tracks: TrackSet) -> str:
+def tracks_summary(tracks: TrackSet) -> str:
     """The same in words."""
     counted = ", ".join(f"{label} {number}" for label, number in tracks_count(tracks).items())
     return f"{len(tracks.tracks)} tracks ({counted})" if counted else "no tracks: nothing was found"
 
 
-def say_copy(job: Job, report: RenderReport, tracks: TrackSet) -> None:
+def print_copy(report: CommandReport, rendered: RenderReport, tracks: TrackSet) -> None:
     """Tell of a finished copy."""
-    job.say(
-        f"{report.target}: {report.frames} frames, {report.masked_frames} of them with masks; {tracks_line(tracks)}"
-    )
-    job.say(f"found on {tracks.provenance.get('device', 'another machine')}")
-    for note in report.notes:
-        job.say(f"note: {note}")
-    job.say(f"SHA-256 {report.sha256}")
+    frames = f"{rendered.frames} frames, {rendered.masked_frames} with masks"
+    report.print(f"{rendered.target}: {frames}; {tracks_summary(tracks)}")
+    report.print(f"detected on {tracks.provenance.get('device', 'another machine')}")
+    for note in rendered.notes:
+        report.print(f"note: {note}")
+    report.print(f"SHA-256 {rendered.sha256}")
 
 
-def copy_record(source: Path, report: RenderReport, tracks: TrackSet) -> dict[str, object]:
+def copy_record(source: Path, rendered: RenderReport, tracks: TrackSet) -> dict[str, object]:
     """What a document says of a finished copy."""
     return {
         "source": source,
-        "master_sha256": report.master_sha256,
-        "copy": report.target,
-        "copy_sha256": report.sha256,
-        "frames": report.frames,
-        "masked_frames": report.masked_frames,
+        "master_sha256": rendered.master_sha256,
+        "copy": rendered.target,
+        "copy_sha256": rendered.sha256,
+        "frames": rendered.frames,
+        "masked_frames": rendered.masked_frames,
         "tracks": tracks_count(tracks),
         "device": tracks.provenance.get("device"),
-        "seconds": round(report.seconds, 3),
-        "notes": list(report.notes),
+        "seconds": round(rendered.seconds, 3),
+        "notes": list(rendered.notes),
     }

@@ -17,7 +17,7 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _State:
+class _StopState:
     stopped = False
     working = False
 
@@ -31,22 +31,22 @@ def install() -> None:
 
 def stopped() -> bool:
     """Whether the person asked for the work to stop."""
-    return _State.stopped
+    return _StopState.stopped
 
 
 @contextmanager
 def working() -> Iterator[None]:
     """Marks work that looks at :func:`stopped` often."""
-    _State.working = True
+    _StopState.working = True
     try:
         yield
     finally:
-        _State.working = False
+        _StopState.working = False
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    if _State.working and not _State.stopped:
-        _State.stopped = True
+    if _StopState.working and not _StopState.stopped:
+        _StopState.stopped = True
         os.write(2, b"\nStopping. Once more stops without waiting for the frame at hand.\n")
         return
     for each in SIGNALS:

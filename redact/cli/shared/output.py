@@ -52,8 +52,8 @@ def console(stream: TextIO) -> Console:
     return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
 
 
-class Job:
-    """One command's run: ``with Job("run", as_json) as job``.
+class CommandReport:
+    """One command's run: ``with CommandReport("run", as_json) as job``.
 
     Any error inside ends the command with its exit code and its text (never a traceback); leaving normally after
     :meth:`finish` ends it with 0, or with 1 if failures were given.
@@ -84,22 +84,22 @@ class Job:
         failure = as_failure(error)
         if self.as_json:
             self._document(self.partial, [failure_record(failure)])
-        self.say_failure(failure)
+        self.print_failure(failure)
         if isinstance(failure, BadUsage):
             self.err.print(f"`redact {self.command} --help` shows how it is used.")
         raise typer.Exit(failure.exit_code) from None
 
-    def say_failure(self, failure: RedactError, about: str = "") -> None:
+    def print_failure(self, failure: RedactError, about: str = "") -> None:
         """One line on stderr: code, then text."""
         where = f"{inert(about)}: " if about else ""
         self.err.print(f"{failure.code} {where}{inert(failure.text)}")
 
-    def say(self, line: object) -> None:
+    def print(self, line: object) -> None:
         """A line of result for people; left out where a document is asked for."""
         if not self.as_json:
             self.out.print(inert(line))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def print_table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table of results for people; left out where a document is asked for."""
         if self.as_json:
             return

@@ -23,7 +23,7 @@ from redact.evidence.edit_log import SentEdit
 from redact.evidence.store import Store
 from redact.jobs import approval_gate, handlers, queue
 from redact.jobs.approval_gate import LookState, OpenItems, _matters
-from redact.jobs.second_pass import _told_apart
+from redact.jobs.second_pass import _distinct_keys
 from redact.jobs.worker import run_job
 from redact.mask.edits.types import Box, Edit, Keyframe, Settle, Undo
 from redact.mask.risk_queue import Risk, RiskKind
@@ -276,5 +276,5 @@ def test_a_preview_has_detectors_look_at_it_once(ready: Database) -> None:
 
 def test_two_suspects_in_one_place_are_settled_apart() -> None:
     two: list[Json] = [{"key": "a", "box": [1.0, 2.0, 3.0, 4.0]}, {"key": "a", "box": [1.2, 2.0, 9.0, 4.0]}]
-    assert len({item["key"] for item in _told_apart([*two, {"key": "b", "box": [0.0, 0.0, 1.0, 1.0]}])}) == 3
+    assert len({item["key"] for item in _distinct_keys([*two, {"key": "b", "box": [0.0, 0.0, 1.0, 1.0]}])}) == 3
     assert all(item["key"] != "a" for item in two)
