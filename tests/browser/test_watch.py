@@ -20,7 +20,7 @@ from tests.track.factory import track
 
 FRAMES, RATE = 75, 25
 RUN = """async (acts) => {
-  const { Coverage } = await import("/static/watch.js");
+  const { Coverage } = await import("/static/pages/preview.js");
   const coverage = new Coverage(Array.from({ length: 100 }, (_, frame) => frame / 25));
   for (const [act, ...told] of acts) coverage[act](...told);
   return coverage.taken(500);

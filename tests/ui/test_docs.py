@@ -23,7 +23,7 @@ def test_roles_are_those_there_are() -> None:
 
 
 def test_keys_do_what_the_page_says() -> None:
-    script = (ROOT / "ui/redact_ui/static/review/keys.js").read_text(encoding="utf-8")
+    script = (ROOT / "ui/redact_ui/static/review/commands/keys.js").read_text(encoding="utf-8")
     does = {key: what.lower() for key, what in re.findall(r'^  \["([^"]+)", "[^"]+", "([^"]+)"', script, re.MULTILINE)}
     told = rows("| Key | What it does |")
     assert len(told) > 8

@@ -250,7 +250,7 @@ class CasePage:
         with section("Footage"):
             shown = html()
             with gr.Column(visible=False) as intake:
-                module("upload.js", "upload-place")
+                module("pages/upload.js", "upload-place")
             with gr.Row(visible=False) as detecting:
                 exhibit = gr.Dropdown([], label="Footage", interactive=True)
                 preset = gr.Dropdown(PRESETS, value="balanced", label="How closely to look", interactive=True)
@@ -258,7 +258,7 @@ class CasePage:
             said = html()
         with section("Under way"):
             running = html()
-            module("jobs.js", "jobs-acts")
+            module("pages/job_buttons.js", "jobs-acts")
         with section("Releases"):
             listed = html()
             with gr.Row(visible=False) as releasing:

@@ -31,7 +31,7 @@ def signature(jobs: Sequence[Job]) -> str:
 
 def job_lines(jobs: Sequence[Job], empty: str, person: Person, films: Mapping[str, str] | None = None) -> str:
     """One line each, with a bar for what runs, and buttons for what ``person`` may stop or have tried again. A click in
-    these is for ``jobs.js``. ``films`` gives what footage is called, by the subject of its jobs."""
+    these is for ``pages/job_buttons.js``. ``films`` gives what footage is called, by the subject of its jobs."""
     return "".join(_line(job, person, (films or {}).get(job.subject, "")) for job in jobs) or nothing(empty)
 
 

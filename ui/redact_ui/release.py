@@ -327,7 +327,7 @@ class ReleasePage:
             submit, submitted = gr.Button("Submit for approval", variant="primary"), html()
         with section("Preview"):
             shown = html()
-            module("watch.js", "watch-place")
+            module("pages/preview.js", "watch-place")
             with gr.Row():
                 render, look = gr.Button("Render the preview"), gr.Button("Have detectors look at it")
             asked = html()
@@ -335,7 +335,7 @@ class ReleasePage:
             still_open = html()
         with section("Under way"):
             running = html()
-            module("jobs.js", "jobs-acts")
+            module("pages/job_buttons.js", "jobs-acts")
         with section("Approve or send back", visible=False) as approving:
             approve = gr.Button("Approve", variant="primary")
             with gr.Accordion("Approve although something is open", open=False) as overriding:

@@ -93,5 +93,6 @@ def head() -> str:
     return (
         f"<style>:root{{{light}}}.dark{{{dark}}}</style>"
         '<link rel="stylesheet" href="/static/pages.css"><link rel="icon" href="/static/public/icon.svg">'
-        '<script src="/static/pages.js"></script><script type="module" src="/static/mend.js"></script>'
+        '<script src="/static/pages/connection.js"></script>'
+        '<script type="module" src="/static/pages/accessibility.js"></script>'
     )

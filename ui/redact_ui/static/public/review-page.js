@@ -1,5 +1,5 @@
 // The reviewer on a page of its own.
-import { mount } from "/static/review/main.js";
+import { mount } from "../review/main.js";
 
 const element = document.getElementById("review");
 const { footage, csrf, release } = element.dataset;

@@ -1,20 +1,20 @@
 // The reviewer in any page: `mount({element, footage, csrf, release, base})`.
 
-import { InRelease } from "./deciding.js";
-import { makeDoers } from "./doers.js";
-import { button, counted, h, icon, timecode } from "./dom.js";
-import { History } from "./history.js";
-import { Inspector } from "./inspector.js";
-import { listen } from "./keys.js";
-import { Notices } from "./notices.js";
-import { Overlay } from "./overlay.js";
-import { clockTime, lay, listReleases } from "./page.js";
-import { Player } from "./player.js";
-import { Risks } from "./risks.js";
-import { Selection } from "./selection.js";
-import { Model, PIECE, named, touched } from "./state.js";
-import { Timeline } from "./timeline.js";
-import { Api, ApiError, Queue } from "./transport.js";
+import { InRelease } from "./commands/decision_commands.js";
+import { makeDoers } from "./commands/commands.js";
+import { button, counted, h, icon, timecode } from "./view/dom.js";
+import { History } from "./model/history.js";
+import { Inspector } from "./view/inspector.js";
+import { listen } from "./commands/keys.js";
+import { Notices } from "./view/notices.js";
+import { Overlay } from "./view/overlay.js";
+import { clockTime, lay, listReleases } from "./layout.js";
+import { Player } from "./view/player.js";
+import { Risks } from "./view/review_queue.js";
+import { Selection } from "./model/selection.js";
+import { Model, PIECE, named, touched } from "./model/track_model.js";
+import { Timeline } from "./view/timeline.js";
+import { Api, ApiError, Queue } from "./model/edit_queue.js";
 
 const OTHERS_EVERY = 5000; // ms
 const RISKS_AFTER = 700;

@@ -1,7 +1,7 @@
 // What is done with the sound: spans that are not to be heard.
 
-import { askReason } from "./dialogs.js";
-import { clamp } from "./dom.js";
+import { askReason } from "../view/dialogs.js";
+import { clamp } from "../view/dom.js";
 
 const NEW_SECONDS = 3;
 const SHORTEST = 0.01;

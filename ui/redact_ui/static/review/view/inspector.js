@@ -1,6 +1,6 @@
 // What is chosen, and what can be done with it.
 
-import { outcome, PICTURE_EFFECTS, SOUND_EFFECTS } from "./deciding.js";
+import { outcome, PICTURE_EFFECTS, SOUND_EFFECTS } from "../commands/decision_commands.js";
 import { button, counted, h, timecode } from "./dom.js";
 
 export const CLASSES = ["face", "plate", "person", "screen", "document", "tattoo", "other"];

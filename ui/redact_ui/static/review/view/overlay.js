@@ -1,9 +1,9 @@
 // The masks over the picture, and the hands that move them.
 
 import { clamp, h } from "./dom.js";
-import { LEAST_BOX, NEW_BOX, nudged, resized, turn } from "./hand.js";
+import { LEAST_BOX, NEW_BOX, nudged, resized, turn } from "../model/geometry.js";
 import { coarse } from "./mosaic.js";
-import { centred, edges } from "./state.js";
+import { centred, edges } from "../model/track_model.js";
 
 export const LOOKS = { effect: "As released", solid: "Solid", mosaic: "Mosaic", outline: "Outline" };
 const HANDLE = 9; // pixels on the screen

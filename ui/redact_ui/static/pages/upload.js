@@ -1,6 +1,6 @@
 // Sends files in pieces, each after the one before. What was sent stays sent: after a broken connection, a closed page or
 // a restarted browser, the same file goes on from where it was. Knows nothing of Gradio but where it was put.
-import { ask } from "/static/ask.js";
+import { ask } from "./api.js";
 
 const PIECE = 8 * 1024 * 1024;
 const PATIENCE = [1, 2, 4, 8, 15, 30];

@@ -1,11 +1,11 @@
 // Those whose methods keys and buttons call.
 
-import { Actions } from "./actions.js";
-import { Checking } from "./checking.js";
-import { Choosing } from "./choosing.js";
-import { Copying } from "./copying.js";
-import { Deciding } from "./deciding.js";
-import { SoundActs } from "./sound_acts.js";
+import { Actions } from "./mask_commands.js";
+import { Checking } from "./queue_commands.js";
+import { Choosing } from "./selection_commands.js";
+import { Copying } from "./copy_commands.js";
+import { Deciding } from "./decision_commands.js";
+import { SoundActs } from "./sound_commands.js";
 
 const PAN = 0.2; // of what is in sight
 const ZOOM = 1.4;

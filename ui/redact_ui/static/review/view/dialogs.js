@@ -1,7 +1,7 @@
 // Questions that need words, and the help.
 
 import { button, h } from "./dom.js";
-import { HAND_KEYS, KEYS } from "./keys.js";
+import { HAND_KEYS, KEYS } from "../commands/keys.js";
 
 const REASONS = ["Not personal data", "Not a face or plate", "Already hidden by another mask", "In the wrong place"];
 const AS_POLICY = "As the policy says";

@@ -1,6 +1,6 @@
 // Working through the risk queue: each item is settled by one key.
 
-import { askReason } from "./dialogs.js";
+import { askReason } from "../view/dialogs.js";
 
 const ACCEPTED = "Looked at and in order";
 const MOST_FOLLOWED = 10; // seconds, as the server has it

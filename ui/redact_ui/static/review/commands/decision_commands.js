@@ -1,8 +1,8 @@
 // What one release does with the tracks and sounds of this footage, and deciding what it is to do.
 
-import { askDecision } from "./dialogs.js";
-import { counted, h } from "./dom.js";
-import { ApiError } from "./transport.js";
+import { askDecision } from "../view/dialogs.js";
+import { counted, h } from "../view/dom.js";
+import { ApiError } from "../model/edit_queue.js";
 
 export const PICTURE_EFFECTS = { solid: "Solid", mosaic: "Mosaic", blur: "Blur" };
 export const SOUND_EFFECTS = { mute: "Mute", bleep: "Bleep", disguise: "Disguise the voice" };

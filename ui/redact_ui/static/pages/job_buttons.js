@@ -1,6 +1,6 @@
 // The buttons beside work that is under way or has failed. The lines are made anew every two seconds: whoever is on a
 // button with the keyboard stays there.
-import { ask } from "/static/ask.js";
+import { ask } from "./api.js";
 
 const again = (name) => document.querySelector(`.job button[data-job="${CSS.escape(name)}"]`);
 

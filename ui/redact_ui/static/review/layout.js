@@ -1,9 +1,9 @@
 // How the page is laid out: the head, the picture with its buttons, what stands beside it, the timeline.
 
-import { button, h } from "./dom.js";
-import { CLASSES } from "./inspector.js";
-import { LOOKS } from "./overlay.js";
-import { SPEEDS } from "./player.js";
+import { button, h } from "./view/dom.js";
+import { CLASSES } from "./view/inspector.js";
+import { LOOKS } from "./view/overlay.js";
+import { SPEEDS } from "./view/player.js";
 
 /** "+01:00" of an ISO time; "Z" is +00:00. */
 export function offsetOf(iso) {

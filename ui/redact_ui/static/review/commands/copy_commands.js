@@ -1,8 +1,8 @@
 // Masks copied into other footage of the same case, and taken back there.
 
-import { askCopy } from "./dialogs.js";
-import { counted } from "./dom.js";
-import { ApiError } from "./transport.js";
+import { askCopy } from "../view/dialogs.js";
+import { counted } from "../view/dom.js";
+import { ApiError } from "../model/edit_queue.js";
 
 const SENTENCE = (error) => `Nothing was copied. ${error.message}`;
 

@@ -1,8 +1,8 @@
 // A lane for each track, under them the sound. Only the lanes in sight are drawn, so hundreds cost what ten do.
 
 import { button, clamp, drags, h, timecode } from "./dom.js";
-import { LANE, drawLane } from "./lane.js";
-import { SoundLane } from "./sound.js";
+import { LANE, drawLane } from "./track_lane.js";
+import { SoundLane } from "./sound_lane.js";
 
 const HEAD = 208; // width of the lanes' names
 const BAR = 14; // and of the scroll bar

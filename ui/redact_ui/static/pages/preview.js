@@ -10,7 +10,7 @@
 // What this allows: browsers leave out frames when they are fast or busy, at speed 8 on a screen of 60 pictures a second
 // three of four. So at any speed whatever is in sight for GAP seconds of footage was on the screen at least once, and at
 // speed 1 whatever is in sight for BLINK seconds. Whether somebody looked at the screen, nothing here can tell.
-import { ask } from "/static/ask.js";
+import { ask } from "./api.js";
 
 export const BLINK = 0.1;
 export const GAP = 0.25;

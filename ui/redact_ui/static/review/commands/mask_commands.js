@@ -1,10 +1,10 @@
 // What the keys and buttons do. Every act becomes edits that go to the queue, and is shown at once.
 
-import { newAct } from "./copying.js";
-import { askReason, askText, showHelp } from "./dialogs.js";
-import { clamp, counted } from "./dom.js";
-import { ApiError } from "./transport.js";
-import { edges } from "./state.js";
+import { newAct } from "./copy_commands.js";
+import { askReason, askText, showHelp } from "../view/dialogs.js";
+import { clamp, counted } from "../view/dom.js";
+import { ApiError } from "../model/edit_queue.js";
+import { edges } from "../model/track_model.js";
 
 const NEW_SECONDS = 3;
 const FOLLOW_SECONDS = 3;
