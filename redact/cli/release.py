@@ -275,12 +275,12 @@ def _archive_password() -> tuple[str, bool]:
 
 def _plan(session: Session, name: str) -> tuple[ReleasePlan, list[list[tuple[int, int]]]]:
     with loading():
-        from redact.disclose.release import releases
+        from redact.disclose.release import releases, watching
         from redact.disclose.release.plan import plan_of
         from redact.evidence.store import Store
 
     plan = plan_of(session, Store(), releases.find(session, name))
-    return plan, releases.unwatched(session, plan.release, plan.content)
+    return plan, watching.unwatched(session, plan.release, plan.content)
 
 
 def _record(release: Release) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def watched(
     Example: redact release watched FOI-26-17#1 --frames 0-749 --as ben
     """
     with CommandReport("release watched", as_json) as report, acting(login) as (db, actor):
-        from redact.disclose.release import releases
+        from redact.disclose.release import releases, watching
 
         with db.reading() as session:
             release = releases.find(session, name)
@@ -76,7 +76,7 @@ def watched(
             raise BadUsage(f"Release {name} has {len(release.clips)} copies.", "Number them from 1.")
         clip = release.clips[output - 1]
         span = span_of_frames(frames) if frames else (0, clip.last_frame - clip.first_frame)
-        releases.note_watched(db, actor, name, output - 1, spans=[span], content=content)
+        watching.note_watched(db, actor, name, output - 1, spans=[span], content=content)
         report.print(f"{name}: frames {span[0]} to {span[1]} of copy {output} watched by {actor}")
         report.finish({"release": name, "output": output, "frames": list(span)})
 
@@ -91,14 +91,14 @@ def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
     """
     with CommandReport("release second-look", as_json) as report, acting(login) as (db, actor):
         with loading():
-            from redact.disclose.release import releases
+            from redact.disclose.release import releases, second_pass
             from redact.jobs import handlers
         with db.reading() as session:
             release = releases.find(session, name)
             content, reference = releases.content_digest(session, release), releases.reference(release)
-            looked = handlers.last_look(session, reference, content)
+            looked = second_pass.last_pass(session, reference, content)
         if looked is None:
-            asked = handlers.ask_for_look(db, actor, reference, content)
+            asked = handlers.request_second_pass(db, actor, reference, content)
             with report.working() as progress:
                 looked = _seen_through(db, asked.id, progress)
         found = len(looked.result["items"])
@@ -110,18 +110,19 @@ def _seen_through(db: Database, job_id: str, progress: Progress) -> JobRecord:
     """The job, done: here, or by a worker that was quicker."""
     from redact.jobs import queue
     from redact.jobs.worker import run_job
+    from redact.records.job_states import ACTIVE, JobState
 
     over = threading.Event()
     worker = threading.Thread(target=run_job, args=(db, job_id, over.is_set, lambda line: None), name="second look")
     worker.start()
     try:
-        while (job := queue.find(db, job_id)).state in queue.ACTIVE:
+        while (job := queue.find(db, job_id)).state in ACTIVE:
             progress(job.stage or "waiting", job.done, job.total)
             over.wait(_POLL_SECONDS)
     finally:
         over.set()
         worker.join()
-    if job.state != queue.JobState.DONE:
+    if job.state != JobState.DONE:
         raise WrongState(f"Detectors could not look at the copies: {job.error_text or job.state}", "Try it again.")
     return job
 
@@ -137,12 +138,12 @@ def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
     """
     with CommandReport("release open", as_json) as report, reading(login, SEE) as (_, _, session):
         with loading():
-            from redact.disclose.release import releases
+            from redact.disclose.release import approval, releases
             from redact.disclose.release.plan import plan_of
+            from redact.disclose.release.second_pass import SecondPassState
             from redact.evidence.store import Store
-            from redact.jobs import approval_gate
         store = Store()
-        found = approval_gate.open_items(session, store, plan_of(session, store, releases.find(session, name)))
+        found = approval.open_items(session, store, plan_of(session, store, releases.find(session, name)))
         rows = [
             (item["key"], item["exhibit"], "-" if item["track"] is None else item["track"],
              f"{item['first']}-{item['last']}", item["text"])
@@ -152,11 +153,11 @@ def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
         for place, gaps in enumerate(found.unwatched, start=1):
             if gaps:
                 report.print(f"output {place}: frames not watched yet: {', '.join(f'{a}-{b}' for a, b in gaps)}")
-        if found.look is not approval_gate.LookState.DONE:
+        if found.second_pass is not SecondPassState.DONE:
             report.print("detectors have not had a second look at the copies as they are: `redact release second-look`")
         report.finish(
             {"release": name, "content": found.content, "items": list(found.items), "unwatched": found.unwatched,
-             "second_look": found.look.value}
+             "second_look": found.second_pass.value}
         )  # fmt: skip
 
 
@@ -180,9 +181,9 @@ def settle(
     """
     with CommandReport("release settle", as_json) as report, acting(login) as (db, actor):
         with loading():
+            from redact.disclose.release import review_items
             from redact.evidence.store import Store
-            from redact.jobs import approval_gate
-        approval_gate.settle(db, Store(), actor, name, keys, reason=reason, exhibit=exhibit)
+        review_items.settle(db, Store(), actor, name, keys, reason=reason, exhibit=exhibit)
         report.print(f"{name}: {len(keys)} settled")
         report.finish({"release": name, "settled": keys})
 
@@ -206,9 +207,9 @@ def approve(
     """
     with CommandReport("release approve", as_json) as report, acting(login) as (db, actor):
         with loading():
+            from redact.disclose.release import approval
             from redact.evidence.store import Store
-            from redact.jobs import approval_gate
-        approval_gate.approve(db, Store(), actor, name, override=override)
+        approval.approve(db, Store(), actor, name, override=override)
         report.print(f"{name}: approved by {actor}")
         report.finish({"release": name, "state": "approved"})
 

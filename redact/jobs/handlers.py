@@ -18,6 +18,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from redact.disclose.release.second_pass import last_pass
 from redact.errors import RecordExists, WrongState
 from redact.evidence import footage_records as shelf
 from redact.evidence.store import DERIVED, PREVIEW, Store
@@ -27,14 +28,14 @@ from redact.jobs.kinds import (
     Arguments,
     DetectArguments,
     IntakeArguments,
-    JobKind,
     ReleaseArguments,
-    SecondLookArguments,
+    SecondPassArguments,
 )
-from redact.jobs.queue import JobState, RunningJob, enqueue
+from redact.jobs.queue import RunningJob, enqueue
 from redact.progress import Progress
 from redact.records import accounts
 from redact.records.database import Database
+from redact.records.job_states import JobKind
 from redact.schema.tables import Clip, Exhibit, Footage, Job, Json, MachineTracks, Release
 from redact.settings import AnalyseSettings
 
@@ -113,9 +114,9 @@ def preview(running: RunningJob, progress: Progress) -> Json:
     made = _preview(running, reference, progress)
     # Before the preview counts as done: one that is broken off here is run again, and asks again.
     with running.db.reading() as session:
-        looked = last_look(session, reference, made["content"]) is not None
+        looked = last_pass(session, reference, made["content"]) is not None
     if not looked:
-        ask_for_look(running.db, running.owner, reference, made["content"])
+        request_second_pass(running.db, running.owner, reference, made["content"])
     return made
 
 
@@ -172,7 +173,7 @@ def second_look(running: RunningJob, progress: Progress) -> Json:
     from redact.jobs.second_pass import SecondPass
     from redact.pipeline.journeys import Finder
 
-    told = _arguments(running, SecondLookArguments)
+    told = _arguments(running, SecondPassArguments)
     store = Store()
     shown = _preview(running, told.release, progress)
     with running.db.reading() as session:
@@ -192,25 +193,11 @@ def second_look(running: RunningJob, progress: Progress) -> Json:
     return {"content": plan.content, "items": items, "looked_by": looked_by}
 
 
-def ask_for_look(db: Database, actor: str, reference: str, content: str) -> Job:
+def request_second_pass(db: Database, actor: str, reference: str, content: str) -> Job:
     """The job of a second look at a release of this content: a new one, or the one under way. Raises as
     :func:`redact.jobs.queue.enqueue`."""
-    key = f"{JobKind.SECOND_LOOK}:{reference}:{content}"
-    return enqueue(db, actor, JobKind.SECOND_LOOK, f"release:{reference}", {"release": reference}, unique_key=key)
-
-
-def last_look(session: Session, reference: str, content: str) -> Job | None:
-    """The job of the last second look at a release of this content; None if nobody has had one."""
-    done = (Job.kind == JobKind.SECOND_LOOK.value, Job.state == JobState.DONE.value)
-    query = select(Job).where(*done, Job.subject == f"release:{reference}").order_by(Job.finished_at.desc())
-    return next((job for job in session.scalars(query) if job.result["content"] == content), None)
-
-
-def suspects_of(session: Session, reference: str, content: str) -> list[Json] | None:
-    """Items of that second look; None if nobody has had one."""
-    job = last_look(session, reference, content)
-    items: list[Json] | None = None if job is None else job.result["items"]
-    return items
+    key = f"{JobKind.SECOND_DETECTION}:{reference}:{content}"
+    return enqueue(db, actor, JobKind.SECOND_DETECTION, f"release:{reference}", {"release": reference}, unique_key=key)
 
 
 def export(running: RunningJob, progress: Progress) -> Json:
@@ -237,6 +224,6 @@ _HANDLERS: Mapping[JobKind, Callable[[RunningJob, Progress], Json]] = {
     JobKind.INTAKE: intake,
     JobKind.DETECT: detect,
     JobKind.PREVIEW: preview,
-    JobKind.SECOND_LOOK: second_look,
+    JobKind.SECOND_DETECTION: second_look,
     JobKind.EXPORT: export,
 }

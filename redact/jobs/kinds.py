@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from redact.records.accounts import Right
+from redact.records.job_states import JobKind
 from redact.settings import AnalyseSettings, Interlaced, OnCorrupt, Preset
-
-
-class JobKind(StrEnum):
-    """What a job does. See :mod:`redact.jobs.handlers`."""
-
-    INTAKE = "intake"
-    DETECT = "detect"
-    PREVIEW = "preview"
-    SECOND_LOOK = "second-look"
-    EXPORT = "export"
 
 
 class Arguments(BaseModel):
@@ -60,7 +50,7 @@ class ReleaseArguments(Arguments):
     release: str
 
 
-class SecondLookArguments(ReleaseArguments):
+class SecondPassArguments(ReleaseArguments):
     """``preset``: how hard to look."""
 
     preset: Preset = Preset.BALANCED
@@ -81,6 +71,6 @@ JOB_RULES: Mapping[JobKind, JobRules] = {
     JobKind.PREVIEW: JobRules(Right.SEE, ReleaseArguments, timedelta(0)),
     JobKind.EXPORT: JobRules(Right.EXPORT, ReleaseArguments, timedelta(minutes=1)),
     JobKind.INTAKE: JobRules(Right.INTAKE, IntakeArguments, timedelta(minutes=2)),
-    JobKind.SECOND_LOOK: JobRules(Right.SEE, SecondLookArguments, timedelta(minutes=15)),
+    JobKind.SECOND_DETECTION: JobRules(Right.SEE, SecondPassArguments, timedelta(minutes=15)),
     JobKind.DETECT: JobRules(Right.EDIT, DetectArguments, timedelta(minutes=20)),
 }

@@ -37,11 +37,12 @@ from redact.errors import (
 )
 from redact.home import folder_for
 from redact.jobs.failures import as_failure
-from redact.jobs.kinds import JOB_RULES, JobKind
+from redact.jobs.kinds import JOB_RULES
 from redact.jobs.message_queue import open_queue
 from redact.records import accounts
 from redact.records.accounts import Right
 from redact.records.database import Database
+from redact.records.job_states import ACTIVE, JobKind, JobState
 from redact.schema.tables import Job, Json, Person
 
 MAX_ATTEMPTS = 3
@@ -56,19 +57,6 @@ STALE_SECONDS = 15.0
 PROGRESS_SECONDS = 0.5
 RUNNERS = "runners"
 """The folder of the files that running jobs hold locks on."""
-
-
-class JobState(StrEnum):
-    """Of a job. The last three are for good."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
 class StopReason(StrEnum):
@@ -407,7 +395,7 @@ def delete_old(db: Database) -> None:
             if time.time() - lock.stat().st_mtime >= STALE_SECONDS and not _alive(lock.stem):
                 lock.unlink()
     old = Job.finished_at < datetime.now(UTC) - KEPT
-    found = and_(Job.kind == JobKind.SECOND_LOOK.value, Job.state == JobState.DONE.value)
+    found = and_(Job.kind == JobKind.SECOND_DETECTION.value, Job.state == JobState.DONE.value)
     with db.bookkeeping() as session:
         session.execute(delete(Job).where(old, ~found))
 

@@ -11,12 +11,11 @@ from fastapi import APIRouter, Query, Response
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from redact.disclose.release import releases
+from redact.disclose.release import releases, review_items
 from redact.errors import BadRecord, RecordMissing
 from redact.evidence import footage_records as shelf
 from redact.evidence import machine_tracks
 from redact.frame_ranges import stretches
-from redact.jobs import approval_gate
 from redact.mask.edits.result import Edited, TrackState
 from redact.mask.mask_plan import FORMS
 from redact.mask.risk_queue import Span, filled_spans, weak_spans
@@ -202,10 +201,13 @@ def risks(
         if release is not None:
             footage = _held(session, footage_id)
             plan = footage_views.plan_in(parts, session, releases.find(session, release))
-            return {"revision": footage.revision, "items": approval_gate.risks_of(session, parts.store, plan, footage)}
+            return {
+                "revision": footage.revision,
+                "items": review_items.footage_items(session, parts.store, plan, footage),
+            }
         shown = _Shown(parts, session, footage_id, revision)
     items = footage_views.risks_of(parts, shown.edited, shown.table, shown.key) if shown.edited is not None else ()
-    return {"revision": shown.revision, "items": [approval_gate.told(risk) for risk in items]}
+    return {"revision": shown.revision, "items": [review_items.item_record(risk) for risk in items]}
 
 
 class _Shown:

@@ -10,8 +10,7 @@ from fastapi import APIRouter
 from redact.errors import RecordMissing
 from redact.evidence import footage_records as shelf
 from redact.jobs import queue
-from redact.jobs.kinds import JobKind
-from redact.jobs.queue import JobState
+from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Job
 from redact.server import footage_views
 from redact.server.review import UntrustedJson

@@ -15,13 +15,13 @@ from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from redact.disclose.release import releases
+from redact.disclose.release import approval, releases, watching
 from redact.errors import BadRecord, RecordMissing, WrongState
 from redact.evidence.store import PACKS
-from redact.jobs import approval_gate, handlers, queue
-from redact.jobs.kinds import JobKind
+from redact.jobs import handlers, queue
 from redact.records import accounts
 from redact.records.accounts import Right
+from redact.records.job_states import JobKind
 from redact.records.release_state import release_subject
 from redact.schema.tables import Export, Release
 from redact.server import footage_views
@@ -61,7 +61,7 @@ def approve(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJs
     what was on show."""
     who.require(Right.APPROVE)
     override = _text(untrusted, "override", "") or ""
-    approval_gate.approve(
+    approval.approve(
         parts.db, parts.store, who.name, reference, override=override, content=_text(untrusted, "content", None)
     )
     return _state(parts, reference)
@@ -69,15 +69,15 @@ def approve(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJs
 
 @router.get("/open")
 def still_open(reference: str, parts: TheParts, who: Seeing) -> Json:
-    """What stands between the release and its approval: see :class:`redact.jobs.approval_gate.OpenItems`."""
+    """What stands between the release and its approval: see :class:`redact.disclose.release.approval.OpenItems`."""
     with parts.db.reading() as session:
         plan = footage_views.plan_in(parts, session, releases.find(session, reference))
-        found = approval_gate.open_items(session, parts.store, plan)
+        found = approval.open_items(session, parts.store, plan)
     return {
         "content": found.content,
         "items": list(found.items),
         "unwatched": [[list(span) for span in spans] for spans in found.unwatched],
-        "look": found.look.value,
+        "look": found.second_pass.value,
     }
 
 
@@ -107,7 +107,7 @@ def second_look(reference: str, parts: TheParts, who: Seeing) -> Json:
     with parts.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
-    return started(handlers.ask_for_look(parts.db, who.name, releases.reference(release), digest))
+    return started(handlers.request_second_pass(parts.db, who.name, releases.reference(release), digest))
 
 
 @router.post("/export", status_code=202)
@@ -148,8 +148,8 @@ def watched(reference: str, parts: TheParts, who: Seeing) -> Json:
     with parts.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
-        gaps = releases.unwatched(session, release, digest)
-        shares = releases.watched_by(session, release, digest)
+        gaps = watching.unwatched(session, release, digest)
+        shares = watching.watched_by(session, release, digest)
         names = releases.full_names(session, {person for share in shares for person in share})
         outputs = [
             {
@@ -176,7 +176,7 @@ def note_watched(reference: str, parts: TheParts, who: Seeing, untrusted: Untrus
         current = releases.content_digest(session, releases.find(session, reference))
     if content != current:
         raise WrongState("The release was changed since this was rendered.", "Have a new preview made.")
-    releases.note_watched(parts.db, who.name, reference, output - 1, spans=spans, content=content)
+    watching.note_watched(parts.db, who.name, reference, output - 1, spans=spans, content=content)
     return watched(reference, parts, who)
 
 

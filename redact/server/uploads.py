@@ -42,10 +42,10 @@ from redact.evidence.intake import LONGEST_NAME
 from redact.home import folder_for
 from redact.jobs import queue
 from redact.jobs.handlers import UPLOADS
-from redact.jobs.kinds import JobKind
 from redact.media.probe import probe
 from redact.records import cases
 from redact.records.accounts import Right
+from redact.records.job_states import ACTIVE, JobKind
 from redact.records.untrusted_text import clean
 from redact.schema.tables import Case, Job, Upload
 from redact.server.jobs import started
@@ -248,7 +248,7 @@ def forget_old(parts: Parts) -> None:
     upload: a server that was killed left them."""
     now = datetime.now(UTC)
     with parts.db.bookkeeping() as session:
-        asked = select(Job).where(Job.kind == JobKind.INTAKE.value, Job.state.in_(queue.ACTIVE))
+        asked = select(Job).where(Job.kind == JobKind.INTAKE.value, Job.state.in_(ACTIVE))
         wanted = {job.arguments["upload"] for job in session.scalars(asked)}
         for upload in session.scalars(select(Upload)).all():
             old = upload.changed_at < now - parts.settings.upload_kept and upload.id not in wanted

@@ -19,9 +19,9 @@ from playwright.sync_api import Browser, Page
 
 from redact.disclose.release import releases
 from redact.jobs import queue
-from redact.jobs.kinds import JobKind
 from redact.records import cases
 from redact.records.deadlines import CaseKind
+from redact.records.job_states import JobKind
 from redact.track.types import TrackSet
 from tests.browser.real import Workbench
 from tests.media.clips import make_clip

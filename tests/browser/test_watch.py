@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from redact.disclose.release import releases
+from redact.disclose.release import releases, watching
 from redact.jobs import queue
+from redact.records.job_states import ACTIVE
 from redact.track.types import TrackSet
 from tests.browser.hands import watch_all
 from tests.browser.real import PATIENCE, Workbench
@@ -69,7 +70,7 @@ def release(workbench: Workbench, tmp_path: Path) -> str:
     name = releases.reference(releases.create(workbench.db, "rita", case, policy_name="public"))
     asked = queue.enqueue(workbench.db, "rita", "preview", f"release:{name}", {"release": name})
     until = time.monotonic() + PATIENCE
-    while queue.find(workbench.db, asked.id).state in queue.ACTIVE:
+    while queue.find(workbench.db, asked.id).state in ACTIVE:
         assert time.monotonic() < until
         time.sleep(0.1)
     return name
@@ -78,7 +79,7 @@ def release(workbench: Workbench, tmp_path: Path) -> str:
 def left(workbench: Workbench, name: str) -> list[list[tuple[int, int]]]:
     with workbench.db.reading() as session:
         found = releases.find(session, name)
-        return releases.unwatched(session, found, releases.content_digest(session, found))
+        return watching.unwatched(session, found, releases.content_digest(session, found))
 
 
 @pytest.mark.slow

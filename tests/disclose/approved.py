@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from redact.disclose.policy.reason_codes import ReleaseKind
-from redact.disclose.release import approval, details, releases
-from redact.disclose.release.approval import Judged
+from redact.disclose.release import approval, details, releases, watching
+from redact.disclose.release.approval import OpenItems
+from redact.disclose.release.second_pass import SecondPassState
 from redact.evidence.intake import add_footage
 from redact.evidence.machine_tracks import add_machine_tracks
 from redact.evidence.store import Store
@@ -93,14 +94,21 @@ def approved(db: Database, store: Store, folder: Path) -> str:
     name = submitted(db, store, folder)
     with db.reading() as session:
         content = releases.content_digest(session, releases.find(session, name))
-    releases.note_watched(db, "approver", name, 0, spans=[(0, FRAMES - 1)], content=content)
-    approval.approve(db, "approver", name, nothing_open)
+    watching.note_watched(db, "approver", name, 0, spans=[(0, FRAMES - 1)], content=content)
+    approve_with_nothing_open(db, "approver", name)
     return name
 
 
-def nothing_open(session: Session, release: Release) -> Judged:
-    """For tests that are not about what is open."""
-    return Judged(unsettled=0, looked=True)
+def approve_with_nothing_open(db: Database, actor: str, name: str, *, override: str = "") -> None:
+    """Approve as if the review queue were empty and a second pass had run: for tests of the rest of the rule."""
+
+    def nothing(session: Session, _store: Store, release: Release) -> OpenItems:
+        return OpenItems(releases.content_digest(session, release), (), (), SecondPassState.DONE)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(approval, "plan_of", lambda _session, _store, release: release)
+        patch.setattr(approval, "open_items", nothing)
+        approval.approve(db, Store(), actor, name, override=override)
 
 
 def luma(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:

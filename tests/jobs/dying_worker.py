@@ -9,11 +9,11 @@ import time
 from typing import Any
 
 from redact.jobs import handlers
-from redact.jobs.kinds import JobKind
 from redact.jobs.queue import RunningJob
 from redact.jobs.worker import run_worker
 from redact.progress import Progress
 from redact.records.database import Database
+from redact.records.job_states import JobKind
 from redact.schema.tables import Json
 
 

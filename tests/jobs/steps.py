@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import select
 
 from redact.jobs import handlers, queue
-from redact.jobs.kinds import JobKind
-from redact.jobs.queue import JobState, RunningJob
+from redact.jobs.queue import RunningJob
 from redact.jobs.worker import run_worker
 from redact.progress import Progress
 from redact.records.database import Database
+from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Event, Json
 from tests.killing import killed_at
 

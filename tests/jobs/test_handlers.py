@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from redact.disclose.release import releases
+from redact.disclose.release import releases, second_pass
 from redact.evidence.store import Store
 from redact.evidence.store_verification import verify_store
-from redact.jobs import handlers, queue
+from redact.jobs import queue
 from redact.jobs.message_queue import FILE
 from redact.jobs.worker import run_job
 from redact.records.database import Database
@@ -115,8 +115,8 @@ def test_the_second_look_tells_of_what_is_in_sight(ready: Database, monkeypatch:
     assert len({item["key"] for item in told["items"]}) == 4
     assert told["items"][0]["exhibit"] == "AB/1"
     with ready.reading() as session:
-        assert handlers.suspects_of(session, RELEASE, told["content"]) == told["items"]
-        assert handlers.suspects_of(session, RELEASE, "0" * 64) is None
+        assert second_pass.suspects_of(session, RELEASE, told["content"]) == told["items"]
+        assert second_pass.suspects_of(session, RELEASE, "0" * 64) is None
     shown = {"target": {"track": 2}, "action": "show", "reason": "a prop"}
     releases.decide(ready, "reviewer", RELEASE, shown, "AB/1")
     told = result(ready, "approver", "second-look")

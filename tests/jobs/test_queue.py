@@ -31,14 +31,14 @@ from redact.errors import (
 from redact.evidence import machine_tracks
 from redact.home import folder_for
 from redact.jobs import handlers, queue, worker
-from redact.jobs.kinds import JobKind
 from redact.jobs.message_queue import FILE, open_queue
-from redact.jobs.queue import JobProgress, JobState, RunningJob
+from redact.jobs.queue import JobProgress, RunningJob
 from redact.jobs.worker import run_job, run_worker
 from redact.progress import Progress
 from redact.records import accounts, cases
 from redact.records.database import Database
 from redact.records.deadlines import CaseKind
+from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Event, Exhibit, Footage, Job, Json, MachineTracks
 from redact.server.jobs import record
 from tests.jobs import steps

@@ -491,7 +491,7 @@ def test_nothing_but_retention_disposes_of_files() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and node.attr == "dispose" and ast.unparse(node.value) != "self._engine":
                 callers.add(path.name)
-    assert callers == {"retention.py"}
+    assert callers == {"disposal.py"}
 
 
 GOOD = """

@@ -14,10 +14,10 @@ from starlette.routing import BaseRoute, Mount
 
 from redact.evidence.store import Store
 from redact.jobs import queue
-from redact.jobs.kinds import JobKind
 from redact.records import accounts
 from redact.records.accounts import RIGHTS, Right, Role
 from redact.records.database import Database
+from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Footage
 from redact.server.app import create_app
 from redact.server.settings import ServerSettings
@@ -192,4 +192,4 @@ def test_every_route_asks_for_its_right_and_keeps_people_apart(whole: FastAPI, d
     assert checked > 30
     assert browsers["olga"].get("/api/uploads").json() == {"uploads": []}
     assert officer.get(f"/api/uploads/{upload}").json()["received"] == 0
-    assert queue.find(db, job.id).state == queue.JobState.QUEUED
+    assert queue.find(db, job.id).state == JobState.QUEUED

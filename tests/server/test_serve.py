@@ -111,7 +111,7 @@ def test_a_port_that_is_taken_is_said_to_be(home: Path) -> None:
     db.close()
 
 
-SHORT = "from redact.cli import main, scene; scene.SECONDS = 2; main.main()"
+SHORT = "from redact.cli import main; from redact.demo import scene; scene.SECONDS = 2; main.main()"
 """The command, but that its film takes two seconds."""
 
 

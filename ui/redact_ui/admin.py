@@ -20,9 +20,9 @@ from redact.errors import BadRecord, RedactError
 from redact.evidence.footage_records import FootageState
 from redact.evidence.store_verification import StoreReport, verify_store
 from redact.home import home
-from redact.jobs.queue import JobState
 from redact.records import accounts
 from redact.records.accounts import Right, Role
+from redact.records.job_states import JobState
 from redact.retention import disposal
 from redact.retention.clock import Due
 from redact.schema.tables import Footage, Job, Person

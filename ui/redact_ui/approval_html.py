@@ -7,26 +7,26 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from redact.disclose.release import releases
+from redact.disclose.release import approval, releases, watching
+from redact.disclose.release.approval import OpenItems
 from redact.disclose.release.plan import ReleasePlan
+from redact.disclose.release.second_pass import SecondPassState
 from redact.evidence import machine_tracks
-from redact.jobs import approval_gate
-from redact.jobs.approval_gate import LookState, OpenItems
 from redact.timecode import timecode
 from redact_ui.formatting import chip, facts, link, nothing, table, text
 from redact_ui.page import Context, review_link
 
 MOST_ITEMS = 50
 """In the table; the reviewer has them all."""
-_LOOKS: Mapping[LookState, tuple[str, str, str, str]] = {
-    LookState.NONE: (
+_SECOND_PASS: Mapping[SecondPassState, tuple[str, str, str, str]] = {
+    SecondPassState.NONE: (
         "○", "not yet", "warn",
         "Detectors have not looked at the copy as it is. They do so by themselves once the preview is rendered.",
     ),
-    LookState.WAITS: ("…", "waiting", "plain", "Detectors look at the copy as soon as the work before it is done."),
-    LookState.RUNS: ("▸", "under way", "warn", "Detectors are looking at the copy."),
-    LookState.FAILED: ("✕", "failed", "bad", "The second look failed. Ask for it again beside the preview."),
-    LookState.DONE: ("✓", "done", "well", "Detectors have looked at the copy as it is."),
+    SecondPassState.WAITS: ("…", "waiting", "plain", "It starts when the jobs before it are done."),
+    SecondPassState.RUNS: ("▸", "under way", "warn", "Detectors are looking at the copy."),
+    SecondPassState.FAILED: ("✕", "failed", "bad", "The second look failed. Ask for it again beside the preview."),
+    SecondPassState.DONE: ("✓", "done", "well", "Detectors have looked at the copy as it is."),
 }  # fmt: skip
 
 
@@ -34,9 +34,9 @@ def open_html(context: Context, session: Session, plan: ReleasePlan) -> str:
     """All of it, and in a sentence what is left to do."""
     if not plan.policy.watch_all:
         return nothing("The policy asks nobody to look at the copy before it is approved.")
-    found = approval_gate.open_items(session, context.store, plan)
-    sign, word, colour, words = _LOOKS[found.look]
-    said = f" <span class='quiet'>{text(found.look_said)}</span>" if found.look_said else ""
+    found = approval.open_items(session, context.store, plan)
+    sign, word, colour, words = _SECOND_PASS[found.second_pass]
+    said = f" <span class='quiet'>{text(found.second_pass_error)}</span>" if found.second_pass_error else ""
     told = {
         "Watched": _watched(session, plan, found),
         "Second look": f"{chip(sign, word, colour)} {text(words)}{said}",
@@ -49,7 +49,7 @@ def _whole(found: OpenItems) -> str:
     left = [
         "parts of it have not been watched" if any(found.unwatched) else "",
         "items are open" if found.items else "",
-        "" if found.look is LookState.DONE else "detectors have not had their second look",
+        "" if found.second_pass is SecondPassState.DONE else "detectors have not had their second look",
     ]
     left = [one for one in left if one]
     if not left:
@@ -64,7 +64,7 @@ def _count(items: int) -> str:
 
 
 def _watched(session: Session, plan: ReleasePlan, found: OpenItems) -> str:
-    shares = releases.watched_by(session, plan.release, plan.content)
+    shares = watching.watched_by(session, plan.release, plan.content)
     names = releases.full_names(session, {person for share in shares for person in share})
     lines = []
     for exhibit, clip, gaps, share in zip(plan.exhibits, plan.release.clips, found.unwatched, shares, strict=True):

@@ -15,10 +15,10 @@ from redact.errors import BadRecord, RecordMissing, RedactError
 from redact.evidence import footage_details, footage_records, machine_tracks
 from redact.evidence.footage_records import FootageState
 from redact.jobs import queue
-from redact.jobs.kinds import JobKind
 from redact.records import accounts, cases
 from redact.records.accounts import Right
 from redact.records.cases import MEMBER_ROLES
+from redact.records.job_states import JobKind
 from redact.retention import disposal
 from redact.retention.clock import MarkKind
 from redact.retention.rules import load_rules

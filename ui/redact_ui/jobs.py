@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from redact.jobs.queue import ACTIVE, JobState
 from redact.records import accounts
 from redact.records.accounts import Right
+from redact.records.job_states import ACTIVE, JobState
 from redact.schema.tables import Job, Person
 from redact.server.jobs import record
 from redact_ui.formatting import JOBS, moment, nothing, state, text, time_left

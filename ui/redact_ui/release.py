@@ -12,14 +12,14 @@ import gradio as gr
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from redact.disclose.release import releases
+from redact.disclose.release import approval, releases
 from redact.disclose.release.releases import ClipWish
 from redact.errors import BadRecord, RecordMissing, RedactError
-from redact.jobs import approval_gate, queue
-from redact.jobs.handlers import ask_for_look
-from redact.jobs.kinds import JobKind
+from redact.jobs import queue
+from redact.jobs.handlers import request_second_pass
 from redact.records import accounts
 from redact.records.accounts import Right
+from redact.records.job_states import JobKind
 from redact.records.release_state import ReleaseState, release_subject
 from redact.schema.tables import Release, Watched
 from redact_ui.approval_html import open_html
@@ -241,7 +241,7 @@ class ReleasePage:
 
         def work() -> str:
             context, actor = self._context, login(request)
-            approval_gate.approve(
+            approval.approve(
                 context.db, context.store, actor, reference, override=reason or "", content=content or None
             )
             return "The release is approved. Its pack can be made now."
@@ -278,7 +278,7 @@ class ReleasePage:
             with self._context.db.reading() as session:
                 release = releases.find(session, reference)
                 name, digest = releases.reference(release), releases.content_digest(session, release)
-            ask_for_look(self._context.db, actor, name, digest)
+            request_second_pass(self._context.db, actor, name, digest)
             return "A second look at the rendered copy was asked for. You can leave this page meanwhile."
 
         return answered(work)

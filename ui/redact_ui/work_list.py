@@ -12,13 +12,13 @@ import gradio as gr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from redact.disclose.release import releases
+from redact.disclose.release import approval, releases
 from redact.errors import BadRecord, RedactError
-from redact.jobs.queue import JobState
 from redact.records import accounts, cases
 from redact.records.accounts import Right
 from redact.records.cases import CLOSED, DETAILS
 from redact.records.deadlines import CaseKind, Nation
+from redact.records.job_states import JobState
 from redact.records.release_state import ReleaseState
 from redact.schema.tables import Case, Job, Person, Release
 from redact_ui.formatting import (
@@ -280,7 +280,7 @@ def _may_approve(session: Session, release: Release, person: Person) -> bool:
     if not accounts.may(person, Right.APPROVE):
         return False
     policy, _ = releases.rules_of(release)
-    return not (policy.four_eyes and person.name in releases.hands_in(session, release))
+    return not (policy.four_eyes and person.name in approval.makers(session, release))
 
 
 def _failed_jobs(session: Session, person: Person) -> Iterator[str]:

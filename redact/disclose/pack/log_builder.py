@@ -37,7 +37,7 @@ from redact.disclose.log.entries import (
 from redact.disclose.log.release_log import FiledLog, MaskSample, MaskSamples, ReleaseLog
 from redact.disclose.log.sections import ClippedPart, InternalSection
 from redact.disclose.policy.reason_codes import Code
-from redact.disclose.release import approval, details, releases
+from redact.disclose.release import approval, details, releases, watching
 from redact.disclose.release.plan import ReleasePlan
 from redact.disclose.release.resolved import Clip, PictureMask, ResolvedClip, ShownSound, ShownTrack
 from redact.errors import WrongState
@@ -327,7 +327,7 @@ class Logbook:
         return Override(reason=noted["override"], **told)
 
     def _reviewers(self) -> Iterator[Reviewer]:
-        rows = releases.watched(self._session, self._release, self._release.approved_content)
+        rows = watching.watched(self._session, self._release, self._release.approved_content)
         names = releases.full_names(self._session, {row.person_id for row in rows})
         for person, name in sorted(names.items()):
             mine = [row for row in rows if row.person_id == person]

@@ -1,86 +1,155 @@
-"""Approving: four eyes, and nothing open, or a reason that is kept with the approval."""
+"""The rule for approving a release, all of it.
+
+A release in review can be approved by a person with the right to approve who
+
+1. had no part in making it (the four-eyes rule), unless the policy waives that,
+2. if the policy asks for it (``watch_all``), only once every frame of the rendered copy has been watched, every item of
+   the review queue is settled, and a second detection pass has run over the copy as it is.
+
+A supervisor can approve with the second point unmet by giving a reason, which the approval and the release log keep.
+The approval is of one content digest: a change made meanwhile, or later, voids it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from redact.disclose.release import releases
+from redact.disclose.release import releases, watching
+from redact.disclose.release.plan import ReleasePlan, plan_of
+from redact.disclose.release.review_items import Span, release_items
+from redact.disclose.release.second_pass import SecondPassState, last_pass, state_of
 from redact.errors import NotAllowed, WrongState
+from redact.evidence.store import Store
 from redact.records import accounts
 from redact.records.accounts import Right
-from redact.records.database import Database
+from redact.records.database import Database, Writing
 from redact.records.release_state import ReleaseState, release_subject
 from redact.records.validation import checked
-from redact.schema.tables import Event, Json, Release
+from redact.schema import tables
+from redact.schema.tables import Edit, Event, Json, Person, Release
+
+MAKING = ("release.created", "release.clips-set", "release.details-set", "release.submitted")
+"""Events whose actor helped to make a release; edits and decisions have tables of their own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What is open of a release beside watching: how many items of its risk queues nobody settled, and whether
-    detectors had a second look at the copy as it is. See :mod:`redact.jobs.approval_gate`."""
+class OpenItems:
+    """What is open in a release whose digest is ``content``.
 
-    unsettled: int
-    looked: bool
+    ``items``: the review queue, see :func:`redact.disclose.release.review_items.release_items`. ``unwatched``: spans of
+    frames of each output that nobody has watched.
+    """
+
+    content: str
+    items: tuple[Json, ...]
+    unwatched: tuple[tuple[Span, ...], ...]
+    second_pass: SecondPassState
+    second_pass_error: str = ""
+
+
+def open_items(session: Session, store: Store, plan: ReleasePlan) -> OpenItems:
+    """What is open in a release as it stands. Raises what reading the store raises."""
+    unwatched = watching.unwatched(session, plan.release, plan.content)
+    state, error = state_of(session, plan.release, plan.content)
+    items = release_items(session, store, plan)
+    return OpenItems(plan.content, tuple(items), tuple(tuple(spans) for spans in unwatched), state, error)
+
+
+def makers(session: Session, release: Release) -> set[str]:
+    """Logins of everyone who made part of the release: edits of its footage, decisions, clips, details."""
+    footage = {clip.footage_id for clip in release.clips}
+    edited = select(Person.name).join(Edit, Edit.person_id == Person.id).where(Edit.footage_id.in_(footage))
+    decided = select(Person.name).join(tables.Decision, tables.Decision.person_id == Person.id)
+    acted = select(Event.actor).where(Event.subject == release_subject(release), Event.kind.in_(MAKING))
+    return (
+        set(session.scalars(edited))
+        | set(session.scalars(decided.where(tables.Decision.release_id == release.id)))
+        | set(session.scalars(acted))
+    )
 
 
 def approve(
-    db: Database, actor: str, release_reference: str, judge: Callable[[Session, Release], Judged], *, override: str = ""
+    db: Database, store: Store, actor: str, reference: str, *, override: str = "", content: str | None = None
 ) -> None:
-    """In review to approved; through :func:`redact.jobs.approval_gate.approve`, which knows how to ``judge`` it.
+    """Move a release from in review to approved. ``content``: the digest shown to the approver, if one was.
 
-    Raises NotAllowed for somebody who made any of it (four eyes) and for an ``override`` by somebody who may give none,
-    WrongState when something is open and ``override`` gives no reason for approving all the same, and what ``judge``
-    raises, which is called in the transaction.
+    Raises NotAllowed for a person who made part of it and for an ``override`` by one without the right to, WrongState
+    if something is open and ``override`` gives no reason, or if the release changed meanwhile, and what reading the
+    records and the store raises.
     """
+    with db.reading() as session:
+        release = releases.find(session, reference)
+        before = _fingerprint(session, release)
+        found = open_items(session, store, plan_of(session, store, release))
     with db.writing(actor) as work:
         person = accounts.acting(work, Right.APPROVE)
-        release = releases.find(work.session, release_reference)
+        release = releases.find(work.session, reference)
         releases.require_state(release, ReleaseState.IN_REVIEW)
         policy, _ = releases.rules_of(release)
-        if policy.four_eyes and person.name in releases.hands_in(work.session, release):
+        if policy.four_eyes and person.name in makers(work.session, release):
             raise NotAllowed(
                 f"{person.name} has worked on release {releases.reference(release)} and cannot approve it.",
-                "Somebody else has to.",
+                "Ask another approver.",
             )
-        judged = judge(work.session, release)
-        content = releases.content_digest(work.session, release)
-        gaps = sum(len(spans) for spans in releases.unwatched(work.session, release, content))
-        told: dict[str, object] = {"content": content}
-        if policy.watch_all and (gaps or judged.unsettled or not judged.looked):
-            if not override.strip():
-                raise WrongState(
-                    f"Release {releases.reference(release)} cannot be approved yet: {_open(gaps, judged)}.",
-                    "See to that first; a supervisor can give a reason for approving all the same.",
-                )
-            accounts.require(person, Right.OVERRIDE)
-            told["override"] = checked(override, "reason", releases.LONGEST_REASON)
-            told |= {"unwatched": gaps, "unsettled": judged.unsettled, "second_look": judged.looked}
+        # Finding what is open takes long, so it was done before the transaction: nothing may have changed since.
+        now = _fingerprint(work.session, release)
+        if now != before or content not in (None, now[0]):
+            raise WrongState(
+                f"Release {reference} was changed meanwhile and has not been approved.", "Check it as it is now."
+            )
+        noted: dict[str, object] = {"content": now[0]}
+        if policy.watch_all:
+            noted |= _overridden(work, person, release, found, override)
         release.state, release.approved_at, release.approved_by = ReleaseState.APPROVED.value, work.at, person.id
-        release.approved_content = content
-        work.event("release.approved", release_subject(release), told)
+        release.approved_content = str(now[0])
+        work.event("release.approved", release_subject(release), noted)
 
 
-def _open(gaps: int, judged: Judged) -> str:
-    """What is open, in words."""
-    count = judged.unsettled
-    items = f"{count} item{' of the queue is' if count == 1 else 's of the queue are'} not settled"
-    parts = [
+def _overridden(work: Writing, person: Person, release: Release, found: OpenItems, override: str) -> dict[str, object]:
+    """What the approval records of open items: nothing if there are none."""
+    gaps = sum(len(spans) for spans in watching.unwatched(work.session, release, found.content))
+    unsettled, passed = len(found.items), found.second_pass is SecondPassState.DONE
+    if not gaps and not unsettled and passed:
+        return {}
+    if not override.strip():
+        raise WrongState(
+            f"Release {releases.reference(release)} cannot be approved yet: {_open(gaps, unsettled, passed)}.",
+            "Deal with that first, or ask a supervisor to approve it with a reason.",
+        )
+    accounts.require(person, Right.OVERRIDE)
+    return {
+        "override": checked(override, "reason", releases.LONGEST_REASON),
+        "unwatched": gaps,
+        "unsettled": unsettled,
+        "second_look": passed,
+    }
+
+
+def _open(gaps: int, unsettled: int, passed: bool) -> str:
+    items = f"{unsettled} item{'' if unsettled == 1 else 's'} of the review queue"
+    reasons = [
         "parts of it have not been watched" if gaps else "",
-        items if count else "",
-        "" if judged.looked else "detectors have not had a second look at the copy as it is",
+        f"{items} {'is' if unsettled == 1 else 'are'} not settled" if unsettled else "",
+        "" if passed else "no second detection pass has run over the copy as it is",
     ]
-    return "; ".join(filter(None, parts))
+    return "; ".join(filter(None, reasons))
+
+
+def _fingerprint(session: Session, release: Release) -> tuple[object, ...]:
+    """All that open items depend on: content, settled items, and which second detection pass there was."""
+    content = releases.content_digest(session, release)
+    second_pass = last_pass(session, releases.reference(release), content)
+    return (content, *(clip.footage.revision for clip in release.clips), second_pass.id if second_pass else None)
 
 
 def approval(session: Session, release: Release) -> Json:
-    """What was noted when the release was approved as it is approved now: ``override`` among it where something was
-    open, see :func:`approve`. Empty for one that is not approved."""
+    """What was recorded when the release was approved: with ``override`` where something was open, see
+    :func:`approve`. Empty if the release is not approved."""
     kind = (Event.subject == release_subject(release), Event.kind == "release.approved")
     newest = session.scalars(select(Event).where(*kind).order_by(Event.seq.desc()).limit(1)).first()
-    told: Json = json.loads(newest.body) if newest is not None and release.approved_content else {}
-    return told
+    noted: Json = json.loads(newest.body) if newest is not None and release.approved_content else {}
+    return noted

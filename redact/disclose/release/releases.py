@@ -30,18 +30,13 @@ from redact.schema import tables as recorded
 from redact.schema.tables import (
     Case,
     Clip,
-    Edit,
-    Event,
     Exhibit,
     Footage,
     MachineTracks,
     Person,
     Release,
-    Watched,
 )
 
-TOUCHING = ("release.created", "release.clips-set", "release.details-set", "release.submitted")
-"""Events whose actor has had a hand in what a release is; edits and decisions have tables of their own."""
 LONGEST_REASON = 2000
 
 
@@ -290,90 +285,6 @@ def send_back(db: Database, actor: str, release_reference: str, note: str) -> No
         require_state(release, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
         work.event("release.sent-back", release_subject(release), {"note": checked(note, "reason", LONGEST_REASON)})
         reopen(work, release, "it was sent back")
-
-
-def note_watched(
-    db: Database, actor: str, release_reference: str, position: int, *, spans: Sequence[tuple[int, int]], content: str
-) -> None:
-    """Note which frames of an output somebody has watched, under the digest that was on show.
-
-    ``spans``: first and last frame of the clip (not of the slate), from 0. Raises BadRecord, RecordMissing, NotAllowed.
-    """
-    with db.writing(actor) as work:
-        person = accounts.acting(work, Right.SEE)
-        release = find(work.session, release_reference)
-        if not 0 <= position < len(release.clips):
-            raise BadRecord(f"Release {reference(release)} has {len(release.clips)} outputs.")
-        clip = release.clips[position]
-        frames = clip.last_frame - clip.first_frame + 1
-        for first, last in spans:
-            if not 0 <= first <= last < frames:
-                raise BadRecord(f"Output {position + 1} has frames 0 to {frames - 1}.")
-            work.session.add(
-                Watched(
-                    release_id=release.id,
-                    person_id=person.id,
-                    position=position,
-                    first_frame=first,
-                    last_frame=last,
-                    content=content,
-                    at=work.at,
-                )
-            )
-        told = {"output": position, "spans": [list(span) for span in spans], "content": content}
-        work.event("release.watched", release_subject(release), told)
-
-
-def watched(session: Session, release: Release, content: str) -> list[Watched]:
-    """What was watched of this content, by anybody, in order of time."""
-    query = select(Watched).where(Watched.release_id == release.id, Watched.content == content)
-    return list(session.scalars(query.order_by(Watched.id)))
-
-
-def unwatched(session: Session, release: Release, content: str) -> list[list[tuple[int, int]]]:
-    """For each output: spans of frames nobody has watched yet, in order."""
-    rows = watched(session, release, content)
-    left = []
-    for position, clip in enumerate(release.clips):
-        spans = sorted((w.first_frame, w.last_frame) for w in rows if w.position == position)
-        left.append(_gaps(spans, clip.last_frame - clip.first_frame + 1))
-    return left
-
-
-def watched_by(session: Session, release: Release, content: str) -> list[dict[int, int]]:
-    """For each output: how many of its frames each person has watched, by their keys in the records."""
-    rows = watched(session, release, content)
-    shares: list[dict[int, int]] = []
-    for position, clip in enumerate(release.clips):
-        frames = clip.last_frame - clip.first_frame + 1
-        theirs: dict[int, list[tuple[int, int]]] = {}
-        for row in rows:
-            if row.position == position:
-                theirs.setdefault(row.person_id, []).append((row.first_frame, row.last_frame))
-        left = {who: sum(b - a + 1 for a, b in _gaps(sorted(spans), frames)) for who, spans in theirs.items()}
-        shares.append({who: frames - gaps for who, gaps in left.items()})
-    return shares
-
-
-def _gaps(spans: Sequence[tuple[int, int]], frames: int) -> list[tuple[int, int]]:
-    gaps, expected = [], 0
-    for first, last in spans:
-        if first > expected:
-            gaps.append((expected, first - 1))
-        expected = max(expected, last + 1)
-    return [*gaps, (expected, frames - 1)] if expected < frames else gaps
-
-
-def hands_in(session: Session, release: Release) -> set[str]:
-    """Logins of all who made what the release is: edits of its footage, decisions, clips, details."""
-    footage = {clip.footage_id for clip in release.clips}
-    makers = set(
-        session.scalars(select(Person.name).join(Edit, Edit.person_id == Person.id).where(Edit.footage_id.in_(footage)))
-    )
-    decided = select(Person.name).join(recorded.Decision, recorded.Decision.person_id == Person.id)
-    makers |= set(session.scalars(decided.where(recorded.Decision.release_id == release.id)))
-    acted = select(Event.actor).where(Event.subject == release_subject(release), Event.kind.in_(TOUCHING))
-    return makers | set(session.scalars(acted))
 
 
 def withdraw(db: Database, actor: str, release_reference: str, reason: str) -> None:

@@ -23,7 +23,7 @@ from redact.errors import StatementInvalid
 
 SHA = "ab" * 32
 FILES = {"01-AB-1.mp4": SHA, "log.json": "cd" * 32}
-SCHEMA = Path(statement.__file__).with_name("schemas") / "statement-1.schema.json"
+SCHEMA = Path(statement.__file__).parents[1] / "schemas" / "statement-1.schema.json"
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,17 @@ from sqlalchemy import select
 
 from redact.disclose.log import release_log
 from redact.disclose.pack import packs
-from redact.disclose.release import releases
+from redact.disclose.release import approval, releases, review_items, watching
+from redact.disclose.release.approval import OpenItems
 from redact.disclose.release.plan import plan_of
 from redact.disclose.release.releases import ClipWish
+from redact.disclose.release.review_items import _matters
+from redact.disclose.release.second_pass import SecondPassState
 from redact.errors import BadRecord, EditInvalid, NotAllowed, RecordMissing, WrongState
 from redact.evidence import edit_log
 from redact.evidence.edit_log import SentEdit
 from redact.evidence.store import Store
-from redact.jobs import approval_gate, handlers, queue
-from redact.jobs.approval_gate import LookState, OpenItems, _matters
+from redact.jobs import handlers, queue
 from redact.jobs.second_pass import _distinct_keys
 from redact.jobs.worker import run_job
 from redact.mask.edits.types import Box, Edit, Keyframe, Settle, Undo
@@ -68,7 +70,7 @@ def standing(db: Database) -> tuple[str, str]:
 def still_open(db: Database) -> OpenItems:
     store = Store()
     with db.reading() as session:
-        return approval_gate.open_items(session, store, plan_of(session, store, releases.find(session, RELEASE)))
+        return approval.open_items(session, store, plan_of(session, store, releases.find(session, RELEASE)))
 
 
 def keys(db: Database) -> set[str]:
@@ -76,7 +78,7 @@ def keys(db: Database) -> set[str]:
 
 
 def watch(db: Database, last: int = FRAMES - 1) -> None:
-    releases.note_watched(db, "approver", RELEASE, 0, spans=[(0, last)], content=standing(db)[1])
+    watching.note_watched(db, "approver", RELEASE, 0, spans=[(0, last)], content=standing(db)[1])
 
 
 def look(db: Database, *found: str) -> None:
@@ -87,7 +89,7 @@ def look(db: Database, *found: str) -> None:
     seen = {"first": 3, "last": 4, "frame": 3, "box": [1.0, 2.0, 3.0, 4.0], "score": 0.9, "text": "A face was found."}
     items: list[Json] = [{**about, **seen, "key": key} for key in found]
     content = standing(db)[1]
-    asked = handlers.ask_for_look(db, "approver", RELEASE, content)
+    asked = handlers.request_second_pass(db, "approver", RELEASE, content)
     with db.bookkeeping() as session:
         job = session.get_one(Job, asked.id)
         job.state, job.unique_key, job.finished_at = "done", None, datetime.now(UTC)
@@ -105,11 +107,11 @@ def make(db: Database, *made: Edit) -> Sequence[str]:
 
 
 def settle(db: Database, *which: str) -> None:
-    approval_gate.settle(db, Store(), "reviewer", RELEASE, sorted(which), reason="looked at", exhibit=None)
+    review_items.settle(db, Store(), "reviewer", RELEASE, sorted(which), reason="looked at", exhibit=None)
 
 
 def approve(db: Database, actor: str = "approver", **more: Any) -> None:
-    approval_gate.approve(db, Store(), actor, RELEASE, **more)
+    approval.approve(db, Store(), actor, RELEASE, **more)
 
 
 def told(db: Database) -> Json:
@@ -121,14 +123,16 @@ def told(db: Database) -> Json:
 
 def test_an_approval_waits_for_all_of_it(ready: Database) -> None:
     state, content = standing(ready)
-    with pytest.raises(WrongState, match=r"not been watched; 2 items .* second look"):
+    with pytest.raises(
+        WrongState, match=r"not been watched; 2 items of the review queue are not settled; no second detection pass"
+    ):
         approve(ready)
     watch(ready)
     settle(ready, *TRACK_2)
-    with pytest.raises(WrongState, match="yet: detectors have not had a second look"):
+    with pytest.raises(WrongState, match="yet: no second detection pass has run"):
         approve(ready)
     look(ready, SUSPECT)
-    with pytest.raises(WrongState, match="yet: 1 item of the queue is not settled"):
+    with pytest.raises(WrongState, match="yet: 1 item of the review queue is not settled"):
         approve(ready)
     item = still_open(ready).items[0]
     assert (item["key"], item["track"], item["frame"], item["exhibit"]) == (SUSPECT, None, 3, "AB/1")
@@ -141,9 +145,9 @@ def test_an_approval_waits_for_all_of_it(ready: Database) -> None:
 
 def test_a_later_look_counts_and_an_earlier_release_does_not(ready: Database) -> None:
     look(ready)
-    assert still_open(ready).look is LookState.DONE
+    assert still_open(ready).second_pass is SecondPassState.DONE
     make(ready, Keyframe(1, 4, Box(20, 30, 70, 90)))
-    assert still_open(ready).look is LookState.NONE
+    assert still_open(ready).second_pass is SecondPassState.NONE
     look(ready)
     look(ready, SUSPECT)
     assert SUSPECT in keys(ready)
@@ -168,7 +172,7 @@ def test_what_was_judged_is_what_is_approved(ready: Database, monkeypatch: pytes
     settle(ready, *TRACK_2)
     look(ready)
     (settling, *_) = edits_of(ready)
-    found = approval_gate.open_items
+    found = approval.open_items
     # Whatever happens between the judgement and its record, even where all of it counts as watched and looked at.
     changes: list[Callable[[], object]] = [
         lambda: edited_and_seen_to(ready),
@@ -184,7 +188,7 @@ def test_what_was_judged_is_what_is_approved(ready: Database, monkeypatch: pytes
         return judged
 
     for change in changes:
-        monkeypatch.setattr(approval_gate, "open_items", partial(judged_then_changed, change))
+        monkeypatch.setattr(approval, "open_items", partial(judged_then_changed, change))
         with pytest.raises(WrongState, match="changed meanwhile"):
             approve(ready)
         assert standing(ready)[0] == "in-review"
@@ -247,9 +251,9 @@ def test_to_settle_names_what_is_open_and_says_why(ready: Database) -> None:
         (EditInvalid, "birth:2:8", "x" * 1001),
     ):
         with pytest.raises(kind):
-            approval_gate.settle(ready, Store(), "reviewer", RELEASE, [key], reason=reason, exhibit=None)
+            review_items.settle(ready, Store(), "reviewer", RELEASE, [key], reason=reason, exhibit=None)
     with pytest.raises(NotAllowed):
-        approval_gate.settle(ready, Store(), "approver", RELEASE, ["birth:2:8"], reason="x", exhibit=None)
+        review_items.settle(ready, Store(), "approver", RELEASE, ["birth:2:8"], reason="x", exhibit=None)
     assert keys(ready) == TRACK_2
 
 
@@ -265,11 +269,11 @@ def test_a_preview_has_detectors_look_at_it_once(ready: Database) -> None:
 
     run("preview")
     (asked,) = looks()
-    assert (asked.state, still_open(ready).look) == ("queued", LookState.WAITS)
+    assert (asked.state, still_open(ready).second_pass) == ("queued", SecondPassState.WAITS)
     run("preview")
     assert len(looks()) == 1
     look(ready)  # this ends the one that waits
-    assert len(looks()) == 1 and still_open(ready).look is LookState.DONE
+    assert len(looks()) == 1 and still_open(ready).second_pass is SecondPassState.DONE
     run("preview")
     assert len(looks()) == 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from redact.disclose.policy.reason_codes import ReleaseKind
-from redact.disclose.release import approval, details, releases
+from redact.disclose.release import details, releases, watching
 from redact.disclose.release.releases import ClipWish
 from redact.errors import BadRecord, CodeNotAllowed, DecisionInvalid, NotAllowed, RecordMissing, WrongState
 from redact.records import cases
@@ -18,7 +18,7 @@ from redact.records.database import Database
 from redact.records.deadlines import CaseKind
 from redact.records.release_state import reopen_for
 from redact.schema.tables import Exhibit, Footage, MachineTracks, Release
-from tests.disclose.approved import nothing_open
+from tests.disclose.approved import approve_with_nothing_open
 
 FRAMES = 100
 SHOW = {"target": {"track": 1}, "action": "show", "reason": "the requester"}
@@ -58,7 +58,7 @@ def digest(db: Database, name: str) -> str:
 
 
 def watch(db: Database, name: str, who: str, *spans: tuple[int, int]) -> None:
-    releases.note_watched(db, who, name, 0, spans=spans or [(0, FRAMES - 1)], content=digest(db, name))
+    watching.note_watched(db, who, name, 0, spans=spans or [(0, FRAMES - 1)], content=digest(db, name))
 
 
 def give_roles(db: Database, roles: list[str], *logins: str) -> None:
@@ -82,7 +82,7 @@ def test_a_release_goes_from_draft_to_approved_and_keeps_the_rules_it_was_made_u
     assert state(db, name) == "in-review"
     watch(db, name, "ben", (0, 40))
     watch(db, name, "approver", (41, FRAMES - 1))
-    approval.approve(db, "approver", name, nothing_open)
+    approve_with_nothing_open(db, "approver", name)
     assert state(db, name) == "approved"
     with db.reading() as session:
         release = releases.find(session, name)
@@ -107,9 +107,9 @@ def test_who_has_had_a_hand_in_it_cannot_approve(db: Database, case: str, how: s
         acts[how]()
     releases.submit(db, "ben" if how == "submission" else "anna", "FOI-1#1", [])
     with pytest.raises(NotAllowed, match="cannot approve"):
-        approval.approve(db, "ben", "FOI-1#1", nothing_open, override="no time")
+        approve_with_nothing_open(db, "ben", "FOI-1#1", override="no time")
     assert state(db, "FOI-1#1") == "in-review"
-    approval.approve(db, "officer", "FOI-1#1", nothing_open, override="no time")
+    approve_with_nothing_open(db, "officer", "FOI-1#1", override="no time")
 
 
 def _edit(db: Database, actor: str) -> None:
@@ -141,14 +141,14 @@ CHANGES: dict[str, Callable[[Database], object]] = {
 def test_a_change_makes_an_approved_release_a_draft_and_watching_start_anew(db: Database, case: str, what: str) -> None:
     name = ready(db)
     watch(db, name, "approver")
-    approval.approve(db, "approver", name, nothing_open)
+    approve_with_nothing_open(db, "approver", name)
     before = digest(db, name)
     CHANGES[what](db)
     assert state(db, name) == "draft"
     assert digest(db, name) != before
     releases.submit(db, "anna", name, [])
     with pytest.raises(WrongState, match="watched"):
-        approval.approve(db, "approver", name, nothing_open)
+        approve_with_nothing_open(db, "approver", name)
 
 
 def test_another_footage_edited_is_no_change(db: Database, case: str) -> None:
@@ -179,16 +179,16 @@ def test_what_nobody_watched_is_told(
         watch(db, name, "ben", *spans)
     with db.reading() as session:
         release = releases.find(session, name)
-        assert releases.unwatched(session, release, digest(db, name)) == [left]
+        assert watching.unwatched(session, release, digest(db, name)) == [left]
     if left:
         with pytest.raises(WrongState, match="not been watched"):
-            approval.approve(db, "approver", name, nothing_open)
+            approve_with_nothing_open(db, "approver", name)
         with pytest.raises(NotAllowed):
-            approval.approve(db, "approver", name, nothing_open, override="the rest is black")
+            approve_with_nothing_open(db, "approver", name, override="the rest is black")
         give_roles(db, ["supervisor"], "officer")
-        approval.approve(db, "officer", name, nothing_open, override="the rest is black")
+        approve_with_nothing_open(db, "officer", name, override="the rest is black")
     else:
-        approval.approve(db, "approver", name, nothing_open)
+        approve_with_nothing_open(db, "approver", name)
 
 
 def test_what_is_asked_wrongly_changes_nothing(db: Database, case: str) -> None:
@@ -221,7 +221,7 @@ def test_a_withdrawn_release_is_over(db: Database, case: str) -> None:
     name = ready(db)
     releases.withdraw(db, "approver", name, "the request was withdrawn")
     acts: list[Callable[[], object]] = [
-        lambda: approval.approve(db, "approver", name, nothing_open, override="x"),
+        lambda: approve_with_nothing_open(db, "approver", name, override="x"),
         lambda: releases.set_clips(db, "anna", name, [ClipWish("AB1")]),
         lambda: releases.withdraw(db, "approver", name, "again"),
     ]

@@ -1,0 +1,55 @@
+"""The second detection pass over the rendered copy of a release, as the records hold it.
+
+:mod:`redact.jobs.second_pass` runs the pass; this module says how far it is and what it found.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from redact.disclose.release import releases
+from redact.records.job_states import ACTIVE, JobKind, JobState
+from redact.records.release_state import release_subject
+from redact.schema.tables import Job, Json, Release
+
+
+class SecondPassState(StrEnum):
+    """How far the second detection pass over a release is, for its current content."""
+
+    NONE = "none"
+    WAITS = "waits"
+    RUNS = "runs"
+    FAILED = "failed"
+    DONE = "done"
+
+
+def last_pass(session: Session, reference: str, content: str) -> Job | None:
+    """The newest finished second pass over a release with this content digest; None if there is none."""
+    done = (Job.kind == JobKind.SECOND_DETECTION.value, Job.state == JobState.DONE.value)
+    query = select(Job).where(*done, Job.subject == f"release:{reference}").order_by(Job.finished_at.desc())
+    return next((job for job in session.scalars(query) if job.result["content"] == content), None)
+
+
+def suspects_of(session: Session, reference: str, content: str) -> list[Json] | None:
+    """What that pass found unmasked, as :mod:`redact.jobs.second_pass` describes it; None if there was no pass."""
+    job = last_pass(session, reference, content)
+    items: list[Json] | None = None if job is None else job.result["items"]
+    return items
+
+
+def state_of(session: Session, release: Release, content: str) -> tuple[SecondPassState, str]:
+    """The state of the pass over this content and, if it failed, the reason."""
+    if last_pass(session, releases.reference(release), content) is not None:
+        return SecondPassState.DONE, ""
+    query = select(Job).where(Job.kind == JobKind.SECOND_DETECTION.value, Job.subject == release_subject(release))
+    newest = session.scalars(query.order_by(Job.created_at.desc()).limit(1)).first()
+    if newest is None:
+        return SecondPassState.NONE, ""
+    if newest.state in ACTIVE:
+        return SecondPassState.RUNS if newest.state == JobState.RUNNING else SecondPassState.WAITS, ""
+    if newest.state == JobState.FAILED:
+        return SecondPassState.FAILED, newest.error_text
+    return SecondPassState.NONE, ""
