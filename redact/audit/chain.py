@@ -118,7 +118,7 @@ def verify(session: Session, trusted: Iterable[PublicKey], known: Iterable[Signe
     key.
     """
     faults: list[Fault] = []
-    hashes, peaks, events = _walk(session, faults)
+    hashes, peaks, events = _recompute(session, faults)
     head = signed_head(session)
     if head is None:
         if events:
@@ -135,7 +135,7 @@ def verify(session: Session, trusted: Iterable[PublicKey], known: Iterable[Signe
     return ChainReport(events, head, tuple(faults))
 
 
-def _walk(session: Session, faults: list[Fault]) -> tuple[list[str], list[bytes], int]:
+def _recompute(session: Session, faults: list[Fault]) -> tuple[list[str], list[bytes], int]:
     """The hashes that the events should have, in order, and the peaks over them."""
     hashes: list[str] = []
     peaks: list[bytes] = []

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 
 from redact.audit import chain
 from redact.audit.chain import BATCH, HEAD_DOMAIN, START, SignedHead, event_hash
-from redact.audit.heads import head_record, read_head
+from redact.audit.heads import head_json, parse_head
 from redact.audit.keys import PublicKey
-from redact.audit.merkle import Tree, consistency_holds, inclusion_holds, leaf, root, with_leaf
+from redact.audit.merkle import MerkleTree, consistency_holds, inclusion_holds, leaf, root, with_leaf
 from redact.canonical_json import canonical
 from redact.errors import BadRecord, KeyUnusable, RecordMissing
 from redact.schema.tables import Event, as_text
@@ -31,7 +31,7 @@ SCHEMA = "redact-audit-export-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportRequest:
     """Which events: of one ``subject``, or all; and only those after the first ``since``."""
 
     subject: str | None = None
@@ -44,7 +44,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class FileReport:
+class ExportReport:
     """What a check of a file found. ``own_key``: it was checked with nothing but the key that it brought itself."""
 
     events: int
@@ -53,7 +53,7 @@ class FileReport:
     faults: tuple[str, ...]
 
 
-def export(session: Session, wish: Wish, key: PublicKey, at: datetime) -> Iterator[bytes]:
+def export(session: Session, wish: ExportRequest, key: PublicKey, at: datetime) -> Iterator[bytes]:
     """The file, a line at a time; ``key`` is the one that signed the head.
 
     Raises RecordMissing where there are no events yet, BadRecord for a ``since`` beyond them.
@@ -65,11 +65,11 @@ def export(session: Session, wish: Wish, key: PublicKey, at: datetime) -> Iterat
         raise BadRecord(f"The audit trail has {head.count} events; {wish.since} is not among them.")
     tree = None
     if wish.since or wish.subject is not None:
-        tree = Tree([leaf(hashed) for hashed in session.scalars(select(Event.hash).order_by(Event.seq))])
+        tree = MerkleTree([leaf(hashed) for hashed in session.scalars(select(Event.hash).order_by(Event.seq))])
     first: dict[str, object] = {
         "schema": SCHEMA,
         "made_at": as_text(at),
-        "head": head_record(head),
+        "head": head_json(head),
         "public_key_pem": key.pem.decode(),
         "subject": wish.subject,
         "since": wish.since,
@@ -79,46 +79,46 @@ def export(session: Session, wish: Wish, key: PublicKey, at: datetime) -> Iterat
         first["consistency"] = [piece.hex() for piece in tree.consistency(wish.since, head.count)]
     yield canonical(first) + b"\n"
     for event in session.scalars(wish.query().execution_options(yield_per=BATCH)):
-        line = event_record(event)
+        line = event_json(event)
         if tree is not None and wish.subject is not None:
             line["inclusion"] = [piece.hex() for piece in tree.inclusion(event.seq - 1, head.count)]
         yield canonical(line) + b"\n"
         session.expunge(event)
 
 
-def event_record(event: Event) -> dict[str, object]:
+def event_json(event: Event) -> dict[str, object]:
     """An event in a document."""
     told = {name: getattr(event, name) for name in ("seq", "at", "actor", "kind", "subject", "previous", "hash")}
     return {**told, "body": json.loads(event.body)}
 
 
-def check(untrusted_lines: Iterable[bytes], key: PublicKey | None) -> FileReport:
+def check(untrusted_lines: Iterable[bytes], key: PublicKey | None) -> ExportReport:
     """Check a file without the database. ``key`` is the installation's, had from elsewhere: without it the file's own
     is taken, which shows that the file is whole, but not whose it is."""
     lines = iter(untrusted_lines)
     try:
         first = _object(next(lines, b""))
-        head = read_head(first.get("head"))
+        head = parse_head(first.get("head"))
         if first.get("schema") != SCHEMA:
             raise ValueError("another schema")
         signer = key or PublicKey.from_pem(str(first.get("public_key_pem")).encode())
-        wish = Wish(first.get("subject"), int(first.get("since", 0)))
+        wish = ExportRequest(first.get("subject"), int(first.get("since", 0)))
     except (ValueError, TypeError, RecursionError, KeyUnusable):
-        return FileReport(0, None, key is None, ("This is no export of an audit trail.",))
+        return ExportReport(0, None, key is None, ("This is no export of an audit trail.",))
     faults = list(_head_faults(first, head, signer, wish.since))
-    walk = _Walk(head, wish)
+    walk = _ExportChecker(head, wish)
     for number, line in enumerate(lines, 2):
         try:
             faults += walk.faults(_object(line))
         except (ValueError, TypeError, KeyError, RecursionError):
             faults.append(f"Line {number} is no event.")
-    return FileReport(walk.events, head, key is None, (*faults, *walk.end()))
+    return ExportReport(walk.events, head, key is None, (*faults, *walk.end()))
 
 
-class _Walk:
+class _ExportChecker:
     """Through the events of a file, in their order."""
 
-    def __init__(self, head: SignedHead, wish: Wish) -> None:
+    def __init__(self, head: SignedHead, wish: ExportRequest) -> None:
         self._head, self._wish = head, wish
         self._seq, self._previous = wish.since, START if wish.since == 0 else ""
         self._peaks: list[bytes] = []

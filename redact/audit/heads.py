@@ -27,12 +27,12 @@ FILE = "heads.jsonl"
 _PRIVATE_FILE = 0o600
 
 
-def witness_file() -> Path:
+def heads_file() -> Path:
     """Where heads are noted."""
     return folder_for("audit") / FILE
 
 
-def head_record(head: SignedHead) -> dict[str, object]:
+def head_json(head: SignedHead) -> dict[str, object]:
     """A head in a document."""
     return {
         "count": head.count,
@@ -43,7 +43,7 @@ def head_record(head: SignedHead) -> dict[str, object]:
     }
 
 
-def read_head(untrusted_record: object) -> SignedHead:
+def parse_head(untrusted_record: object) -> SignedHead:
     """The way back. Raises ``ValueError`` or ``TypeError`` for what is none; its signature is not checked."""
     if not isinstance(untrusted_record, dict):
         raise TypeError("no head")
@@ -61,26 +61,26 @@ def known_heads(session: Session) -> list[SignedHead]:
     """Those in the file, and those on logs that were handed out. Raises WitnessUnusable."""
     rows = session.execute(select(Export.head_count, Export.head_hash).order_by(Export.id))
     handed_out = [SignedHead(count, hashed, "", "", "") for count, hashed in rows]
-    path = witness_file()
+    path = heads_file()
     try:
         text = path.read_bytes()
     except FileNotFoundError:
         return handed_out
     except OSError as error:
         raise WitnessUnusable(f'"{path}" cannot be read: {error.strerror}.', "Check its rights.") from error
-    return [*handed_out, *_parsed(path, text)]
+    return [*handed_out, *_parse_lines(path, text)]
 
 
-def note_head(head: SignedHead, at: datetime | None = None) -> None:
+def record_head(head: SignedHead, at: datetime | None = None) -> None:
     """Add a head to the file, unless it is the last one there. Raises WitnessUnusable."""
-    path = witness_file()
+    path = heads_file()
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE_FILE)
         with os.fdopen(descriptor, "rb+") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-            known = _parsed(path, file.read())
+            known = _parse_lines(path, file.read())
             if not known or known[-1] != head:
-                _append(file, canonical({**head_record(head), "noted_at": as_text(at or datetime.now(UTC))}) + b"\n")
+                _append(file, canonical({**head_json(head), "noted_at": as_text(at or datetime.now(UTC))}) + b"\n")
     except OSError as error:
         raise WitnessUnusable(f'"{path}" cannot be written: {error.strerror}.', "Check its rights.") from error
 
@@ -95,11 +95,11 @@ def _append(file: BufferedRandom, line: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def _parsed(path: Path, text: bytes) -> list[SignedHead]:
+def _parse_lines(path: Path, text: bytes) -> list[SignedHead]:
     heads = []
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
-            heads.append(read_head(json.loads(line)))
+            heads.append(parse_head(json.loads(line)))
         except (ValueError, TypeError, RecursionError) as error:
             raise WitnessUnusable(
                 f'Line {number} of "{path}" is no head of an audit chain.', "Put the file back from a copy."

@@ -81,7 +81,7 @@ class PublicKey:
 
     def verify(self, domain: str, message: bytes, signature: bytes) -> bool:
         """Whether ``signature`` is this key's, of ``message``, made for ``domain``."""
-        return self._verifies(_framed(domain, message), signature)
+        return self._verifies(_with_domain(domain, message), signature)
 
     def verify_dsse(self, pae: bytes, signature: bytes) -> bool:
         """Whether ``signature`` is this key's, of a DSSE pre-authentication encoding."""
@@ -116,7 +116,7 @@ class SigningKey:
 
     def sign(self, domain: str, message: bytes) -> bytes:
         """64 bytes of signature of ``message`` for the purpose ``domain``, a short printable ASCII word."""
-        return self._key.sign(_framed(domain, message))
+        return self._key.sign(_with_domain(domain, message))
 
     def sign_dsse(self, pae: bytes) -> bytes:
         """Sign a DSSE pre-authentication encoding, which names its own purpose."""
@@ -158,7 +158,7 @@ def load_or_create(folder: Path) -> SigningKey:
     Raises :class:`~redact.errors.KeyUnusable` where the file cannot be made, read or understood (an existing file is
     never replaced), :class:`~redact.errors.KeyExposed` where others may read it.
     """
-    data = _read_or_make(folder, KEY_FILE, lambda: _pkcs8(Ed25519PrivateKey.generate()))
+    data = _read_or_create(folder, KEY_FILE, lambda: _pkcs8(Ed25519PrivateKey.generate()))
     return SigningKey(_ed25519(data, folder / KEY_FILE))
 
 
@@ -175,7 +175,7 @@ def c2pa_credentials(folder: Path, key: SigningKey) -> C2paCredentials:
     ``key`` or have run out.
     """
     path = folder / C2PA_FILE
-    data = _read_or_make(folder, C2PA_FILE, lambda: _new_credentials(key))
+    data = _read_or_create(folder, C2PA_FILE, lambda: _new_credentials(key))
     try:
         private = serialization.load_pem_private_key(data, None)
         if not isinstance(private, EllipticCurvePrivateKey):
@@ -201,7 +201,7 @@ def certified_by(authority: x509.Certificate, key: PublicKey) -> bool:
     return isinstance(held, Ed25519PublicKey) and PublicKey(held).fingerprint == key.fingerprint
 
 
-def _framed(domain: str, message: bytes) -> bytes:
+def _with_domain(domain: str, message: bytes) -> bytes:
     if not (domain.isascii() and domain.isprintable() and domain):
         raise ValueError("a domain is a printable ASCII word")
     return PREFIX + domain.encode() + b"\n" + message
@@ -275,7 +275,7 @@ def _ed25519(data: bytes, path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _read_or_make(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
+def _read_or_create(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
     """The file's bytes; where there is none, it is made in one step, by one of all processes that try."""
     path = folder / name
     data = _read(path)
@@ -283,7 +283,7 @@ def _read_or_make(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
         return data
     try:
         folder.mkdir(mode=PRIVATE, exist_ok=True)
-        with _alone(folder):
+        with _folder_lock(folder):
             data = _read(path)
             if data is None:
                 data = make()
@@ -317,7 +317,7 @@ def _read(path: Path) -> bytes | None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _folder_lock(folder: Path) -> Iterator[None]:
     """Only one process at a time makes keys in ``folder``."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

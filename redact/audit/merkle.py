@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-_WHOLE = 32
+_HASH_BYTES = 32
 """Bytes of a hash."""
 
 
@@ -44,7 +44,7 @@ def root(peaks: Sequence[bytes]) -> bytes:
     return whole
 
 
-class Tree:
+class MerkleTree:
     """The tree over ``leaves``, made once, from which roots and proofs come in a few steps each."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
@@ -105,7 +105,7 @@ class Tree:
 
 def inclusion_holds(whole: bytes, count: int, index: int, untrusted_leaf: bytes, proof: Sequence[bytes]) -> bool:
     """Whether ``proof`` shows the leaf as number ``index``, from 0, of the ``count`` under the root ``whole``."""
-    if not 0 <= index < count or any(len(piece) != _WHOLE for piece in proof):
+    if not 0 <= index < count or any(len(piece) != _HASH_BYTES for piece in proof):
         return False
     at, last, value = index, count - 1, untrusted_leaf
     for piece in proof:
@@ -124,7 +124,7 @@ def inclusion_holds(whole: bytes, count: int, index: int, untrusted_leaf: bytes,
 def consistency_holds(earlier: tuple[int, bytes], later: tuple[int, bytes], proof: Sequence[bytes]) -> bool:
     """Whether ``proof`` shows that the leaves of ``earlier`` (count, root) are the first of those of ``later``."""
     (count, root_then), (total, root_now) = earlier, later
-    if not 0 < count <= total or any(len(piece) != _WHOLE for piece in proof):
+    if not 0 < count <= total or any(len(piece) != _HASH_BYTES for piece in proof):
         return False
     if count == total:
         return not proof and root_then == root_now

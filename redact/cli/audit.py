@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from redact.audit.chain import SignedHead
-    from redact.audit.export import Wish
+    from redact.audit.export import ExportRequest
     from redact.audit.keys import PublicKey
     from redact.records.database import Database
 
@@ -70,12 +70,12 @@ def verify(
             # Not the keys that the database names: whoever rewrites that names their own.
             verified = chain.verify(session, [db.key.public, *keys], known)
             if verified.sound and verified.head is not None:
-                heads.note_head(verified.head)
+                heads.record_head(verified.head)
         _print_head(report, verified.head)
         failed = [_fault(report, fault.what, fault.seq) for fault in verified.faults]
         sound = "all are what was written" if verified.sound else f"{len(failed)} faults"
         report.print(f"{verified.events} events, {sound}; compared with {len(known)} heads noted before.")
-        head = heads.head_record(verified.head) if verified.head else None
+        head = heads.head_json(verified.head) if verified.head else None
         report.finish({"events": verified.events, "head": head, "known_heads": len(known)}, failed)
 
 
@@ -91,7 +91,7 @@ def head(*, login: As, as_json: opt.Json = False) -> None:
 
             newest = chain.signed_head(session)
         _print_head(report, newest)
-        report.finish({"head": heads.head_record(newest) if newest else None})
+        report.finish({"head": heads.head_json(newest) if newest else None})
 
 
 @app.command()
@@ -131,9 +131,9 @@ def export(
             if target is not None:
                 opt.check_side_file(target, overwrite=overwrite, others=(other,) if other else ())
         with acting(login) as (db, actor):
-            from redact.audit.export import Wish
+            from redact.audit.export import ExportRequest
 
-            wish, made = Wish(subject, since), datetime.now(UTC)
+            wish, made = ExportRequest(subject, since), datetime.now(UTC)
             with _allowed(db, actor) as session:
                 files = []
                 if output is not None:
@@ -147,7 +147,7 @@ def export(
 
 
 def _write_lines(
-    session: Session, db: Database, wish: Wish, target: Path, *, made: datetime, overwrite: bool
+    session: Session, db: Database, wish: ExportRequest, target: Path, *, made: datetime, overwrite: bool
 ) -> list[Path]:
     from redact.audit import export
     from redact.audit.keys import PublicKey
@@ -170,7 +170,7 @@ def _write_lines(
 
 
 def _write_pdfs(
-    session: Session, wish: Wish, target: Path, *, organisation: str, made: datetime, overwrite: bool
+    session: Session, wish: ExportRequest, target: Path, *, organisation: str, made: datetime, overwrite: bool
 ) -> list[Path]:
     from sqlalchemy import func, select
 
@@ -187,7 +187,7 @@ def _write_pdfs(
         for e in session.scalars(wish.query().execution_options(yield_per=chain.BATCH))
     )
     count = session.scalar(select(func.count()).select_from(wish.query().subquery())) or 0
-    printed = AuditHead.model_validate(heads.head_record(newest))
+    printed = AuditHead.model_validate(heads.head_json(newest))
     files: list[Path] = []
     for part in audit_trail(events, count=count, head=printed, organisation=organisation, made=made):
         name = target if part.number == 1 else target.with_name(f"{target.stem}-{part.number}{target.suffix}")
@@ -196,11 +196,11 @@ def _write_pdfs(
     return files
 
 
-def _note(db: Database, actor: str, wish: Wish, files: list[Path]) -> None:
+def _note(db: Database, actor: str, wish: ExportRequest, files: list[Path]) -> None:
     from redact.records import accounts
 
     with db.writing(actor) as work:
-        accounts.acting(work, accounts.Right.AUDIT)
+        accounts.authorise_actor(work, accounts.Right.AUDIT)
         names = [path.name for path in files]
         work.event("audit.exported", "audit", {"subject": wish.subject, "since": wish.since, "files": names})
 
@@ -230,7 +230,7 @@ def _verify_file(report: CommandReport, file: Path, keys: list[PublicKey]) -> No
     if verified.own_key and verified.head is not None:
         report.print("note: checked with the key in the file itself; compare its fingerprint, or give --key")
     report.print(f"{verified.events} events, {'all are what was written' if not failed else f'{len(failed)} faults'}.")
-    printed = heads.head_record(verified.head) if verified.head else None
+    printed = heads.head_json(verified.head) if verified.head else None
     report.finish({"events": verified.events, "head": printed, "own_key": verified.own_key}, failed)
 
 

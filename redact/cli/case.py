@@ -91,7 +91,7 @@ def list_cases(
         with reading(login, SEE) as (_, _, session):
             from redact.records import cases
 
-            found = cases.listed(session, closed=everything)
+            found = cases.list_cases(session, closed=everything)
         rows = [
             (c.reference, c.kind, c.title, c.received_on, c.due_on or "-", words(c), len(c.exhibits)) for c in found
         ]
@@ -235,9 +235,9 @@ def time(
 
 def words(case: Case) -> str:
     """How the clock stands."""
-    from redact.records.deadlines import in_words
+    from redact.records.deadlines import describe_due
 
-    return case.state if case.closed_at else in_words(case.due_on, date.today())
+    return case.state if case.closed_at else describe_due(case.due_on, date.today())
 
 
 def clock_line(case: Case) -> str:

@@ -123,7 +123,7 @@ def list_footage(
 
         if case is not None:
             cases.find(session, case)
-        found = [brief(one) for one in footage_records.listed(session, case)]
+        found = [brief(one) for one in footage_records.list_footage(session, case)]
         columns = ("footage", "name", "recorded", "duration", "exhibits", "state")
         report.print_table(columns, [row(one) for one in found])
         report.finish({"footage": found})

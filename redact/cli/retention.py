@@ -15,7 +15,7 @@ from redact.environment import ORGANISATION
 
 if TYPE_CHECKING:
     from redact.records.database import Database
-    from redact.retention.clock import Due
+    from redact.retention.clock import RetentionStatus
 
 app = typer.Typer(no_args_is_help=True, help="What is kept, why, and until when; disposing of what is due.")
 
@@ -100,7 +100,7 @@ def run(
         report.finish(result, failed)
 
 
-def one_due(db: Database, name: str, case: str | None) -> Due:
+def one_due(db: Database, name: str, case: str | None) -> RetentionStatus:
     """The retention clock of one piece of footage."""
     from redact.evidence import footage_records
     from redact.retention import disposal
@@ -110,7 +110,7 @@ def one_due(db: Database, name: str, case: str | None) -> Due:
         return next(o for o in disposal.status(session, datetime.now(UTC)) if o.footage_id == found.id)
 
 
-def print_clocks(report: CommandReport, found: list[Due]) -> None:
+def print_clocks(report: CommandReport, found: list[RetentionStatus]) -> None:
     """Clocks for people."""
     rows = [
         (
@@ -127,21 +127,21 @@ def print_clocks(report: CommandReport, found: list[Due]) -> None:
     report.print_table(("footage", "name", "exhibits", "class", "clock from", "runs out", "state"), rows)
 
 
-def words(one: Due) -> str:
+def words(one: RetentionStatus) -> str:
     """How the clock stands."""
     if one.state == "disposing":
         return "being disposed of; the next run goes on"
     if one.kept_by:
         return "; ".join(f"[{k.number}] {k.why}" if k.number is not None else k.why for k in one.kept_by)
-    from redact.records.deadlines import in_words
+    from redact.records.deadlines import describe_due
 
     assert one.runs_out is not None  # else something keeps it
     day: date = one.runs_out.astimezone().date()
-    said = in_words(day, one.now.astimezone().date())
+    said = describe_due(day, one.now.astimezone().date())
     return f"{said}: disposed of by the next run" if one.due else said
 
 
-def record(one: Due) -> dict[str, object]:
+def record(one: RetentionStatus) -> dict[str, object]:
     """A clock in a document."""
     return {
         "sha256": one.sha256,

@@ -215,7 +215,7 @@ def _first_account(db: Database) -> str | None:
     from redact.records.accounts import Role
 
     with db.reading() as session:
-        if accounts.everybody(session):
+        if accounts.all_people(session):
             return None
     password, made = given_or_made(FIRST)
     accounts.add(db, FIRST, FIRST, password, full_name="Administrator", roles=[Role.ADMINISTRATOR], must_change=True)

@@ -153,7 +153,7 @@ def list_users(*, acting_login: As, as_json: opt.Json = False) -> None:
         with reading(acting_login, SEE) as (_, _, session):
             from redact.records import accounts
 
-            everybody = accounts.everybody(session)
+            everybody = accounts.all_people(session)
         rows = [
             (
                 p.name,
@@ -196,7 +196,7 @@ def _adding(login: str | None) -> Iterator[tuple[Database, str | None]]:
         from redact.records import accounts
 
         with db.reading() as session:
-            first = not accounts.everybody(session)
+            first = not accounts.all_people(session)
         if first:
             yield db, None
             return
@@ -212,7 +212,7 @@ def given_or_made(login: str) -> tuple[str, bool]:
         return password_of(login, NEW_PASSWORD), False
     from redact.records import accounts
 
-    return accounts.made_password(), True
+    return accounts.generate_password(), True
 
 
 def _own_new(login: str) -> str:

@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from redact.demo.footage import write_footage
 from redact.disclose.release import details, releases
 from redact.errors import WrongState
-from redact.evidence import footage_records as shelf
-from redact.evidence import intake, machine_tracks
+from redact.evidence import footage_records, intake, machine_tracks
 from redact.evidence.store import Store
 from redact.progress import Progress
 from redact.records import accounts, cases
@@ -106,7 +105,7 @@ def begin(db: Database) -> bool:
     """
     with db.reading() as session:
         begun, whole = is_demo(session), _has_event(session, MADE)
-        if not begun and accounts.everybody(session):
+        if not begun and accounts.all_people(session):
             raise WrongState(
                 "There are people in these records already, and a demo does not belong among real cases.",
                 "Give the demo a folder of its own: REDACT_HOME=~/redact-demo redact serve --demo"
@@ -121,7 +120,7 @@ def ensure(db: Database, store: Store, progress: Progress) -> Demo:
     """Make the demo, or what is missing of it, and give its people another password: nobody has to have kept the last
     one. Raises as :func:`begin`, and what the steps raise."""
     whole = begin(db)
-    password = accounts.made_password()
+    password = accounts.generate_password()
     people = _add_people(db, password)
     if not whole:
         _open_cases(db)
@@ -131,7 +130,7 @@ def ensure(db: Database, store: Store, progress: Progress) -> Demo:
         _decide(db, store)
         _record_event(db, MADE)
     with db.reading() as session:
-        return Demo(password, shelf.find(session, EXHIBIT, FOI).id, people)
+        return Demo(password, footage_records.find(session, EXHIBIT, FOI).id, people)
 
 
 def _has_event(session: Session, kind: str) -> bool:
@@ -147,7 +146,7 @@ def _add_people(db: Database, password: str) -> tuple[DemoPerson, ...]:
     """Those who may sign in, which an administrator may have ended meanwhile. The administrator comes first: nobody
     else can be added before."""
     with db.reading() as session:
-        there: dict[str, Person] = {person.name: person for person in accounts.everybody(session)}
+        there: dict[str, Person] = {person.name: person for person in accounts.all_people(session)}
     signed = []
     for person in sorted(PEOPLE, key=lambda person: person.login != ADMIN):
         known = there.get(person.login)
@@ -167,7 +166,7 @@ def _open_cases(db: Database) -> None:
     today = date.today()
     received = today - timedelta(RECEIVED_AGO)
     with db.reading() as session:
-        there = {case.reference: case for case in cases.listed(session, closed=True)}
+        there = {case.reference: case for case in cases.list_cases(session, closed=True)}
     if FOI not in there:
         asked = {"requester": "A. Asker", "request": "Body-worn video of the traffic stop in High Street."}
         cases.open_case(
@@ -200,7 +199,7 @@ def _members(case: Case | None) -> set[str]:
 def _add_footage(db: Database, store: Store, progress: Progress) -> Footage:
     """The film in the store, and in both cases."""
     with db.reading() as session:
-        held = {reference: shelf.listed(session, reference) for reference in (FOI, COURT)}
+        held = {reference: footage_records.list_footage(session, reference) for reference in (FOI, COURT)}
     if not held[FOI]:
         started = datetime.combine(date.today() - timedelta(RECORDED_AGO), time(14, 32, 8), UTC)
         with store.staging() as staged:
@@ -218,7 +217,7 @@ def _add_footage(db: Database, store: Store, progress: Progress) -> Footage:
                 store=store,
             )
     with db.reading() as session:
-        footage = shelf.find(session, EXHIBIT, FOI)
+        footage = footage_records.find(session, EXHIBIT, FOI)
     if not held[COURT]:
         master = store.master(footage.sha256)
         intake.add_footage(db, REVIEWER, master, case=COURT, name=FILE, exhibit=EXHIBIT, store=store)

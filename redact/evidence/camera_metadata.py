@@ -24,7 +24,7 @@ from redact.records.untrusted_text import clean
 from redact.schema.tables import Json
 
 MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 300, 100, 1000
-MOST_BOXES, MOST_BYTES = 100, 256
+MOST_ATOMS, MOST_BYTES = 100, 256
 LONGEST_PRE_EVENT, LEAST_PRE_EVENT = 120.0, 1.0
 """Seconds. Sound often starts a little after the picture, which is not a camera's buffer."""
 NOISE_FLOOR = 2.0**-11
@@ -40,11 +40,11 @@ _MEANINGS = {
     "serial": ("serial", "serialnumber", "serialno", "deviceid", "cameraid"),
     "firmware": ("firmware", "firmwareversion", "fwversion"),
 }
-_PLACE_WORDS = ("location", "iso6709", "xyz", "gps", "position")
+_POSITION_WORDS = ("location", "iso6709", "xyz", "gps", "position")
 # ISO 6709, annex H: latitude, longitude, perhaps altitude, as degrees, degrees and minutes, or these and seconds.
-_PLACE = re.compile(r"([+-]\d{1,6}(?:\.\d+)?)([+-]\d{1,7}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?(?:CRS[^/]*)?/?")
-_PRINTED = re.compile(rb"[ -~]{4,}")
-_KNOWN_TO_FFMPEG = ("meta", "ilst")
+_ISO6709 = re.compile(r"([+-]\d{1,6}(?:\.\d+)?)([+-]\d{1,7}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?(?:CRS[^/]*)?/?")
+_PRINTABLE = re.compile(rb"[ -~]{4,}")
+_READ_BY_FFMPEG = ("meta", "ilst")
 
 
 def read_camera(info: MediaInfo) -> Json:
@@ -60,7 +60,7 @@ def read_camera(info: MediaInfo) -> Json:
     # The picture's stream speaks of the camera with more right than others.
     streams.sort(key=lambda stream: stream["index"] != info.video.index)
     everything = [(key, value) for group in (tags, *(s["tags"] for s in streams)) for key, value in group.items()]
-    told: Json = {name: value for name, ends in _MEANINGS.items() if (value := _meant(everything, ends))}
+    told: Json = {name: value for name, ends in _MEANINGS.items() if (value := _value_of(everything, ends))}
     if created := _created(everything):
         told["created"] = created.isoformat()
     told["positions"] = _positions(everything)
@@ -133,7 +133,7 @@ def _flat(key: str) -> str:
     return re.sub(r"[^a-z0-9]", "", key.lower())
 
 
-def _meant(tags: list[tuple[str, str]], ends: tuple[str, ...]) -> str:
+def _value_of(tags: list[tuple[str, str]], ends: tuple[str, ...]) -> str:
     for key, value in tags:
         flat = _flat(key)
         if value and flat.endswith(ends) and "lens" not in flat:
@@ -166,7 +166,7 @@ def _positions(tags: list[tuple[str, str]]) -> list[Json]:
     """Every place the tags name once, in degrees and metres."""
     found: list[Json] = []
     for key, value in tags:
-        match = _PLACE.fullmatch(value) if any(word in _flat(key) for word in _PLACE_WORDS) else None
+        match = _ISO6709.fullmatch(value) if any(word in _flat(key) for word in _POSITION_WORDS) else None
         if match is None:
             continue
         latitude, longitude = _degrees(match[1], 2), _degrees(match[2], 3)
@@ -194,27 +194,27 @@ def _user_data(path: Path) -> list[Json]:
     found: list[Json] = []
     with path.open("rb") as file:
         end = path.stat().st_size
-        for moov in _inside(file, 0, end, "moov"):
-            groups = [("moov/udta", span) for span in _inside(file, *moov, "udta")]
-            for trak in _inside(file, *moov, "trak"):
-                groups += [("moov/trak/udta", span) for span in _inside(file, *trak, "udta")]
+        for moov in _atoms_of_kind(file, 0, end, "moov"):
+            groups = [("moov/udta", span) for span in _atoms_of_kind(file, *moov, "udta")]
+            for trak in _atoms_of_kind(file, *moov, "trak"):
+                groups += [("moov/trak/udta", span) for span in _atoms_of_kind(file, *trak, "udta")]
             for where, span in groups:
-                for kind, start, stop in _boxes(file, *span):
-                    if kind in _KNOWN_TO_FFMPEG or len(found) >= MOST_BOXES:
+                for kind, start, stop in _atoms(file, *span):
+                    if kind in _READ_BY_FFMPEG or len(found) >= MOST_ATOMS:
                         continue
                     file.seek(start)
                     untrusted = file.read(min(stop - start, MOST_BYTES))
                     box: Json = {"where": clean(f"{where}/{kind}", LONGEST_KEY), "size": stop - start}
-                    texts = [part.decode("ascii") for part in _PRINTED.findall(untrusted)]
+                    texts = [part.decode("ascii") for part in _PRINTABLE.findall(untrusted)]
                     found.append(box | ({"text": " ".join(texts)} if texts else {"hex": untrusted.hex()}))
     return found
 
 
-def _inside(file: BinaryIO, start: int, end: int, wanted: str) -> list[tuple[int, int]]:
-    return [(a, b) for kind, a, b in _boxes(file, start, end) if kind == wanted]
+def _atoms_of_kind(file: BinaryIO, start: int, end: int, wanted: str) -> list[tuple[int, int]]:
+    return [(a, b) for kind, a, b in _atoms(file, start, end) if kind == wanted]
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[tuple[str, int, int]]:
     """(kind, start and end of the content) of the boxes in a span (ISO/IEC 14496-12, 4.2), up to the first that makes
     no sense."""
     for _ in range(10_000):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from redact.canonical_json import canonical
 from redact.errors import EditConflict, EditInvalid, EditReused, RecordMissing
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.machine_tracks import load_tracks
 from redact.evidence.store import Store
 from redact.mask.edits.conflicts import conflicts
@@ -26,15 +26,15 @@ from redact.mask.edits.result import Edited
 from redact.mask.edits.types import Edit, LoggedEdit, Redo, Settle, Undo
 from redact.records import accounts
 from redact.records.accounts import Right
-from redact.records.database import Database, Writing
-from redact.records.release_state import reopen_for
+from redact.records.database import Database, UnitOfWork
+from redact.records.release_state import reopen_for_footage
 from redact.schema.tables import Edit as Row
 from redact.schema.tables import Footage, MachineTracks, Person, as_text
 
-MADE = "edit.made"
-_SETTLES = '"op":"settle"'
+EDIT_MADE = "edit.made"
+_SETTLE = '"op":"settle"'
 """How the payload of such an edit can be told: within a text of JSON, quotes have a backslash before them."""
-_TAKES = ('"op":"undo"', '"op":"redo"')
+_UNDO_OR_REDO = ('"op":"undo"', '"op":"redo"')
 MOST_AT_ONCE = 500
 """Edits in one transaction: what a browser saves up while it has no connection."""
 
@@ -48,15 +48,15 @@ class SentEdit:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedEdits:
     """``edits`` are those that were sent, as they stand in the log now; ``revision`` is the footage's."""
 
     edits: tuple[LoggedEdit, ...]
     revision: int
 
 
-class _AllKnown(Exception):  # noqa: N818 - leaves the transaction: there is nothing to write
-    def __init__(self, recorded: Recorded) -> None:
+class _NothingNew(Exception):  # noqa: N818 - leaves the transaction: there is nothing to write
+    def __init__(self, recorded: RecordedEdits) -> None:
         self.recorded = recorded
 
 
@@ -76,7 +76,7 @@ def parse_sent(untrusted: object, footage: Footage) -> tuple[SentEdit, ...]:
     return tuple(sent)
 
 
-def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *, base_revision: int) -> Recorded:
+def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *, base_revision: int) -> RecordedEdits:
     """Add edits of the machine tracks ``tracks_id`` to the log: all of them, or none.
 
     Those that the log has already, from an answer that was lost on its way, are not added twice. Releases of the
@@ -91,76 +91,76 @@ def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *
         raise EditInvalid(f"Edits go in parts of 1 to {MOST_AT_ONCE}, each with an id of its own.")
     try:
         with db.writing(actor) as work:
-            person = accounts.acting(work, Right.EDIT)
-            tracks, footage = _found(work.session, tracks_id)
-            shelf.require_held(footage)
+            person = accounts.authorise_actor(work, Right.EDIT)
+            tracks, footage = _tracks_and_footage(work.session, tracks_id)
+            footage_records.require_held(footage)
             if not 0 <= base_revision <= footage.revision:
                 raise EditInvalid(f"The edits of this footage have no revision {base_revision}.", "Reload the page.")
-            known = _known(work.session, tracks, person, sent)
+            known = _known_rows(work.session, tracks, person, sent)
             new = [s for s in sent if s.id not in known]
             if new:
-                _check_free(work.session, tracks, footage, new, base_revision=base_revision, known=set(known))
+                _check_conflicts(work.session, tracks, footage, new, base_revision=base_revision, known=set(known))
                 _add(work, tracks, footage, person, new=new)
                 if not all(isinstance(s.edit, Settle) for s in new):
-                    reopen_for(work, footage.id, "its masks were edited")
+                    reopen_for_footage(work, footage.id, "its masks were edited")
             mine = select(Row).where(Row.op_id.in_([s.id for s in sent])).order_by(Row.revision)
-            recorded = Recorded(
-                _logged(work.session.scalars(mine).all(), footage, {person.id: person.name}), footage.revision
+            recorded = RecordedEdits(
+                _log_entries(work.session.scalars(mine).all(), footage, {person.id: person.name}), footage.revision
             )
             if not new:
-                raise _AllKnown(recorded)
-    except _AllKnown as none_new:
+                raise _NothingNew(recorded)
+    except _NothingNew as none_new:
         return none_new.recorded
     return recorded
 
 
-def logged(session: Session, tracks_id: int, *, after: int = 0) -> tuple[LoggedEdit, ...]:
+def logged_edits(session: Session, tracks_id: int, *, after: int = 0) -> tuple[LoggedEdit, ...]:
     """The edits of these machine tracks with a revision above ``after``, in order. Raises RecordMissing, and
     EditInvalid for a record that is none."""
-    _, footage = _found(session, tracks_id)
+    _, footage = _tracks_and_footage(session, tracks_id)
     query = select(Row).where(Row.tracks_id == tracks_id, Row.revision > after).order_by(Row.revision)
     rows = session.scalars(query).all()
     makers = session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows})))
-    return _logged(rows, footage, {person.id: person.name for person in makers})
+    return _log_entries(rows, footage, {person.id: person.name for person in makers})
 
 
-def settled(session: Session, tracks_id: int) -> dict[str, LoggedEdit]:
+def settled_review_items(session: Session, tracks_id: int) -> dict[str, LoggedEdit]:
     """Items of the risk queue of these machine tracks that were settled, by key. Raises as :func:`logged`."""
-    _, footage = _found(session, tracks_id)
+    _, footage = _tracks_and_footage(session, tracks_id)
     query = select(Row).where(
-        Row.tracks_id == tracks_id, or_(*(Row.payload.contains(op) for op in (_SETTLES, *_TAKES)))
+        Row.tracks_id == tracks_id, or_(*(Row.payload.contains(op) for op in (_SETTLE, *_UNDO_OR_REDO)))
     )
-    return settled_items(_logged(session.scalars(query.order_by(Row.revision)).all(), footage, {}))
+    return settled_items(_log_entries(session.scalars(query.order_by(Row.revision)).all(), footage, {}))
 
 
-def shaping(session: Session, tracks_id: int) -> list[str]:
+def output_edits(session: Session, tracks_id: int) -> list[str]:
     """Edits of these machine tracks that shape what is seen and heard, as they are in the records, in order: all but
     the settling of items of the risk queue, and the undoing and redoing of that."""
     query = select(Row.op_id, Row.payload).where(Row.tracks_id == tracks_id).order_by(Row.revision)
     rows = session.execute(query).all()
-    settling = {op_id for op_id, payload in rows if _SETTLES in payload}
+    settling = {op_id for op_id, payload in rows if _SETTLE in payload}
 
     def shapes(op_id: str, payload: str) -> bool:
-        takes = any(op in payload for op in _TAKES)
+        takes = any(op in payload for op in _UNDO_OR_REDO)
         return op_id not in settling and not (takes and json.loads(payload)["edit"] in settling)
 
     return [payload for op_id, payload in rows if shapes(op_id, payload)]
 
 
-def applied(session: Session, store: Store, tracks_id: int) -> Edited:
+def edited_tracks(session: Session, store: Store, tracks_id: int) -> Edited:
     """Machine tracks and all their edits, put together. Raises RecordMissing, EditInvalid, StoreDamaged."""
-    tracks, _ = _found(session, tracks_id)
-    return apply_edits(load_tracks(session, store, tracks), logged(session, tracks_id))
+    tracks, _ = _tracks_and_footage(session, tracks_id)
+    return apply_edits(load_tracks(session, store, tracks), logged_edits(session, tracks_id))
 
 
-def _found(session: Session, tracks_id: int) -> tuple[MachineTracks, Footage]:
+def _tracks_and_footage(session: Session, tracks_id: int) -> tuple[MachineTracks, Footage]:
     tracks = session.get(MachineTracks, tracks_id)
     if tracks is None:
         raise RecordMissing(f"There are no tracks {tracks_id}.", "See `redact footage show`.")
     return tracks, session.get_one(Footage, tracks.footage_id)
 
 
-def _known(session: Session, tracks: MachineTracks, person: Person, sent: Sequence[SentEdit]) -> dict[str, Row]:
+def _known_rows(session: Session, tracks: MachineTracks, person: Person, sent: Sequence[SentEdit]) -> dict[str, Row]:
     """Rows of those that were recorded before. Raises EditReused if one of them was another edit."""
     rows = {row.op_id: row for row in session.scalars(select(Row).where(Row.op_id.in_([s.id for s in sent])))}
     for one in sent:
@@ -174,7 +174,7 @@ def _known(session: Session, tracks: MachineTracks, person: Person, sent: Sequen
     return rows
 
 
-def _check_free(
+def _check_conflicts(
     session: Session,
     tracks: MachineTracks,
     footage: Footage,
@@ -184,13 +184,13 @@ def _check_free(
     known: set[str],
 ) -> None:
     """Raise EditConflict if something that the sender cannot have seen stands in the way of ``new``."""
-    unseen = [e for e in logged(session, tracks.id, after=base_revision) if e.id not in known]
+    unseen = [e for e in logged_edits(session, tracks.id, after=base_revision) if e.id not in known]
     if not unseen:
         return
     everything = [*(s.edit for s in new), *(e.edit for e in unseen)]
     meant = {edit.edit for edit in everything if isinstance(edit, Undo | Redo)}
     rows = session.scalars(select(Row).where(Row.op_id.in_(meant), Row.tracks_id == tracks.id)).all()
-    earlier = {e.id: e.edit for e in _logged(rows, footage, {})} | {s.id: s.edit for s in new}
+    earlier = {e.id: e.edit for e in _log_entries(rows, footage, {})} | {s.id: s.edit for s in new}
     in_the_way = {e.id: e for s in new for e in conflicts(s.edit, unseen, earlier)}
     if in_the_way:
         who = " and ".join(sorted({e.actor for e in in_the_way.values()}))
@@ -202,7 +202,7 @@ def _check_free(
         )
 
 
-def _add(work: Writing, tracks: MachineTracks, footage: Footage, person: Person, *, new: Sequence[SentEdit]) -> None:
+def _add(work: UnitOfWork, tracks: MachineTracks, footage: Footage, person: Person, *, new: Sequence[SentEdit]) -> None:
     for one in new:
         footage.revision += 1
         payload = _payload(one.edit)
@@ -213,7 +213,7 @@ def _add(work: Writing, tracks: MachineTracks, footage: Footage, person: Person,
             "sha256": footage.sha256,
             "tracks_sha256": tracks.file_sha256,
         }
-        event = work.event(MADE, shelf.subject(footage.sha256), told)
+        event = work.event(EDIT_MADE, footage_records.subject(footage.sha256), told)
         work.session.add(
             Row(
                 footage_id=footage.id,
@@ -238,7 +238,7 @@ def _parsed(untrusted: object, footage: Footage) -> Edit:
     return parse_edit(untrusted, frame_count=size["frames"], width=size["width"], height=size["height"])
 
 
-def _logged(rows: Sequence[Row], footage: Footage, names: dict[int, str]) -> tuple[LoggedEdit, ...]:
+def _log_entries(rows: Sequence[Row], footage: Footage, names: dict[int, str]) -> tuple[LoggedEdit, ...]:
     """Rows of one footage as entries; ``names`` are the logins of people by their ids."""
     entries = []
     for row in rows:

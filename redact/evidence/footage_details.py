@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from redact.errors import BadRecord
-from redact.evidence import footage_records as shelf
-from redact.evidence.intake import LONGEST_WEARER, Told, noted
+from redact.evidence import footage_records
+from redact.evidence.intake import LONGEST_WEARER, EnteredDetails, audited_details
 from redact.records import accounts
 from redact.records.accounts import Right
 from redact.records.database import Database
-from redact.records.release_state import reopen_for
+from redact.records.release_state import reopen_for_footage
 from redact.records.validation import checked
 from redact.schema.tables import Footage
 
@@ -34,7 +34,7 @@ def change_footage(
     The log of a release tells of these, so that releases of it that were submitted or approved are drafts again; and
     the retention clock runs by them. Raises BadRecord, RecordMissing, NotAllowed, WrongState for footage that is gone.
     """
-    told = Told(
+    told = EnteredDetails(
         checked(wearer, "wearer's name", LONGEST_WEARER) if wearer else wearer,
         recorded_start,
         clock_offset,
@@ -43,10 +43,10 @@ def change_footage(
     )
     why = checked(reason, "reason")
     with db.writing(actor) as work:
-        accounts.acting(work, Right.INTAKE)
-        footage = shelf.find(work.session, name, case)
-        shelf.require_held(footage)
-        before = noted(footage)
+        accounts.authorise_actor(work, Right.INTAKE)
+        footage = footage_records.find(work.session, name, case)
+        footage_records.require_held(footage)
+        before = audited_details(footage)
         if told.wearer is not None:
             footage.wearer = told.wearer
         if told.recorded_start is not None:
@@ -56,7 +56,7 @@ def change_footage(
             footage.clock_offset_seconds = told.clock_offset_seconds
         if told.retention_class is not None:
             footage.retention_class = told.retention_class
-        after = noted(footage)
+        after = audited_details(footage)
         changed = [key for key, value in after.items() if value != before[key]]
         if not changed:
             raise BadRecord("Nothing would change.", "Give something else than is noted already.")
@@ -66,6 +66,6 @@ def change_footage(
             "before": {key: before[key] for key in changed},
             "after": {key: after[key] for key in changed},
         }
-        work.event("footage.changed", shelf.subject(footage.sha256), body)
-        reopen_for(work, footage.id, f"What is noted of {footage.original_name} was changed: {why}")
+        work.event("footage.changed", footage_records.subject(footage.sha256), body)
+        reopen_for_footage(work, footage.id, f"What is noted of {footage.original_name} was changed: {why}")
         return footage

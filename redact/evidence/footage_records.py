@@ -14,7 +14,7 @@ from redact.schema.tables import Case, Exhibit, Footage
 SHORTEST_NAME = 6
 """Digits of a hash that somebody has to give."""
 _HASH = re.compile(rf"[0-9a-f]{{{SHORTEST_NAME},64}}")
-_WHOLE = (selectinload(Footage.exhibits).selectinload(Exhibit.case), selectinload(Footage.marks))
+_WITH_RELATED = (selectinload(Footage.exhibits).selectinload(Exhibit.case), selectinload(Footage.marks))
 
 
 class FootageState(StrEnum):
@@ -34,7 +34,7 @@ def subject(sha256: str) -> str:
 def find(session: Session, name: str, case: str | None = None) -> Footage:
     """Footage by the first digits of its SHA-256 or, with the reference of a case, by its exhibit reference there; with
     its exhibits, their cases, and its marks. Raises RecordMissing, and BadRecord if several have such a hash."""
-    query = select(Footage).options(*_WHOLE)
+    query = select(Footage).options(*_WITH_RELATED)
     if case is not None:
         by_exhibit = query.join(Exhibit).join(Case).where(Case.reference == case, Exhibit.reference == name)
         found = list(session.scalars(by_exhibit))
@@ -53,9 +53,9 @@ def find(session: Session, name: str, case: str | None = None) -> Footage:
     return found[0]
 
 
-def listed(session: Session, case: str | None = None) -> list[Footage]:
+def list_footage(session: Session, case: str | None = None) -> list[Footage]:
     """All footage, or that of one case, in the order it was added."""
-    query = select(Footage).options(*_WHOLE).order_by(Footage.id)
+    query = select(Footage).options(*_WITH_RELATED).order_by(Footage.id)
     if case is not None:
         query = query.join(Exhibit).join(Case).where(Case.reference == case)
     return list(session.scalars(query))

@@ -15,11 +15,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from redact.errors import FULL_ERRNOS, BadRecord, RecordExists, RedactError, StoreFull, WrongState
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.camera_metadata import LONGEST_PRE_EVENT, read_camera, recorded_start, silent_start
 from redact.evidence.footage_records import FootageState
 from redact.evidence.frame_tables import save_table
-from redact.evidence.store import DERIVED_FILES, FRAMES, PROXY, STRIP, Staging, Store, Taken
+from redact.evidence.store import DERIVED_FILES, FRAMES, PROXY, STRIP, CopiedFile, Staging, Store
 from redact.frame_ranges import stretches
 from redact.media.probe import probe
 from redact.media.proxy import make_proxy, thumbnail_strip
@@ -28,7 +28,7 @@ from redact.media.types import FrameTable, MediaInfo
 from redact.progress import Progress, silent
 from redact.records import accounts, cases
 from redact.records.accounts import Right
-from redact.records.database import Database, Writing
+from redact.records.database import Database, UnitOfWork
 from redact.records.untrusted_text import clean
 from redact.records.validation import checked
 from redact.retention.rules import load_rules
@@ -45,7 +45,7 @@ _EXHIBIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EnteredDetails:
     """What a person says of footage; None where nothing was said. Raises BadRecord for what cannot be."""
 
     wearer: str | None
@@ -69,13 +69,13 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _IntakeRequest:
     """What is to become of a file."""
 
     case: str
     exhibit: str | None
     name: str
-    told: Told
+    told: EnteredDetails
 
     def __post_init__(self) -> None:
         if self.exhibit is not None and not _EXHIBIT.fullmatch(self.exhibit):
@@ -86,7 +86,7 @@ class _Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
+class _Analysis:
     """What the file itself says."""
 
     media: Json
@@ -120,33 +120,33 @@ def add_footage(
     Raises what reading, probing and decoding raise, SourceChanged, StoreFull, StoreNotWritable, BadRecord, NotAllowed,
     RecordMissing, RecordExists, WrongState (closed case, disposed footage). Then nothing was added.
     """
-    told = Told(
+    told = EnteredDetails(
         checked(wearer, "wearer's name", LONGEST_WEARER) if wearer is not None else None,
         recorded_start,
         clock_offset,
         pre_event,
         retention_class,
     )
-    wish = _Wish(case, exhibit, original_name(path if name is None else Path(name)), told)
+    wish = _IntakeRequest(case, exhibit, original_name(path if name is None else Path(name)), told)
     with db.reading() as session:
         accounts.require(accounts.find(session, actor), Right.INTAKE)
         _free_exhibit(_open_case(session, case), exhibit)
     store = store or Store()
     with store.staging() as staged:
-        taken = staged.take_in(path, progress)
+        taken = staged.copy_in(path, progress)
         with db.reading() as session:
-            known = _joining(session, taken.sha256, wish)
-        looked = _look(staged, wish.name, progress) if known is None else None
-        with store.publishing(lambda sha256: _recorded(db, sha256)) as publication, db.writing(actor) as work:
-            accounts.acting(work, Right.INTAKE)
-            footage = _joining(work.session, taken.sha256, wish)
+            known = _known_footage(session, taken.sha256, wish)
+        looked = _analyse_staged(staged, wish.name, progress) if known is None else None
+        with store.publishing(lambda sha256: _is_recorded(db, sha256)) as publication, db.writing(actor) as work:
+            accounts.authorise_actor(work, Right.INTAKE)
+            footage = _known_footage(work.session, taken.sha256, wish)
             kind = "footage.added" if footage is None else "exhibit.added"
             if footage is None:
                 assert looked is not None  # footage is never taken out of the records
                 publication.footage(staged, taken.sha256)
                 footage = _record(work, taken, looked, wish)
-            _join(work, footage, wish, kind)
-            return shelf.find(work.session, taken.sha256)
+            _add_exhibit(work, footage, wish, kind)
+            return footage_records.find(work.session, taken.sha256)
 
 
 def original_name(path: Path) -> str:
@@ -154,15 +154,15 @@ def original_name(path: Path) -> str:
     return clean(os.fsencode(path.name).decode("utf-8", "replace"), LONGEST_NAME) or "unnamed"
 
 
-def _look(staged: Staging, name: str, progress: Progress) -> _Looked:
+def _analyse_staged(staged: Staging, name: str, progress: Progress) -> _Analysis:
     """Read all frames, and make what goes beside the master. Errors speak of the file by ``name``, its own."""
     try:
-        return _looked(staged, progress)
+        return _analyse(staged, progress)
     except RedactError as error:
         raise type(error)(error.happened.replace(staged.token, name), error.todo) from error
 
 
-def _looked(staged: Staging, progress: Progress) -> _Looked:
+def _analyse(staged: Staging, progress: Progress) -> _Analysis:
     info = probe(staged.master)
     # Damaged frames are no reason to refuse evidence: they are noted, and whoever exports decides about them.
     table = scan(info, interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.MASK, progress=progress)
@@ -180,7 +180,7 @@ def _looked(staged: Staging, progress: Progress) -> _Looked:
     media = _media(info, table, seconds)
     media["strip"] = {"frames": list(shown), "height": STRIP_HEIGHT}
     media["derived"] = {name: staged.seal(name) for name in DERIVED_FILES}
-    return _Looked(media, camera, float(seconds))
+    return _Analysis(media, camera, float(seconds))
 
 
 def _media(info: MediaInfo, table: FrameTable, seconds: Fraction) -> Json:
@@ -212,7 +212,7 @@ def _media(info: MediaInfo, table: FrameTable, seconds: Fraction) -> Json:
     }
 
 
-def _record(work: Writing, taken: Taken, looked: _Looked, wish: _Wish) -> Footage:
+def _record(work: UnitOfWork, taken: CopiedFile, looked: _Analysis, wish: _IntakeRequest) -> Footage:
     told = wish.told
     start = told.recorded_start or recorded_start(looked.camera)
     measured = float(looked.camera["silent_start_seconds"])
@@ -236,7 +236,7 @@ def _record(work: Writing, taken: Taken, looked: _Looked, wish: _Wish) -> Footag
     return footage
 
 
-def noted(footage: Footage) -> Json:
+def audited_details(footage: Footage) -> Json:
     """What retention and logs are reckoned from: in the trail, so that nobody changes it unseen."""
     return {
         "wearer": footage.wearer,
@@ -248,7 +248,7 @@ def noted(footage: Footage) -> Json:
     }
 
 
-def _join(work: Writing, footage: Footage, wish: _Wish, kind: str) -> None:
+def _add_exhibit(work: UnitOfWork, footage: Footage, wish: _IntakeRequest, kind: str) -> None:
     """Make an exhibit of ``footage``, and have an event of ``kind`` tell of it."""
     case = _open_case(work.session, wish.case)
     exhibit = Exhibit(case_id=case.id, reference=_free_exhibit(case, wish.exhibit))
@@ -260,7 +260,11 @@ def _join(work: Writing, footage: Footage, wish: _Wish, kind: str) -> None:
         "case": case.reference,
         "exhibit": exhibit.reference,
     }
-    work.event(kind, shelf.subject(footage.sha256), body | (noted(footage) if kind == "footage.added" else {}))
+    work.event(
+        kind,
+        footage_records.subject(footage.sha256),
+        body | (audited_details(footage) if kind == "footage.added" else {}),
+    )
     work.session.expire(footage)
 
 
@@ -279,21 +283,21 @@ def _free_exhibit(case: Case, wanted: str | None) -> str:
     return wanted or next(name for n in range(1, len(taken) + 2) if (name := f"BWV-{n}") not in taken)
 
 
-def _known(session: Session, sha256: str) -> Footage | None:
+def _find_by_hash(session: Session, sha256: str) -> Footage | None:
     return session.scalars(select(Footage).where(Footage.sha256 == sha256)).first()
 
 
-def _recorded(db: Database, sha256: str) -> bool:
+def _is_recorded(db: Database, sha256: str) -> bool:
     with db.reading() as session:
-        return _known(session, sha256) is not None
+        return _find_by_hash(session, sha256) is not None
 
 
-def _joining(session: Session, sha256: str, wish: _Wish) -> Footage | None:
+def _known_footage(session: Session, sha256: str, wish: _IntakeRequest) -> Footage | None:
     """Footage that is known already, if it is. Raises unless it can become an exhibit of the case."""
-    case, footage = _open_case(session, wish.case), _known(session, sha256)
+    case, footage = _open_case(session, wish.case), _find_by_hash(session, sha256)
     if footage is None:
         return None
-    shelf.require_held(footage)
+    footage_records.require_held(footage)
     for exhibit in case.exhibits:
         if exhibit.footage_id == footage.id:
             raise RecordExists(

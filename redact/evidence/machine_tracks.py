@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from redact.errors import StoreDamaged, TracksMismatch
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.frame_tables import frame_table
 from redact.evidence.store import Store
 from redact.pipeline.journeys import analyse
@@ -42,7 +42,7 @@ def detect_footage(
     store = store or Store()
     with db.reading() as session:
         accounts.require(accounts.find(session, actor), Right.EDIT)
-    shelf.require_held(footage)
+    footage_records.require_held(footage)
     found = analyse(store.master(footage.sha256), settings, progress=progress)
     if found.media.sha256 != footage.sha256:
         store.verified_master(footage.sha256)  # which says what is wrong
@@ -69,10 +69,10 @@ def add_machine_tracks(
     with store.staging() as staged:
         file.save(tracks, staged.folder / _NAME, overwrite=False)
         sha256 = staged.seal(_NAME)
-        with store.publishing(lambda _: _recorded(db, sha256)) as publication, db.writing(actor) as work:
-            accounts.acting(work, Right.EDIT)
-            known = shelf.find(work.session, footage.sha256)
-            shelf.require_held(known)
+        with store.publishing(lambda _: _is_recorded(db, sha256)) as publication, db.writing(actor) as work:
+            accounts.authorise_actor(work, Right.EDIT)
+            known = footage_records.find(work.session, footage.sha256)
+            footage_records.require_held(known)
             publication.tracks(staged, _NAME, sha256)
             row = MachineTracks(
                 footage_id=known.id,
@@ -84,7 +84,7 @@ def add_machine_tracks(
             work.session.add(row)
             work.event(
                 "tracks.made",
-                shelf.subject(footage.sha256),
+                footage_records.subject(footage.sha256),
                 {
                     "sha256": footage.sha256,
                     "tracks_sha256": sha256,
@@ -116,6 +116,6 @@ def load_tracks(session: Session, store: Store, row: MachineTracks) -> TrackSet:
     return tracks
 
 
-def _recorded(db: Database, sha256: str) -> bool:
+def _is_recorded(db: Database, sha256: str) -> bool:
     with db.reading() as session:
         return session.scalars(select(MachineTracks).where(MachineTracks.file_sha256 == sha256)).first() is not None

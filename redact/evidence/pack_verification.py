@@ -31,7 +31,7 @@ def pack_names(store: Store) -> list[str]:
     return sorted(path.name for path in (store.folder / PACKS).iterdir())
 
 
-def unrecorded(names: list[str], recorded: dict[str, str]) -> list[str]:
+def unrecorded_packs(names: list[str], recorded: dict[str, str]) -> list[str]:
     """Places of packs that no record names: a run was killed before it recorded them, and nobody was given them."""
     return [f"{PACKS}/{name}" for name in names if name.removesuffix(f".{DRAFTS}") not in recorded]
 

@@ -51,7 +51,7 @@ UNRECORDED = re.compile(rf"{PREVIEW.pattern}|{re.escape(WAVEFORM)}")
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class CopiedFile:
     """A file that was read from its first byte to its last while nobody changed it."""
 
     sha256: str
@@ -67,13 +67,13 @@ class Store:
             for name in (MASTERS, DERIVED, TRACKS, PACKS, INCOMING):
                 (self.folder / name).mkdir(mode=PRIVATE, parents=True, exist_ok=True)
 
-    def master_place(self, sha256: str) -> Path:
+    def master_path(self, sha256: str) -> Path:
         """Where the master of this hash lies, or would."""
         return self.folder / MASTERS / _checked(sha256)[:2] / sha256
 
     def master(self, sha256: str) -> Path:
         """The master. Raises StoreDamaged if it is not there."""
-        return _there(self.master_place(sha256), "The master")
+        return _require_file(self.master_path(sha256), "The master")
 
     def verified_master(self, sha256: str, progress: Progress = silent) -> Path:
         """The master, once all its bytes have been read and found to be what was put there. Raises StoreDamaged."""
@@ -91,23 +91,23 @@ class Store:
 
     def derived(self, sha256: str, name: str) -> Path:
         """One of :data:`DERIVED_FILES` of a master. Raises StoreDamaged if it is not there."""
-        return _there(self.folder / DERIVED / _checked(sha256) / name, f"The file {name} of {sha256[:12]}...")
+        return _require_file(self.folder / DERIVED / _checked(sha256) / name, f"The file {name} of {sha256[:12]}...")
 
-    def preview_place(self, sha256: str, content: str, number: int) -> Path:
+    def preview_path(self, sha256: str, content: str, number: int) -> Path:
         """Where output ``number`` (from 1), made of this master, of a release of this content lies, or would."""
         return self.folder / DERIVED / _checked(sha256) / f"preview-{_checked(content)}-{number}.mp4"
 
-    def waveform_place(self, sha256: str) -> Path:
+    def waveform_path(self, sha256: str) -> Path:
         """Where the loudness of this master's sound lies, or would."""
         return self.folder / DERIVED / _checked(sha256) / WAVEFORM
 
-    def tracks_place(self, sha256: str) -> Path:
+    def tracks_path(self, sha256: str) -> Path:
         """Where the tracks file of this hash lies, or would."""
         return self.folder / TRACKS / f"{_checked(sha256)}{TRACKS_SUFFIX}"
 
     def tracks(self, sha256: str) -> Path:
         """A tracks file. Raises StoreDamaged if it is not there."""
-        return _there(self.tracks_place(sha256), "The tracks file")
+        return _require_file(self.tracks_path(sha256), "The tracks file")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -140,7 +140,7 @@ class Store:
 
     def leftovers(self) -> list[Path]:
         """What killed runs left in ``incoming``; look while :meth:`locked`."""
-        return [entry for entry in sorted((self.folder / INCOMING).iterdir()) if not _alive(entry)]
+        return [entry for entry in sorted((self.folder / INCOMING).iterdir()) if not _in_use(entry)]
 
     @contextmanager
     def publishing(self, recorded: Callable[[str], bool]) -> Iterator[Publication]:
@@ -165,9 +165,9 @@ class Store:
         """
         derived = self.folder / DERIVED / _checked(sha256)
         doomed = [
-            self.master_place(sha256),
+            self.master_path(sha256),
             *(sorted(derived.iterdir()) if derived.is_dir() else ()),
-            *map(self.tracks_place, tracks),
+            *map(self.tracks_path, tracks),
         ]
         removed = []
         with _writing("A file to be disposed of"):
@@ -189,7 +189,7 @@ class Staging:
         self.token = folder.name
         self.master = folder / self.token
 
-    def take_in(self, source: Path, progress: Progress = silent) -> Taken:
+    def copy_in(self, source: Path, progress: Progress = silent) -> CopiedFile:
         """Copy ``source`` to :attr:`master`, hashing on the way; on the disk when this returns.
 
         Raises InputMissing, EmptyFile, SourceChanged when the file was changed or replaced meanwhile, StoreFull and
@@ -203,7 +203,7 @@ class Staging:
             with _writing(source.name):
                 out = self.master.open("xb")
             with out:
-                before = _mark(os.fstat(file.fileno()))
+                before = _fingerprint(os.fstat(file.fileno()))
                 done, total = 0, before[0]
                 # Not on and on behind somebody who writes to it.
                 while done <= total and (block := _next_block(file, source)):
@@ -216,11 +216,11 @@ class Staging:
                     out.flush()
                     self.master.chmod(READ_ONLY)
                     os.fsync(out.fileno())
-            if done != total or not before == _mark(os.fstat(file.fileno())) == _mark_of(source):
+            if done != total or not before == _fingerprint(os.fstat(file.fileno())) == _fingerprint_of(source):
                 raise SourceChanged(
                     f"{source.name} changed while it was being read.", "Add it again once nobody writes to it."
                 )
-        return Taken(digest.hexdigest(), done)
+        return CopiedFile(digest.hexdigest(), done)
 
     def seal(self, name: str) -> str:
         """Have a file that was made here on the disk, for reading only; gives its SHA-256."""
@@ -244,11 +244,11 @@ class Publication:
         folder = self._store.folder / DERIVED / _checked(sha256)
         for name in DERIVED_FILES:
             self._move(sha256, staged.folder / name, folder / name)
-        self._move(sha256, staged.master, self._store.master_place(sha256))
+        self._move(sha256, staged.master, self._store.master_path(sha256))
 
     def tracks(self, staged: Staging, name: str, sha256: str) -> None:
         """A sealed tracks file."""
-        self._move(sha256, staged.folder / name, self._store.tracks_place(sha256))
+        self._move(sha256, staged.folder / name, self._store.tracks_path(sha256))
 
     def undo(self, recorded: Callable[[str], bool]) -> None:
         """See :meth:`Store.publishing`."""
@@ -277,19 +277,19 @@ def _checked(untrusted_sha256: str) -> str:
     return untrusted_sha256
 
 
-def _there(path: Path, what: str) -> Path:
+def _require_file(path: Path, what: str) -> Path:
     if not path.is_file():
         raise StoreDamaged(f"{what} is missing from the store ({path.name[:16]}...).", "Put it back from a backup.")
     return path
 
 
-def _mark(status: os.stat_result) -> tuple[int, int, int, int]:
+def _fingerprint(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
 
 
-def _mark_of(path: Path) -> tuple[int, int, int, int] | None:
+def _fingerprint_of(path: Path) -> tuple[int, int, int, int] | None:
     try:
-        return _mark(path.stat())
+        return _fingerprint(path.stat())
     except OSError:
         return None
 
@@ -323,7 +323,7 @@ def _writing(what: str) -> Iterator[None]:
         ) from error
 
 
-def _alive(folder: Path) -> bool:
+def _in_use(folder: Path) -> bool:
     """Whether somebody works in this folder of ``incoming``."""
     try:
         with (folder / LOCK).open("rb") as file:

@@ -19,7 +19,7 @@ from redact.progress import Progress, silent
 from redact.records.database import SYSTEM, Database
 from redact.schema.tables import Footage, MachineTracks
 
-MOST_TOLD = 1000
+MOST_LISTED = 1000
 """Places in the event of a cleaning."""
 NO_FOOTAGE = 0
 """In the place of a key of footage, for what belongs to none."""
@@ -50,7 +50,7 @@ class StoreReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _ExpectedFile:
     """A file that a record names."""
 
     sha256: str
@@ -65,12 +65,12 @@ def verify_store(db: Database, store: Store, progress: Progress = silent) -> Sto
     """
     # Nothing is moved into the store between the two looks, and all that was moved before is recorded.
     with store.locked():
-        wanted = _wanted(db, store)
+        wanted = _expected_files(db, store)
         there = dict(_files(store))
         leftovers = store.leftovers()
         with db.reading() as session:
             packs = pack_verification.recorded_packs(session)
-        unrecorded = pack_verification.unrecorded(pack_verification.pack_names(store), packs)
+        unrecorded = pack_verification.unrecorded_packs(pack_verification.pack_names(store), packs)
     orphans = [Finding(place, "No record names it.") for place in there if place not in wanted]
     orphans += [Finding(_place(store, path), "A killed run left it; the next one removes it.") for path in leftovers]
     orphans += [Finding(place, "A pack that no record names: nobody was given it.") for place in unrecorded]
@@ -80,18 +80,18 @@ def verify_store(db: Database, store: Store, progress: Progress = silent) -> Sto
     total = sum(there[place] for place in wanted if place in there)
     for place, file in wanted.items():
         if place in there:
-            state = _state(store.folder / place, file.sha256, _Counting(progress, done, total))
+            state = _state(store.folder / place, file.sha256, _TotalProgress(progress, done, total))
             done += there[place]
             checked += 1
         else:
             state = "missing"
         if state:
-            finding = (file.footage_id, Finding(place, f"{file.what} {_WORDS[state]}"))
+            finding = (file.footage_id, Finding(place, f"{file.what} {_FAULT_TEXTS[state]}"))
             (missing if state == "missing" else damaged).append(finding)
     for place, absent in pack_verification.wrong_files(store, packs):
-        fault = Finding(place, f"A file of a pack {_WORDS['missing' if absent else 'other']}")
+        fault = Finding(place, f"A file of a pack {_FAULT_TEXTS['missing' if absent else 'other']}")
         (missing if absent else damaged).append((NO_FOOTAGE, fault))
-    gone = _given_up(db) if damaged or missing else set()
+    gone = _disposed_ids(db) if damaged or missing else set()
     return StoreReport(
         checked,
         tuple(finding for footage_id, finding in damaged if footage_id not in gone),
@@ -109,13 +109,13 @@ def clean_store(db: Database, store: Store) -> list[str]:
     removed = []
     # Nothing is moved into the store meanwhile, and all that was moved before is recorded.
     with store.locked():
-        wanted = _wanted(db, store)
+        wanted = _expected_files(db, store)
         with db.reading() as session:
             disposing = select(Footage.sha256).where(Footage.state == FootageState.DISPOSING)
             busy = {f"{DERIVED}/{sha256}" for sha256 in session.scalars(disposing)}
             tracks = select(MachineTracks.file_sha256).join(Footage, MachineTracks.footage_id == Footage.id)
             going = session.scalars(tracks.where(Footage.state == FootageState.DISPOSING))
-            busy |= {_place(store, store.tracks_place(sha256)) for sha256 in going}
+            busy |= {_place(store, store.tracks_path(sha256)) for sha256 in going}
         for path in store.leftovers():
             removed.append(_place(store, path))
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -132,7 +132,7 @@ def clean_store(db: Database, store: Store) -> list[str]:
                     folder.rmdir()
     if removed:
         with db.writing(SYSTEM) as work:
-            work.event("store.cleaned", "store", {"removed": removed[:MOST_TOLD], "files": len(removed)})
+            work.event("store.cleaned", "store", {"removed": removed[:MOST_LISTED], "files": len(removed)})
     return removed
 
 
@@ -142,7 +142,7 @@ def _removable(store: Store) -> list[Path]:
     return [path for path in sorted([*derived, *tracks]) if path.is_file() and not path.is_symlink()]
 
 
-_WORDS = {
+_FAULT_TEXTS = {
     "missing": "is missing.",
     "other": "is not what was put there: its bytes have changed.",
     "unreadable": "cannot be read to its end.",
@@ -150,7 +150,7 @@ _WORDS = {
 }
 
 
-class _Counting:
+class _TotalProgress:
     """Bytes of one file, told as bytes of all."""
 
     def __init__(self, progress: Progress, before: int, total: int) -> None:
@@ -170,22 +170,22 @@ def _state(path: Path, sha256: str, progress: Progress) -> str:
         return "unreadable" if path.exists() else "missing"
 
 
-def _wanted(db: Database, store: Store) -> dict[str, _Wanted]:
+def _expected_files(db: Database, store: Store) -> dict[str, _ExpectedFile]:
     """By place."""
     wanted = {}
     with db.reading() as session:
         for footage in session.scalars(select(Footage).where(Footage.state == FootageState.HELD)):
             name = f"({footage.original_name})"
-            place = _place(store, store.master_place(footage.sha256))
-            wanted[place] = _Wanted(footage.sha256, f"The master {name}", footage.id)
+            place = _place(store, store.master_path(footage.sha256))
+            wanted[place] = _ExpectedFile(footage.sha256, f"The master {name}", footage.id)
             for file in DERIVED_FILES:
                 what = f"{file} of the master {footage.sha256[:12]}... {name}"
                 place = f"{DERIVED}/{footage.sha256}/{file}"
-                wanted[place] = _Wanted(footage.media["derived"][file], what, footage.id)
+                wanted[place] = _ExpectedFile(footage.media["derived"][file], what, footage.id)
         held = select(MachineTracks).join(Footage, MachineTracks.footage_id == Footage.id)
         for row in session.scalars(held.where(Footage.state == FootageState.HELD)):
-            place = _place(store, store.tracks_place(row.file_sha256))
-            wanted[place] = _Wanted(row.file_sha256, "The tracks file", row.footage_id)
+            place = _place(store, store.tracks_path(row.file_sha256))
+            wanted[place] = _ExpectedFile(row.file_sha256, "The tracks file", row.footage_id)
     return wanted
 
 
@@ -200,7 +200,7 @@ def _files(store: Store) -> Iterator[tuple[str, int]]:
             yield entry.name, 0
 
 
-def _given_up(db: Database) -> set[int]:
+def _disposed_ids(db: Database) -> set[int]:
     with db.reading() as session:
         return set(session.scalars(select(Footage.id).where(Footage.state != FootageState.HELD)))
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from redact.disclose.release.second_pass import last_pass
 from redact.errors import RecordExists, WrongState
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.store import DERIVED, PREVIEW, Store
 from redact.home import folder_for
 from redact.jobs.kinds import (
@@ -50,7 +50,7 @@ def run_handler(running: RunningJob, progress: Progress) -> Json:
     and what the work raises."""
     kind = JobKind(running.job.kind)
     with running.db.reading() as session:
-        accounts.allowed(session, running.owner, JOB_RULES[kind].right)
+        accounts.authorise(session, running.owner, JOB_RULES[kind].right)
     return _HANDLERS[kind](running, progress)
 
 
@@ -96,7 +96,7 @@ def detect(running: RunningJob, progress: Progress) -> Json:
 
     told = _arguments(running, DetectArguments)
     with running.db.reading() as session:
-        footage = shelf.find(session, told.footage)
+        footage = footage_records.find(session, told.footage)
         rows = session.scalars(select(MachineTracks).where(MachineTracks.footage_id == footage.id))
         row = next((row for row in rows if row.provenance.get("job") == running.job.id), None)
     if row is None:
@@ -129,7 +129,7 @@ def _preview(running: RunningJob, reference: str, progress: Progress) -> Json:
         release = releases.find(session, reference)
         content = releases.content_digest(session, release)
         footage = [clip.footage.sha256 for clip in release.clips]
-    places = [store.preview_place(sha256, content, n) for n, sha256 in enumerate(footage, start=1)]
+    places = [store.preview_path(sha256, content, n) for n, sha256 in enumerate(footage, start=1)]
     made = not all(place.is_file() for place in places)
     if made:
         with store.staging() as staged:
@@ -140,7 +140,7 @@ def _preview(running: RunningJob, reference: str, progress: Progress) -> Json:
                 staged.seal(path.name)
             with store.locked(), running.db.reading() as session:
                 for sha256 in footage:
-                    shelf.require_held(shelf.find(session, sha256))
+                    footage_records.require_held(footage_records.find(session, sha256))
                 for path, place in zip(paths, places, strict=True):
                     path.replace(place)
                 for sha256 in footage:

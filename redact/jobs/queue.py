@@ -101,7 +101,7 @@ def add(
     """As :func:`enqueue`, as part of another change: once that is committed, call :func:`announce`. Of a ``job_id``
     that was given before, that job is returned, whatever has become of it."""
     known, told = _checked(kind, arguments)
-    person = accounts.allowed(session, actor, JOB_RULES[known].right)
+    person = accounts.authorise(session, actor, JOB_RULES[known].right)
     return _added(
         session,
         Job(
@@ -169,7 +169,7 @@ def listed(
     Raises NotAllowed, RecordMissing.
     """
     with db.reading() as session:
-        person = accounts.allowed(session, actor, Right.SEE)
+        person = accounts.authorise(session, actor, Right.SEE)
         query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
         if mine:
             query = query.where(Job.owner_id == person.id)
@@ -216,7 +216,7 @@ def _get(session: Session, job_id: str, *, lock: bool = False) -> Job:
 
 def _own_job(session: Session, actor: str, job_id: str) -> Job:
     job = _get(session, job_id, lock=True)
-    person = accounts.allowed(session, actor, Right.SEE)
+    person = accounts.authorise(session, actor, Right.SEE)
     if job.owner_id != person.id and not accounts.may(person, Right.ADMINISTER):
         raise NotAllowed(f"This job is not {person.name}'s.", "Its owner or an administrator can do that.")
     return job

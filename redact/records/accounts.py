@@ -13,12 +13,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from redact.errors import BadRecord, NotAllowed, RecordExists, RecordMissing, SignInFailed
-from redact.records.database import SYSTEM, Database, Writing
+from redact.records.database import SYSTEM, Database, UnitOfWork
 from redact.records.validation import checked
 from redact.schema.tables import Person, SignIn
 from redact.strict_toml import is_line
 
-LEAST_PASSWORD = 10
+SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
 """Characters. Hashing something endless would keep the machine busy."""
 LONGEST_NAME = 200
@@ -30,7 +30,7 @@ _GROUPS, _GROUP = 4, 4
 """79 bits."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 _HASHER = argon2.PasswordHasher()
-_NOBODY = _HASHER.hash("nobody has this password")
+_DUMMY_HASH = _HASHER.hash("nobody has this password")
 """Checked when there is no such person, so that the time taken does not tell."""
 
 
@@ -94,12 +94,12 @@ def find(session: Session, name: str) -> Person:
     return person
 
 
-def acting(work: Writing, right: Right) -> Person:
+def authorise_actor(work: UnitOfWork, right: Right) -> Person:
     """Who makes a change, as the records have them at this moment. Raises as :func:`allowed`."""
-    return allowed(work.session, work.actor, right)
+    return authorise(work.session, work.actor, right)
 
 
-def allowed(session: Session, name: str, right: Right) -> Person:
+def authorise(session: Session, name: str, right: Right) -> Person:
     """The person of this login, who may. Raises NotAllowed, RecordMissing.
 
     Whoever still has the password that somebody else chose does nothing: it could be that somebody else.
@@ -114,7 +114,7 @@ def allowed(session: Session, name: str, right: Right) -> Person:
     return person
 
 
-def everybody(session: Session) -> list[Person]:
+def all_people(session: Session) -> list[Person]:
     """All people, disabled ones too, by login."""
     return list(session.scalars(select(Person).order_by(Person.name)))
 
@@ -128,7 +128,7 @@ def add(
     """
     untrusted_roles = sorted({role.value for role in roles})
     full_name = checked(full_name or name, "name", LONGEST_NAME)
-    hashed = _hashed(password)
+    hashed = _hash(password)
     if not _NAME.fullmatch(name) or name == SYSTEM:
         raise BadRecord(
             f'"{name}" cannot be a login.', "Use 2 to 64 small letters, digits, dots, dashes, underscores or @."
@@ -140,7 +140,7 @@ def add(
             if Role.ADMINISTRATOR.value not in untrusted_roles:
                 raise BadRecord("The first account has to be an administrator's.", "Give --role administrator.")
         else:
-            acting(work, Right.ADMINISTER)
+            authorise_actor(work, Right.ADMINISTER)
         if work.session.scalars(select(Person).where(Person.name == name)).first() is not None:
             raise RecordExists(f'There is a person called "{name}" already.', "Choose another login.")
         person = Person(
@@ -160,11 +160,11 @@ def disable(db: Database, actor: str, name: str, reason: str) -> None:
     """End what a person may do, and their sessions. Raises BadRecord without a reason or for the last administrator."""
     told = checked(reason, "reason")
     with db.writing(actor) as work:
-        acting(work, Right.ADMINISTER)
+        authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
         if person.disabled_at is not None:
             raise BadRecord(f"{person.name} is disabled already.")
-        others = [p for p in everybody(work.session) if p is not person and may(p, Right.ADMINISTER)]
+        others = [p for p in all_people(work.session) if p is not person and may(p, Right.ADMINISTER)]
         if may(person, Right.ADMINISTER) and not others:
             raise BadRecord("The last administrator cannot be disabled.", "Add another one first.")
         person.disabled_at = work.at
@@ -179,20 +179,20 @@ def set_roles(db: Database, actor: str, name: str, roles: Iterable[Role], reason
     if not wanted:
         raise BadRecord("A person needs at least one role.", f"Roles are {', '.join(Role)}.")
     with db.writing(actor) as work:
-        acting(work, Right.ADMINISTER)
+        authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
         if person.disabled_at is not None:
             raise BadRecord(f"{person.name} is disabled.")
         if wanted == sorted(person.roles):
             raise BadRecord(f"{person.name} has just these roles already.")
-        others = [p for p in everybody(work.session) if p is not person and may(p, Right.ADMINISTER)]
+        others = [p for p in all_people(work.session) if p is not person and may(p, Right.ADMINISTER)]
         if may(person, Right.ADMINISTER) and not others and Role.ADMINISTRATOR.value not in wanted:
             raise BadRecord("The last administrator has to stay one.", "Make somebody else one first.")
         before, person.roles = person.roles, wanted
         work.event("person.roles-set", f"person:{person.name}", {"reason": told, "before": before, "after": wanted})
 
 
-def made_password() -> str:
+def generate_password() -> str:
     """One that nobody guesses, and that can be typed from a screen."""
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
 
@@ -203,15 +203,15 @@ def set_password(db: Database, actor: str, name: str, password: str) -> None:
 
     Raises BadRecord, NotAllowed, RecordMissing.
     """
-    hashed = _hashed(password)
+    hashed = _hash(password)
     with db.writing(actor) as work:
         person = find(work.session, name)
         own = find(work.session, actor) is person
         if not own:
-            acting(work, Right.ADMINISTER)
+            authorise_actor(work, Right.ADMINISTER)
         elif person.disabled_at is not None:
             raise NotAllowed(f"{person.name} is disabled.")
-        elif _is(password, person.password_hash):
+        elif _matches(password, person.password_hash):
             raise BadRecord("That is the password there is already.", "Choose another one.")
         person.password_hash, person.must_change = hashed, not own
         _end_sessions(work, person)
@@ -228,9 +228,9 @@ def link(db: Database, actor: str, name: str, issuer: str, subject: str, *, keep
     if not (is_line(issuer, LONGEST_ISSUER) and is_line(subject, LONGEST_SUBJECT)):
         raise BadRecord("The issuer or the subject is not a line of text that a provider could give.")
     with db.writing(actor) as work:
-        acting(work, Right.ADMINISTER)
+        authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
-        other = linked(work.session, issuer, subject)
+        other = linked_person(work.session, issuer, subject)
         if person.disabled_at is not None:
             raise BadRecord(f"{person.name} is disabled.")
         if person.issuer is not None or other is not None:
@@ -251,7 +251,7 @@ def link(db: Database, actor: str, name: str, issuer: str, subject: str, *, keep
 def unlink(db: Database, actor: str, name: str) -> None:
     """Undo :func:`link`, and end the person's sessions. Raises BadRecord, NotAllowed, RecordMissing."""
     with db.writing(actor) as work:
-        acting(work, Right.ADMINISTER)
+        authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
         if person.issuer is None:
             raise BadRecord(f"{person.name} is not linked.")
@@ -261,7 +261,7 @@ def unlink(db: Database, actor: str, name: str) -> None:
         work.event("person.unlinked", f"person:{person.name}", told)
 
 
-def linked(session: Session, issuer: str, untrusted_subject: str) -> Person | None:
+def linked_person(session: Session, issuer: str, untrusted_subject: str) -> Person | None:
     """Whom the sign-in provider ``issuer`` knows as this subject, disabled or not."""
     where = (Person.issuer == issuer, Person.subject == untrusted_subject)
     return session.scalars(select(Person).where(*where)).first()
@@ -270,13 +270,13 @@ def linked(session: Session, issuer: str, untrusted_subject: str) -> Person | No
 def end_sessions(db: Database, actor: str, name: str) -> None:
     """Sign a person out everywhere; for administrators. Raises NotAllowed, RecordMissing."""
     with db.writing(actor) as work:
-        acting(work, Right.ADMINISTER)
+        authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
         _end_sessions(work, person)
         work.event("person.sessions-ended", f"person:{person.name}", {})
 
 
-def _end_sessions(work: Writing, person: Person) -> None:
+def _end_sessions(work: UnitOfWork, person: Person) -> None:
     live = (SignIn.person_id == person.id, SignIn.ended_at.is_(None))
     work.session.execute(update(SignIn).where(*live).values(ended_at=work.at))
 
@@ -286,13 +286,13 @@ def authenticate(db: Database, name: str, password: str) -> Person:
     never says which of the three it was."""
     with db.reading() as session:
         person = session.scalars(select(Person).where(Person.name == name.strip().lower())).first()
-    right = _is(password, person.password_hash if person else _NOBODY)
+    right = _matches(password, person.password_hash if person else _DUMMY_HASH)
     if not right or person is None or person.disabled_at is not None:
         raise SignInFailed("Name and password do not belong together.", "Try again, or ask an administrator.")
     return person
 
 
-def _is(untrusted_password: str, hashed: str) -> bool:
+def _matches(untrusted_password: str, hashed: str) -> bool:
     try:
         _HASHER.verify(hashed, _bytes(untrusted_password[: LONGEST_PASSWORD + 1]))
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
@@ -300,10 +300,10 @@ def _is(untrusted_password: str, hashed: str) -> bool:
     return True
 
 
-def _hashed(password: str) -> str:
-    if not LEAST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+def _hash(password: str) -> str:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadRecord(
-            f"A password has {LEAST_PASSWORD} to {LONGEST_PASSWORD} characters.", "Several words are easy to keep."
+            f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.", "Several words are easy to keep."
         )
     return _HASHER.hash(_bytes(password))
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, selectinload
 from redact.errors import BadRecord, RecordExists, RecordMissing, WrongState
 from redact.records import accounts
 from redact.records.accounts import Right
-from redact.records.database import Database, Writing
-from redact.records.deadlines import CaseKind, Nation, clock
+from redact.records.database import Database, UnitOfWork
+from redact.records.deadlines import CaseKind, Nation, deadline
 from redact.records.validation import checked
 from redact.schema.tables import Case, CaseMember, Exhibit
 
@@ -40,21 +40,21 @@ def subject(case: Case) -> str:
 def find(session: Session, reference: str) -> Case:
     """The case of this reference, with its members and exhibits. Raises RecordMissing."""
     query = select(Case).where(Case.reference == reference.strip())
-    case = session.scalars(query.options(*_WHOLE)).first()
+    case = session.scalars(query.options(*_WITH_RELATED)).first()
     if case is None:
         raise RecordMissing(f'There is no case "{reference}".', "See `redact case list`.")
     return case
 
 
-_WHOLE = (
+_WITH_RELATED = (
     selectinload(Case.members).selectinload(CaseMember.person),
     selectinload(Case.exhibits).selectinload(Exhibit.footage),
 )
 
 
-def listed(session: Session, *, closed: bool = False) -> list[Case]:
+def list_cases(session: Session, *, closed: bool = False) -> list[Case]:
     """Cases, the most pressing first; closed ones only if asked for."""
-    query = select(Case).options(*_WHOLE).order_by(Case.due_on.is_(None), Case.due_on, Case.reference)
+    query = select(Case).options(*_WITH_RELATED).order_by(Case.due_on.is_(None), Case.due_on, Case.reference)
     return list(session.scalars(query if closed else query.where(Case.state != CLOSED)))
 
 
@@ -77,9 +77,9 @@ def open_case(
             f'"{reference[:70]}" cannot be a reference.',
             "Use up to 64 letters, digits, spaces and . _ / - with a letter or digit at either end.",
         )
-    clocked = clock(kind, received, nation, fixed=due)
+    clocked = deadline(kind, received, nation, fixed=due)
     with db.writing(actor) as work:
-        accounts.acting(work, Right.CASES)
+        accounts.authorise_actor(work, Right.CASES)
         if received > work.at.date() + timedelta(1):  # it is tomorrow already east of here
             raise BadRecord(f"The day of receipt, {received}, is still to come.", "Check it: the clock runs from it.")
         if work.session.scalars(select(Case).where(Case.reference == reference)).first() is not None:
@@ -125,15 +125,15 @@ def change(
 ) -> None:
     """Change what is noted of a case. Raises BadRecord, RecordMissing, NotAllowed, WrongState when it is closed."""
     with db.writing(actor) as work:
-        accounts.acting(work, Right.CASES)
-        case = _opened(work, reference)
+        accounts.authorise_actor(work, Right.CASES)
+        case = _find_open(work, reference)
         told: dict[str, object] = {"reason": checked(reason, "reason")}
         if title is None and due is None and not details:
             raise BadRecord("Nothing was named that should change.", "Give a title, a due date or a detail.")
         if title is not None:
             told["title"] = case.title = checked(title, "title")
         if due is not None:
-            clocked = clock(CaseKind(case.kind), case.received_on, Nation(case.nation), fixed=due)
+            clocked = deadline(CaseKind(case.kind), case.received_on, Nation(case.nation), fixed=due)
             case.due_on, case.due_rule = clocked.due, clocked.rule
             told["due_on"] = due.isoformat()
         if details:
@@ -148,8 +148,8 @@ def note_minutes(db: Database, actor: str, reference: str, *, locating: int = 0,
     if locating < 0 or redacting < 0 or not 0 < locating + redacting <= LONGEST_WORK:
         raise BadRecord(f"Working time is a number of minutes from 1 to {LONGEST_WORK}.")
     with db.writing(actor) as work:
-        accounts.acting(work, Right.EDIT)
-        case = _opened(work, reference)
+        accounts.authorise_actor(work, Right.EDIT)
+        case = _find_open(work, reference)
         case.minutes_locating += locating
         case.minutes_redacting += redacting
         work.event("case.time-noted", subject(case), {"locating": locating, "redacting": redacting})
@@ -160,8 +160,8 @@ def add_member(db: Database, actor: str, reference: str, name: str, role: str) -
     if role not in MEMBER_ROLES:
         raise BadRecord(f'"{role}" is no role in a case.', f"Roles are {', '.join(MEMBER_ROLES)}.")
     with db.writing(actor) as work:
-        accounts.acting(work, Right.CASES)
-        case, person = _opened(work, reference), accounts.find(work.session, name)
+        accounts.authorise_actor(work, Right.CASES)
+        case, person = _find_open(work, reference), accounts.find(work.session, name)
         if person.disabled_at is not None:
             raise BadRecord(f"{person.name} is disabled.", "Name somebody who can act.")
         if any(m.person_id == person.id and m.role == role for m in case.members):
@@ -173,7 +173,7 @@ def add_member(db: Database, actor: str, reference: str, name: str, role: str) -
 def set_closed(db: Database, actor: str, reference: str, *, closed: bool, reason: str) -> None:
     """Close a case, or open it again. Raises BadRecord, RecordMissing, NotAllowed, WrongState."""
     with db.writing(actor) as work:
-        accounts.acting(work, Right.CASES)
+        accounts.authorise_actor(work, Right.CASES)
         case = find(work.session, reference)
         if (case.state == CLOSED) is closed:
             raise WrongState(f"Case {case.reference} is {case.state} already.")
@@ -189,7 +189,7 @@ def checked_details(kind: CaseKind, untrusted: Mapping[str, str]) -> dict[str, s
     return {key: checked(value, key) for key, value in untrusted.items()}
 
 
-def _opened(work: Writing, reference: str) -> Case:
+def _find_open(work: UnitOfWork, reference: str) -> Case:
     case = find(work.session, reference)
     if case.state == CLOSED:
         raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")

@@ -51,7 +51,7 @@ SYSTEM = "system"
 """Actor of what nobody in particular does."""
 
 
-class Writing:
+class UnitOfWork:
     """One change under way: rows through ``session``, and the events that tell of it."""
 
     def __init__(self, session: Session, actor: str, key: SigningKey) -> None:
@@ -107,12 +107,12 @@ class Database:
         """A session that sees one state of the records, and changes nothing."""
         return _session(self._reading)
 
-    def asking(self) -> AbstractContextManager[Session]:
+    def single_read(self) -> AbstractContextManager[Session]:
         """A session for one question, which needs no transaction: that would be two questions more to PostgreSQL."""
         return _session(self._asking)
 
     @contextmanager
-    def writing(self, actor: str) -> Iterator[Writing]:
+    def writing(self, actor: str) -> Iterator[UnitOfWork]:
         """One change, all of it or nothing, with its events; ``actor`` is the login of who makes it.
 
         Raises RecordsUnavailable when the database cannot be written; whatever the block raises undoes the change.
@@ -124,7 +124,7 @@ class Database:
                     session.connection()
                 else:
                     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-                work = Writing(session, actor, self.key)
+                work = UnitOfWork(session, actor, self.key)
                 self._register_key(work)
                 yield work
                 session.flush()
@@ -157,7 +157,7 @@ class Database:
         finally:
             self._turn.release()
 
-    def _register_key(self, work: Writing) -> None:
+    def _register_key(self, work: UnitOfWork) -> None:
         public = self.key.public
         if work.session.get(InstallationKey, public.fingerprint) is None:
             pem = public.pem.decode()
@@ -209,16 +209,18 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     else:
-        event.listen(engine, "checkin", _note_use)
-        event.listen(engine, "checkout", functools.partial(_still_there, engine.dialect))
+        event.listen(engine, "checkin", _record_use)
+        event.listen(engine, "checkout", functools.partial(_check_connection, engine.dialect))
     return engine
 
 
-def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+def _record_use(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info[_USED] = time.monotonic()
 
 
-def _still_there(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+def _check_connection(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+) -> None:
     """Ask a connection that was not used for a while, as ``pool_pre_ping`` asks each time, before it is relied on."""
     if time.monotonic() - record.info.get(_USED, math.inf) > IDLE_SECONDS:
         try:

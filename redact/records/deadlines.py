@@ -43,14 +43,14 @@ _SUBDIVISION = {Nation.ENGLAND_WALES: "ENG", Nation.SCOTLAND: "SCT", Nation.NORT
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class Deadline:
     """``due`` is None where nothing sets a date; ``rule`` says what did."""
 
     due: date | None
     rule: str
 
 
-def clock(kind: CaseKind, received: date, nation: Nation, *, fixed: date | None = None) -> Clock:
+def deadline(kind: CaseKind, received: date, nation: Nation, *, fixed: date | None = None) -> Deadline:
     """The clock of a case. ``fixed`` is the date a court's order gives, or one that was agreed on.
 
     Raises BadRecord for a date before receipt.
@@ -58,9 +58,9 @@ def clock(kind: CaseKind, received: date, nation: Nation, *, fixed: date | None 
     if fixed is not None:
         if fixed < received:
             raise BadRecord(f"The due date {fixed} is before the day of receipt, {received}.", "Check both dates.")
-        return Clock(fixed, "date given" if kind is not CaseKind.COURT else "date of the court's order")
+        return Deadline(fixed, "date given" if kind is not CaseKind.COURT else "date of the court's order")
     if kind is CaseKind.FOI:
-        return Clock(
+        return Deadline(
             working_days_after(received, FOI_WORKING_DAYS, nation),
             f"{FOI_WORKING_DAYS} working days, {nation}",
         )
@@ -68,8 +68,8 @@ def clock(kind: CaseKind, received: date, nation: Nation, *, fixed: date | None 
         due = month_after(received)
         while not is_working_day(due, nation):
             due += timedelta(1)
-        return Clock(due, f"one calendar month, {nation}")
-    return Clock(None, "no date set")
+        return Deadline(due, f"one calendar month, {nation}")
+    return Deadline(None, "no date set")
 
 
 def is_working_day(day: date, nation: Nation) -> bool:
@@ -92,7 +92,7 @@ def month_after(start: date) -> date:
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
 
 
-def in_words(due: date | None, today: date) -> str:
+def describe_due(due: date | None, today: date) -> str:
     """How a clock stands, for lists."""
     if due is None:
         return "no due date"

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
-from redact.records.database import Writing
+from redact.records.database import UnitOfWork
 from redact.schema.tables import Clip, Release
 
 
@@ -20,7 +20,7 @@ class ReleaseState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-FALLS_BACK = (ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
+REOPENABLE = (ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
 
 
 def release_subject(release: Release) -> str:
@@ -28,18 +28,18 @@ def release_subject(release: Release) -> str:
     return f"release:{release.case.reference}#{release.number}"
 
 
-def reopen(work: Writing, release: Release, why: str) -> None:
+def reopen(work: UnitOfWork, release: Release, why: str) -> None:
     """Make a draft of a release that was submitted or approved; others stay as they are."""
-    if release.state in FALLS_BACK:
+    if release.state in REOPENABLE:
         was, release.state = release.state, ReleaseState.DRAFT.value
         release.submitted_at = release.submitted_by = release.approved_at = release.approved_by = None
         release.approved_content = ""
         work.event("release.reopened", release_subject(release), {"was": was, "why": why})
 
 
-def reopen_for(work: Writing, footage_id: int, why: str) -> None:
+def reopen_for_footage(work: UnitOfWork, footage_id: int, why: str) -> None:
     """The same for every release that has a clip of this footage. Call it in the transaction of the edit."""
     made_of_it = select(Clip.release_id).where(Clip.footage_id == footage_id)
-    query = select(Release).where(Release.id.in_(made_of_it), Release.state.in_(FALLS_BACK)).order_by(Release.id)
+    query = select(Release).where(Release.id.in_(made_of_it), Release.state.in_(REOPENABLE)).order_by(Release.id)
     for release in work.session.scalars(query).all():
         reopen(work, release, why)

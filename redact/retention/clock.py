@@ -25,7 +25,7 @@ from redact.records import accounts
 from redact.records.cases import CLOSED
 from redact.records.deadlines import CaseKind
 from redact.records.release_state import ReleaseState
-from redact.retention.rules import Rules
+from redact.retention.rules import RetentionRules
 from redact.schema.tables import Clip, Exhibit, Footage, Mark, Release
 
 FIRST_CAMERAS = datetime(2005, 1, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ class MarkKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class KeepReason:
     """Something that keeps footage: ``kind`` is that of a mark, ``case``, ``release`` or ``class``. ``number`` is the
     mark's."""
 
@@ -51,7 +51,7 @@ class Keeper:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class RetentionStatus:
     """How the retention clock of one footage stands at ``now``."""
 
     footage_id: int
@@ -68,7 +68,7 @@ class Due:
     """Which time that is, and why not another."""
     runs_out: datetime | None
     """When the clock runs out, or ran out; None while a mark stops it, and where there is no rule for the class."""
-    kept_by: tuple[Keeper, ...]
+    kept_by: tuple[KeepReason, ...]
     now: datetime
 
     @property
@@ -79,28 +79,34 @@ class Due:
         return self.runs_out is not None and self.runs_out <= self.now
 
 
-def assess(session: Session, rules: Rules, now: datetime, footage_id: int | None = None) -> list[Due]:
+def assess(
+    session: Session, rules: RetentionRules, now: datetime, footage_id: int | None = None
+) -> list[RetentionStatus]:
     """How the clocks stand of all footage that has not been disposed of, or of one; what runs out soonest first."""
     query = select(Footage).where(Footage.state != FootageState.DISPOSED.value).order_by(Footage.id)
     query = query.options(selectinload(Footage.exhibits).selectinload(Exhibit.case), selectinload(Footage.marks))
     if footage_id is not None:
         query = query.where(Footage.id == footage_id)
-    names = {person.id: person.name for person in accounts.everybody(session)}
+    names = {person.id: person.name for person in accounts.all_people(session)}
     releases = _releases(session, footage_id)
     found = []
     # What a transaction read before somebody else's is what it would see again.
     for footage in session.scalars(query.execution_options(populate_existing=True)):
-        kept = [*_marks(footage, names), *_cases(footage, rules, now), *_made(releases.get(footage.id, ()), now)]
-        found.append(_clock(footage, rules, now, kept))
+        kept = [
+            *_mark_reasons(footage, names),
+            *_case_reasons(footage, rules, now),
+            *_release_reasons(releases.get(footage.id, ()), now),
+        ]
+        found.append(_status(footage, rules, now, kept))
     return sorted(found, key=lambda one: (one.runs_out is None, one.runs_out or now, one.footage_id))
 
 
-def _clock(footage: Footage, rules: Rules, now: datetime, kept: list[Keeper]) -> Due:
-    started, by = _started(footage)
+def _status(footage: Footage, rules: RetentionRules, now: datetime, kept: list[KeepReason]) -> RetentionStatus:
+    started, by = _clock_start(footage)
     rule = rules.classes.get(footage.retention_class)
     if rule is None:
-        kept.append(Keeper("class", f'there is no rule for the class "{footage.retention_class}"'))
-    return Due(
+        kept.append(KeepReason("class", f'there is no rule for the class "{footage.retention_class}"'))
+    return RetentionStatus(
         footage_id=footage.id,
         sha256=footage.sha256,
         original_name=footage.original_name,
@@ -116,7 +122,7 @@ def _clock(footage: Footage, rules: Rules, now: datetime, kept: list[Keeper]) ->
     )
 
 
-def _started(footage: Footage) -> tuple[datetime, str]:
+def _clock_start(footage: Footage) -> tuple[datetime, str]:
     recorded = footage.recorded_end or footage.recorded_start
     if recorded is None:
         return footage.added_at, "added; when it was recorded is not known"
@@ -144,25 +150,25 @@ def _runs_out(started: datetime, days: timedelta, marks: Sequence[Mark]) -> date
     return at + left
 
 
-def _marks(footage: Footage, names: Mapping[int, str]) -> Iterator[Keeper]:
-    for mark in standing(footage):
+def _mark_reasons(footage: Footage, names: Mapping[int, str]) -> Iterator[KeepReason]:
+    for mark in active_marks(footage):
         by = f"{mark.kind} since {mark.placed_at:%Y-%m-%d}, by {names[mark.placed_by]}"
-        yield Keeper(mark.kind, f"{by}: {mark.reason}", mark.id)
+        yield KeepReason(mark.kind, f"{by}: {mark.reason}", mark.id)
 
 
-def standing(footage: Footage) -> list[Mark]:
+def active_marks(footage: Footage) -> list[Mark]:
     """The marks that have not been lifted."""
     return [mark for mark in footage.marks if mark.lifted_at is None]
 
 
-def _cases(footage: Footage, rules: Rules, now: datetime) -> Iterator[Keeper]:
+def _case_reasons(footage: Footage, rules: RetentionRules, now: datetime) -> Iterator[KeepReason]:
     for case in (exhibit.case for exhibit in footage.exhibits):
         if case.state != CLOSED or case.closed_at is None:
-            yield Keeper("case", f"case {case.reference} is open")
+            yield KeepReason("case", f"case {case.reference} is open")
             continue
         until = case.closed_at + timedelta(rules.after_case[CaseKind(case.kind)])
         if now < until:
-            yield Keeper(
+            yield KeepReason(
                 "case", f"case {case.reference} was closed on {case.closed_at:%Y-%m-%d}: until {until:%Y-%m-%d}"
             )
 
@@ -181,17 +187,17 @@ def _releases(session: Session, footage_id: int | None) -> dict[int, list[Releas
     return found
 
 
-def _made(releases: Sequence[Release], now: datetime) -> Iterator[Keeper]:
+def _release_reasons(releases: Sequence[Release], now: datetime) -> Iterator[KeepReason]:
     for release in releases:
         name = f"release {release.case.reference}#{release.number}"
         if release.state != ReleaseState.EXPORTED:
-            yield Keeper("release", f"{name} is {release.state}")
+            yield KeepReason("release", f"{name} is {release.state}")
             continue
         destroyed = _destroyed_on(release)
         if destroyed is None:
-            yield Keeper("release", f"{name} was exported, with no date for destroying it")
+            yield KeepReason("release", f"{name} was exported, with no date for destroying it")
         elif now.astimezone().date() < destroyed:
-            yield Keeper("release", f"{name} is kept until {destroyed}")
+            yield KeepReason("release", f"{name} is kept until {destroyed}")
 
 
 def _destroyed_on(release: Release) -> date | None:

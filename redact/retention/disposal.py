@@ -22,10 +22,10 @@ from redact.evidence.footage_records import FootageState, find, subject
 from redact.evidence.store import Store
 from redact.records import accounts
 from redact.records.accounts import Right
-from redact.records.database import Database, Writing
+from redact.records.database import Database, UnitOfWork
 from redact.records.validation import checked
-from redact.retention.clock import Due, MarkKind, assess, standing
-from redact.retention.rules import Rules, load_rules
+from redact.retention.clock import MarkKind, RetentionStatus, active_marks, assess
+from redact.retention.rules import RetentionRules, load_rules
 from redact.schema.tables import Disposal, Event, Footage, Json, MachineTracks, Mark, as_text
 
 BEGUN, DISPOSED = "footage.disposal-begun", "footage.disposed"
@@ -37,14 +37,14 @@ _GONE = {FootageState.DISPOSING: "it is being disposed of", FootageState.DISPOSE
 
 
 @dataclass(slots=True)
-class Run:
+class DisposalRun:
     """What a run did. A dry run has only ``due`` and ``unfinished``."""
 
-    due: list[Due]
-    unfinished: list[Due]
+    due: list[RetentionStatus]
+    unfinished: list[RetentionStatus]
     """What an earlier run, which was stopped, had begun with."""
     certificates: list[Json] = field(default_factory=list)
-    failed: list[tuple[Due, RedactError]] = field(default_factory=list)
+    failed: list[tuple[RetentionStatus, RedactError]] = field(default_factory=list)
 
 
 def place(db: Database, actor: str, name: str, kind: MarkKind, reason: str, *, case: str | None = None) -> int:
@@ -53,7 +53,7 @@ def place(db: Database, actor: str, name: str, kind: MarkKind, reason: str, *, c
     too late."""
     reason = checked(reason, "reason")
     with db.writing(actor) as work:
-        person = accounts.acting(work, Right.HOLD)
+        person = accounts.authorise_actor(work, Right.HOLD)
         footage = find(work.session, name, case)
         if footage.state != FootageState.HELD:
             raise WrongState(
@@ -69,7 +69,7 @@ def place(db: Database, actor: str, name: str, kind: MarkKind, reason: str, *, c
         )
         work.session.add(mark)
         work.session.flush()
-        _tell(work, "footage.mark-placed", footage, mark, reason)
+        _record_mark_event(work, "footage.mark-placed", footage, mark, reason)
         return mark.id
 
 
@@ -89,9 +89,9 @@ def lift(
     """
     reason = checked(reason, "reason")
     with db.writing(actor) as work:
-        person = accounts.acting(work, Right.HOLD)
+        person = accounts.authorise_actor(work, Right.HOLD)
         footage = find(work.session, name, case)
-        marks = [m for m in standing(footage) if kind in (None, m.kind) and number in (None, m.id)]
+        marks = [m for m in active_marks(footage) if kind in (None, m.kind) and number in (None, m.id)]
         if not marks:
             raise RecordMissing(f"There is no such mark on {footage.original_name}.", "See `redact retention status`.")
         if len(marks) > 1:
@@ -101,21 +101,21 @@ def lift(
             )
         mark = marks[0]
         mark.lifted_at, mark.lifted_by, mark.lift_reason = work.at, person.id, reason
-        _tell(work, "footage.mark-lifted", footage, mark, reason)
+        _record_mark_event(work, "footage.mark-lifted", footage, mark, reason)
         return mark.id
 
 
-def _tell(work: Writing, kind: str, footage: Footage, mark: Mark, reason: str) -> None:
+def _record_mark_event(work: UnitOfWork, kind: str, footage: Footage, mark: Mark, reason: str) -> None:
     told = {"mark": mark.id, "kind": mark.kind, "reason": reason, "sha256": footage.sha256}
     work.event(kind, subject(footage.sha256), told)
 
 
-def status(session: Session, now: datetime) -> list[Due]:
+def status(session: Session, now: datetime) -> list[RetentionStatus]:
     """All footage that is not disposed of, what is due soonest first. Raises RetentionInvalid."""
     return assess(session, load_rules(), now)
 
 
-def run(db: Database, actor: str, store: Store, *, dry_run: bool = True, now: datetime | None = None) -> Run:
+def run(db: Database, actor: str, store: Store, *, dry_run: bool = True, now: datetime | None = None) -> DisposalRun:
     """Dispose of what is due, and of what a run that was stopped had begun with; if ``dry_run``, only tell.
 
     What turns out to be held at the last moment, or cannot be removed, is in ``failed``; the rest goes on.
@@ -125,7 +125,9 @@ def run(db: Database, actor: str, store: Store, *, dry_run: bool = True, now: da
     with db.reading() as session:
         accounts.require(accounts.find(session, actor), Right.RETENTION)
         listed = assess(session, rules, now)
-    report = Run([one for one in listed if one.due], [one for one in listed if one.state == FootageState.DISPOSING])
+    report = DisposalRun(
+        [one for one in listed if one.due], [one for one in listed if one.state == FootageState.DISPOSING]
+    )
     for one in () if dry_run else (*report.unfinished, *report.due):
         try:
             report.certificates.append(_dispose(db, actor, store, one, rules))
@@ -134,7 +136,7 @@ def run(db: Database, actor: str, store: Store, *, dry_run: bool = True, now: da
     return report
 
 
-def _dispose(db: Database, actor: str, store: Store, due: Due, rules: Rules) -> Json:
+def _dispose(db: Database, actor: str, store: Store, due: RetentionStatus, rules: RetentionRules) -> Json:
     if due.state == FootageState.HELD:
         _begin(db, actor, due, rules)
     with db.reading() as session:
@@ -145,11 +147,11 @@ def _dispose(db: Database, actor: str, store: Store, due: Due, rules: Rules) -> 
     return _finish(db, actor, due, removed)
 
 
-def _begin(db: Database, actor: str, listed: Due, rules: Rules) -> None:
+def _begin(db: Database, actor: str, listed: RetentionStatus, rules: RetentionRules) -> None:
     """The step there is no way back from. All that could keep the footage is looked at again: whoever would place a
     mark meanwhile waits for this transaction, or this one waited for theirs."""
     with db.writing(actor) as work:
-        accounts.acting(work, Right.RETENTION)
+        accounts.authorise_actor(work, Right.RETENTION)
         due = next(iter(assess(work.session, rules, listed.now, listed.footage_id)), None)
         if due is None or due.state != FootageState.HELD:
             raise WrongState(f"Somebody else disposes of {listed.original_name} already.")
@@ -167,7 +169,7 @@ def _begin(db: Database, actor: str, listed: Due, rules: Rules) -> None:
         work.event(BEGUN, subject(due.sha256), told)
 
 
-def _rule(due: Due, rules: Rules) -> Json:
+def _rule(due: RetentionStatus, rules: RetentionRules) -> Json:
     rule = rules.classes[due.retention_class]
     return {
         "class": rule.name,
@@ -180,9 +182,9 @@ def _rule(due: Due, rules: Rules) -> Json:
     }
 
 
-def _finish(db: Database, actor: str, due: Due, removed: Sequence[str]) -> Json:
+def _finish(db: Database, actor: str, due: RetentionStatus, removed: Sequence[str]) -> Json:
     with db.writing(actor) as work:
-        accounts.acting(work, Right.RETENTION)
+        accounts.authorise_actor(work, Right.RETENTION)
         footage = work.session.get_one(Footage, due.footage_id, populate_existing=True)
         if footage.state != FootageState.DISPOSING:
             raise WrongState(f"Somebody else has disposed of {footage.original_name} meanwhile.")
@@ -200,7 +202,7 @@ def _finish(db: Database, actor: str, due: Due, removed: Sequence[str]) -> Json:
         return certificate
 
 
-def _certificate(work: Writing, footage: Footage, begun: Event, removed: Sequence[str]) -> Json:
+def _certificate(work: UnitOfWork, footage: Footage, begun: Event, removed: Sequence[str]) -> Json:
     told = json.loads(begun.body)
     return {
         "certificate": f"D-{begun.seq}",

@@ -21,7 +21,7 @@ _LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """Footage of the class ``name`` is kept ``days`` from its recording; ``note`` says why."""
 
     name: str
@@ -30,18 +30,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RetentionRules:
     """One file of rules. ``sha256`` is of its bytes."""
 
     origin: str
     sha256: str
     default: str
-    classes: Mapping[str, Rule]
+    classes: Mapping[str, RetentionRule]
     after_case: Mapping[CaseKind, int]
     """Days for which footage is kept after its case was closed."""
 
 
-def load_rules() -> Rules:
+def load_rules() -> RetentionRules:
     """The rules that hold here. Raises RetentionInvalid: rules that are not understood dispose of nothing."""
     own = home() / FILE
     try:
@@ -53,7 +53,7 @@ def load_rules() -> Rules:
         raise RetentionInvalid(f'"{own}" cannot be read: {error.strerror}.', "Mend or remove it.") from error
 
 
-def parse(untrusted_raw: bytes, origin: str) -> Rules:
+def parse(untrusted_raw: bytes, origin: str) -> RetentionRules:
     """Rules from the bytes of their file. Raises RetentionInvalid."""
 
     def refusal(why: str) -> RetentionInvalid:
@@ -69,12 +69,12 @@ def parse(untrusted_raw: bytes, origin: str) -> Rules:
     after_case = {kind: after.whole(kind.value, 0, LONGEST_DAYS) for kind in CaseKind}
     after.done()
     top.done()
-    return Rules(origin, hashlib.sha256(untrusted_raw).hexdigest(), default, classes, after_case)
+    return RetentionRules(origin, hashlib.sha256(untrusted_raw).hexdigest(), default, classes, after_case)
 
 
-def _rule(name: str, table: Table) -> Rule:
+def _rule(name: str, table: Table) -> RetentionRule:
     if not _NAME.fullmatch(name):
         table.refuse("cannot be the name of a class: use lower-case letters, digits and -")
-    rule = Rule(name, table.whole("days", 1, LONGEST_DAYS), table.text("note", _LONGEST_NOTE))
+    rule = RetentionRule(name, table.whole("days", 1, LONGEST_DAYS), table.text("note", _LONGEST_NOTE))
     table.done()
     return rule

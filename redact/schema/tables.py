@@ -21,12 +21,12 @@ def as_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def from_text(text: str) -> datetime:
+def parse_text(text: str) -> datetime:
     """The way back. Raises ``ValueError`` for other texts."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime, kept as text."""
 
     impl = Text
@@ -38,13 +38,13 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """From the database."""
-        return None if value is None else from_text(value)
+        return None if value is None else parse_text(value)
 
 
 class Record(DeclarativeBase):
     """Base of all tables."""
 
-    type_annotation_map: ClassVar = {datetime: Moment, Json: JSON, str: Text}
+    type_annotation_map: ClassVar = {datetime: UtcDateTime, Json: JSON, str: Text}
 
 
 class Person(Record):

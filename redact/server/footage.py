@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 
 from redact.disclose.release import releases, review_items
 from redact.errors import BadRecord, RecordMissing
-from redact.evidence import footage_records as shelf
-from redact.evidence import machine_tracks
+from redact.evidence import footage_records, machine_tracks
 from redact.frame_ranges import stretches
 from redact.mask.edits.result import Edited, TrackState
 from redact.mask.mask_plan import FORMS
@@ -47,7 +46,7 @@ def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
     with parts.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         row = machine_tracks.newest(session, footage)
-        held = footage.state == shelf.FootageState.HELD
+        held = footage.state == footage_records.FootageState.HELD
         proxy = footage_views.proxy_of(parts, footage).video if held else None
         table = footage_views.table_of(parts, footage) if held else None
         cuts = footage_views.machine_of(parts, session, row).cuts if row is not None and held else ()
@@ -235,7 +234,7 @@ def found_tracks(session: Session, footage: Footage) -> MachineTracks:
 
 def _held(session: Session, footage_id: int) -> Footage:
     footage = footage_views.find_footage(session, footage_id)
-    shelf.require_held(footage)
+    footage_records.require_held(footage)
     return footage
 
 

@@ -14,8 +14,7 @@ from redact.disclose.release.decisions import ClassTarget, Decision, latest
 from redact.disclose.release.plan import ReleasePlan
 from redact.disclose.release.resolved import PictureMask, ResolvedClip, ShownSound, ShownTrack, SoundMask
 from redact.errors import BadRecord
-from redact.evidence import footage_records as shelf
-from redact.evidence import machine_tracks
+from redact.evidence import footage_records, machine_tracks
 from redact.records.accounts import Right
 from redact.records.release_state import ReleaseState
 from redact.schema.tables import Clip, Release
@@ -55,7 +54,7 @@ def decisions(
     """
     with parts.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        shelf.require_held(footage)
+        footage_records.require_held(footage)
         found = releases.find(session, release)
         plan = footage_views.plan_in(parts, session, found)
         newest = machine_tracks.newest(session, footage)

@@ -92,7 +92,7 @@ def edited_of(parts: Parts, session: Session, row: MachineTracks, revision: int)
     def make() -> Replayed:
         before: list[Replayed] = list(_known(parts, "edited", row.id, revision))
         log = before[0].log if before else ()
-        new = edit_log.logged(session, row.id, after=log[-1].revision if log else 0)
+        new = edit_log.logged_edits(session, row.id, after=log[-1].revision if log else 0)
         log += tuple(entry for entry in new if entry.revision <= revision)
         return replayed(machine_of(parts, session, row), log, before)
 

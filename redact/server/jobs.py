@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from redact.errors import RecordMissing
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.jobs import queue
 from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Job
@@ -54,9 +54,9 @@ def detect(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJs
     """Look for faces and plates; ``classes``, ``preset``, ``interlaced`` and ``on_corrupt`` may be given."""
     with parts.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-    shelf.require_held(footage)
+    footage_records.require_held(footage)
     arguments = {**untrusted, "footage": footage.sha256}
-    subject = shelf.subject(footage.sha256)
+    subject = footage_records.subject(footage.sha256)
     job = queue.enqueue(parts.db, who.name, JobKind.DETECT, subject, arguments, unique_key=f"detect:{footage.sha256}")
     return started(job)
 

@@ -11,8 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from redact.errors import BadRecord, EditInvalid, RecordMissing
-from redact.evidence import edit_log, machine_tracks
-from redact.evidence import footage_records as shelf
+from redact.evidence import edit_log, footage_records, machine_tracks
 from redact.evidence.edit_log import SentEdit
 from redact.mask.edits.copying import copy_track
 from redact.mask.edits.edit_json import MAX_ID, MAX_SECONDS, parse_edit_id
@@ -66,12 +65,12 @@ def copy(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson
     track, to, shift, act = _asked(untrusted)
     with parts.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        shelf.require_held(footage)
+        footage_records.require_held(footage)
         target = next((other for other in _same_case(session, footage) if other.id == to), None)
         if target is None:
             raise RecordMissing("There is no such footage in the same case.")
         row, here = found_tracks(session, target), found_tracks(session, footage)
-        known = [entry for entry in edit_log.logged(session, row.id) if entry.id.startswith(f"{act}_")]
+        known = [entry for entry in edit_log.logged_edits(session, row.id) if entry.id.startswith(f"{act}_")]
         if known:
             first = known[0].edit
             assert isinstance(first, Draw | SetArea | HideFrames)
@@ -111,7 +110,7 @@ def _same_case(session: Session, footage: Footage) -> list[Footage]:
     cases = [exhibit.case_id for exhibit in footage.exhibits]
     ids = select(Exhibit.footage_id).where(Exhibit.case_id.in_(cases))
     query = select(Footage).where(
-        Footage.id.in_(ids), Footage.id != footage.id, Footage.state == shelf.FootageState.HELD
+        Footage.id.in_(ids), Footage.id != footage.id, Footage.state == footage_records.FootageState.HELD
     )
     return list(session.scalars(query.order_by(Footage.id)))
 

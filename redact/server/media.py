@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from redact.errors import RecordMissing, StoreFull, StoreNotWritable
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.store import PROXY, STRIP
 from redact.media.sound_reader import SoundReader
 from redact.schema.tables import Footage
@@ -90,7 +90,7 @@ def _file(parts: Parts, footage_id: int, name: str, media_type: str) -> FileResp
 
 
 def _held(footage: Footage) -> Footage:
-    if footage.state != shelf.FootageState.HELD:
+    if footage.state != footage_records.FootageState.HELD:
         raise RecordMissing("The footage has been disposed of.")
     return footage
 
@@ -122,7 +122,7 @@ def _cut_out(parts: Parts, footage: Footage, frame: int, box: NDArray[np.float32
 
 def _kept_peaks(parts: Parts, footage: Footage) -> NDArray[np.uint8]:
     """(MOST_BUCKETS,) the peaks as they were kept when they were first asked for: decoding an hour takes its time."""
-    place = parts.store.waveform_place(footage.sha256)
+    place = parts.store.waveform_path(footage.sha256)
     with contextlib.suppress(OSError, ValueError):
         kept: NDArray[np.uint8] = np.load(place, allow_pickle=False)
         if kept.shape == (MOST_BUCKETS,) and kept.dtype == np.uint8:
@@ -133,7 +133,7 @@ def _kept_peaks(parts: Parts, footage: Footage) -> NDArray[np.uint8]:
         np.save(staged.folder / place.name, made)
         staged.seal(place.name)
         with parts.store.locked(), parts.db.reading() as session:
-            shelf.require_held(shelf.find(session, footage.sha256))
+            footage_records.require_held(footage_records.find(session, footage.sha256))
             (staged.folder / place.name).replace(place)
     return made
 

@@ -130,7 +130,7 @@ def preview(
         digest = releases.content_digest(session, release)
         if not 1 <= number <= len(release.clips):
             raise RecordMissing("The release has no such output.")
-        path = parts.store.preview_place(release.clips[number - 1].footage.sha256, digest, number)
+        path = parts.store.preview_path(release.clips[number - 1].footage.sha256, digest, number)
     if content not in ("", digest) or not path.is_file():
         raise RecordMissing("There is no preview of the release as it stands.", "Have one made.")
     return FileResponse(
@@ -185,7 +185,7 @@ def pack(reference: str, parts: TheParts, who: Seeing) -> StreamingResponse:
     """The pack as one file. Taking it away is noted."""
     who.require(Right.EXPORT)
     with parts.db.writing(who.name) as work:
-        accounts.acting(work, Right.EXPORT)
+        accounts.authorise_actor(work, Right.EXPORT)
         release = releases.find(work.session, reference)
         releases.check_exportable(work.session, release)
         made = _made(work.session, release)

@@ -11,8 +11,7 @@ from fastapi import APIRouter, Body, Query
 from fastapi.responses import HTMLResponse
 
 from redact.errors import BadRecord, EditInvalid, RecordMissing
-from redact.evidence import edit_log
-from redact.evidence import footage_records as shelf
+from redact.evidence import edit_log, footage_records
 from redact.mask.edits.edit_json import edit_json, parse_edit
 from redact.mask.edits.types import AddBoxes
 from redact.records.accounts import Right
@@ -53,7 +52,7 @@ def log(footage_id: int, parts: TheParts, who: Seeing, after: Annotated[int, Que
     """What was recorded after a revision, by anybody."""
     with parts.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        logged = edit_log.logged(session, found_tracks(session, footage).id, after=after)
+        logged = edit_log.logged_edits(session, found_tracks(session, footage).id, after=after)
     return {
         "revision": footage.revision,
         "edits": [
@@ -75,7 +74,7 @@ def follow_box(footage_id: int, parts: TheParts, who: Seeing, untrusted: Untrust
     who.require(Right.EDIT)
     with parts.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        shelf.require_held(footage)
+        footage_records.require_held(footage)
         table = footage_views.table_of(parts, footage)
     untrusted_box, media = untrusted.get("box"), footage.media
     row = [

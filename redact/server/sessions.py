@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from redact.errors import SignInThrottled
 from redact.records import accounts
 from redact.records.accounts import Right
-from redact.records.database import SYSTEM, Database, Writing
+from redact.records.database import SYSTEM, Database, UnitOfWork
 from redact.schema.tables import Person, SignIn, SignInAttempt, as_text
 from redact.server.settings import ServerSettings
 
@@ -87,7 +87,7 @@ class Sessions:
     def find(self, untrusted_token: str, *, in_use: bool) -> SignedIn | None:
         """The session of a token, if it has not ended. Where it is ``in_use``, its idle time begins anew."""
         hashed, now = _hash(untrusted_token), datetime.now(UTC)
-        with self._db.asking() as session:
+        with self._db.single_read() as session:
             found = session.execute(
                 select(SignIn, Person).join(Person, SignIn.person_id == Person.id).where(SignIn.token_hash == hashed)
             ).one_or_none()
@@ -159,9 +159,9 @@ class Sessions:
                 raise _NothingToTellError
 
     @staticmethod
-    def _tell(work: Writing, *which: ColumnElement[bool]) -> None:
+    def _tell(work: UnitOfWork, *which: ColumnElement[bool]) -> None:
         """Turn attempts into events."""
-        names = {_hash(person.name): person.name for person in accounts.everybody(work.session)}
+        names = {_hash(person.name): person.name for person in accounts.all_people(work.session)}
         known, until_now = SignInAttempt.name.in_(names), SignInAttempt.at <= work.at
         found = select(SignInAttempt.name).where(*which, until_now, known).distinct().order_by(SignInAttempt.name)
         for hashed in work.session.scalars(found).all():
@@ -186,7 +186,7 @@ def listed(session: Session, settings: ServerSettings, now: datetime) -> list[tu
     return [(row, person) for row, person in session.execute(everything) if _lasts(row, settings, now)]
 
 
-def _count(work: Writing, kind: str, subject: str, *which: ColumnElement[bool]) -> None:
+def _count(work: UnitOfWork, kind: str, subject: str, *which: ColumnElement[bool]) -> None:
     """One event on attempts, if there are any. Counted by the database: there may be very many."""
     source, at = SignInAttempt.source, SignInAttempt.at
     totals = select(func.count(), func.min(at), func.max(at), func.count(source.distinct())).where(*which)

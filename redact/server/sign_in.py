@@ -21,7 +21,7 @@ from redact.errors import (
     SignInThrottled,
 )
 from redact.records import accounts
-from redact.records.accounts import LEAST_PASSWORD
+from redact.records.accounts import SHORTEST_PASSWORD
 from redact.schema.tables import Person
 from redact.server.error_responses import status_of
 from redact.server.gate import (
@@ -161,7 +161,7 @@ def _confirmed(parts: Parts, provider: Provider, flow: Flow, untrusted_code: str
         parts.sessions.refused(None, source)
         raise
     with parts.db.reading() as session:
-        person = accounts.linked(session, issuer, identity.subject)
+        person = accounts.linked_person(session, issuer, identity.subject)
     if person is not None and person.disabled_at is None and identity.admitted:
         provider.finished(flow)
         return person
@@ -252,7 +252,7 @@ def _sign_in_form(
 
 def _password_form(who: SignedIn, text: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
     why = "<p>You have the password that was given out. Choose your own before you go on.</p>"
-    hint = f"{LEAST_PASSWORD} characters or more. Several words are easy to keep."
+    hint = f"{SHORTEST_PASSWORD} characters or more. Several words are easy to keep."
     form = (
         f'{why if who.person.must_change else ""}<form method="post" action="{PASSWORD}">{problem(text)}'
         f'<input type="hidden" name="username" autocomplete="username" value="{who.name}">'

@@ -141,7 +141,7 @@ def test_a_change_and_its_event_come_together_or_not_at_all(db: Database, staff:
     with pytest.raises(AssertionError), db.writing("officer") as work:
         work.session.add(_case(work.at))
     with db.reading() as session:
-        assert cases.listed(session) == []
+        assert cases.list_cases(session) == []
     assert report(db).events == before
 
 

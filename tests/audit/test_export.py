@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from redact.audit import chain, export, heads
-from redact.audit.export import FileReport, Wish
+from redact.audit.export import ExportReport, ExportRequest
 from redact.audit.keys import load_or_create
 from redact.canonical_json import canonical
 from redact.errors import BadRecord, RecordMissing, WitnessUnusable
@@ -33,23 +33,23 @@ def records(home: Path) -> Database:
     return db
 
 
-def exported(db: Database, wish: Wish) -> Lines:
+def exported(db: Database, wish: ExportRequest) -> Lines:
     with db.reading() as session:
         return [json.loads(line) for line in export.export(session, wish, db.key.public, datetime.now(UTC))]
 
 
-def check(db: Database, lines: Lines) -> FileReport:
+def check(db: Database, lines: Lines) -> ExportReport:
     return export.check([canonical(line) + b"\n" for line in lines], db.key.public)
 
 
 WISHES = {
-    "all": (Wish(), list(range(1, 13))),
-    "since one": (Wish(since=1), list(range(2, 13))),
-    "since eight": (Wish(since=8), [9, 10, 11, 12]),
-    "since the last": (Wish(since=12), []),
-    "one case": (Wish("case:0"), [2, 4, 6, 8, 10, 12]),
-    "one case, lately": (Wish("case:0", 7), [8, 10, 12]),
-    "of nothing": (Wish("case:9"), []),
+    "all": (ExportRequest(), list(range(1, 13))),
+    "since one": (ExportRequest(since=1), list(range(2, 13))),
+    "since eight": (ExportRequest(since=8), [9, 10, 11, 12]),
+    "since the last": (ExportRequest(since=12), []),
+    "one case": (ExportRequest("case:0"), [2, 4, 6, 8, 10, 12]),
+    "one case, lately": (ExportRequest("case:0", 7), [8, 10, 12]),
+    "of nothing": (ExportRequest("case:9"), []),
 }
 
 
@@ -121,7 +121,7 @@ def test_every_forgery_of_the_file_is_found(records: Database, how: str) -> None
 
 def test_a_file_signed_by_somebody_else_is_found_with_the_right_key(records: Database, tmp_path: Path) -> None:
     other = load_or_create(tmp_path / "other")
-    lines = [canonical(line) for line in exported(records, Wish())]
+    lines = [canonical(line) for line in exported(records, ExportRequest())]
     assert export.check(lines, other.public).faults == ("The head is signed by another key.",)
     own = export.check(lines, None)
     assert (own.own_key, own.faults) == (True, ())
@@ -129,17 +129,17 @@ def test_a_file_signed_by_somebody_else_is_found_with_the_right_key(records: Dat
 
 def test_there_is_nothing_to_export(home: Path, records: Database) -> None:
     with pytest.raises(BadRecord, match="12 events"):
-        exported(records, Wish(since=13))
+        exported(records, ExportRequest(since=13))
     empty = Database(f"sqlite:///{home}/empty.sqlite3", records.key)
     with pytest.raises(RecordMissing):
-        exported(empty, Wish())
+        exported(empty, ExportRequest())
 
 
 def note(db: Database) -> None:
     with db.reading() as session:
         head = chain.signed_head(session)
     assert head is not None
-    heads.note_head(head)
+    heads.record_head(head)
 
 
 def known(db: Database) -> list[chain.SignedHead]:

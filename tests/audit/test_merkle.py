@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redact.audit.merkle import Tree, consistency_holds, inclusion_holds, root, with_leaf
+from redact.audit.merkle import MerkleTree, consistency_holds, inclusion_holds, root, with_leaf
 
 Hashes = list[bytes]
 
@@ -61,7 +61,7 @@ SIZES = range(1, 34)  # over two powers of two, and one past each
 @pytest.mark.parametrize("count", SIZES)
 def test_roots_and_proofs_are_those_of_the_definitions(count: int) -> None:
     d = leaves(count)
-    tree, peaks = Tree(leaves(33)), list[bytes]()
+    tree, peaks = MerkleTree(leaves(33)), list[bytes]()
     for number, one in enumerate(d):
         peaks = with_leaf(peaks, number, one)
     assert tree.root(count) == root(peaks) == mth(d)
@@ -75,7 +75,7 @@ def test_roots_and_proofs_are_those_of_the_definitions(count: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 21])
 def test_a_proof_holds_for_nothing_else(count: int) -> None:
-    d, tree = leaves(count), Tree(leaves(count))
+    d, tree = leaves(count), MerkleTree(leaves(count))
     whole, other = mth(d), h(b"other")
     for m in range(count):
         proof = tree.inclusion(m, count)
@@ -100,8 +100,8 @@ def test_a_proof_holds_for_nothing_else(count: int) -> None:
 def test_a_rewritten_past_has_no_consistency_proof() -> None:
     d = leaves(11)
     changed = [*d[:2], h(b"changed"), *d[3:]]
-    assert not consistency_holds((6, mth(d[:6])), (11, mth(changed)), Tree(changed).consistency(6, 11))
-    assert not consistency_holds((6, mth(d[:6])), (11, mth(changed)), Tree(d).consistency(6, 11))
+    assert not consistency_holds((6, mth(d[:6])), (11, mth(changed)), MerkleTree(changed).consistency(6, 11))
+    assert not consistency_holds((6, mth(d[:6])), (11, mth(changed)), MerkleTree(d).consistency(6, 11))
 
 
 @settings(max_examples=300, deadline=None)
@@ -114,6 +114,6 @@ def test_made_up_proofs_are_refused_without_falling_over(count: int, index: int,
 @pytest.mark.parametrize(("index", "count"), [(-1, 3), (3, 3), (0, 0), (0, 6)])
 def test_there_is_no_proof_outside_of_the_tree(index: int, count: int) -> None:
     with pytest.raises(ValueError, match="outside"):
-        Tree(leaves(5)).inclusion(index, count)
+        MerkleTree(leaves(5)).inclusion(index, count)
     with pytest.raises(ValueError, match="outside"):
-        Tree(leaves(5)).consistency(0, 3)
+        MerkleTree(leaves(5)).consistency(0, 3)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
-from redact.evidence.edit_log import applied, logged
+from redact.evidence.edit_log import edited_tracks, logged_edits
 from redact.mask.edits.result import Edited
 from redact.mask.edits.types import Edit, LoggedEdit
 from redact.schema.tables import Footage
@@ -167,12 +167,12 @@ class Reviewing:
     def log(self) -> tuple[LoggedEdit, ...]:
         """All edits in the records."""
         with self.bench.db.reading() as session:
-            return logged(session, self.tracks)
+            return logged_edits(session, self.tracks)
 
     def edited(self) -> Edited:
         """What machine tracks and recorded edits come to."""
         with self.bench.db.reading() as session:
-            return applied(session, self.bench.store, self.tracks)
+            return edited_tracks(session, self.bench.store, self.tracks)
 
     def saved(self) -> None:
         """Waits until the page says that all is saved."""

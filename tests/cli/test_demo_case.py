@@ -19,7 +19,7 @@ from redact.evidence.store import Store
 from redact.progress import silent
 from redact.records import accounts
 from redact.records.accounts import Role
-from redact.records.cases import listed
+from redact.records.cases import list_cases
 from redact.records.database import Database
 from redact.schema.tables import CaseMember, Decision, Event, Exhibit, Footage, MachineTracks, Record, Release
 from tests.cli.runner import redact
@@ -75,7 +75,7 @@ def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
     whole = {Footage: 1, Exhibit: 2, MachineTracks: 1, Release: 2, CaseMember: 4, Decision: 1}
     assert {kind: count(db, kind) for kind in whole} == whole
     with db.reading() as session:
-        assert all(case.due_on for case in listed(session))
+        assert all(case.due_on for case in list_cases(session))
         footage = session.get_one(Footage, made.footage)
         assert footage.wearer and footage.recorded_start
         for release in releases.listed(session):

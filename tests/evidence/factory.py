@@ -35,7 +35,7 @@ def another(clip: Path, number: int) -> Path:
     return target
 
 
-def take_in(db: Database, folder: Path, case: str = "C/1") -> Footage:
+def copy_in(db: Database, folder: Path, case: str = "C/1") -> Footage:
     """A clip of six frames, as the first exhibit of a new case."""
     return add_footage(db, "officer", make_clip(folder / "clip.mp4", frames=6), case=open_case(db, case))
 

@@ -21,7 +21,7 @@ from redact.records.database import Database
 from redact.records.release_state import ReleaseState
 from redact.schema.tables import Case, Clip, Event, Footage, MachineTracks, Release
 from redact.schema.tables import Edit as Row
-from tests.evidence.factory import open_case, take_in, tracks_of
+from tests.evidence.factory import copy_in, open_case, tracks_of
 
 BOX = Box(10.0, 10.0, 40.0, 40.0)
 
@@ -53,7 +53,7 @@ def sent(name: str, *many: Edit) -> list[SentEdit]:
 
 def log(db: Database, tracks: int, after: int = 0) -> tuple[LoggedEdit, ...]:
     with db.reading() as session:
-        return edit_log.logged(session, tracks, after=after)
+        return edit_log.logged_edits(session, tracks, after=after)
 
 
 def ids(db: Database, tracks: int) -> list[str]:
@@ -77,7 +77,7 @@ def test_edits_and_their_events_are_read_back_as_they_were_made(db: Database, tr
     assert (made.edits, made.revision) == (entries[:2], 2)
     assert log(db, tracks, after=2) == entries[2:]
     with db.reading() as session:
-        events = session.scalars(select(Event).where(Event.kind == edit_log.MADE).order_by(Event.seq)).all()
+        events = session.scalars(select(Event).where(Event.kind == edit_log.EDIT_MADE).order_by(Event.seq)).all()
         assert [(e.actor, e.at) for e in events] == [(e.actor, e.at) for e in entries]
     assert report(db).sound
 
@@ -188,7 +188,7 @@ def test_a_failure_half_way_leaves_nothing(db: Database, tracks: int, monkeypatc
         raise RuntimeError
 
     before = report(db).events
-    monkeypatch.setattr(edit_log, "reopen_for", fail)
+    monkeypatch.setattr(edit_log, "reopen_for_footage", fail)
     with pytest.raises(RuntimeError):
         edit_log.record(db, "anna", tracks, sent("anna", key(1), key(2)), base_revision=0)
     assert ids(db, tracks) == []
@@ -258,7 +258,7 @@ def test_the_same_edits_sent_twice_at_once_are_recorded_once(db: Database, track
 
 def test_a_record_that_is_no_edit_is_told(db: Database, tracks: int) -> None:
     with db.writing("anna") as work:
-        event = work.event(edit_log.MADE, "footage:1", {"content": {}})
+        event = work.event(edit_log.EDIT_MADE, "footage:1", {"content": {}})
         row = Row(footage_id=1, tracks_id=tracks, revision=1, op_id="x" * 8, person_id=1, at=work.at, payload="{}")
         row.event_seq = event.seq
         work.session.add(row)
@@ -294,12 +294,12 @@ def test_what_a_request_holds_is_checked(change: Callable[[dict[str, object]], o
 
 
 def test_tracks_and_edits_are_put_together(db: Database, staff: dict[str, str], tmp_path: Path) -> None:
-    footage = take_in(db, tmp_path)
+    footage = copy_in(db, tmp_path)
     row = add_machine_tracks(db, "officer", footage, tracks_of(footage))
     edit_log.record(db, "anna", row.id, sent("anna", Outside(0, 2), key(5, track=9)), base_revision=0)
     with db.reading() as session:
-        edited = edit_log.applied(session, Store(), row.id)
+        edited = edit_log.edited_tracks(session, Store(), row.id)
     assert [(t.id, t.frames.tolist()) for t in edited.tracks.tracks] == [(0, [0, 1])]
     assert [s.edit for s in edited.skipped] == ["anna-0001"]
     with db.reading() as session, pytest.raises(RecordMissing):
-        edit_log.applied(session, Store(), row.id + 1)
+        edit_log.edited_tracks(session, Store(), row.id + 1)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from redact.disclose.release import releases
 from redact.errors import BadRecord, NotAllowed
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.footage_details import change_footage
 from redact.evidence.store import Store
 from redact.records import accounts
@@ -40,7 +40,7 @@ def test_it_is_noted_told_and_releases_are_drafts_again(db: Database) -> None:
     releases.submit(db, "reviewer", "R-1#1", [])
     change_footage(db, "officer", "AB/1", case="R-1", reason="typo", wearer="PC 4711", recorded_start=START)
     with db.reading() as session:
-        footage = shelf.find(session, "AB/1", "R-1")
+        footage = footage_records.find(session, "AB/1", "R-1")
         assert (footage.wearer, footage.recorded_start) == ("PC 4711", START)
         assert footage.recorded_end == START + timedelta(seconds=approved.FRAMES / 25)
         assert releases.find(session, "R-1#1").state == "draft"
@@ -50,7 +50,7 @@ def test_it_is_noted_told_and_releases_are_drafts_again(db: Database) -> None:
         assert told["after"]["wearer"] == "PC 4711" and "retention_class" not in told["after"]
     change_footage(db, "officer", "AB/1", case="R-1", reason="nobody knows", wearer="")
     with db.reading() as session:
-        assert shelf.find(session, "AB/1", "R-1").wearer == ""
+        assert footage_records.find(session, "AB/1", "R-1").wearer == ""
 
 
 def test_what_makes_no_sense_changes_nothing(db: Database) -> None:

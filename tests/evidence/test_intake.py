@@ -39,12 +39,12 @@ from redact.evidence.store_verification import verify_store
 from redact.media.probe import probe
 from redact.media.reader import scan
 from redact.records import cases
-from redact.records.database import Database, Writing
+from redact.records.database import Database, UnitOfWork
 from redact.schema.tables import Event, Exhibit, Footage, MachineTracks
 from redact.settings import Interlaced, OnCorrupt
 from tests.cli.runner import listing
 from tests.evidence import factory
-from tests.evidence.factory import another, open_case, take_in, tracks_of
+from tests.evidence.factory import another, copy_in, open_case, tracks_of
 from tests.killing import children
 from tests.media.clips import AudioSpec, make_clip
 from tests.media.test_reader import damage, wipe
@@ -155,7 +155,7 @@ def test_two_people_add_the_same_footage_at_once(db: Database, clip: Path) -> No
     for thread in threads:
         thread.join()
     with db.reading() as session:
-        (only,) = footage_records.listed(session)
+        (only,) = footage_records.list_footage(session)
     assert sorted(e.case.reference for e in only.exhibits) == references
     assert verify_store(db, Store()).sound
     assert sorted(kind for kind, *_ in events(db))[-1] == "person.added" and len(events(db)) == 1 + 6 + 2 + 2
@@ -238,12 +238,12 @@ def test_what_fails_at_the_very_end_leaves_nothing(db: Database, clip: Path, mon
     add_footage(db, "officer", another(clip, 1), case="C/1")
     state = (listing(Store().folder), counts(db))
 
-    def fail(self: Writing, *told: object) -> None:
+    def fail(self: UnitOfWork, *told: object) -> None:
         self.session.flush()
         raise RuntimeError
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr(Writing, "event", fail)
+        patch.setattr(UnitOfWork, "event", fail)
         add_footage(db, "officer", clip, case="C/1")
     assert (listing(Store().folder), counts(db)) == state
     added = add_footage(db, "officer", clip, case="C/1")
@@ -274,7 +274,7 @@ def test_names_of_files_are_made_fit_for_a_record() -> None:
 
 @pytest.mark.usefixtures("staff")
 def test_tracks_come_back_as_they_went(db: Database, tmp_path: Path) -> None:
-    added = take_in(db, tmp_path)
+    added = copy_in(db, tmp_path)
     made = tracks_of(added)
     row = add_machine_tracks(db, "anna", added, made)
     again = add_machine_tracks(db, "anna", added, made)  # a re-run is another record, of the same file
@@ -296,7 +296,7 @@ def test_tracks_come_back_as_they_went(db: Database, tmp_path: Path) -> None:
 @SQLITE
 @pytest.mark.usefixtures("staff")
 def test_tracks_of_other_footage_are_refused(db: Database, tmp_path: Path, clip: Path) -> None:
-    added = take_in(db, tmp_path)
+    added = copy_in(db, tmp_path)
     other = add_footage(db, "officer", another(clip, 2), case="C/1")
     state = (listing(Store().folder), counts(db))
     with pytest.raises(TracksMismatch):
@@ -317,7 +317,7 @@ def whole_or_nothing(db: Database, store: Store) -> int:
     assert not report.damaged and not report.missing
     with db.reading() as session:
         assert chain.verify(session, [db.key.public]).sound
-        held = footage_records.listed(session)
+        held = footage_records.list_footage(session)
     told = [body["sha256"] for kind, _, _, body in events(db) if kind == "footage.added"]
     assert told == [one.sha256 for one in held]
     assert all(len(one.exhibits) == 1 for one in held)

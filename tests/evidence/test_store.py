@@ -18,7 +18,7 @@ from redact.evidence.store_verification import StoreReport, clean_store, verify_
 from redact.records.database import Database
 from redact.schema.tables import Event, Footage
 from tests.cli.runner import listing
-from tests.evidence.factory import take_in, tracks_of
+from tests.evidence.factory import copy_in, tracks_of
 
 MIB = 1 << 20
 
@@ -34,7 +34,7 @@ def stage(store: Store, staged: Staging, data: bytes = b"footage") -> str:
     for name in DERIVED_FILES:
         (staged.folder / name).write_bytes(name.encode())
         staged.seal(name)
-    return staged.take_in(source).sha256
+    return staged.copy_in(source).sha256
 
 
 def test_what_is_taken_in_is_what_was_there(home: Path) -> None:
@@ -44,7 +44,7 @@ def test_what_is_taken_in_is_what_was_there(home: Path) -> None:
     source.write_bytes(data)
     seen: list[tuple[str, int, int | None]] = []
     with store.staging() as staged:
-        taken = staged.take_in(source, lambda *told: seen.append(told))
+        taken = staged.copy_in(source, lambda *told: seen.append(told))
         assert staged.master.read_bytes() == data
         assert (taken.sha256, taken.size) == (hashlib.sha256(data).hexdigest(), len(data))
         assert (mode(staged.folder), mode(staged.master)) == (0o700, 0o444)
@@ -83,7 +83,7 @@ def test_a_source_that_changes_is_refused(home: Path, change: Callable[[Path], o
 
     store = Store()
     with store.staging() as staged, pytest.raises(SourceChanged):
-        staged.take_in(source, at_half)
+        staged.copy_in(source, at_half)
     assert listing(store.folder) == {"lock": hashlib.sha256().hexdigest()}
 
 
@@ -96,7 +96,7 @@ def test_a_full_disk_is_said_to_be_one(home: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, before[1]))
         try:
             with pytest.raises(StoreFull):
-                staged.take_in(source)
+                staged.copy_in(source)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list((store.folder / "incoming").iterdir()) == []
@@ -107,7 +107,7 @@ def test_what_is_no_file_is_refused(home: Path, name: str) -> None:
     (home.parent / "folder").mkdir()
     os.mkfifo(home.parent / "pipe")
     with Store().staging() as staged, pytest.raises(InputMissing):
-        staged.take_in(home.parent / name)
+        staged.copy_in(home.parent / name)
 
 
 def test_leftovers_of_the_dead_go_and_work_of_the_living_stays(home: Path) -> None:
@@ -197,7 +197,7 @@ HARM: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_verification_names_what_is_wrong(db: Database, tmp_path: Path) -> None:
-    footage = take_in(db, tmp_path)
+    footage = copy_in(db, tmp_path)
     tracks = add_machine_tracks(db, "officer", footage, tracks_of(footage))
     store = Store()
     assert (found := verify_store(db, store)).sound and found.checked == 5
@@ -234,7 +234,7 @@ def restore(path: Path, data: bytes) -> None:
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_verification_names_leftovers_strangers_and_what_should_be_gone(db: Database, tmp_path: Path) -> None:
-    footage = take_in(db, tmp_path)
+    footage = copy_in(db, tmp_path)
     store = Store()
     (store.folder / "incoming" / "dead").mkdir()
     (store.folder / "notes.txt").touch()
@@ -252,7 +252,7 @@ def test_verification_names_leftovers_strangers_and_what_should_be_gone(db: Data
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_cleaning_removes_what_nothing_needs_and_no_master_and_no_pack(db: Database, tmp_path: Path) -> None:
-    footage = take_in(db, tmp_path)
+    footage = copy_in(db, tmp_path)
     add_machine_tracks(db, "officer", footage, tracks_of(footage))
     store = Store()
     going = "cd" * 32

@@ -328,7 +328,7 @@ def test_what_a_job_found_is_added_once(db: Database, tmp_path: Path, monkeypatc
         assert [(row.id, row.provenance["job"]) for row in rows] == [(done.result["tracks_id"], job.id)]
     other = run(db, queue.enqueue(db, "anna", "detect", "footage:x", {"footage": sha256}))
     assert other.result["tracks_id"] != done.result["tracks_id"]  # somebody asked for another run
-    assert Store().tracks_place(rows[0].file_sha256).is_file()
+    assert Store().tracks_path(rows[0].file_sha256).is_file()
 
 
 def test_given_up_after_three_ends_in_the_middle(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def get(db: Database, name: str) -> Person:
 
 def act(db: Database, name: str, right: Right) -> None:
     with db.writing(name) as work:
-        accounts.acting(work, right)
+        accounts.authorise_actor(work, right)
         work.event("note.made", "x", {})
 
 
@@ -208,7 +208,7 @@ def test_an_identity_at_a_provider_is_one_persons(db: Database) -> None:
     link("ben", "ONE")
     link("approver", "one", issuer="https://other.example")
     with db.reading() as session:
-        names = [accounts.linked(session, issuer, subject) for subject in ("one", "ONE", "One")]
+        names = [accounts.linked_person(session, issuer, subject) for subject in ("one", "ONE", "One")]
     assert [person and person.name for person in names] == ["anna", "ben", None]
     accounts.unlink(db, "admin", "anna")
     with pytest.raises(BadRecord, match="not linked"):

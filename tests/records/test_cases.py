@@ -160,5 +160,5 @@ def test_the_most_pressing_comes_first(db: Database) -> None:
     new(db, "done", received=date(2026, 1, 5))
     cases.set_closed(db, "officer", "done", closed=True, reason="r")
     with db.reading() as session:
-        assert [c.reference for c in cases.listed(session)] == ["late", "later", "A", "B"]
-        assert [c.reference for c in cases.listed(session, closed=True)] == ["done", "late", "later", "A", "B"]
+        assert [c.reference for c in cases.list_cases(session)] == ["late", "later", "A", "B"]
+        assert [c.reference for c in cases.list_cases(session, closed=True)] == ["done", "late", "later", "A", "B"]

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from redact.errors import BadRecord
-from redact.records.deadlines import CaseKind, Nation, clock, in_words
+from redact.records.deadlines import CaseKind, Nation, deadline, describe_due
 
 ENG, SCT, NIR = Nation.ENGLAND_WALES, Nation.SCOTLAND, Nation.NORTHERN_IRELAND
 
@@ -55,29 +55,29 @@ SUBJECT_ACCESS: list[tuple[date, Nation, date]] = [
 
 @pytest.mark.parametrize(("received", "nation", "due"), FOI)
 def test_twenty_working_days(received: date, nation: Nation, due: date) -> None:
-    told = clock(CaseKind.FOI, received, nation)
+    told = deadline(CaseKind.FOI, received, nation)
     assert (told.due, told.rule) == (due, f"20 working days, {nation}")
 
 
 @pytest.mark.parametrize(("received", "nation", "due"), SUBJECT_ACCESS)
 def test_one_calendar_month(received: date, nation: Nation, due: date) -> None:
-    told = clock(CaseKind.SUBJECT_ACCESS, received, nation)
+    told = deadline(CaseKind.SUBJECT_ACCESS, received, nation)
     assert (told.due, told.rule) == (due, f"one calendar month, {nation}")
 
 
 def test_a_date_that_was_given_counts_for_every_kind() -> None:
     received, order = date(2026, 5, 1), date(2026, 5, 2)  # a Saturday: a court may mean that
     for kind in CaseKind:
-        assert clock(kind, received, ENG, fixed=order).due == order
-        assert clock(kind, received, ENG, fixed=received).due == received
+        assert deadline(kind, received, ENG, fixed=order).due == order
+        assert deadline(kind, received, ENG, fixed=received).due == received
         with pytest.raises(BadRecord, match="before the day of receipt"):
-            clock(kind, received, ENG, fixed=date(2026, 4, 30))
-    assert clock(CaseKind.COURT, received, ENG, fixed=order).rule == "date of the court's order"
+            deadline(kind, received, ENG, fixed=date(2026, 4, 30))
+    assert deadline(CaseKind.COURT, received, ENG, fixed=order).rule == "date of the court's order"
 
 
 @pytest.mark.parametrize("kind", [CaseKind.COURT, CaseKind.COMPLAINT, CaseKind.INTERNAL])
 def test_others_have_no_date_of_their_own(kind: CaseKind) -> None:
-    assert clock(kind, date(2026, 5, 1), ENG).due is None
+    assert deadline(kind, date(2026, 5, 1), ENG).due is None
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_others_have_no_date_of_their_own(kind: CaseKind) -> None:
     ],
 )
 def test_in_words(due: date | None, words: str) -> None:
-    assert in_words(due, date(2026, 5, 10)) == words
+    assert describe_due(due, date(2026, 5, 10)) == words

@@ -17,10 +17,10 @@ from redact.audit import chain
 from redact.errors import BadRecord, NotAllowed, RecordMissing, RetentionInvalid, StoreNotWritable, WrongState
 from redact.evidence.store import Store
 from redact.records import cases
-from redact.records.database import Database, Writing
+from redact.records.database import Database, UnitOfWork
 from redact.records.deadlines import CaseKind
 from redact.retention import clock, disposal, rules
-from redact.retention.clock import Due, MarkKind
+from redact.retention.clock import MarkKind, RetentionStatus
 from redact.retention.disposal import place
 from redact.schema.tables import Clip, Disposal, Event, Exhibit, Footage, MachineTracks, Mark, Release
 
@@ -42,9 +42,9 @@ def add(db: Database, text: str, recorded: datetime | None = OLD, **more: Any) -
     tracks = hashlib.sha256(sha256.encode()).hexdigest()
     store = Store()
     for path in (
-        store.master_place(sha256),
+        store.master_path(sha256),
         store.folder / "derived" / sha256 / "strip.jpg",
-        store.tracks_place(tracks),
+        store.tracks_path(tracks),
     ):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
@@ -60,17 +60,17 @@ def add(db: Database, text: str, recorded: datetime | None = OLD, **more: Any) -
 
 def files(sha256: str) -> list[Path]:
     store = Store()
-    tracks = store.tracks_place(hashlib.sha256(sha256.encode()).hexdigest())
-    found = (store.master_place(sha256), store.folder / "derived" / sha256, tracks)
+    tracks = store.tracks_path(hashlib.sha256(sha256.encode()).hexdigest())
+    found = (store.master_path(sha256), store.folder / "derived" / sha256, tracks)
     return [path for path in found if path.exists()]
 
 
-def due_of(db: Database, sha256: str, now: datetime = NOW) -> Due:
+def due_of(db: Database, sha256: str, now: datetime = NOW) -> RetentionStatus:
     with db.reading() as session:
         return next(one for one in disposal.status(session, now) if one.sha256 == sha256)
 
 
-def dispose(db: Database, who: str = "admin", now: datetime = NOW) -> disposal.Run:
+def dispose(db: Database, who: str = "admin", now: datetime = NOW) -> disposal.DisposalRun:
     return disposal.run(db, who, Store(), dry_run=False, now=now)
 
 
@@ -325,15 +325,15 @@ def killed_at(event: str) -> Callable[[pytest.MonkeyPatch], None]:
     """In the transaction, after its rows and its event were written."""
 
     def arrange(patch: pytest.MonkeyPatch) -> None:
-        tell = Writing.event
+        tell = UnitOfWork.event
 
-        def last(work: Writing, kind: str, *args: Any) -> Any:
+        def last(work: UnitOfWork, kind: str, *args: Any) -> Any:
             told = tell(work, kind, *args)
             if kind == event:
                 raise Killed
             return told
 
-        patch.setattr(Writing, "event", last)
+        patch.setattr(UnitOfWork, "event", last)
 
     return arrange
 
@@ -398,7 +398,7 @@ def test_files_that_cannot_be_removed_are_finished_later(db: Database, monkeypat
 
 def test_two_runs_at_once_dispose_of_everything_once(db: Database) -> None:
     hashes = [add(db, str(number)) for number in range(6)]
-    runs: list[disposal.Run] = []
+    runs: list[disposal.DisposalRun] = []
     threads = [threading.Thread(target=lambda: runs.append(dispose(db))) for _ in range(3)]
     for thread in threads:
         thread.start()

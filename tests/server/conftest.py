@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.frame_tables import frame_table
 from redact.evidence.intake import add_footage
 from redact.evidence.machine_tracks import add_machine_tracks
@@ -40,7 +40,7 @@ STAFF = {
 def machine_tracks(db: Database, store: Store) -> None:
     """A face that begins and ends in the middle of the picture, with a filled gap; and one at the left border."""
     with db.reading() as session:
-        footage = shelf.listed(session)[0]
+        footage = footage_records.list_footage(session)[0]
     table = frame_table(store, footage)
     frames = np.arange(5, 45, dtype=np.int32)
     boxes = np.array([[60 + f / 10, 30, 80 + f / 10, 55] for f in frames], np.float32)

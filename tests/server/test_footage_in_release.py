@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from redact.disclose.release import releases
 from redact.disclose.release.plan import plan_of
-from redact.evidence import footage_records as shelf
+from redact.evidence import footage_records
 from redact.evidence.frame_tables import frame_table
 from redact.evidence.intake import add_footage
 from redact.evidence.machine_tracks import add_machine_tracks
@@ -106,7 +106,7 @@ def other_footage(db: Database, folder: Path, case: str, *, name: str, width: in
     clip = make_clip(folder / name, frames=FRAMES, size=(width, 192))
     added = add_footage(db, "officer", clip, case=case, exhibit=name[:3].upper(), store=store)
     with db.reading() as session:
-        footage = shelf.find(session, added.sha256)
+        footage = footage_records.find(session, added.sha256)
     table = frame_table(store, footage)
     media = MediaRef(footage.sha256, width, 192, table.time_base, table.pts, table.last_duration)
     add_machine_tracks(db, "rita", footage, TrackSet(media, (), (), {"made by": "a test"}), store=store)

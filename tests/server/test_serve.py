@@ -18,7 +18,7 @@ from typing import IO
 import httpx2
 import pytest
 
-from redact.records.accounts import everybody
+from redact.records.accounts import all_people
 from redact.records.database import Database
 from tests.cli.runner import hear_ctrl_c
 
@@ -107,7 +107,7 @@ def test_a_port_that_is_taken_is_said_to_be(home: Path) -> None:
     assert ended.returncode == 1 and "R715" in ended.stderr and "password" not in ended.stdout
     db = Database()
     with db.reading() as session:
-        assert len(everybody(session)) == 6
+        assert len(all_people(session)) == 6
     db.close()
 
 

@@ -49,7 +49,7 @@ def filled(context: Context, tmp_path: Path) -> Context:
     return context
 
 
-def asking(name: str | None) -> Any:
+def single_read(name: str | None) -> Any:
     """A request of somebody who is signed in; of nobody for None."""
     state = SimpleNamespace(signed_in=SimpleNamespace(csrf="a token") if name else None)
     return SimpleNamespace(username=name, request=SimpleNamespace(state=state))

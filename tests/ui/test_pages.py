@@ -28,7 +28,7 @@ from redact_ui.release import ReleasePage
 from redact_ui.theme import colours
 from redact_ui.work_list import ANY, WorkList, _fields
 from tests.disclose.approved import DETAILS, PASSWORD
-from tests.ui.conftest import asking
+from tests.ui.conftest import single_read
 
 HOSTILE = "<img src=x onerror=alert(1)>\"' ${7*7} {{7*7}} `x`"
 NOBODY = "not signed in"
@@ -91,7 +91,7 @@ def test_the_pages_are_built(records: str, request: pytest.FixtureRequest) -> No
 
 def test_empty_pages_say_what_to_do(context: Context) -> None:
     accounts.add(context.db, "admin", "admin", PASSWORD, full_name="A", roles=list(accounts.Role), must_change=False)
-    me = asking("admin")
+    me = single_read("admin")
     listed = whole(listing(WorkList(context), me))
     assert "Open the first one" in listed and "Nothing needs you now" in listed
     cases.open_case(context.db, "admin", "F-1", kind=CaseKind.FOI, title="t", received=date.today())
@@ -102,30 +102,30 @@ def test_empty_pages_say_what_to_do(context: Context) -> None:
 def test_nobody_sees_anything_without_signing_in(filled: Context) -> None:
     work, case, release = WorkList(filled), CasePage(filled), ReleasePage(filled)
     for shown in (
-        listing(work, asking(None)),
-        case.show("R-1", asking(None)),
-        release.show("R-1#1", asking(None)),
-        AuditPage(filled).first("", "", "", "", "", asking(None)),
-        AdminPage(filled).show(asking(None)),
+        listing(work, single_read(None)),
+        case.show("R-1", single_read(None)),
+        release.show("R-1#1", single_read(None)),
+        AuditPage(filled).first("", "", "", "", "", single_read(None)),
+        AdminPage(filled).show(single_read(None)),
     ):
         assert NOBODY in whole(shown)
         assert "v Doe" not in whole(shown) and "officer" not in whole(shown)
-    assert "v Doe" in whole(case.show("R-1", asking("reviewer")))
+    assert "v Doe" in whole(case.show("R-1", single_read("reviewer")))
 
 
 def test_rights_are_those_of_the_records(filled: Context) -> None:
     release, admin, audit = ReleasePage(filled), AdminPage(filled), AuditPage(filled)
-    assert "R654" in release.approve("R-1#1", "", asking("officer"))
-    assert "R654" in release.submit("R-1#1", asking("approver"))
-    assert "R654" in admin.add("eve", "Eve", ["administrator"], asking("officer"))
-    assert "R654" in admin.check_store(asking("officer")) and "R654" in admin.check_health(asking("officer"))
-    assert "R654" in whole(admin.show(asking("approver")))
-    assert "R654" in audit.verify(asking("reviewer"))
-    assert "R654" in whole(audit.first("", "", "", "", "", asking("reviewer")))
-    assert "R654" in CasePage(filled).detect("R-1", "AB/1", "fast", asking("approver"))
-    assert "R654" in WorkList(filled).open_case(asking("reviewer"), *new_case("F-9"))
+    assert "R654" in release.approve("R-1#1", "", single_read("officer"))
+    assert "R654" in release.submit("R-1#1", single_read("approver"))
+    assert "R654" in admin.add("eve", "Eve", ["administrator"], single_read("officer"))
+    assert "R654" in admin.check_store(single_read("officer")) and "R654" in admin.check_health(single_read("officer"))
+    assert "R654" in whole(admin.show(single_read("approver")))
+    assert "R654" in audit.verify(single_read("reviewer"))
+    assert "R654" in whole(audit.first("", "", "", "", "", single_read("reviewer")))
+    assert "R654" in CasePage(filled).detect("R-1", "AB/1", "fast", single_read("approver"))
+    assert "R654" in WorkList(filled).open_case(single_read("reviewer"), *new_case("F-9"))
     with filled.db.reading() as session:
-        assert {p.name for p in accounts.everybody(session)} == {
+        assert {p.name for p in accounts.all_people(session)} == {
             "administrator", "approver", "auditor", "officer", "reviewer",
         }  # fmt: skip
     assert state_of(filled) == "draft"
@@ -139,13 +139,13 @@ def test_hostile_text_is_only_ever_text(filled: Context) -> None:
     work = WorkList(filled)
     values = new_case("F-2", requester=HOSTILE)
     values[2] = HOSTILE
-    assert "is open" in work.open_case(asking("officer"), *values)
+    assert "is open" in work.open_case(single_read("officer"), *values)
     cases.add_member(filled.db, "officer", "F-2", "officer", "officer in the case")
     cases.set_closed(filled.db, "officer", "F-2", closed=True, reason=HOSTILE)
     pages = (
-        whole(listing(work, asking("officer"), closed=True)),
-        whole(CasePage(filled).show("F-2", asking("officer"))),
-        whole(AuditPage(filled).first("F-2", "", "", "", "", asking("auditor"))),
+        whole(listing(work, single_read("officer"), closed=True)),
+        whole(CasePage(filled).show("F-2", single_read("officer"))),
+        whole(AuditPage(filled).first("F-2", "", "", "", "", single_read("auditor"))),
     )
     for page in pages:
         parsed = _Tags(page)
@@ -154,7 +154,7 @@ def test_hostile_text_is_only_ever_text(filled: Context) -> None:
         assert "${" not in page and "{{" not in page  # which Gradio's templates would run
     assert HOSTILE in _Tags(pages[1]).seen
     # A refusal repeats what it refuses.
-    refused = work.open_case(asking("officer"), *[HOSTILE, *new_case("x")[1:]])
+    refused = work.open_case(single_read("officer"), *[HOSTILE, *new_case("x")[1:]])
     assert "R653" in refused and "<img" not in refused and "${" not in refused
     assert "<" not in text(HOSTILE) and '"' not in text(HOSTILE)
 
@@ -162,9 +162,9 @@ def test_hostile_text_is_only_ever_text(filled: Context) -> None:
 def test_the_list_says_what_is_overdue_and_filters(filled: Context) -> None:
     long_ago = date.today() - timedelta(90)
     cases.open_case(filled.db, "officer", "OLD", kind=CaseKind.FOI, title="t", received=long_ago)
-    assert "Nobody has it yet" in listing(WorkList(filled), asking("officer"))[1]
+    assert "Nobody has it yet" in listing(WorkList(filled), single_read("officer"))[1]
     cases.add_member(filled.db, "officer", "OLD", "approver", "approver")
-    work, me = WorkList(filled), asking("officer")
+    work, me = WorkList(filled), single_read("officer")
     _, _, overdue, *_ = listing(work, me, overdue=True)
     assert "OLD" in overdue and "R-1" not in overdue and "Overdue by" in overdue
     _, needs, mine, *_ = listing(work, me, mine=True)
@@ -175,7 +175,7 @@ def test_the_list_says_what_is_overdue_and_filters(filled: Context) -> None:
 
 def test_from_draft_to_approved_and_back(filled: Context) -> None:
     page, work = ReleasePage(filled), WorkList(filled)
-    rita, anna = asking("reviewer"), asking("approver")
+    rita, anna = single_read("reviewer"), single_read("approver")
     assert "is a draft" in listing(work, rita)[1]
     face = next(key for words, key in choices(filled) if "track 1" in words)
     assert "R602" in page.decide("R-1#1", [face], "show", "", [], "", "", rita)[0]
@@ -204,7 +204,7 @@ def test_from_draft_to_approved_and_back(filled: Context) -> None:
 
 
 def test_a_sound_of_this_release_only(filled: Context) -> None:
-    page, rita = ReleasePage(filled), asking("reviewer")
+    page, rita = ReleasePage(filled), single_read("reviewer")
     told = page.decide_sound("R-1#1", "AB/1", "0:00:00.2", "0.6", "hide", "bleep", [], "", "", rita)
     assert "noted" in told, told
     assert any("sound 1" in words for words, _ in choices(filled))
@@ -212,7 +212,7 @@ def test_a_sound_of_this_release_only(filled: Context) -> None:
 
 
 def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
-    form, rita = DetailsForm(filled), asking("reviewer")
+    form, rita = DetailsForm(filled), single_read("reviewer")
     keys = [field.key for field in FIELDS]
     before = form.show("R-1#1", Shown(), rita)[0]
     assert isinstance(before, Shown)
@@ -247,7 +247,7 @@ def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
 
 
 def test_orders_are_added_and_taken_away(filled: Context) -> None:
-    orders, rita = DetailList(filled, LISTS[0]), asking("reviewer")
+    orders, rita = DetailList(filled, LISTS[0]), single_read("reviewer")
     assert "R653" in orders.add("R-1#1", rita, "Crown Court", "", "Only the face of D")
     assert "R653" in orders.add("R-1#1", rita, "Crown Court", "soon", "Only the face of D")
     assert "noted" in orders.add("R-1#1", rita, HOSTILE, "2026-11-20", "Only the face of D")
@@ -266,7 +266,7 @@ def test_orders_are_added_and_taken_away(filled: Context) -> None:
 
 
 def test_work_is_queued_seen_and_stopped(filled: Context) -> None:
-    page, rita = CasePage(filled), asking("reviewer")
+    page, rita = CasePage(filled), single_read("reviewer")
     assert "looked for in" in page.detect("R-1", "AB/1", "fast", rita)
     lines, seen, *_ = page.poll("R-1", "", rita)
     assert "Looking for faces and plates" in str(lines) and "Waiting" in str(lines)
@@ -274,8 +274,8 @@ def test_work_is_queued_seen_and_stopped(filled: Context) -> None:
     # The button that stops it is there for whoever may.
     job = re.search(r'data-job="([^"]+)" data-act="cancel"', str(lines))
     assert job is not None
-    assert "data-job" not in str(page.poll("R-1", "", asking("officer"))[0])
-    assert "data-job" in str(page.poll("R-1", "", asking("administrator"))[0])
+    assert "data-job" not in str(page.poll("R-1", "", single_read("officer"))[0])
+    assert "data-job" in str(page.poll("R-1", "", single_read("administrator"))[0])
     queue.cancel(filled.db, "reviewer", job[1])
     lines, now, *_ = page.poll("R-1", str(seen), rita)
     assert "Cancelled" in str(lines) and now != seen
@@ -283,7 +283,7 @@ def test_work_is_queued_seen_and_stopped(filled: Context) -> None:
 
 
 def test_the_trail_is_checked_and_searched(filled: Context) -> None:
-    page, me = AuditPage(filled), asking("auditor")
+    page, me = AuditPage(filled), single_read("auditor")
     assert "all are what was written" in page.verify(me)
     found = str(page.first("R-1", "case.opened", "", "", "", me)[0])
     assert "Case opened" in found and "Footage added" not in found
@@ -293,7 +293,7 @@ def test_the_trail_is_checked_and_searched(filled: Context) -> None:
 
 def test_old_events_are_a_page_further_on(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("redact_ui.audit.PAGE", 2)
-    page, me = AuditPage(filled), asking("auditor")
+    page, me = AuditPage(filled), single_read("auditor")
     found, before, older, newest = page.first("", "", "", "", "", me)
     assert older["interactive"] and not newest["interactive"]  # type: ignore[index]
     further, *_ = page.search("", "", "", "", "", int(str(before)), me)
@@ -304,7 +304,7 @@ def test_old_events_are_a_page_further_on(filled: Context, monkeypatch: pytest.M
 def test_the_list_finds_by_words_person_and_state(filled: Context) -> None:
     cases.open_case(filled.db, "officer", "F-7", kind=CaseKind.FOI, title="Mill Lane", received=date.today())
     cases.add_member(filled.db, "officer", "F-7", "approver", "approver")
-    work, me = WorkList(filled), asking("officer")
+    work, me = WorkList(filled), single_read("officer")
     for wish, there, not_there in (
         ({"find": "mill 7"}, "F-7", "R-1"),
         ({"who": "approver"}, "F-7", "R-1"),
@@ -317,8 +317,8 @@ def test_the_list_finds_by_words_person_and_state(filled: Context) -> None:
 
 
 def test_footage_notes_are_changed(filled: Context) -> None:
-    page, officer = CasePage(filled), asking("officer")
-    assert "R654" in page.note("R-1", "AB/1", "PC 1", "", "", "typo", asking("reviewer"))
+    page, officer = CasePage(filled), single_read("officer")
+    assert "R654" in page.note("R-1", "AB/1", "PC 1", "", "", "typo", single_read("reviewer"))
     assert "R653" in page.note("R-1", "AB/1", "", "", "", "typo", officer)  # nothing is said
     assert "R653" in page.note("R-1", "AB/1", "", "at noon", "", "typo", officer)
     assert "is changed" in page.note("R-1", "AB/1", "PC 4711", "2026-05-01 14:30", "", "typo", officer)
@@ -327,22 +327,22 @@ def test_footage_notes_are_changed(filled: Context) -> None:
 
 
 def test_disposal_asks_first(filled: Context) -> None:
-    page, admin = AdminPage(filled), asking("administrator")
+    page, admin = AdminPage(filled), single_read("administrator")
     assert "R653" in page.dispose(False, "", admin)
-    assert "R654" in page.dispose(True, "", asking("officer"))
+    assert "R654" in page.dispose(True, "", single_read("officer"))
     assert "Nothing is due" in page.dispose(True, "", admin)
 
 
 def test_roles_are_changed(filled: Context) -> None:
-    page, admin = AdminPage(filled), asking("administrator")
-    assert "R654" in page.set_roles("reviewer", ["officer"], "new post", asking("officer"))
+    page, admin = AdminPage(filled), single_read("administrator")
+    assert "R654" in page.set_roles("reviewer", ["officer"], "new post", single_read("officer"))
     assert "is now approver, officer" in page.set_roles("reviewer", ["officer", "approver"], "new post", admin)
     assert page.roles_of("reviewer", admin) == {"value": ["approver", "officer"], "__type__": "update"}
     assert "R653" in page.set_roles("administrator", ["officer"], "new post", admin)  # the last one
 
 
 def test_a_password_is_shown_once_and_works(filled: Context) -> None:
-    page, admin = AdminPage(filled), asking("administrator")
+    page, admin = AdminPage(filled), single_read("administrator")
     said = page.add("nina", "Nina", ["reviewer"], admin)
     password = re.search(r'class="secret">([a-z0-9-]+)<', said)
     assert password is not None

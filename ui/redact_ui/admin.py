@@ -24,7 +24,7 @@ from redact.records import accounts
 from redact.records.accounts import Right, Role
 from redact.records.job_states import JobState
 from redact.retention import disposal
-from redact.retention.clock import Due
+from redact.retention.clock import RetentionStatus
 from redact.schema.tables import Footage, Job, Person
 from redact_ui.formatting import chip, done, facts, failed, listing, moment, size, state, table, text
 from redact_ui.page import QUIET, SLOW, Context, HealthLine, answered, html, login, section, seeing, top
@@ -45,7 +45,7 @@ class AdminPage:
         line = top(self._context, request, "admin")
         try:
             with seeing(self._context, request, Right.ADMINISTER) as (session, _):
-                everybody = accounts.everybody(session)
+                everybody = accounts.all_people(session)
                 due = disposal.status(session, datetime.now(UTC))
                 stored = _stored(session)
             active = [(f"{p.full_name} ({p.name})", p.name) for p in everybody if p.disabled_at is None]
@@ -58,7 +58,7 @@ class AdminPage:
         """A new account, with a password that is shown this once."""
 
         def work() -> str:
-            password = accounts.made_password()
+            password = accounts.generate_password()
             person = accounts.add(
                 self._context.db,
                 login(request),
@@ -79,7 +79,7 @@ class AdminPage:
             actor = login(request)
             if _chosen(name) == actor:
                 raise BadRecord("This is your own account.", "Use “Change password” at the top.")
-            password = accounts.made_password()
+            password = accounts.generate_password()
             accounts.set_password(self._context.db, actor, name, password)
             return f"{text(name)} has another password. {_once(password)}"
 
@@ -337,7 +337,7 @@ def _models() -> str:
     return table(heads, rows, caption="Models", empty="There is no model: run make models on the server.")
 
 
-def _due(found: list[Due]) -> str:
+def _due(found: list[RetentionStatus]) -> str:
     rows = [
         (
             text(", ".join(exhibit.replace(":", ", ") for exhibit in one.exhibits) or one.original_name),

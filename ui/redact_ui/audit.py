@@ -59,7 +59,7 @@ class AuditPage:
                     )
                 found = list(session.scalars(query.limit(PAGE + 1)))
                 head = chain.signed_head(session)
-                names = {p.name: p.full_name for p in accounts.everybody(session)}
+                names = {p.name: p.full_name for p in accounts.all_people(session)}
         except RedactError as error:
             return failed(error), 0, gr.update(interactive=False), gr.update(interactive=False)
         shown, more = found[:PAGE], len(found) > PAGE
@@ -82,7 +82,7 @@ class AuditPage:
                 known = heads.known_heads(session)
                 report = chain.verify(session, [self._context.db.key.public], known)
                 if report.sound and report.head is not None:
-                    heads.note_head(report.head)
+                    heads.record_head(report.head)
         except RedactError as error:
             return failed(error)
         head = f" The last one's hash is {text(report.head.hash)}." if report.head else ""

@@ -66,7 +66,7 @@ class CasePage:
                 case = cases.find(session, reference)
                 held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
                 detected = [e.reference for e in case.exhibits if machine_tracks.newest(session, e.footage) is not None]
-                logins = [(p.full_name, p.name) for p in accounts.everybody(session) if p.disabled_at is None]
+                logins = [(p.full_name, p.name) for p in accounts.all_people(session) if p.disabled_at is None]
                 classes = [(f"{rule.name}: {rule.days} days", rule.name) for rule in load_rules().classes.values()]
                 return (
                     case.reference,

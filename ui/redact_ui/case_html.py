@@ -14,7 +14,7 @@ from redact.evidence import footage_records, machine_tracks
 from redact.evidence.footage_records import FootageState
 from redact.records import cases
 from redact.records.release_state import release_subject
-from redact.retention.clock import standing
+from redact.retention.clock import active_marks
 from redact.schema.tables import Case, Event, Exhibit, Person
 from redact.timecode import timecode
 from redact_ui.formatting import (
@@ -99,7 +99,10 @@ def _clip(session: Session, exhibit: Exhibit) -> str:
     ]
     chips = [
         *([] if held else [state(film.state)]),
-        *(chip("⚑", f"{mark.kind.replace('-', ' ').capitalize()}: {mark.reason}", "warn") for mark in standing(film)),
+        *(
+            chip("⚑", f"{mark.kind.replace('-', ' ').capitalize()}: {mark.reason}", "warn")
+            for mark in active_marks(film)
+        ),
         *([chip("⚠", f"{media['damaged_frames']} damaged frames", "warn")] if media.get("damaged_frames") else []),
     ]
     act = (

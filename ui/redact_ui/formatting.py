@@ -8,7 +8,7 @@ from html import escape
 
 from redact.errors import RedactError
 from redact.records.cases import CLOSED
-from redact.records.deadlines import in_words
+from redact.records.deadlines import describe_due
 from redact.schema.tables import Case
 from redact.server.error_responses import text_of
 
@@ -125,7 +125,7 @@ def clock(case: Case, today: date) -> str:
     """When an answer is due."""
     if case.state == CLOSED:
         return state("closed")
-    words = in_words(case.due_on, today).capitalize()
+    words = describe_due(case.due_on, today).capitalize()
     if case.due_on is None:
         return chip("–", words, "plain")
     if case.due_on < today:

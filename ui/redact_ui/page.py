@@ -62,7 +62,7 @@ def seeing(context: Context, request: gr.Request, right: Right = Right.SEE) -> I
     """One state of the records, for somebody who may. Raises NotSignedIn, NotAllowed."""
     name = login(request)
     with context.db.reading() as session:
-        yield session, accounts.allowed(session, name, right)
+        yield session, accounts.authorise(session, name, right)
 
 
 def answered(work: Callable[[], str]) -> str:

@@ -129,7 +129,7 @@ def preview_html(context: Context, plan: ReleasePlan) -> str:
     release, name = plan.release, releases.reference(plan.release)
     parts = []
     for number, (clip, exhibit) in enumerate(zip(release.clips, plan.exhibits, strict=True), start=1):
-        there = context.store.preview_place(clip.footage.sha256, plan.content, number).is_file()
+        there = context.store.preview_path(clip.footage.sha256, plan.content, number).is_file()
         title = f"<h3>{text(exhibit)}</h3>"
         if not there:
             parts.append(f"{title}{nothing('There is no preview of it as it is now. Have it rendered below.')}")

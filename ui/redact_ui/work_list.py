@@ -101,7 +101,7 @@ class WorkList:
                     and all(word in f"{case.reference} {case.title}".casefold() for word in words)
                 ]
                 filtered = bool(mine or overdue or words or who) or not kind == stage == ANY
-                people_ = [(p.full_name, p.name) for p in accounts.everybody(session) if p.disabled_at is None]
+                people_ = [(p.full_name, p.name) for p in accounts.all_people(session) if p.disabled_at is None]
                 return (
                     line,
                     _needs(session, person, today),
@@ -225,7 +225,7 @@ def _stages(session: Session, *, closed: bool) -> list[tuple[Case, str]]:
     # In the order they were made: the newest counts.
     far = {r.case_id: r.state for r in releases.listed(session) if r.state != ReleaseState.WITHDRAWN}
     found = []
-    for case in cases.listed(session, closed=closed):
+    for case in cases.list_cases(session, closed=closed):
         at = far.get(case.id) or ("footage" if case.exhibits else "empty")
         found.append((case, "closed" if case.state == CLOSED else at))
     return found
@@ -301,7 +301,7 @@ def _where(session: Session, job: Job) -> str:
         return link(case_link(name), f"Go to {name}")
     if kind == "release":
         return link(release_link(name), f"Go to {name}")
-    for case in cases.listed(session):
+    for case in cases.list_cases(session):
         for exhibit in case.exhibits:
             if exhibit.footage.sha256.startswith(name):
                 return link(case_link(case.reference), f"Go to {case.reference}, {exhibit.reference}")
@@ -310,7 +310,7 @@ def _where(session: Session, job: Job) -> str:
 
 def _late(session: Session, person: Person, today: date) -> Iterator[str]:
     """Cases that are overdue or nearly so: one's own, and for whoever can change that, those that nobody has."""
-    for case in cases.listed(session):
+    for case in cases.list_cases(session):
         if not pressing(case, today):
             continue
         about = f"{link(case_link(case.reference), case.reference)} <span>{text(case.title)}</span>"

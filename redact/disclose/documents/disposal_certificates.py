@@ -12,7 +12,7 @@ from redact.home import folder_for
 from redact.media.part_file import write_whole
 from redact.records.database import Database
 from redact.retention.disposal import DISPOSED
-from redact.schema.tables import Disposal, Event, from_text
+from redact.schema.tables import Disposal, Event, parse_text
 
 FOLDER = "certificates"
 """Of the home folder."""
@@ -49,15 +49,15 @@ def _paper(told: dict[str, Any], event: Event, organisation: str) -> internal.Di
                 original_name=told["original_name"],
                 sha256=told["sha256"],
                 size_bytes=told["size_bytes"],
-                added_at=from_text(told["added_at"]),
-                recorded_start=from_text(told["recorded_start"]) if told["recorded_start"] else None,
+                added_at=parse_text(told["added_at"]),
+                recorded_start=parse_text(told["recorded_start"]) if told["recorded_start"] else None,
                 retention_class=rule["class"],
             )
         ],
         rule=f"{rule['class']}: {rule['days']} days. {rule['note']}",
         disposed_by=told["completed_by"],
         authorised_by=None if same else told["ordered_by"],
-        disposed_at=from_text(told["completed_at"]),
+        disposed_at=parse_text(told["completed_at"]),
         method=told["method"],
         kept=KEPT,
         event_number=event.seq,

@@ -119,7 +119,7 @@ def export(
             _deliver(beside, lambda part: _copied(papers, part), overwrite=overwrite)
         _deliver(target, lambda part: _copied(source, part), overwrite=overwrite)
     with db.writing(actor) as work:
-        accounts.acting(work, Right.EXPORT)
+        accounts.authorise_actor(work, Right.EXPORT)
         release = releases.find(work.session, release_reference)
         told = {"log_id": pack.log_id, "archive": archive is not None}
         work.event("release.delivered", release_subject(release), told)
@@ -201,7 +201,7 @@ def _record(db: Database, store: Store, actor: str, plan: ReleasePlan, made: _Ma
     with store.locked():
         try:
             with db.writing(actor) as work:
-                person = accounts.acting(work, Right.EXPORT)
+                person = accounts.authorise_actor(work, Right.EXPORT)
                 release = releases.find(work.session, releases.reference(plan.release))
                 releases.check_exportable(work.session, release)
                 head = made.filed.log.audit_head

@@ -26,7 +26,7 @@ from redact.errors import NotAllowed, WrongState
 from redact.evidence.store import Store
 from redact.records import accounts
 from redact.records.accounts import Right
-from redact.records.database import Database, Writing
+from redact.records.database import Database, UnitOfWork
 from redact.records.release_state import ReleaseState, release_subject
 from redact.records.validation import checked
 from redact.schema import tables
@@ -86,7 +86,7 @@ def approve(
         before = _fingerprint(session, release)
         found = open_items(session, store, plan_of(session, store, release))
     with db.writing(actor) as work:
-        person = accounts.acting(work, Right.APPROVE)
+        person = accounts.authorise_actor(work, Right.APPROVE)
         release = releases.find(work.session, reference)
         releases.require_state(release, ReleaseState.IN_REVIEW)
         policy, _ = releases.rules_of(release)
@@ -109,7 +109,9 @@ def approve(
         work.event("release.approved", release_subject(release), noted)
 
 
-def _overridden(work: Writing, person: Person, release: Release, found: OpenItems, override: str) -> dict[str, object]:
+def _overridden(
+    work: UnitOfWork, person: Person, release: Release, found: OpenItems, override: str
+) -> dict[str, object]:
     """What the approval records of open items: nothing if there are none."""
     gaps = sum(len(spans) for spans in watching.unwatched(work.session, release, found.content))
     unsettled, passed = len(found.items), found.second_pass is SecondPassState.DONE

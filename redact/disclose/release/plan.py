@@ -15,7 +15,7 @@ from redact.disclose.release import decision_json, details, releases
 from redact.disclose.release.decisions import Decision, TrackTarget, described, key_of, latest
 from redact.disclose.release.resolve import resolve
 from redact.disclose.release.resolved import Clip, Resolved
-from redact.evidence.edit_log import applied
+from redact.evidence.edit_log import edited_tracks
 from redact.evidence.store import Store
 from redact.mask.edits.result import Edited
 from redact.schema import tables as recorded
@@ -55,7 +55,7 @@ def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
     """Raises what reading tracks from the store, and resolving, raise."""
     policy, codes = releases.rules_of(release)
     exhibits = tuple(releases.exhibit_of(release, clip.footage_id) for clip in release.clips)
-    edited = tuple(applied(session, store, clip.tracks_id) for clip in release.clips)
+    edited = tuple(edited_tracks(session, store, clip.tracks_id) for clip in release.clips)
     clips = [
         Clip(exhibit, edits.tracks, clip.first_frame, clip.last_frame, edits.sounds, _links(edits))
         for clip, exhibit, edits in zip(release.clips, exhibits, edited, strict=True)

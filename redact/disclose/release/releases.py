@@ -23,7 +23,7 @@ from redact.errors import BadRecord, RecordMissing, WrongState
 from redact.evidence import edit_log
 from redact.records import accounts, cases
 from redact.records.accounts import Right
-from redact.records.database import Database, Writing
+from redact.records.database import Database, UnitOfWork
 from redact.records.release_state import ReleaseState, release_subject, reopen
 from redact.records.validation import checked
 from redact.schema import tables as recorded
@@ -91,7 +91,7 @@ def create(
     policy = load_policy(policy_name)
     codes = load_codes(policy.codes)
     with db.writing(actor) as work:
-        person = accounts.acting(work, Right.RELEASE)
+        person = accounts.authorise_actor(work, Right.RELEASE)
         case = cases.find(work.session, case_reference)
         if case.state == cases.CLOSED:
             raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
@@ -123,7 +123,7 @@ def create(
 def set_clips(db: Database, actor: str, release_reference: str, clips: Sequence[ClipWish]) -> None:
     """Other clips. Raises as :func:`create`."""
     with db.writing(actor) as work:
-        accounts.acting(work, Right.RELEASE)
+        accounts.authorise_actor(work, Right.RELEASE)
         release = _changeable(work, release_reference)
         for clip in list(release.clips):
             work.session.delete(clip)
@@ -134,7 +134,7 @@ def set_clips(db: Database, actor: str, release_reference: str, clips: Sequence[
         reopen(work, release, "its clips were changed")
 
 
-def _set_clips(work: Writing, release: Release, clips: Sequence[ClipWish]) -> list[dict[str, object]]:
+def _set_clips(work: UnitOfWork, release: Release, clips: Sequence[ClipWish]) -> list[dict[str, object]]:
     if not clips:
         raise BadRecord("A release needs footage.", "Add some to the case: `redact footage add`.")
     exhibits = {exhibit.reference: exhibit for exhibit in release.case.exhibits}
@@ -173,7 +173,7 @@ def set_details(db: Database, actor: str, release_reference: str, details: Mappi
     Parts not named stay; a part of None is taken away. Raises RecordMissing, NotAllowed, WrongState.
     """
     with db.writing(actor) as work:
-        accounts.acting(work, Right.RELEASE)
+        accounts.authorise_actor(work, Right.RELEASE)
         release = _changeable(work, release_reference)
         merged = {**release.details, **details}
         release.details = {key: value for key, value in merged.items() if value is not None}
@@ -190,7 +190,7 @@ def decide(db: Database, actor: str, release_reference: str, untrusted: object, 
     Raises RecordMissing, NotAllowed, WrongState, and what reading and :func:`check_decision` raise.
     """
     with db.writing(actor) as work:
-        person = accounts.acting(work, Right.RELEASE)
+        person = accounts.authorise_actor(work, Right.RELEASE)
         release = _changeable(work, release_reference)
         footage = footage_of(release, exhibit) if exhibit is not None else None
         decision = decision_json.read(untrusted, exhibit)
@@ -249,7 +249,7 @@ def content_digest(session: Session, release: Release) -> str:
     clips = []
     for clip in release.clips:
         tracks = session.get_one(MachineTracks, clip.tracks_id)
-        edited = hashlib.sha256("\n".join(edit_log.shaping(session, clip.tracks_id)).encode()).hexdigest()
+        edited = hashlib.sha256("\n".join(edit_log.output_edits(session, clip.tracks_id)).encode()).hexdigest()
         clips.append([clip.footage.sha256, tracks.file_sha256, edited, clip.first_frame, clip.last_frame])
     told = {
         "policy": release.policy_sha256,
@@ -267,7 +267,7 @@ def submit(db: Database, actor: str, release_reference: str, problems: Sequence[
     Raises WrongState, RecordMissing, NotAllowed.
     """
     with db.writing(actor) as work:
-        person = accounts.acting(work, Right.RELEASE)
+        person = accounts.authorise_actor(work, Right.RELEASE)
         release = find(work.session, release_reference)
         require_state(release, ReleaseState.DRAFT)
         if problems:
@@ -280,7 +280,7 @@ def submit(db: Database, actor: str, release_reference: str, problems: Sequence[
 def send_back(db: Database, actor: str, release_reference: str, note: str) -> None:
     """In review or approved to draft, with a note for those who prepare it."""
     with db.writing(actor) as work:
-        accounts.acting(work, Right.APPROVE)
+        accounts.authorise_actor(work, Right.APPROVE)
         release = find(work.session, release_reference)
         require_state(release, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
         work.event("release.sent-back", release_subject(release), {"note": checked(note, "reason", LONGEST_REASON)})
@@ -290,7 +290,7 @@ def send_back(db: Database, actor: str, release_reference: str, note: str) -> No
 def withdraw(db: Database, actor: str, release_reference: str, reason: str) -> None:
     """Any state to withdrawn, for good: no more exports. What was handed out stays noted."""
     with db.writing(actor) as work:
-        accounts.acting(work, Right.APPROVE)
+        accounts.authorise_actor(work, Right.APPROVE)
         release = find(work.session, release_reference)
         if release.state == ReleaseState.WITHDRAWN:
             raise WrongState(f"Release {reference(release)} is withdrawn already.")
@@ -313,7 +313,7 @@ def full_names(session: Session, ids: Collection[int]) -> dict[int, str]:
     return {p.id: p.full_name for p in session.scalars(select(Person).where(Person.id.in_(ids)))}
 
 
-def _changeable(work: Writing, untrusted_reference: str) -> Release:
+def _changeable(work: UnitOfWork, untrusted_reference: str) -> Release:
     release = find(work.session, untrusted_reference)
     require_state(release, ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
     return release

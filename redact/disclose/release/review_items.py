@@ -56,7 +56,7 @@ def footage_items(session: Session, store: Store, plan: ReleasePlan, footage: Fo
         raise BadRecord("The release has no clip of this footage.")
     clips = [plan.release.clips[position] for position in positions]
     # A cached plan may be older than the newest settled item; nothing else in it depends on that.
-    settled = edit_log.settled(session, clips[0].tracks_id)
+    settled = edit_log.settled_review_items(session, clips[0].tracks_id)
     edited = replace(plan.edited[positions[0]], settled=settled)
     shown = {
         shown_track.track_id: shown_track.decision is not None

@@ -24,7 +24,7 @@ def note_watched(
     ``spans``: first and last frame of the clip (not of the slate), from 0. Raises BadRecord, RecordMissing, NotAllowed.
     """
     with db.writing(actor) as work:
-        person = accounts.acting(work, Right.SEE)
+        person = accounts.authorise_actor(work, Right.SEE)
         release = releases.find(work.session, release_reference)
         if not 0 <= position < len(release.clips):
             raise BadRecord(f"Release {releases.reference(release)} has {len(release.clips)} outputs.")

@@ -19,7 +19,7 @@ from redact.disclose.pack.packs import export
 from redact.disclose.release import releases
 from redact.disclose.verify.verification import verify
 from redact.errors import BadUsage, NotAllowed, OutputExists, StoreDamaged, WrongState
-from redact.evidence.edit_log import SentEdit, logged, record
+from redact.evidence.edit_log import SentEdit, logged_edits, record
 from redact.evidence.store import PACKS, Store
 from redact.evidence.store_verification import verify_store
 from redact.mask.edits.types import Delete
@@ -195,7 +195,7 @@ def test_killed_at_any_moment_no_edit_that_was_acknowledged_is_lost(ready: tuple
         here.close()
         assert sound(db)
         with db.reading() as session:
-            edits = logged(session, 1)
+            edits = logged_edits(session, 1)
             assert [edit.revision for edit in edits] == list(range(1, session.get_one(Footage, 1).revision + 1))
         assert acknowledged <= {edit.id for edit in edits}
     assert acknowledged

@@ -205,7 +205,7 @@ def edited_and_seen_to(db: Database) -> None:
 def edits_of(db: Database) -> list[str]:
     with db.reading() as session:
         row = session.scalars(select(MachineTracks)).one()
-        return [edit.id for edit in edit_log.logged(session, row.id)]
+        return [edit.id for edit in edit_log.logged_edits(session, row.id)]
 
 
 def test_a_settling_taken_back_is_a_doubt(ready: Database) -> None:

@@ -13,10 +13,10 @@ from redact.disclose.release import details, releases, watching
 from redact.disclose.release.releases import ClipWish
 from redact.errors import BadRecord, CodeNotAllowed, DecisionInvalid, NotAllowed, RecordMissing, WrongState
 from redact.records import cases
-from redact.records.accounts import everybody
+from redact.records.accounts import all_people
 from redact.records.database import Database
 from redact.records.deadlines import CaseKind
-from redact.records.release_state import reopen_for
+from redact.records.release_state import reopen_for_footage
 from redact.schema.tables import Exhibit, Footage, MachineTracks, Release
 from tests.disclose.approved import approve_with_nothing_open
 
@@ -63,7 +63,7 @@ def watch(db: Database, name: str, who: str, *spans: tuple[int, int]) -> None:
 
 def give_roles(db: Database, roles: list[str], *logins: str) -> None:
     with db.writing("admin") as work:
-        for person in everybody(work.session):
+        for person in all_people(work.session):
             person.roles = roles if person.name in logins else person.roles
         work.event("test.prepared", "case:FOI-1", {})
 
@@ -126,7 +126,7 @@ def _edit(db: Database, actor: str) -> None:
                 payload='{"op":"delete"}', event_seq=event.seq,
             )
         )  # fmt: skip
-        reopen_for(work, 1, "its footage was edited")
+        reopen_for_footage(work, 1, "its footage was edited")
 
 
 CHANGES: dict[str, Callable[[Database], object]] = {
