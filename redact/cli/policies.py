@@ -70,9 +70,9 @@ def check(
     Example: redact policies check our-court.toml
     """
     with CommandReport("policies check", as_json) as report:
-        from redact.disclose.policy.policies import SHELF, checked_policy
+        from redact.disclose.policy.policies import POLICY_FILES, checked_policy
 
-        policy = checked_policy(SHELF.read_path(file))
+        policy = checked_policy(POLICY_FILES.read_path(file))
         report.print(f"{policy.name} is a policy of the kind {policy.kind}; SHA-256 {policy.sha256}")
         report.finish({"policy": record(policy)})
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from redact.disclose.release.plan import ReleasePlan
-    from redact.disclose.release.releases import ClipWish
+    from redact.disclose.release.releases import ClipRequest
     from redact.schema.tables import Release
 
 app = typer.Typer(no_args_is_help=True, help="Prepare, decide, review, approve and export what a case discloses.")
@@ -336,16 +336,16 @@ def _only_exhibit(release: Release) -> str:
     return names.pop()
 
 
-def _clips(untrusted: list[str] | None) -> list[ClipWish]:
-    from redact.disclose.release.releases import ClipWish
+def _clips(untrusted: list[str] | None) -> list[ClipRequest]:
+    from redact.disclose.release.releases import ClipRequest
 
     wishes = []
     for text in untrusted or []:
         exhibit, colon, span = text.rpartition(":")
         if not colon:
-            wishes.append(ClipWish(text))
+            wishes.append(ClipRequest(text))
         else:
-            wishes.append(ClipWish(exhibit, *span_of_frames(span)))
+            wishes.append(ClipRequest(exhibit, *span_of_frames(span)))
     return wishes
 
 

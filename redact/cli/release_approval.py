@@ -76,7 +76,7 @@ def watched(
             raise BadUsage(f"Release {name} has {len(release.clips)} copies.", "Number them from 1.")
         clip = release.clips[output - 1]
         span = span_of_frames(frames) if frames else (0, clip.last_frame - clip.first_frame)
-        watching.note_watched(db, actor, name, output - 1, spans=[span], content=content)
+        watching.record_watched(db, actor, name, output - 1, spans=[span], content=content)
         report.print(f"{name}: frames {span[0]} to {span[1]} of copy {output} watched by {actor}")
         report.finish({"release": name, "output": output, "frames": list(span)})
 

@@ -42,14 +42,18 @@ def verify(
         trusted = _trusted(key)
         with report.working() as progress:
             verdict = packs.verify(pack, master=master, trusted=trusted, progress=progress)
-        report.print_table(("proof", "file", "state", ""), [(p.what, p.file, p.state, p.text) for p in verdict.proofs])
+        report.print_table(
+            ("proof", "file", "state", ""), [(p.check, p.file, p.state, p.text) for p in verdict.results]
+        )
         report.print(_summary(verdict, trusted))
         report.finish(
             {
                 "path": pack,
                 "signer": verdict.signer,
                 "signer_trusted": trusted is not None,
-                "proofs": [{"proof": p.what, "file": p.file, "state": p.state, "text": p.text} for p in verdict.proofs],
+                "proofs": [
+                    {"proof": p.check, "file": p.file, "state": p.state, "text": p.text} for p in verdict.results
+                ],
             },
             _failed(verdict, trusted),
         )
@@ -68,7 +72,7 @@ def _trusted(untrusted_key: Path | None) -> PublicKey | None:
 
 def _summary(verdict: Verdict, trusted: PublicKey | None) -> str:
     if verdict.broken:
-        return f"{len(verdict.broken)} of {len(verdict.proofs)} proofs are broken: do not rely on it."
+        return f"{len(verdict.broken)} of {len(verdict.results)} proofs are broken: do not rely on it."
     if not verdict.sound:
         return "Nothing vouches for it: there is no signature, and no C2PA manifest."
     if trusted is None:
@@ -80,6 +84,6 @@ def _failed(verdict: Verdict, trusted: PublicKey | None) -> list[dict[str, objec
     if not verdict.broken and not verdict.sound:
         return [failure_record(NotVerified(_summary(verdict, trusted), "Ask for the whole pack."))]
     return [
-        failure_record(NotVerified(proof.text, "Ask for the pack again."), proof=proof.what, file=proof.file)
-        for proof in verdict.broken
+        failure_record(NotVerified(result.text, "Ask for the pack again."), proof=result.check, file=result.file)
+        for result in verdict.broken
     ]

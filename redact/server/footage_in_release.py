@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from redact.disclose.policy.policies import Action, Policy
 from redact.disclose.release import releases
-from redact.disclose.release.decisions import ClassTarget, Decision, latest
+from redact.disclose.release.decisions import ClassTarget, RedactionDecision, latest
 from redact.disclose.release.plan import ReleasePlan
 from redact.disclose.release.resolved import PictureMask, ResolvedClip, ShownSound, ShownTrack, SoundMask
 from redact.errors import BadRecord
@@ -111,7 +111,7 @@ def _in_order(told: Iterable[Json]) -> list[Json]:
     return sorted(told, key=lambda one: int(one["id"]))
 
 
-def _active(decision: Decision) -> bool:
+def _active(decision: RedactionDecision) -> bool:
     return decision.action is not Action.DEFAULT
 
 
@@ -132,7 +132,7 @@ def _who(plan: ReleasePlan, place: int) -> Json:
     return {"who": name, "at": at}
 
 
-def _class_outcome(decision: Decision) -> Json:
+def _class_outcome(decision: RedactionDecision) -> Json:
     """What was decided on a class; what it leaves open, the policy says."""
     return {
         "hidden": decision.action is Action.HIDE,

@@ -176,7 +176,7 @@ def note_watched(reference: str, parts: TheParts, who: Seeing, untrusted: Untrus
         current = releases.content_digest(session, releases.find(session, reference))
     if content != current:
         raise WrongState("The release was changed since this was rendered.", "Have a new preview made.")
-    watching.note_watched(parts.db, who.name, reference, output - 1, spans=spans, content=content)
+    watching.record_watched(parts.db, who.name, reference, output - 1, spans=spans, content=content)
     return watched(reference, parts, who)
 
 

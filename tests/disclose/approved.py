@@ -94,7 +94,7 @@ def approved(db: Database, store: Store, folder: Path) -> str:
     name = submitted(db, store, folder)
     with db.reading() as session:
         content = releases.content_digest(session, releases.find(session, name))
-    watching.note_watched(db, "approver", name, 0, spans=[(0, FRAMES - 1)], content=content)
+    watching.record_watched(db, "approver", name, 0, spans=[(0, FRAMES - 1)], content=content)
     approve_with_nothing_open(db, "approver", name)
     return name
 

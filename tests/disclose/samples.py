@@ -15,7 +15,7 @@ from redact.disclose.log.entries import (
     Component,
     Delivery,
     HashedFile,
-    Identity,
+    LogIdentity,
     MaskEntry,
     MasterEntry,
     NotRedacted,
@@ -31,11 +31,11 @@ from redact.disclose.log.entries import (
 from redact.disclose.log.release_log import FiledLog, MaskSample, MaskSamples, ReleaseLog
 from redact.disclose.log.sections import (
     AlreadyPublic,
+    AppliedExemption,
     ClippedPart,
     CourtOrder,
     CourtSection,
     CpiaAssessment,
-    Exemption,
     IdentityCheck,
     InternalSection,
     PersonalDataAssessment,
@@ -293,7 +293,7 @@ def court_log() -> ReleaseLog:
     ]
     return ReleaseLog(
         kind="court",
-        identity=Identity(
+        identity=LogIdentity(
             log_id="RL-2026-0093",
             log_version=2,
             organisation="Wessex and Mendip Constabulary",
@@ -416,7 +416,7 @@ def foi_log() -> ReleaseLog:
     ]
     return ReleaseLog(
         kind="public",
-        identity=Identity(
+        identity=LogIdentity(
             log_id="RL-2026-0101",
             log_version=1,
             organisation="Wessex and Mendip Constabulary",
@@ -462,8 +462,8 @@ def _public_section() -> PublicSection:
         received=date(2026, 5, 22),
         due=date(2026, 6, 22),
         exemptions=(
-            Exemption(code="s40(2)-3A"),
-            Exemption(
+            AppliedExemption(code="s40(2)-3A"),
+            AppliedExemption(
                 code="s31(1)(a)",
                 prejudice="would be likely to",
                 harm="The screen shows a tactic in use, which those it is used against would learn to avoid.",
@@ -471,7 +471,7 @@ def _public_section() -> PublicSection:
                 factors_against=("The tactic would be lost.", "Other forces use it, and Bowen's informant knows it."),
                 balance="The public interest in preventing crime outweighs that in seeing the screen.",
             ),
-            Exemption(code="s38(1)(b)", prejudice="would"),
+            AppliedExemption(code="s38(1)(b)", prejudice="would"),
         ),
         personal_data=PersonalDataAssessment(
             condition="3A",
@@ -504,7 +504,7 @@ def subject_access_log() -> ReleaseLog:
     ]
     return ReleaseLog(
         kind="subject-access",
-        identity=Identity(
+        identity=LogIdentity(
             log_id="RL-2026-0110",
             log_version=1,
             organisation="Wessex and Mendip Constabulary",

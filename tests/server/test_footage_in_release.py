@@ -85,7 +85,7 @@ def test_a_decision_on_a_track_that_is_gone_keeps_no_release_from_being_read(bro
 
     def doubts() -> tuple[str, ...]:
         with db.reading() as session:
-            return plan_of(session, Store(), releases.find(session, NAME)).doubts
+            return plan_of(session, Store(), releases.find(session, NAME)).outdated
 
     edit(0, op="delete", track=2, reason="not a face")
     assert [one["id"] for one in told(rita)["tracks"]] == [1] and doubts() == ()

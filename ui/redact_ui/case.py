@@ -10,7 +10,7 @@ import gradio as gr
 
 from redact.disclose.policy.policies import list_policies, load_policy
 from redact.disclose.release import releases
-from redact.disclose.release.releases import ClipWish
+from redact.disclose.release.releases import ClipRequest
 from redact.errors import BadRecord, RecordMissing, RedactError
 from redact.evidence import footage_details, footage_records, machine_tracks
 from redact.evidence.footage_records import FootageState
@@ -141,7 +141,7 @@ class CasePage:
         """Begin a release."""
 
         def work() -> str:
-            clips = [ClipWish(exhibit) for exhibit in exhibits or ()]
+            clips = [ClipRequest(exhibit) for exhibit in exhibits or ()]
             if not clips:
                 raise BadRecord("No footage was chosen.", "Choose some that faces and plates were looked for in.")
             made = releases.create(

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from redact.disclose.release import approval, releases
-from redact.disclose.release.releases import ClipWish
+from redact.disclose.release.releases import ClipRequest
 from redact.errors import BadRecord, RecordMissing, RedactError
 from redact.jobs import queue
 from redact.jobs.handlers import request_second_pass
@@ -211,11 +211,11 @@ class ReleasePage:
             with self._context.db.reading() as session:
                 release = releases.find(session, reference)
                 wishes = [
-                    ClipWish(releases.exhibit_of(release, c.footage_id), c.first_frame, c.last_frame)
+                    ClipRequest(releases.exhibit_of(release, c.footage_id), c.first_frame, c.last_frame)
                     for c in release.clips
                 ]
             given = None if last is None else int(last)
-            wishes = [w if w.exhibit != exhibit else ClipWish(exhibit, int(first or 0), given) for w in wishes]
+            wishes = [w if w.exhibit != exhibit else ClipRequest(exhibit, int(first or 0), given) for w in wishes]
             releases.set_clips(self._context.db, actor, reference, wishes)
             return f"{text(exhibit)} is cut to these frames."
 

@@ -9,7 +9,7 @@ from redact.disclose.documents.typeset import (
     Block,
     Cell,
     Document,
-    Piece,
+    TextRun,
     bullets,
     day,
     facts,
@@ -24,7 +24,7 @@ from redact.disclose.documents.typeset import (
 )
 from redact.disclose.log.entries import OutputEntry, UsedCode
 from redact.disclose.log.release_log import ReleaseLog, check_outward
-from redact.disclose.log.sections import CourtSection, Exemption, PublicSection, SubjectAccessSection
+from redact.disclose.log.sections import AppliedExemption, CourtSection, PublicSection, SubjectAccessSection
 
 DRAFT = "Draft for an officer to check, complete and send as their own. Not part of the release."
 
@@ -56,7 +56,7 @@ def mg6c_document(log: ReleaseLog) -> Document:
     if not isinstance(section, CourtSection):
         raise ValueError("an MG6C line is for a court release")
     check_outward(log)
-    item: Piece = section.mg6c_item or todo("item number")
+    item: TextRun = section.mg6c_item or todo("item number")
     rows: list[list[Cell]] = [
         [item, _mg6c_description(log, output), [todo("where the master is held")], ""] for output in log.outputs
     ]
@@ -74,7 +74,7 @@ def mg6c_document(log: ReleaseLog) -> Document:
     return _draft(log, "Line for the MG6C", "Schedule of relevant non-sensitive unused material", blocks)
 
 
-def _mg6c_description(log: ReleaseLog, output: OutputEntry) -> list[Piece]:
+def _mg6c_description(log: ReleaseLog, output: OutputEntry) -> list[TextRun]:
     master = output.master
     number = log.outputs.index(output)
     masks = [m for m in log.masks if m.output == number]
@@ -131,7 +131,7 @@ def foi_notice_document(log: ReleaseLog) -> Document:
     ]
     for code in log.codes:
         if code.code in used:
-            blocks += _exemption_blocks(code, argued.get(code.code, Exemption(code=code.code)), section)
+            blocks += _exemption_blocks(code, argued.get(code.code, AppliedExemption(code=code.code)), section)
     for known in section.already_public:
         blocks += [
             heading("Already accessible: section 21"),
@@ -158,7 +158,7 @@ def foi_notice_document(log: ReleaseLog) -> Document:
     )
 
 
-def _exemption_blocks(code: UsedCode, argued: Exemption, section: PublicSection) -> list[Block]:
+def _exemption_blocks(code: UsedCode, argued: AppliedExemption, section: PublicSection) -> list[Block]:
     nature = f"The exemption is {code.exemption}." if code.exemption else ""
     blocks = [heading(f"{code.title}: {code.code}"), para(f"{code.statute}. {code.legal_basis} {nature}")]
     personal = section.personal_data

@@ -12,7 +12,7 @@ from redact.disclose.documents.typeset import (
     Block,
     Cell,
     Document,
-    Piece,
+    TextRun,
     facts,
     heading,
     moment,
@@ -223,7 +223,7 @@ def _event_row(event: TrailEvent) -> list[Cell]:
     if len(told) > LONGEST_BODY:
         told = told[:LONGEST_BODY] + " [...]"
     day_of, _, time_of = event.at.partition("T")
-    what: list[Piece] = [f"{event.kind} · {event.subject}"]
+    what: list[TextRun] = [f"{event.kind} · {event.subject}"]
     return [
         f"{event.seq}",
         f"{day_of} {time_of[:12]}",

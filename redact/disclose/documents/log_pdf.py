@@ -19,7 +19,7 @@ from redact.disclose.documents.typeset import (
     Block,
     Cell,
     Document,
-    Piece,
+    TextRun,
     facts,
     heading,
     moment,
@@ -34,12 +34,12 @@ from redact.disclose.documents.typeset import (
     table,
 )
 from redact.disclose.log.entries import (
-    FrameSpan,
     MaskEntry,
     MasterEntry,
     NotRedacted,
     OutputEntry,
     OutputFacts,
+    OutputSpan,
     UsedCode,
 )
 from redact.disclose.log.release_log import PublishedCode, PublishedLog, ReleaseLog, check_outward
@@ -201,7 +201,7 @@ def _counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def _summary(log: ReleaseLog) -> list[Piece]:
+def _summary(log: ReleaseLog) -> list[TextRun]:
     pictures = [m for m in log.masks if m.kind == "picture"]
     sounds = [m for m in log.masks if m.kind == "sound"]
     copies = _counted(len(log.outputs), "copy", "copies")
@@ -270,11 +270,11 @@ def _master_facts(master: MasterEntry) -> Facts:
     ]
 
 
-def _codes(codes: Iterable[str], bases: Iterable[str]) -> list[Piece]:
+def _codes(codes: Iterable[str], bases: Iterable[str]) -> list[TextRun]:
     return [piece for code, basis in zip(codes, bases, strict=True) for piece in (strong(narrow(code)), quiet(basis))]
 
 
-def _times(span: FrameSpan) -> list[Piece]:
+def _times(span: OutputSpan) -> list[TextRun]:
     return [f"{span.first_timecode} to", span.last_timecode, quiet(f"frames {span.first_frame} to {span.last_frame}")]
 
 
@@ -331,7 +331,7 @@ def _not_redacted_blocks(log: ReleaseLog) -> list[Block]:
 def _codes_table(codes: Iterable[UsedCode]) -> Block:
     rows: list[list[Cell]] = []
     for code in codes:
-        what: list[Piece] = [strong(code.title), code.legal_basis]
+        what: list[TextRun] = [strong(code.title), code.legal_basis]
         what += [f"Assessment: {code.assessment}"] if code.assessment else []
         what += [f"Refers to: {code.reference}"] if code.reference else []
         nature = [quiet(f"{code.exemption} exemption")] if code.exemption else []

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from redact.disclose.documents.typeset import Block, Cell, Piece, day, facts, heading, moment, mono, para, quiet, table
+from redact.disclose.documents.typeset import (
+    Block,
+    Cell,
+    TextRun,
+    day,
+    facts,
+    heading,
+    moment,
+    mono,
+    para,
+    quiet,
+    table,
+)
 from redact.disclose.log.entries import (
     AuditHead,
     Component,
@@ -61,12 +73,12 @@ def _override(override: Override | None) -> list[tuple[str, Cell | None]]:
 
 
 def _reviewer_row(person: Reviewer, outputs: tuple[OutputEntry, ...]) -> list[Cell]:
-    watched: list[Piece] = [
+    watched: list[TextRun] = [
         f"{outputs[w.output].file}: {w.first_timecode} to {w.last_timecode}"
         + (" (all)" if w.last_frame - w.first_frame + 1 == outputs[w.output].frames else "")
         for w in person.watched
     ]
-    when: list[Piece] = [f"{moment(person.started)} to", moment(person.finished)]
+    when: list[TextRun] = [f"{moment(person.started)} to", moment(person.finished)]
     return [[person.name, quiet(person.role)], when, watched or "nothing"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from redact.disclose.documents.typeset import (
     Block,
     Cell,
-    Piece,
+    TextRun,
     bullets,
     day,
     facts,
@@ -66,7 +66,7 @@ def court_blocks(section: CourtSection) -> list[Block]:
     return blocks
 
 
-def _test(section: CourtSection) -> list[Piece]:
+def _test(section: CourtSection) -> list[TextRun]:
     cpia = section.cpia
     law = "the disclosure test of the Criminal Procedure and Investigations Act 1996, section 3"
     if cpia.considered_by is None or cpia.considered_at is None:

@@ -23,8 +23,8 @@ from PIL import Image
 from redact.errors import TypesettingFailed
 
 Block = dict[str, Any]
-Piece = str | dict[str, str]
-Cell = Piece | list[Piece] | dict[str, Any]
+TextRun = str | dict[str, str]
+Cell = TextRun | list[TextRun] | dict[str, Any]
 
 SHOWN = (
     (0x20, 0x7E), (0xA0, 0xAC), (0xAE, 0x17F), (0x18F, 0x18F), (0x192, 0x192), (0x1A0, 0x1A1), (0x1AF, 0x1B0),
@@ -69,12 +69,12 @@ def heading(text: str, level: int = 1) -> Block:
     return {"type": "heading", "text": text, "level": level}
 
 
-def para(*pieces: Piece) -> Block:
+def para(*pieces: TextRun) -> Block:
     """A paragraph of pieces set one after another."""
     return {"type": "para", "pieces": list(pieces)}
 
 
-def note(*pieces: Piece) -> Block:
+def note(*pieces: TextRun) -> Block:
     """A paragraph that stands out."""
     return {"type": "note", "pieces": list(pieces)}
 
@@ -108,22 +108,22 @@ def signature(*labels: str) -> Block:
     return {"type": "signature", "labels": list(labels)}
 
 
-def mono(text: str) -> Piece:
+def mono(text: str) -> TextRun:
     """``text`` in letters of one width: digests, commands."""
     return {"text": text, "style": "mono"}
 
 
-def strong(text: str) -> Piece:
+def strong(text: str) -> TextRun:
     """``text`` that stands out."""
     return {"text": text, "style": "strong"}
 
 
-def quiet(text: str) -> Piece:
+def quiet(text: str) -> TextRun:
     """``text`` that stands back."""
     return {"text": text, "style": "quiet"}
 
 
-def todo(text: str) -> Piece:
+def todo(text: str) -> TextRun:
     """A gap in a draft that a person must fill."""
     return {"text": f"[To be completed: {text}]", "style": "todo"}
 

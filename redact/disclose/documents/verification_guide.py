@@ -21,17 +21,17 @@ MOST_LISTED = 6
 """Copies whose hashes fit on the page; the log lists all."""
 
 
-def how_to_check(log: ReleaseLog | PublishedLog, key_fingerprint: str) -> bytes:
+def verification_guide(log: ReleaseLog | PublishedLog, key_fingerprint: str) -> bytes:
     """``how-to-check.pdf``: one page for the recipient of the pack of ``log``.
 
     Of a full log it takes no more than a published edition has. ``key_fingerprint`` is that of the key which signs the
     pack. Raises :class:`TypesettingFailed`.
     """
-    return pdf(check_document(log, key_fingerprint))
+    return pdf(verification_guide_document(log, key_fingerprint))
 
 
-def check_document(log: ReleaseLog | PublishedLog, key_fingerprint: str) -> Document:
-    """What :func:`how_to_check` sets."""
+def verification_guide_document(log: ReleaseLog | PublishedLog, key_fingerprint: str) -> Document:
+    """What :func:`verification_guide` sets."""
     identity, listed = log.identity, log.outputs[:MOST_LISTED]
     rest = len(log.outputs) - len(listed)
     made = log.software if isinstance(log, PublishedLog) else log.versions.software

@@ -16,13 +16,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 Kind = Literal["court", "public", "subject-access", "internal"]
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
-Words = Annotated[str, Field(min_length=1, max_length=20_000)]
+FreeText = Annotated[str, Field(min_length=1, max_length=20_000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Timecode = Annotated[str, Field(pattern=r"^[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]\.[0-9]{3}$")]
 """Hours, minutes, seconds and thousandths, rounded down, of the moment a frame appears."""
 Ratio = Annotated[str, Field(pattern=r"^[0-9]{1,12}/[1-9][0-9]{0,11}$")]
 """A fraction: frames per second, or seconds per tick of a clock."""
-Whole = Annotated[int, Field(ge=0, le=2**53 - 1)]
+WholeNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Seconds = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
@@ -46,7 +46,7 @@ def milliseconds(timecode: str) -> int:
     return (int(hours) * 60 + int(minutes)) * 60_000 + int(seconds.replace(".", ""))
 
 
-class Identity(Frozen):
+class LogIdentity(Frozen):
     """Which log this is, and what it belongs to."""
 
     log_id: Name
@@ -68,12 +68,12 @@ class MasterEntry(Frozen):
     original_name: Name | None = None
     exhibit: Name
     codec: Name
-    frames: Whole
+    frames: WholeNumber
     rate: Ratio
     """Frames per second, the average where the rate varies."""
     duration: Seconds
-    clip_first_frame: Whole
-    clip_last_frame: Whole
+    clip_first_frame: WholeNumber
+    clip_last_frame: WholeNumber
     clip_in: Timecode
     """On the master's timeline, as is ``clip_out``."""
     clip_out: Timecode
@@ -96,14 +96,14 @@ class OutputFacts(Frozen):
 
     file: FileName
     sha256: Sha256
-    size_bytes: Whole
+    size_bytes: WholeNumber
     codec: Name
     width: Annotated[int, Field(ge=1)]
     height: Annotated[int, Field(ge=1)]
     frames: Annotated[int, Field(ge=1)]
     frame_rate: Ratio
     duration_seconds: Seconds
-    slate_frames: Whole
+    slate_frames: WholeNumber
     """Frames of the title before the footage starts; output frame ``slate_frames`` is the clip's first."""
     slate_seconds: Seconds
     pts_sha256: Sha256
@@ -133,23 +133,23 @@ class OutputEntry(OutputFacts):
         return self
 
 
-class FrameSpan(Frozen):
+class OutputSpan(Frozen):
     """Frames ``first_frame`` to ``last_frame``, both included, of the file ``outputs[output]``."""
 
-    output: Whole
-    first_frame: Whole
-    last_frame: Whole
+    output: WholeNumber
+    first_frame: WholeNumber
+    last_frame: WholeNumber
     first_timecode: Timecode
     last_timecode: Timecode
 
     @model_validator(mode="after")
-    def _forward(self) -> FrameSpan:
+    def _forward(self) -> OutputSpan:
         if self.first_frame > self.last_frame or milliseconds(self.first_timecode) > milliseconds(self.last_timecode):
             raise ValueError("a span must not end before it starts")
         return self
 
 
-class MaskEntry(FrameSpan):
+class MaskEntry(OutputSpan):
     """One subject or sound hidden over one span."""
 
     id: Name
@@ -181,14 +181,14 @@ class MaskEntry(FrameSpan):
         return self
 
 
-class NotRedacted(FrameSpan):
+class NotRedacted(OutputSpan):
     """A decision to leave a subject or sound as it is."""
 
     id: Name
     subject: Name
     label: Name = Field(alias="class")
     kind: SpanKind
-    reason: Words
+    reason: FreeText
     decided_by: Name
     decided_at: AwareDatetime
 
@@ -200,7 +200,7 @@ class ReasonCode(Frozen):
     title: Name
     statute: Name
     """The enactment with section and limb, such as "Freedom of Information Act 2000, section 31(1)(a)"."""
-    legal_basis: Words
+    legal_basis: FreeText
     """What that provision says, in a sentence."""
     exemption: Literal["absolute", "qualified"] | None = None
     """Of a FOIA exemption; absent for codes that are none."""
@@ -209,12 +209,12 @@ class ReasonCode(Frozen):
 class UsedCode(ReasonCode):
     """A code with what a person noted for it in this release, as far as its code list asks."""
 
-    assessment: Words | None = None
-    reference: Words | None = None
+    assessment: FreeText | None = None
+    reference: FreeText | None = None
     """The order, ruling, enactment or place that the code refers to."""
 
 
-class WatchedInterval(FrameSpan):
+class WatchedInterval(OutputSpan):
     """A part of an output that somebody has watched."""
 
 
@@ -235,9 +235,9 @@ class Override(Frozen):
     nobody had looked at and found in order. ``second_look``: whether detectors had looked at the copies.
     """
 
-    reason: Words
-    unwatched: Whole
-    unsettled: Whole
+    reason: FreeText
+    unwatched: WholeNumber
+    unsettled: WholeNumber
     second_look: bool
 
 
@@ -258,20 +258,20 @@ class Recipient(Frozen):
 
     name: Name
     organisation: Name | None = None
-    purpose: Words
+    purpose: FreeText
 
 
 class Delivery(Frozen):
     """How the pack travels, and how it is kept closed on the way."""
 
-    method: Words
-    encryption: Words
+    method: FreeText
+    encryption: FreeText
 
 
 class RetentionEntry(Frozen):
     """How long the release is kept, by which rule, and when it is destroyed."""
 
-    rule: Words
+    rule: FreeText
     keep_until: date | None = None
     destroy_on: date | None = None
 
@@ -290,7 +290,7 @@ class ReleaseSection(Frozen):
 class AuditHead(Frozen):
     """The signed end of the audit chain when the log was made: whoever holds this log can show a later rewriting."""
 
-    count: Whole
+    count: WholeNumber
     hash: Sha256
     merkle_root: Sha256
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{4,1024}={0,2}$")]

@@ -21,24 +21,24 @@ from redact.disclose.log.entries import (
     AuditHead,
     Effect,
     FileName,
-    FrameSpan,
     Frozen,
     HashedFile,
-    Identity,
     Kind,
     Level,
+    LogIdentity,
     MaskEntry,
     Name,
     NotRedacted,
     OutputEntry,
     OutputFacts,
+    OutputSpan,
     ReasonCode,
     ReleaseSection,
     Reviewer,
     SpanKind,
     UsedCode,
     Versions,
-    Whole,
+    WholeNumber,
     mentions_internal,
 )
 from redact.disclose.log.sections import InternalSection, Section, SubjectAccessSection
@@ -60,7 +60,7 @@ class ReleaseLog(Frozen):
     document: Literal["release-log"] = "release-log"
     schema_version: Literal["1"] = SCHEMA_VERSION
     kind: Kind
-    identity: Identity
+    identity: LogIdentity
     outputs: Annotated[tuple[OutputEntry, ...], Field(min_length=1)]
     masks: tuple[MaskEntry, ...]
     not_redacted: tuple[NotRedacted, ...] = ()
@@ -112,7 +112,7 @@ class PublishedOutput(OutputFacts):
     file: Annotated[FileName, Field(pattern=NEUTRAL_NAME)]
 
 
-class PublishedRange(FrameSpan):
+class PublishedRange(OutputSpan):
     """A span in which something is hidden, however many subjects it takes.
 
     Spans less than a second apart are one, so up to a second *inside* a range may have nothing hidden; its first and
@@ -185,8 +185,8 @@ class FiledLog(Frozen):
 class MaskSample(Frozen):
     """One mask on one frame of an output; ``cx``, ``cy``, ``w``, ``h`` in pixels, ``angle`` in degrees clockwise."""
 
-    output: Whole
-    frame: Whole
+    output: WholeNumber
+    frame: WholeNumber
     effect: Literal["solid", "mosaic", "blur"]
     fill: tuple[Level, Level, Level] | None = None
     form: Literal["ellipse", "rectangle", "full"]
@@ -302,14 +302,14 @@ def _without_codes(mask: MaskEntry, gone: set[str]) -> MaskEntry:
     return mask.model_copy(update={"codes": tuple(c for c, _ in kept), "legal_basis": tuple(b for _, b in kept)})
 
 
-def _watched(release: ReleaseSection) -> tuple[FrameSpan, ...]:
+def _watched(release: ReleaseSection) -> tuple[OutputSpan, ...]:
     people: tuple[Reviewer, ...] = release.reviewers
     if release.second_reviewer is not None:
         people += (release.second_reviewer,)
     return tuple(span for person in people for span in person.watched)
 
 
-def _check_span(span: FrameSpan, outputs: tuple[OutputFacts, ...]) -> None:
+def _check_span(span: OutputSpan, outputs: tuple[OutputFacts, ...]) -> None:
     if span.output >= len(outputs):
         raise ValueError("a span names an output that there is not")
     output = outputs[span.output]

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from redact.disclose.log.entries import Frozen, Name, Timecode, Whole, Words
+from redact.disclose.log.entries import FreeText, Frozen, Name, Timecode, WholeNumber
 
 
 class CpiaAssessment(Frozen):
@@ -42,7 +42,7 @@ class ClippedPart(Frozen):
     exhibit: Name
     first_timecode: Timecode
     last_timecode: Timecode
-    reason: Words
+    reason: FreeText
 
 
 class CourtOrder(Frozen):
@@ -50,7 +50,7 @@ class CourtOrder(Frozen):
 
     court: Name
     made_on: date
-    terms: Words
+    terms: FreeText
 
 
 class ProducingStatement(Frozen):
@@ -60,7 +60,7 @@ class ProducingStatement(Frozen):
     role: Name
     exhibit: Name
     made_on: date | None = None
-    words: Words
+    words: FreeText
 
 
 class CourtSection(Frozen):
@@ -69,7 +69,7 @@ class CourtSection(Frozen):
     kind: Literal["court"] = "court"
     urn: Name
     defendants: tuple[Name, ...]
-    offences: tuple[Words, ...]
+    offences: tuple[FreeText, ...]
     officer_in_case: Name
     disclosure_officer: Name
     material: Literal["used", "unused"]
@@ -81,42 +81,42 @@ class CourtSection(Frozen):
     producing_statement: ProducingStatement | None = None
 
 
-class Exemption(Frozen):
+class AppliedExemption(Frozen):
     """Why one code applies: prejudice and, for a qualified exemption, where the public interest lies."""
 
     code: Name
     prejudice: Literal["would", "would be likely to"] | None = None
-    harm: Words | None = None
-    factors_for: tuple[Words, ...] = ()
+    harm: FreeText | None = None
+    factors_for: tuple[FreeText, ...] = ()
     """In favour of disclosing."""
-    factors_against: tuple[Words, ...] = ()
-    balance: Words | None = None
+    factors_against: tuple[FreeText, ...] = ()
+    balance: FreeText | None = None
 
 
 class PersonalDataAssessment(Frozen):
     """FOIA s.40: which condition, and why disclosing would or would not be lawful and fair."""
 
     condition: Literal["3A", "3B", "4A"]
-    legitimate_interest: Words
-    necessity: Words
-    balance: Words
-    conclusion: Words
+    legitimate_interest: FreeText
+    necessity: FreeText
+    balance: FreeText
+    conclusion: FreeText
 
 
 class AlreadyPublic(Frozen):
     """FOIA s.21: what the requester can get elsewhere."""
 
-    what: Words
-    where: Words
+    what: FreeText
+    where: FreeText
 
 
 class TimeSplit(Frozen):
     """Minutes spent. Locating, retrieving and extracting count towards the s.12 cost limit, redacting does not."""
 
-    locating_minutes: Whole
-    retrieving_minutes: Whole
-    extracting_minutes: Whole
-    redacting_minutes: Whole
+    locating_minutes: WholeNumber
+    retrieving_minutes: WholeNumber
+    extracting_minutes: WholeNumber
+    redacting_minutes: WholeNumber
 
     @property
     def counted_minutes(self) -> int:
@@ -127,8 +127,8 @@ class TimeSplit(Frozen):
 class ReviewRights(Frozen):
     """What a refusal notice must tell the requester (FOIA s.17(7))."""
 
-    internal_review: Words
-    commissioner: Words
+    internal_review: FreeText
+    commissioner: FreeText
 
 
 class PublicSection(Frozen):
@@ -137,7 +137,7 @@ class PublicSection(Frozen):
     kind: Literal["public"] = "public"
     received: date
     due: date
-    exemptions: tuple[Exemption, ...] = ()
+    exemptions: tuple[AppliedExemption, ...] = ()
     personal_data: PersonalDataAssessment | None = None
     already_public: tuple[AlreadyPublic, ...] = ()
     time_split: TimeSplit
@@ -147,7 +147,7 @@ class PublicSection(Frozen):
 class IdentityCheck(Frozen):
     """How the requester was shown to be the data subject."""
 
-    how: Words
+    how: FreeText
     checked_by: Name
     checked_on: date
 
@@ -160,16 +160,16 @@ class ThirdParty(Frozen):
     consent: Literal["given", "refused", "not sought"]
     reasonable_to_disclose: bool
     """Whether it is reasonable to disclose without consent (DPA 2018 Sch 2 para 16)."""
-    reason: Words
+    reason: FreeText
 
 
 class Restriction(Frozen):
     """Why something is kept from the data subject."""
 
     code: Name
-    ground: Words
-    necessity: Words
-    proportionality: Words
+    ground: FreeText
+    necessity: FreeText
+    proportionality: FreeText
     may_be_told: bool
     """False where saying that there is a restriction would itself do the harm: no log that leaves the force has it."""
 
@@ -183,7 +183,7 @@ class SubjectAccessSection(Frozen):
     regime: Literal["uk-gdpr", "dpa-part-3"]
     received: date
     due: date
-    extended: Words | None = None
+    extended: FreeText | None = None
     """Why the clock was extended, where it was."""
     requester_subjects: Annotated[tuple[Name, ...], Field(min_length=1)]
     """The pseudonyms that are the requester: shown, and all others hidden."""
@@ -199,6 +199,6 @@ class InternalSection(Frozen):
     """What never leaves the force."""
 
     mg6d_reference: Name | None = None
-    cpia_reasons: Words | None = None
+    cpia_reasons: FreeText | None = None
     """Why the hidden content may or may not meet the disclosure test, for the MG6E."""
-    notes: tuple[Words, ...] = ()
+    notes: tuple[FreeText, ...] = ()

@@ -69,7 +69,7 @@ class SoundRange:
     end: Fraction
 
 
-class Release(Frozen):
+class ReleaseAssertion(Frozen):
     """The assertion ``redact.release``."""
 
     policy_sha256: Sha256
@@ -89,7 +89,7 @@ class Manifest:
 
     problems: tuple[str, ...]
     key: PublicKey | None
-    release: Release | None
+    release: ReleaseAssertion | None
 
 
 def sign_copy(
@@ -108,7 +108,7 @@ def sign_copy(
     Raises :class:`~redact.errors.ManifestFailed`, and what writing a file raises (OutputExists, OutputNotWritable,
     DiskFull). ``source`` is only read.
     """
-    release = Release(
+    release = ReleaseAssertion(
         policy_sha256=policy_sha256,
         master_sha256=master_sha256,
         authority=base64.b64encode(credentials.authority_der).decode(),
@@ -168,7 +168,9 @@ def _write(source: Path, target: Path, credentials: C2paCredentials, definition:
         builder.sign(signer, _MP4, plain, signed)
 
 
-def _definition(release: Release, hidden: Sequence[HiddenRange], sound: Sequence[SoundRange]) -> dict[str, Any]:
+def _definition(
+    release: ReleaseAssertion, hidden: Sequence[HiddenRange], sound: Sequence[SoundRange]
+) -> dict[str, Any]:
     actions: list[dict[str, Any]] = [{"action": "c2pa.opened", "parameters": {"ingredientIds": [_PARENT]}}]
     if hidden:
         changes = [{"description": "hidden", "region": _regions(r)} for r in hidden]
@@ -226,14 +228,14 @@ def _report(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _release(told: dict[str, Any]) -> tuple[Release | None, x509.Certificate | None]:
+def _release(told: dict[str, Any]) -> tuple[ReleaseAssertion | None, x509.Certificate | None]:
     """Our assertion in the only manifest, and the certificate in it; None for what is not as we write it."""
     try:
         ((label, untrusted_manifest),) = told["manifests"].items()
         if label != told["active_manifest"]:
             return None, None
         (untrusted,) = (a["data"] for a in untrusted_manifest["assertions"] if a["label"] == LABEL)
-        release = Release.model_validate_json(json.dumps(untrusted))
+        release = ReleaseAssertion.model_validate_json(json.dumps(untrusted))
         authority = x509.load_der_x509_certificate(base64.b64decode(release.authority, validate=True))
         # Else anybody could put the key of another installation into a certificate.
         authority.verify_directly_issued_by(authority)

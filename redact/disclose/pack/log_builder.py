@@ -22,7 +22,7 @@ from redact.disclose.log.entries import (
     AuditHead,
     Component,
     HashedFile,
-    Identity,
+    LogIdentity,
     MaskEntry,
     MasterEntry,
     NotRedacted,
@@ -39,7 +39,7 @@ from redact.disclose.log.sections import ClippedPart, InternalSection
 from redact.disclose.policy.reason_codes import Code
 from redact.disclose.release import approval, details, releases, watching
 from redact.disclose.release.plan import ReleasePlan
-from redact.disclose.release.resolved import Clip, PictureMask, ResolvedClip, ShownSound, ShownTrack
+from redact.disclose.release.resolved import EditedClip, PictureMask, ResolvedClip, ShownSound, ShownTrack
 from redact.errors import WrongState
 from redact.evidence.store import PROXY
 from redact.mask.mask_plan import MaskPlan
@@ -56,7 +56,7 @@ CODEC_NAMES = {"h264": "H.264", "hevc": "HEVC", "av1": "AV1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class RedactedCopy:
     """A finished copy under its final name, its manifest in it."""
 
     path: Path
@@ -69,10 +69,12 @@ def full_timecode(seconds: Fraction) -> str:
     return timecode(seconds).zfill(len("00:00:00.000"))
 
 
-class Logbook:
+class LogBuilder:
     """One release's log. ``at`` is when it is written; ``copies`` go with the plan's clips."""
 
-    def __init__(self, session: Session, plan: ReleasePlan, copies: Sequence[Copy], log_id: str, at: datetime) -> None:
+    def __init__(
+        self, session: Session, plan: ReleasePlan, copies: Sequence[RedactedCopy], log_id: str, at: datetime
+    ) -> None:
         self._session, self._plan, self._copies = session, plan, copies
         self._log_id, self._at = log_id, at
         self._times = [list(copy.report.timeline.times()) for copy in copies]
@@ -87,7 +89,7 @@ class Logbook:
         assert told.organisation is not None
         log = ReleaseLog(
             kind=kind.value,
-            identity=Identity(
+            identity=LogIdentity(
                 log_id=self._log_id,
                 log_version=1,
                 organisation=told.organisation,
@@ -156,7 +158,7 @@ class Logbook:
             master=self._master(place, clip),
         )
 
-    def _master(self, place: int, clip: Clip) -> MasterEntry:
+    def _master(self, place: int, clip: EditedClip) -> MasterEntry:
         footage: Footage = self._release.clips[place].footage
         told, rules, media = footage.camera, self._plan.policy.log, footage.media
         rate = Fraction(str(media.get("rate") or "25/1"))

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 import redact
 from redact.audit.keys import C2paCredentials, c2pa_credentials
 from redact.disclose.documents import drafts, log_pdf
-from redact.disclose.documents.verification_guide import how_to_check
+from redact.disclose.documents.verification_guide import verification_guide
 from redact.disclose.log import csv_table
 from redact.disclose.log.published_edition import published
 from redact.disclose.log.release_log import (
@@ -40,8 +40,8 @@ from redact.disclose.log.release_log import (
 )
 from redact.disclose.pack import c2pa_manifest, statement
 from redact.disclose.pack.c2pa_manifest import HiddenRange, SoundRange
-from redact.disclose.pack.log_builder import Copy, Logbook
-from redact.disclose.pack.thumbnails import stills_of
+from redact.disclose.pack.log_builder import LogBuilder, RedactedCopy
+from redact.disclose.pack.mask_stills import mask_stills
 from redact.disclose.policy.policies import fill_in
 from redact.disclose.policy.reason_codes import ReleaseKind
 from redact.disclose.release import releases
@@ -66,7 +66,7 @@ LEAST_ZIP_PASSWORD = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveredPack:
     """``new`` is False where a pack that had been made before was given out again."""
 
     pack: Path
@@ -78,7 +78,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class StoredPack:
     """A pack in the store, recorded. ``new`` is False where it had been made before."""
 
     folder: Path
@@ -98,7 +98,7 @@ def export(
     archive_password: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> Delivered:
+) -> DeliveredPack:
     """Write the pack of an approved release to the folder ``target``, and its AES-256 archive beside it if there is a
     password for it. The same content is made once and delivered as often as wanted.
 
@@ -123,10 +123,10 @@ def export(
         release = releases.find(work.session, release_reference)
         told = {"log_id": pack.log_id, "archive": archive is not None}
         work.event("release.delivered", release_subject(release), told)
-    return Delivered(target, beside, archive, pack.log_id, pack.statement_sha256, pack.new)
+    return DeliveredPack(target, beside, archive, pack.log_id, pack.statement_sha256, pack.new)
 
 
-def make(db: Database, store: Store, actor: str, release_reference: str, *, progress: Progress = silent) -> Pack:
+def make(db: Database, store: Store, actor: str, release_reference: str, *, progress: Progress = silent) -> StoredPack:
     """The pack of an approved release, in the store: the one there is of this very content, or a new one.
 
     Raises what :func:`redact.disclose.release.releases.check_exportable`, rendering and signing raise.
@@ -142,7 +142,7 @@ def make(db: Database, store: Store, actor: str, release_reference: str, *, prog
         made = _make(db, store, actor, plan, progress)
     folder = store.folder / PACKS / made.log_id
     papers = folder.with_name(f"{made.log_id}.{DRAFTS}")
-    return Pack(folder, papers if papers.is_dir() else None, made.log_id, made.statement_sha256, new)
+    return StoredPack(folder, papers if papers.is_dir() else None, made.log_id, made.statement_sha256, new)
 
 
 def preview(
@@ -174,17 +174,17 @@ def _make(db: Database, store: Store, actor: str, plan: ReleasePlan, progress: P
         with db.reading() as session:
             release = releases.find(session, releases.reference(plan.release))
             releases.check_exportable(session, release)
-            book = Logbook(session, replace(plan, release=release), copies, log_id, at)
+            book = LogBuilder(session, replace(plan, release=release), copies, log_id, at)
             filed = book.filed()
         _write_logs(folder, plan, filed, book, copies)
         _write_drafts(papers, filed.for_release())
         digest = _sign(db, folder, plan, filed.log, at)
         _sync_tree(staged.folder)
-        return _record(db, store, actor, plan, _Made(folder, papers, filed, digest))
+        return _record(db, store, actor, plan, _StagedPack(folder, papers, filed, digest))
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _StagedPack:
     """A pack, still in ``incoming``, its drafts and its filed log; ``digest`` is of its statement."""
 
     folder: Path
@@ -193,7 +193,7 @@ class _Made:
     digest: str
 
 
-def _record(db: Database, store: Store, actor: str, plan: ReleasePlan, made: _Made) -> Export:
+def _record(db: Database, store: Store, actor: str, plan: ReleasePlan, made: _StagedPack) -> Export:
     """Move the pack to its place and record it, both or neither."""
     log_id = made.filed.log.identity.log_id
     place = store.folder / PACKS / log_id
@@ -244,7 +244,7 @@ def _made_before(session: Session, release_id: int, content: str) -> Export | No
 
 def _render(
     store: Store, plan: ReleasePlan, place: int, folder: Path, progress: Progress, *, title: bool = True
-) -> Copy:
+) -> RedactedCopy:
     target = folder / f"preview-{place + 1}.mp4"
     resolved, policy = plan.resolved.clips[place], plan.policy
     clip, release = resolved.clip, plan.release
@@ -266,10 +266,12 @@ def _render(
     )
     master = store.master(release.clips[place].footage.sha256)
     report = render(master, resolved.hidden, target, settings, progress=progress)
-    return Copy(target, report.sha256, report)
+    return RedactedCopy(target, report.sha256, report)
 
 
-def _signed(plain: Copy, plan: ReleasePlan, place: int, folder: Path, credentials: C2paCredentials) -> Copy:
+def _signed(
+    plain: RedactedCopy, plan: ReleasePlan, place: int, folder: Path, credentials: C2paCredentials
+) -> RedactedCopy:
     """A rendered copy under its name in the pack, with its manifest."""
     public = plan.policy.kind is ReleaseKind.PUBLIC
     target = folder / plan.policy.output_name(place + 1, plan.exhibits[place])
@@ -284,10 +286,10 @@ def _signed(plain: Copy, plan: ReleasePlan, place: int, folder: Path, credential
         sound=sound,
     )
     plain.path.unlink()
-    return Copy(target, hash_file(target), plain.report)
+    return RedactedCopy(target, hash_file(target), plain.report)
 
 
-def _changed(plan: ReleasePlan, place: int, copy: Copy) -> tuple[list[HiddenRange], list[SoundRange]]:
+def _changed(plan: ReleasePlan, place: int, copy: RedactedCopy) -> tuple[list[HiddenRange], list[SoundRange]]:
     """When anything is hidden, however many it takes: nobody's number can be read out of the manifest."""
     resolved, timeline = plan.resolved.clips[place], copy.report.timeline
     times = list(timeline.times())
@@ -309,7 +311,9 @@ def _changed(plan: ReleasePlan, place: int, copy: Copy) -> tuple[list[HiddenRang
     return hidden, sound
 
 
-def _write_logs(folder: Path, plan: ReleasePlan, filed: FiledLog, book: Logbook, copies: Sequence[Copy]) -> None:
+def _write_logs(
+    folder: Path, plan: ReleasePlan, filed: FiledLog, book: LogBuilder, copies: Sequence[RedactedCopy]
+) -> None:
     log = filed.for_release()
     files: dict[str, bytes]
     if plan.policy.log.published_edition:
@@ -317,7 +321,7 @@ def _write_logs(folder: Path, plan: ReleasePlan, filed: FiledLog, book: Logbook,
         files = {LOG_FILE: dump(edition), LOG_CSV: csv_table.published_table(edition)}
         files[LOG_PDF] = log_pdf.published_log(edition)
     else:
-        stills = stills_of(log, [copy.path for copy in copies]) if plan.policy.log.stills else {}
+        stills = mask_stills(log, [copy.path for copy in copies]) if plan.policy.log.stills else {}
         files = {LOG_FILE: dump(log), LOG_CSV: csv_table.release_table(log), LOG_PDF: log_pdf.release_log(log, stills)}
     if plan.policy.log.samples:
         files[MASKS_FILE] = dump(book.samples())
@@ -340,7 +344,7 @@ def _write_drafts(papers: Path, log: ReleaseLog) -> None:
 def _sign(db: Database, folder: Path, plan: ReleasePlan, log: ReleaseLog, at: datetime) -> str:
     """Key, paper on how to check, and the statement over all files; returns the statement's SHA-256."""
     (folder / statement.PUBLIC_KEY_FILE).write_bytes(db.key.public_pem)
-    (folder / HOW_TO_CHECK).write_bytes(how_to_check(log, db.key.fingerprint))
+    (folder / HOW_TO_CHECK).write_bytes(verification_guide(log, db.key.fingerprint))
     files = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
     public = plan.policy.kind is ReleaseKind.PUBLIC
     predicate = statement.Predicate(

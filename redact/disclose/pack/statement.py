@@ -25,7 +25,7 @@ from securesystemslib.dsse import Envelope
 
 from redact.audit.keys import PublicKey, SigningKey
 from redact.canonical_json import canonical
-from redact.disclose.log.entries import AuditHead, Frozen, HashedFile, Kind, Name, Sha256, Whole
+from redact.disclose.log.entries import AuditHead, Frozen, HashedFile, Kind, Name, Sha256, WholeNumber
 from redact.errors import StatementInvalid
 from redact.evidence import pack_verification
 
@@ -88,7 +88,7 @@ class OutputClaim(Frozen):
     """What one copy shows, so that a copy that was packed anew can still be compared."""
 
     file: PackName = Field(description="Path of the copy in the pack; one of the subjects.")
-    frames: Whole = Field(description="Frames of the copy, slate included.")
+    frames: WholeNumber = Field(description="Frames of the copy, slate included.")
     pts_sha256: Sha256 = Field(
         description="SHA-256 of the frames' times: for each frame the text 'numerator/denominator\\n' of its time in "
         "seconds since the first, in lowest terms."

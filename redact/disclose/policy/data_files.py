@@ -25,7 +25,7 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class DataFiles:
     """The files of one kind. ``folder`` is its name both in the package and in :func:`redact.home.home`.
 
     A force's file never takes the place of one of the workbench's: what a log calls by a shipped name is what shipped.

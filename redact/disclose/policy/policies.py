@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from redact.disclose.policy.data_files import DataFile, Shelf
+from redact.disclose.policy.data_files import DataFile, DataFiles
 from redact.disclose.policy.reason_codes import Code, Codes, Regime, ReleaseKind, load_codes, version_of
 from redact.errors import CodeNotAllowed, CodesUnknown, CodeUnknown, PolicyInvalid, PolicyUnknown
 from redact.settings import (
@@ -34,7 +34,7 @@ from redact.strict_toml import Table, is_line, parse_table
 
 FORMAT = 1
 """Version of the format of the file; ``version`` in the file is that of the policy."""
-SHELF = Shelf("policies", "release policy", PolicyInvalid, PolicyUnknown)
+POLICY_FILES = DataFiles("policies", "release policy", PolicyInvalid, PolicyUnknown)
 GUARDED = (ReleaseKind.PUBLIC, ReleaseKind.SUBJECT_ACCESS)
 """Kinds that are always checked by a second person, who watches all of it."""
 
@@ -142,7 +142,7 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
 
 def list_policies() -> tuple[str, ...]:
     """Names of all policies, the workbench's first. Raises :class:`PolicyInvalid` for names only."""
-    return SHELF.names()
+    return POLICY_FILES.names()
 
 
 def load_policy(untrusted_name: str) -> Policy:
@@ -150,7 +150,7 @@ def load_policy(untrusted_name: str) -> Policy:
 
     Raises :class:`PolicyUnknown`, :class:`PolicyInvalid` and :class:`redact.errors.CodesInvalid`.
     """
-    return checked_policy(SHELF.read(untrusted_name))
+    return checked_policy(POLICY_FILES.read(untrusted_name))
 
 
 def checked_policy(file: DataFile) -> Policy:
@@ -177,7 +177,7 @@ def parse_policy(untrusted_raw: bytes, name: str, origin: str, codes_named: Call
     regime = table.member("regime", Regime) if "regime" in table else None
     if (regime is not None) != (kind is ReleaseKind.SUBJECT_ACCESS):
         table.refuse("must name a regime for subject access, and only for that")
-    reader = _Reader(kind, regime, _codes(table, codes_named))
+    reader = _PolicyReader(kind, regime, _codes(table, codes_named))
     policy = Policy(
         name,
         version,
@@ -212,7 +212,7 @@ def _codes(table: Table, codes_named: Callable[[str], Codes]) -> Codes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _PolicyReader:
     """Reads the tables of a policy of one kind."""
 
     kind: ReleaseKind

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from redact.disclose.policy.data_files import Shelf
+from redact.disclose.policy.data_files import DataFiles
 from redact.errors import CodeNotAllowed, CodesInvalid, CodesUnknown, CodeUnknown
 from redact.strict_toml import LONGEST_PARAGRAPH, Refusal, Table, parse_table
 
 FORMAT = 1
 """Version of the format of the file; ``version`` in the file is that of the list."""
 DEFAULT_LIST = "england-wales"
-SHELF = Shelf("codes", "list of reason codes", CodesInvalid, CodesUnknown)
+CODE_FILES = DataFiles("codes", "list of reason codes", CodesInvalid, CodesUnknown)
 # No comma, semicolon or space: logs list several codes in one cell.
 _CODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9()./_-]{0,31}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,31}")
@@ -130,13 +130,13 @@ def _why_not(code: Code, kind: ReleaseKind, regime: Regime | None) -> str:
 
 def load_codes(untrusted_name: str = DEFAULT_LIST) -> Codes:
     """A list by its name. Raises :class:`CodesUnknown` and :class:`CodesInvalid`."""
-    file = SHELF.read(untrusted_name)
+    file = CODE_FILES.read(untrusted_name)
     return parse_codes(file.untrusted_raw, file.name, file.origin)
 
 
 def list_codes() -> tuple[str, ...]:
     """Names of all lists, the workbench's first. Raises :class:`CodesInvalid`."""
-    return SHELF.names()
+    return CODE_FILES.names()
 
 
 def parse_codes(untrusted_raw: bytes, name: str, origin: str) -> Codes:

@@ -12,41 +12,41 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from redact.disclose.log.entries import Frozen, Level, Name, Whole, Words
+from redact.disclose.log.entries import FreeText, Frozen, Level, Name, WholeNumber
 from redact.disclose.policy.policies import Action
-from redact.disclose.release.decisions import ClassTarget, Decision, SoundTarget, Target, TrackTarget
+from redact.disclose.release.decisions import ClassTarget, RedactionDecision, SoundTarget, Target, TrackTarget
 from redact.errors import DecisionInvalid
 from redact.settings import Effect, EffectSettings, SoundEffect
 
 _PICTURE = {effect.value for effect in Effect}
 
 
-class _Target(Frozen):
-    track: Whole | None = None
+class _TargetJson(Frozen):
+    track: WholeNumber | None = None
     label: Name | None = Field(default=None, alias="class")
-    sound: Whole | None = None
+    sound: WholeNumber | None = None
     start: Annotated[float, Field(ge=0)] | None = None
     end: Annotated[float, Field(ge=0)] | None = None
 
 
-class _Decision(Frozen):
-    target: _Target
+class _DecisionJson(Frozen):
+    target: _TargetJson
     action: Literal["hide", "show", "default"]
     effect: Literal["solid", "mosaic", "blur", "mute", "bleep", "disguise"] | None = None
     fill: tuple[Level, Level, Level] | None = None
     codes: tuple[Name, ...] = ()
-    reason: Words | None = None
+    reason: FreeText | None = None
     subject: Name | None = None
 
 
-def read(untrusted: object, footage: str | None) -> Decision:
+def read(untrusted: object, footage: str | None) -> RedactionDecision:
     """A decision; ``footage`` is the key of the footage that it stands beside, None where it is on a class.
 
     Raises :class:`redact.errors.DecisionInvalid` for anything else. Whether policy and codes allow it is for
     :func:`redact.disclose.release.decisions.check_decision`.
     """
     try:
-        told = _Decision.model_validate_json(json.dumps(untrusted))
+        told = _DecisionJson.model_validate_json(json.dumps(untrusted))
     except (ValidationError, TypeError, ValueError) as error:
         raise _invalid("it is not written as a decision is") from error
     effect: EffectSettings | SoundEffect | None = None
@@ -56,12 +56,12 @@ def read(untrusted: object, footage: str | None) -> Decision:
         effect = SoundEffect(told.effect)
     if told.fill is not None and told.effect != "solid":
         raise _invalid("only a solid mask has a colour")
-    return Decision(
+    return RedactionDecision(
         _target(told.target, footage), Action(told.action), effect, told.codes, told.reason or "", told.subject
     )
 
 
-def _target(told: _Target, footage: str | None) -> Target:
+def _target(told: _TargetJson, footage: str | None) -> Target:
     given = sum(part is not None for part in (told.track, told.label, told.sound))
     if given != 1 or (told.sound is None) != (told.start is None) or (told.start is None) != (told.end is None):
         raise _invalid("it does not say what it is about")
@@ -75,7 +75,7 @@ def _target(told: _Target, footage: str | None) -> Target:
     return SoundTarget(footage, told.sound, told.start, told.end)
 
 
-def written(decision: Decision) -> dict[str, object]:
+def written(decision: RedactionDecision) -> dict[str, object]:
     """JSON-ready; :func:`read` gives the same decision again."""
     target: dict[str, object]
     match decision.target:

@@ -45,7 +45,7 @@ Target = TrackTarget | ClassTarget | SoundTarget
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RedactionDecision:
     """One decision of a person. Of several about one thing the latest holds.
 
     ``effect`` and ``codes`` are for hiding; left out, they come from the decision on the class or from the policy.
@@ -84,7 +84,7 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ReleaseGrounds:
     """What people gave besides decisions. ``requester`` is the subject that asked for its own data."""
 
     grounds: Mapping[str, Ground] = field(default_factory=dict)
@@ -102,12 +102,12 @@ def key_of(target: Target) -> tuple[object, ...]:
             return ("sound", target.footage, target.span_id)
 
 
-def latest(decisions: Sequence[Decision]) -> dict[tuple[object, ...], tuple[int, Decision]]:
+def latest(decisions: Sequence[RedactionDecision]) -> dict[tuple[object, ...], tuple[int, RedactionDecision]]:
     """The decisions that hold, by :func:`key_of`, each with its place in ``decisions``."""
     return {key_of(decision.target): (place, decision) for place, decision in enumerate(decisions)}
 
 
-def check_decision(policy: Policy, codes: Codes, decision: Decision) -> None:
+def check_decision(policy: Policy, codes: Codes, decision: RedactionDecision) -> None:
     """Refuse what no release of this policy can hold, whatever its clips. To be called before a decision is recorded.
 
     Raises:
@@ -135,7 +135,7 @@ def check_decision(policy: Policy, codes: Codes, decision: Decision) -> None:
         )
 
 
-def _check_hiding(policy: Policy, codes: Codes, decision: Decision, about: str) -> None:
+def _check_hiding(policy: Policy, codes: Codes, decision: RedactionDecision, about: str) -> None:
     sound = isinstance(decision.target, SoundTarget)
     if decision.effect is not None and isinstance(decision.effect, SoundEffect) is not sound:
         raise DecisionInvalid(

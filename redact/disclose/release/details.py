@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from redact.disclose.log.entries import Delivery, Frozen, Name, Recipient, RetentionEntry, Whole, Words
+from redact.disclose.log.entries import Delivery, FreeText, Frozen, Name, Recipient, RetentionEntry, WholeNumber
 from redact.disclose.log.sections import (
     AlreadyPublic,
+    AppliedExemption,
     ClippedPart,
     CourtOrder,
     CourtSection,
     CpiaAssessment,
-    Exemption,
     IdentityCheck,
     InternalSection,
     PersonalDataAssessment,
@@ -34,7 +34,7 @@ from redact.disclose.log.sections import (
     TimeSplit,
 )
 from redact.disclose.policy.reason_codes import ReleaseKind
-from redact.disclose.release.decisions import Given, Ground, Limb
+from redact.disclose.release.decisions import Ground, Limb, ReleaseGrounds
 from redact.errors import BadRecord
 from redact.schema.tables import Case, Release
 
@@ -49,12 +49,12 @@ class GroundEntry(Frozen):
     """What is argued for one code: see :class:`redact.disclose.release.decisions.Ground`."""
 
     limb: Literal["would", "would be likely to"] | None = None
-    harm: Words | None = None
-    factors_for: tuple[Words, ...] = ()
-    factors_against: tuple[Words, ...] = ()
-    balance: Words | None = None
-    assessment: Words | None = None
-    reference: Words | None = None
+    harm: FreeText | None = None
+    factors_for: tuple[FreeText, ...] = ()
+    factors_against: tuple[FreeText, ...] = ()
+    balance: FreeText | None = None
+    assessment: FreeText | None = None
+    reference: FreeText | None = None
 
 
 class Details(Frozen):
@@ -69,30 +69,30 @@ class Details(Frozen):
     grounds: Mapping[Name, GroundEntry] = Field(default_factory=dict)
 
     defendants: tuple[Name, ...] = ()
-    offences: tuple[Words, ...] = ()
+    offences: tuple[FreeText, ...] = ()
     material: Literal["used", "unused"] | None = None
     mg6c_item: Name | None = None
     cpia: CpiaAssessment | None = None
-    clip_reason: Words | None = None
+    clip_reason: FreeText | None = None
     orders: tuple[CourtOrder, ...] = ()
     producing_statement: ProducingStatement | None = None
 
     personal_data: PersonalDataAssessment | None = None
     already_public: tuple[AlreadyPublic, ...] = ()
-    retrieving_minutes: Whole = 0
-    extracting_minutes: Whole = 0
+    retrieving_minutes: WholeNumber = 0
+    extracting_minutes: WholeNumber = 0
     review: ReviewRights | None = None
 
     requester_subject: Name | None = None
     """The subject key of the one who asked, as decisions name it."""
     identity_check: IdentityCheck | None = None
-    extended: Words | None = None
+    extended: FreeText | None = None
     third_parties: tuple[ThirdParty, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
     supply: Literal["copy", "viewing"] = "copy"
 
     @property
-    def given(self) -> Given:
+    def release_grounds(self) -> ReleaseGrounds:
         """What the resolver asks for."""
         grounds = {
             code: Ground(
@@ -106,7 +106,7 @@ class Details(Frozen):
             )
             for code, entry in self.grounds.items()
         }
-        return Given(grounds, self.requester_subject)
+        return ReleaseGrounds(grounds, self.requester_subject)
 
 
 COMMON = ("organisation", "request_reference", "recipient", "delivery", "retention", "internal", "grounds")
@@ -208,7 +208,7 @@ def _court(details: Details, case: Case, clipped: tuple[ClippedPart, ...]) -> Co
 def _public(details: Details, case: Case) -> PublicSection:
     assert case.due_on is not None
     exemptions = tuple(
-        Exemption(
+        AppliedExemption(
             code=code,
             prejudice=ground.limb,
             harm=ground.harm,

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from redact.disclose.policy.policies import Action, Policy
 from redact.disclose.policy.reason_codes import Codes
 from redact.disclose.release import decision_json, details, releases
-from redact.disclose.release.decisions import Decision, TrackTarget, described, key_of, latest
+from redact.disclose.release.decisions import RedactionDecision, TrackTarget, described, key_of, latest
 from redact.disclose.release.resolve import resolve
-from redact.disclose.release.resolved import Clip, Resolved
+from redact.disclose.release.resolved import EditedClip, ResolvedRelease
 from redact.evidence.edit_log import edited_tracks
 from redact.evidence.store import Store
 from redact.mask.edits.result import Edited
@@ -31,21 +31,21 @@ class ReleasePlan:
     codes: Codes
     edited: tuple[Edited, ...]
     exhibits: tuple[str, ...]
-    resolved: Resolved
-    decisions: tuple[Decision, ...]
+    resolved: ResolvedRelease
+    decisions: tuple[RedactionDecision, ...]
     """In the order they were made; ``decision`` of a mask is a place in it."""
     decided_by: tuple[tuple[str, str], ...]
     """Full name of who decided, and when, as text."""
     content: str
     """Digest of all of it."""
-    doubts: tuple[str, ...]
+    outdated: tuple[str, ...]
     """Decisions that do not hold any more, a sentence each."""
 
     @property
     def problems(self) -> list[str]:
         """What keeps the release from being submitted, a sentence each."""
         return [
-            *self.doubts,
+            *self.outdated,
             *(p.text for p in self.resolved.problems),
             *details.missing(self.release, self.policy.kind),
         ]
@@ -57,7 +57,7 @@ def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
     exhibits = tuple(releases.exhibit_of(release, clip.footage_id) for clip in release.clips)
     edited = tuple(edited_tracks(session, store, clip.tracks_id) for clip in release.clips)
     clips = [
-        Clip(exhibit, edits.tracks, clip.first_frame, clip.last_frame, edits.sounds, _links(edits))
+        EditedClip(exhibit, edits.tracks, clip.first_frame, clip.last_frame, edits.sounds, _links(edits))
         for clip, exhibit, edits in zip(release.clips, exhibits, edited, strict=True)
     ]
     # A decision on footage that has no clip any more waits until it has one again.
@@ -67,24 +67,26 @@ def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
     now = {clip.footage_id: edits for clip, edits in zip(release.clips, edited, strict=True)}
     read = [_read(release, row) for row in rows]
     held = latest(read)
-    decisions: list[Decision] = []
-    doubts: list[str] = []
+    decisions: list[RedactionDecision] = []
+    outdated: list[str] = []
     for row, decision in zip(rows, read, strict=True):
         heir, gone = _heir(decision, now.get(row.footage_id or 0))
-        doubt = ""
+        outdated_text = ""
         if gone and heir is not None:
             later = held.get(key_of(heir))
             if later is None or rows[later[0]].event_seq < row.event_seq:
-                doubt = f"The decision on {described(decision.target)} is about a track that was merged into track"
-                doubt += f" {heir.track_id}: decide on that."
+                outdated_text = (
+                    f"The decision on {described(decision.target)} is about a track that was merged into track"
+                )
+                outdated_text += f" {heir.track_id}: decide on that."
         elif _outdated(decision, row.event_seq, merges.get(row.footage_id or 0, ())):
             # Somebody else may be in it now.
-            doubt = f"The decision to show {described(decision.target)} is older than a merge: decide again."
-        if doubt and decision is held[key_of(decision.target)][1]:
-            doubts.append(doubt)
+            outdated_text = f"The decision to show {described(decision.target)} is older than a merge: decide again."
+        if outdated_text and decision is held[key_of(decision.target)][1]:
+            outdated.append(outdated_text)
         idle = replace(decision, action=Action.DEFAULT, effect=None, codes=(), reason="")
-        decisions.append(idle if gone or doubt else decision)
-    resolved = resolve(policy, codes, clips, decisions, details.of(release).given)
+        decisions.append(idle if gone or outdated_text else decision)
+    resolved = resolve(policy, codes, clips, decisions, details.of(release).release_grounds)
     names = releases.full_names(session, {row.person_id for row in rows})
     return ReleasePlan(
         release,
@@ -96,16 +98,16 @@ def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
         tuple(decisions),
         tuple((names[row.person_id], row.at.isoformat()) for row in rows),
         releases.content_digest(session, release),
-        tuple(doubts),
+        tuple(outdated),
     )
 
 
-def _read(release: Release, row: recorded.Decision) -> Decision:
+def _read(release: Release, row: recorded.Decision) -> RedactionDecision:
     footage = releases.exhibit_of(release, row.footage_id) if row.footage_id is not None else None
     return decision_json.read(json.loads(row.content), footage)
 
 
-def _heir(decision: Decision, edited: Edited | None) -> tuple[TrackTarget | None, bool]:
+def _heir(decision: RedactionDecision, edited: Edited | None) -> tuple[TrackTarget | None, bool]:
     """The track that took in the decision's, if there is one; and whether there is the decision's own no more.
 
     One that was rejected hides nothing, whatever was decided. Restored, it is as it was decided again.
@@ -130,7 +132,7 @@ def _merges(session: Session, tracks_id: int) -> list[tuple[int, int]]:
     return [(seq, entry[key]) for seq, entry in merged for key in ("track", "other")]
 
 
-def _outdated(decision: Decision, seq: int, merges: Sequence[tuple[int, int]]) -> bool:
+def _outdated(decision: RedactionDecision, seq: int, merges: Sequence[tuple[int, int]]) -> bool:
     """Whether a decision to show a track was made before another track became part of it."""
     target = decision.target
     shows = decision.action is Action.SHOW and isinstance(target, TrackTarget)
@@ -140,7 +142,7 @@ def _outdated(decision: Decision, seq: int, merges: Sequence[tuple[int, int]]) -
 
 
 def _links(edited: Edited) -> tuple[tuple[int, ...], ...]:
-    """Groups of tracks that reviewers marked as one person or thing."""
+    """SubjectGroups of tracks that reviewers marked as one person or thing."""
     groups: dict[int, list[int]] = {}
     for state in edited.states.values():
         groups.setdefault(state.subject, []).append(state.id)

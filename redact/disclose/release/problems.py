@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from redact.disclose.policy.reason_codes import Code, ReleaseKind
-from redact.disclose.release.decisions import Decision, Given, Ground
+from redact.disclose.release.decisions import Ground, RedactionDecision, ReleaseGrounds
 from redact.disclose.release.pseudonyms import PERSON, noun
 from redact.disclose.release.resolved import Problem, ProblemKind, ResolvedClip
 
@@ -14,8 +14,8 @@ def find_problems(
     kind: ReleaseKind,
     clips: Sequence[ResolvedClip],
     used: Sequence[Code],
-    given: Given,
-    people: tuple[Sequence[str], Sequence[Decision]],
+    given: ReleaseGrounds,
+    people: tuple[Sequence[str], Sequence[RedactionDecision]],
 ) -> tuple[Problem, ...]:
     """``used`` are the codes in use; ``people``: the requester's pseudonyms, and all decisions."""
     problems: list[Problem] = []
@@ -50,7 +50,10 @@ def _argument(code: Code, ground: Ground) -> Iterator[Problem]:
 
 
 def _subject_access(
-    clips: Sequence[ResolvedClip], given: Given, requester: Sequence[str], decisions: Sequence[Decision]
+    clips: Sequence[ResolvedClip],
+    given: ReleaseGrounds,
+    requester: Sequence[str],
+    decisions: Sequence[RedactionDecision],
 ) -> Iterator[Problem]:
     """The requester is shown and all others are hidden; whoever else is shown is so by a decision that says who."""
     if given.requester is None:

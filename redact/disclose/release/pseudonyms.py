@@ -25,7 +25,7 @@ def noun(label: str) -> str:
     return NOUNS.get(label, OTHER_NOUN)
 
 
-class Groups:
+class SubjectGroups:
     """Things said to be one: any number of pairs joined, so that what is one with one of them is one with all."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Groups:
         return thing
 
 
-def pseudonyms(appearances: Iterable[tuple[Hashable, str]], groups: Groups) -> dict[tuple[Hashable, str], str]:
+def pseudonyms(appearances: Iterable[tuple[Hashable, str]], groups: SubjectGroups) -> dict[tuple[Hashable, str], str]:
     """``Person 1``, ``Person 2``, ``Vehicle 1``: by first appearance, for each thing of each class.
 
     ``appearances`` are things with their class, in the order in which they appear. The face and the plate of one

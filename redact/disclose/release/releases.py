@@ -41,7 +41,7 @@ LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class ClipWish:
+class ClipRequest:
     """A span of an exhibit, in frames of the master, both ends included; None for its end or start."""
 
     exhibit: str
@@ -82,7 +82,7 @@ def listed(session: Session, case: Case | None = None) -> list[Release]:
 
 
 def create(
-    db: Database, actor: str, case_reference: str, *, policy_name: str, clips: Sequence[ClipWish] = ()
+    db: Database, actor: str, case_reference: str, *, policy_name: str, clips: Sequence[ClipRequest] = ()
 ) -> Release:
     """A new draft under a policy as it is now; of all exhibits of the case, whole, unless ``clips`` says which.
 
@@ -110,7 +110,7 @@ def create(
             created_by=person.id,
         )
         work.session.add(release)
-        told = _set_clips(work, release, clips or [ClipWish(exhibit.reference) for exhibit in case.exhibits])
+        told = _set_clips(work, release, clips or [ClipRequest(exhibit.reference) for exhibit in case.exhibits])
         work.event(
             "release.created",
             release_subject(release),
@@ -120,7 +120,7 @@ def create(
         return find(work.session, reference(release))
 
 
-def set_clips(db: Database, actor: str, release_reference: str, clips: Sequence[ClipWish]) -> None:
+def set_clips(db: Database, actor: str, release_reference: str, clips: Sequence[ClipRequest]) -> None:
     """Other clips. Raises as :func:`create`."""
     with db.writing(actor) as work:
         accounts.authorise_actor(work, Right.RELEASE)
@@ -134,22 +134,22 @@ def set_clips(db: Database, actor: str, release_reference: str, clips: Sequence[
         reopen(work, release, "its clips were changed")
 
 
-def _set_clips(work: UnitOfWork, release: Release, clips: Sequence[ClipWish]) -> list[dict[str, object]]:
+def _set_clips(work: UnitOfWork, release: Release, clips: Sequence[ClipRequest]) -> list[dict[str, object]]:
     if not clips:
         raise BadRecord("A release needs footage.", "Add some to the case: `redact footage add`.")
     exhibits = {exhibit.reference: exhibit for exhibit in release.case.exhibits}
     told: list[dict[str, object]] = []
-    for position, wish in enumerate(clips):
-        exhibit = exhibits.get(wish.exhibit)
+    for position, request in enumerate(clips):
+        exhibit = exhibits.get(request.exhibit)
         if exhibit is None:
-            raise RecordMissing(f'The case has no exhibit "{wish.exhibit}".', "See `redact case show`.")
-        clip = _clip(work.session, exhibit, wish, position)
+            raise RecordMissing(f'The case has no exhibit "{request.exhibit}".', "See `redact case show`.")
+        clip = _clip(work.session, exhibit, request, position)
         release.clips.append(clip)
-        told.append({"exhibit": wish.exhibit, "first_frame": clip.first_frame, "last_frame": clip.last_frame})
+        told.append({"exhibit": request.exhibit, "first_frame": clip.first_frame, "last_frame": clip.last_frame})
     return told
 
 
-def _clip(session: Session, exhibit: Exhibit, wish: ClipWish, position: int) -> Clip:
+def _clip(session: Session, exhibit: Exhibit, request: ClipRequest, position: int) -> Clip:
     footage = exhibit.footage
     if footage.state != "held":
         raise WrongState(f"Exhibit {exhibit.reference} has been disposed of.")
@@ -160,8 +160,8 @@ def _clip(session: Session, exhibit: Exhibit, wish: ClipWish, position: int) -> 
             f"Nobody has looked for faces and plates in {exhibit.reference} yet.", "Run `redact footage detect` first."
         )
     frames = int(footage.media["frames"])
-    first = 0 if wish.first_frame is None else wish.first_frame
-    last = frames - 1 if wish.last_frame is None else wish.last_frame
+    first = 0 if request.first_frame is None else request.first_frame
+    last = frames - 1 if request.last_frame is None else request.last_frame
     if not 0 <= first <= last < frames:
         raise BadRecord(f"{exhibit.reference} has frames 0 to {frames - 1}; {first} to {last} is no part of that.")
     return Clip(position=position, footage=footage, tracks_id=tracks.id, first_frame=first, last_frame=last)

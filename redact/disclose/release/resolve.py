@@ -17,8 +17,8 @@ from redact.disclose.policy.policies import Action, Policy
 from redact.disclose.policy.reason_codes import Codes
 from redact.disclose.release.decisions import (
     ClassTarget,
-    Decision,
-    Given,
+    RedactionDecision,
+    ReleaseGrounds,
     SoundTarget,
     TrackTarget,
     check_decision,
@@ -27,12 +27,12 @@ from redact.disclose.release.decisions import (
     latest,
 )
 from redact.disclose.release.problems import find_problems
-from redact.disclose.release.pseudonyms import Groups, noun, pseudonyms
+from redact.disclose.release.pseudonyms import SubjectGroups, noun, pseudonyms
 from redact.disclose.release.resolved import (
-    Clip,
+    EditedClip,
     PictureMask,
-    Resolved,
     ResolvedClip,
+    ResolvedRelease,
     ShownSound,
     ShownTrack,
     SoundMask,
@@ -45,11 +45,11 @@ from redact.track.types import Source, Track
 
 REST_OF_SOUND = "Sound"
 """Pseudonym of what the policy mutes where nobody decided."""
-Held = Mapping[tuple[object, ...], tuple[int, Decision]]
+Held = Mapping[tuple[object, ...], tuple[int, RedactionDecision]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class _TrackTreatment:
     """What happens to one track. ``effect`` is None where it is shown."""
 
     effect: EffectSettings | None
@@ -59,8 +59,12 @@ class _Outcome:
 
 
 def resolve(
-    policy: Policy, codes: Codes, clips: Sequence[Clip], decisions: Sequence[Decision], given: Given
-) -> Resolved:
+    policy: Policy,
+    codes: Codes,
+    clips: Sequence[EditedClip],
+    decisions: Sequence[RedactionDecision],
+    given: ReleaseGrounds,
+) -> ResolvedRelease:
     """What a release hides and shows. ``codes`` is the list the policy names; ``decisions`` go from first to latest.
 
     Raises:
@@ -80,7 +84,7 @@ def resolve(
     groups = _groups(clips, held)
     names = pseudonyms(_appearances(clips, sounds, groups), groups)
     resolved = tuple(
-        _clip(policy, clip, sound, held, _Naming(clip.footage, groups, names))
+        _clip(policy, clip, sound, held, _Pseudonyms(clip.footage, groups, names))
         for clip, sound in zip(clips, sounds, strict=True)
     )
     ids = {id_ for clip in resolved for mask in clip.masks for id_ in mask.codes}
@@ -90,10 +94,10 @@ def resolve(
     used = tuple(code for code in codes.by_id.values() if code.id in ids)
     requester = groups.of(_subject(given.requester)) if given.requester is not None else None
     mine = tuple(name for (thing, _), name in names.items() if thing == requester)
-    return Resolved(resolved, used, mine, find_problems(policy.kind, resolved, used, given, (mine, decisions)))
+    return ResolvedRelease(resolved, used, mine, find_problems(policy.kind, resolved, used, given, (mine, decisions)))
 
 
-def _check(policy: Policy, codes: Codes, clips: Sequence[Clip], held: Held) -> None:
+def _check(policy: Policy, codes: Codes, clips: Sequence[EditedClip], held: Held) -> None:
     """Refuse decisions that hold and cannot."""
     masters = {clip.footage: clip.tracks.media.sha256 for clip in clips}
     if any(clip.tracks.media.sha256 != masters[clip.footage] for clip in clips):
@@ -119,7 +123,7 @@ def _check(policy: Policy, codes: Codes, clips: Sequence[Clip], held: Held) -> N
             )
 
 
-def _spans(held: Held, footage: str) -> dict[int, tuple[int, Decision]]:
+def _spans(held: Held, footage: str) -> dict[int, tuple[int, RedactionDecision]]:
     return {
         decision.target.span_id: (place, decision)
         for place, decision in held.values()
@@ -135,9 +139,9 @@ def _track_key(footage: str, track_id: int) -> tuple[object, ...]:
     return key_of(TrackTarget(footage, track_id))
 
 
-def _groups(clips: Sequence[Clip], held: Held) -> Groups:
+def _groups(clips: Sequence[EditedClip], held: Held) -> SubjectGroups:
     """Who is who: by the links of the edits, and by the subjects of the decisions."""
-    groups = Groups()
+    groups = SubjectGroups()
     for clip in clips:
         for linked in clip.links:
             for other in linked[1:]:
@@ -149,11 +153,11 @@ def _groups(clips: Sequence[Clip], held: Held) -> Groups:
 
 
 @dataclass(frozen=True, slots=True)
-class _Naming:
+class _Pseudonyms:
     """Pseudonyms of what is in one footage."""
 
     footage: str
-    groups: Groups
+    groups: SubjectGroups
     names: Mapping[tuple[Hashable, str], str]
 
     def track(self, track: Track) -> str:
@@ -172,12 +176,14 @@ def _span_key(footage: str, span_id: int) -> tuple[object, ...]:
     return key_of(SoundTarget(footage, span_id, 0, 1))
 
 
-def _span_label(key: Hashable, groups: Groups) -> str:
+def _span_label(key: Hashable, groups: SubjectGroups) -> str:
     """A voice of which somebody said whose it is goes by that person's pseudonym."""
     return "sound" if groups.of(key) == key else "person"
 
 
-def _appearances(clips: Sequence[Clip], sounds: Sequence[SoundPlan], groups: Groups) -> Iterator[tuple[Hashable, str]]:
+def _appearances(
+    clips: Sequence[EditedClip], sounds: Sequence[SoundPlan], groups: SubjectGroups
+) -> Iterator[tuple[Hashable, str]]:
     """All that appears, in the order of the clips and within these of time; of what comes at once, the lower id."""
     for clip, sound in zip(clips, sounds, strict=True):
         seen: list[tuple[Fraction, int, Hashable, str]] = []
@@ -185,51 +191,51 @@ def _appearances(clips: Sequence[Clip], sounds: Sequence[SoundPlan], groups: Gro
             if runs := _runs(track, clip):
                 thing = _track_key(clip.footage, track.id)
                 seen.append((clip.seconds(runs[0][0]), track.id, thing, track.label))
-        for piece, (start, _) in within(sound.pieces, *_window(clip)):
-            if piece.span_id is not None:
-                thing = _span_key(clip.footage, piece.span_id)
-                seen.append((start, piece.span_id, thing, _span_label(thing, groups)))
+        for segment, (start, _) in within(sound.segments, *_window(clip)):
+            if segment.span_id is not None:
+                thing = _span_key(clip.footage, segment.span_id)
+                seen.append((start, segment.span_id, thing, _span_label(thing, groups)))
         for _, _, appearing, label in sorted(seen, key=lambda one: one[:2]):
             yield appearing, label
 
 
-def _window(clip: Clip) -> tuple[Fraction, Fraction]:
+def _window(clip: EditedClip) -> tuple[Fraction, Fraction]:
     return clip.seconds(clip.first_frame), clip.seconds(clip.last_frame + 1)
 
 
-def _inside(track: Track, clip: Clip) -> NDArray[np.bool_]:
+def _inside(track: Track, clip: EditedClip) -> NDArray[np.bool_]:
     return (track.frames >= clip.first_frame) & (track.frames <= clip.last_frame)
 
 
-def _runs(track: Track, clip: Clip) -> tuple[tuple[int, int], ...]:
+def _runs(track: Track, clip: EditedClip) -> tuple[tuple[int, int], ...]:
     """First and last frame of each unbroken stretch of a track within the clip."""
     return tuple(stretches(track.frames[_inside(track, clip)]))
 
 
-def _outcome(policy: Policy, held: Held, footage: str, track: Track) -> _Outcome:
+def _outcome(policy: Policy, held: Held, footage: str, track: Track) -> _TrackTreatment:
     own = _active(held, _track_key(footage, track.id))
     of_class = _active(held, key_of(ClassTarget(track.label)))
     rule = policy.rule(track.label)
     decided = own or of_class
     if decided is None and rule.action is Action.SHOW:
-        return _Outcome(None, (), rule.reason, None)
+        return _TrackTreatment(None, (), rule.reason, None)
     if decided is not None and decided[1].action is Action.SHOW:
-        return _Outcome(None, (), decided[1].reason, decided[0])
+        return _TrackTreatment(None, (), decided[1].reason, decided[0])
     # What hides need not say how: the class's decision does, or the policy, or its rule for all that it does not name.
     hiding = [entry[1] for entry in (own, of_class) if entry is not None and entry[1].action is Action.HIDE]
     base = rule if rule.action is Action.HIDE else policy.other
     effects = [decision.effect for decision in hiding if isinstance(decision.effect, EffectSettings)]
     listed = [decision.codes for decision in hiding if decision.codes]
     place, reason = (decided[0], decided[1].reason) if decided is not None else (None, "")
-    return _Outcome([*effects, base.effect][0], [*listed, base.codes][0], reason, place)
+    return _TrackTreatment([*effects, base.effect][0], [*listed, base.codes][0], reason, place)
 
 
-def _active(held: Held, key: tuple[object, ...]) -> tuple[int, Decision] | None:
+def _active(held: Held, key: tuple[object, ...]) -> tuple[int, RedactionDecision] | None:
     entry = held.get(key)
     return None if entry is None or entry[1].action is Action.DEFAULT else entry
 
 
-def _clip(policy: Policy, clip: Clip, sound: SoundPlan, held: Held, naming: _Naming) -> ResolvedClip:
+def _clip(policy: Policy, clip: EditedClip, sound: SoundPlan, held: Held, naming: _Pseudonyms) -> ResolvedClip:
     outcomes = {track.id: _outcome(policy, held, clip.footage, track) for track in clip.tracks.tracks}
     effects = {id_: outcome.effect for id_, outcome in outcomes.items() if outcome.effect is not None}
     masks, shown = [], []
@@ -246,7 +252,7 @@ def _clip(policy: Policy, clip: Clip, sound: SoundPlan, held: Held, naming: _Nam
                     *about, outcome.effect, outcome.codes, outcome.reason, _confidence(track, clip), outcome.decision
                 )
             )
-    heard = within(sound.pieces, *_window(clip))
+    heard = within(sound.segments, *_window(clip))
     return ResolvedClip(
         clip,
         replace(clip.tracks, tracks=tuple(track for track in clip.tracks.tracks if track.id in effects)),
@@ -268,6 +274,6 @@ def _clip(policy: Policy, clip: Clip, sound: SoundPlan, held: Held, naming: _Nam
     )
 
 
-def _confidence(track: Track, clip: Clip) -> tuple[float, float] | None:
+def _confidence(track: Track, clip: EditedClip) -> tuple[float, float] | None:
     scores = track.scores[_inside(track, clip) & (track.sources == Source.DETECTOR)]
     return (float(scores.min()), float(scores.max())) if scores.size else None

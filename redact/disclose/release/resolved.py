@@ -14,7 +14,7 @@ from redact.track.types import TrackSet
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class EditedClip:
     """Frames ``first_frame`` to ``last_frame`` (included) of one master, with the tracks as people edited them.
 
     ``footage`` is any key that tells the masters of a release apart. ``sound``: spans that the edits hide, by their
@@ -113,7 +113,7 @@ class ResolvedClip:
     past the clip. ``masks``, ``sound``, ``shown_tracks`` and ``shown_sound`` hold only what lies within the clip.
     """
 
-    clip: Clip
+    clip: EditedClip
     hidden: TrackSet
     effects: Mapping[int, EffectSettings]
     masks: tuple[PictureMask, ...]
@@ -154,7 +154,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedRelease:
     """A whole release. It may be submitted only while there are no ``problems``."""
 
     clips: tuple[ResolvedClip, ...]

@@ -16,7 +16,7 @@ from redact.records.release_state import release_subject
 from redact.schema.tables import Release, Watched
 
 
-def note_watched(
+def record_watched(
     db: Database, actor: str, release_reference: str, position: int, *, spans: Sequence[tuple[int, int]], content: str
 ) -> None:
     """Note which frames of an output somebody has watched, under the digest that was on show.

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a proof came out."""
 
     HELD = "held"
@@ -16,7 +16,7 @@ class State(StrEnum):
     """Not there, or nothing is there to check it against."""
 
 
-class What(StrEnum):
+class Check(StrEnum):
     """What a proof is of."""
 
     SIGNATURE = "signature"
@@ -25,7 +25,7 @@ class What(StrEnum):
     LOG = "log"
     AUDIT_HEAD = "audit head"
     MANIFEST = "C2PA manifest"
-    BOXES = "boxes"
+    CONTAINER = "boxes"
     FRAMES = "frames"
     MASKS = "masks"
     MASTER = "master"
@@ -33,45 +33,45 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class CheckResult:
     """One proof: what of, about which file of the pack (empty: all of it), and a sentence for a reader."""
 
-    what: What
-    state: State
+    check: Check
+    state: CheckState
     text: str
     file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All proofs of a pack or copy. ``signer``: fingerprint of the key that everything was held against, if any."""
+    """All results of a pack or copy. ``signer``: fingerprint of the key that everything was held against, if any."""
 
     path: Path
-    proofs: tuple[Proof, ...]
+    results: tuple[CheckResult, ...]
     signer: str | None
 
     @property
-    def broken(self) -> tuple[Proof, ...]:
+    def broken(self) -> tuple[CheckResult, ...]:
         """Those that speak against it."""
-        return tuple(proof for proof in self.proofs if proof.state is State.BROKEN)
+        return tuple(result for result in self.results if result.state is CheckState.BROKEN)
 
     @property
     def sound(self) -> bool:
         """Whether something vouches for it and nothing speaks against it."""
-        vouching = (What.SIGNATURE, What.MANIFEST)
-        return not self.broken and any(p.what in vouching and p.state is State.HELD for p in self.proofs)
+        vouching = (Check.SIGNATURE, Check.MANIFEST)
+        return not self.broken and any(p.check in vouching and p.state is CheckState.HELD for p in self.results)
 
 
-def held(what: What, text: str, file: str = "") -> Proof:
+def held(what: Check, text: str, file: str = "") -> CheckResult:
     """A proof that holds."""
-    return Proof(what, State.HELD, text, file)
+    return CheckResult(what, CheckState.HELD, text, file)
 
 
-def broken(what: What, text: str, file: str = "") -> Proof:
+def broken(what: Check, text: str, file: str = "") -> CheckResult:
     """A proof that speaks against the pack."""
-    return Proof(what, State.BROKEN, text, file)
+    return CheckResult(what, CheckState.BROKEN, text, file)
 
 
-def absent(what: What, text: str, file: str = "") -> Proof:
+def absent(what: Check, text: str, file: str = "") -> CheckResult:
     """A proof that could not be had."""
-    return Proof(what, State.ABSENT, text, file)
+    return CheckResult(what, CheckState.ABSENT, text, file)

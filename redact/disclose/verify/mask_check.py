@@ -91,7 +91,7 @@ def has_area(image: PlanarImage, fills: Sequence[tuple[int, int, int]]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _PlacedMask:
     """Where a mask lies: the window around it, as the compositor has it; which of its pixels the mask covers; and the
     longer side of the mask's box."""
 
@@ -100,21 +100,21 @@ class _Place:
     extent: float
 
 
-def _place(sample: Sample, image: PlanarImage) -> _Place | None:
+def _place(sample: Sample, image: PlanarImage) -> _PlacedMask | None:
     """None outside of the picture."""
     found = spans(sample.shape, image.width, image.height)
     rows, columns, mask = found.mask(torch.device("cpu"))
-    return _Place((rows, columns), mask.numpy(), found.extent) if mask.numel() else None
+    return _PlacedMask((rows, columns), mask.numpy(), found.extent) if mask.numel() else None
 
 
-def _covers(other: Sample, above: _Place, sample: Sample, place: _Place) -> bool:
+def _covers(other: Sample, above: _PlacedMask, sample: Sample, place: _PlacedMask) -> bool:
     """Whether the compositor draws ``other`` over ``sample`` and changes it: see its ``draw``."""
     if other is sample or other.settings.effect is Effect.SOLID:
         return other is not sample and other.settings != sample.settings
     return sample.settings.effect is not Effect.SOLID and above.extent < place.extent
 
 
-def _take_out(seen: Mask, place: _Place, above: _Place) -> None:
+def _take_out(seen: Mask, place: _PlacedMask, above: _PlacedMask) -> None:
     """Clear in ``seen``, which is of the window of ``place``, what ``above`` covers."""
     both = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(place.window, above.window, strict=True)]
     if all(span.start < span.stop for span in both):
@@ -127,7 +127,7 @@ def _within(span: Sequence[slice], window: Window) -> Window:
     return rows, columns
 
 
-def _inner(place: _Place, image: PlanarImage) -> Mask:
+def _inner(place: _PlacedMask, image: PlanarImage) -> Mask:
     """The mask without its rim (which is narrower where nothing else would be left). The picture's border is no rim."""
     for rim in range(RIM, 0, -1):
         padded = place.mask.astype(np.uint8)
@@ -142,7 +142,7 @@ def _inner(place: _Place, image: PlanarImage) -> Mask:
     return place.mask.copy()
 
 
-def _shown(image: PlanarImage, sample: Sample, place: _Place, seen: Mask) -> bool:
+def _shown(image: PlanarImage, sample: Sample, place: _PlacedMask, seen: Mask) -> bool:
     if sample.settings.effect is not Effect.SOLID:
         return _off_veil(image, sample.settings.effect, place, seen) > VEIL_SHARE
     fill = sample.settings.fill
@@ -176,7 +176,7 @@ def _off_fill(image: PlanarImage, plane: int, window: Window, fill: tuple[int, i
     return off
 
 
-def _off_veil(image: PlanarImage, effect: Effect, place: _Place, seen: Mask) -> float:
+def _off_veil(image: PlanarImage, effect: Effect, place: _PlacedMask, seen: Mask) -> float:
     """Share of luma under a mosaic or blur that is off the best picture with as many cells."""
     height, width = place.mask.shape
     grid = cell_grid(place.extent, width, height)

@@ -12,7 +12,7 @@ from typing import Protocol
 from redact.audit.keys import PublicKey
 from redact.disclose.log.release_log import MaskSample, PublishedRange
 from redact.disclose.pack import c2pa_manifest
-from redact.disclose.verify.findings import Proof, What, absent, broken, held
+from redact.disclose.verify.findings import Check, CheckResult, absent, broken, held
 from redact.disclose.verify.mask_check import Sample, exposed, has_area
 from redact.errors import Cancelled, RedactError
 from redact.mask.types import Form, Shape
@@ -45,39 +45,39 @@ class Expected:
     """SHA-256 of the masters of the release; empty where it may name none."""
 
 
-class Look(Protocol):
+class MaskChecker(Protocol):
     """Looks at some of the frames, and says what was wrong."""
 
     def wants(self, frame: int) -> bool:
         """Whether it wants to see this frame."""
 
-    def see(self, frame: int, since: Fraction, image: PlanarImage) -> None:
+    def examine(self, frame: int, since: Fraction, image: PlanarImage) -> None:
         """Be shown a frame, ``since`` seconds after the first."""
 
-    def proof(self, file: str) -> Proof:
+    def result(self, file: str) -> CheckResult:
         """After the last frame."""
 
 
-def boxes(path: Path, file: str) -> Proof:
+def container(path: Path, file: str) -> CheckResult:
     """Is there anything in the container but picture, sound and a manifest?"""
     try:
         read_contents(path, signed=True)
     except RedactError as error:
-        return broken(What.BOXES, error.happened, file)
-    return held(What.BOXES, "Nothing is in the file but its picture, its sound and its manifest.", file)
+        return broken(Check.CONTAINER, error.happened, file)
+    return held(Check.CONTAINER, "Nothing is in the file but its picture, its sound and its manifest.", file)
 
 
-def manifest(path: Path, file: str, key: PublicKey | None, expected: Expected) -> Proof:
+def manifest(path: Path, file: str, key: PublicKey | None, expected: Expected) -> CheckResult:
     """Is there a C2PA manifest, does it hold, and is it from the holder of ``key`` and of this release?"""
     found = c2pa_manifest.read(path)
     if found is None:
-        return absent(What.MANIFEST, "The file carries no C2PA manifest; packing a file anew removes it.", file)
+        return absent(Check.MANIFEST, "The file carries no C2PA manifest; packing a file anew removes it.", file)
     if found.problems or found.key is None or found.release is None:
         told = ", ".join(found.problems[:_TOLD])
-        return broken(What.MANIFEST, f"The C2PA manifest does not hold: {told}.", file)
+        return broken(Check.MANIFEST, f"The C2PA manifest does not hold: {told}.", file)
     if key is None:
         return held(
-            What.MANIFEST,
+            Check.MANIFEST,
             f"The C2PA manifest fits the file; it is from the key {found.key.fingerprint}, which nobody vouches for.",
             file,
         )
@@ -90,13 +90,13 @@ def manifest(path: Path, file: str, key: PublicKey | None, expected: Expected) -
     elif expected.masters is not None and (master not in expected.masters if master else expected.masters):
         wrong = "speaks of another master than the statement"
     if wrong:
-        return broken(What.MANIFEST, f"The C2PA manifest {wrong}.", file)
-    return held(What.MANIFEST, "The C2PA manifest fits the file and is from the same key.", file)
+        return broken(Check.MANIFEST, f"The C2PA manifest {wrong}.", file)
+    return held(Check.MANIFEST, "The C2PA manifest fits the file and is from the same key.", file)
 
 
 def frames(
-    path: Path, file: str, expected: Expected, look: Look | None, progress: Progress = silent
-) -> tuple[list[Proof], FrameTable | None]:
+    path: Path, file: str, expected: Expected, checker: MaskChecker | None, progress: Progress = silent
+) -> tuple[list[CheckResult], FrameTable | None]:
     """Decode every frame: are they as many, and at the times, that are said, and what does ``look`` see in them?"""
     first: int | None = None
     try:
@@ -104,22 +104,22 @@ def frames(
         with VideoReader(info, interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.STOP) as reader:
             for frame in reader:
                 first = frame.pts if first is None else first
-                if look is not None and look.wants(frame.index):
-                    look.see(frame.index, (frame.pts - first) * info.video.time_base, frame.planes())
+                if checker is not None and checker.wants(frame.index):
+                    checker.examine(frame.index, (frame.pts - first) * info.video.time_base, frame.planes())
                 progress(f"check {file}", frame.index + 1, expected.frames)
             table = reader.table
     except RedactError as error:
         if isinstance(error, Cancelled):
             raise
-        proofs = [broken(What.FRAMES, f"The copy cannot be decoded: {error.happened}", file)]
-        if look is not None:
-            proofs.append(broken(What.MASKS, "The copy cannot be decoded, so nothing can be seen in it.", file))
-        return proofs, None
+        results = [broken(Check.FRAMES, f"The copy cannot be decoded: {error.happened}", file)]
+        if checker is not None:
+            results.append(broken(Check.MASKS, "The copy cannot be decoded, so nothing can be seen in it.", file))
+        return results, None
     size = (info.video.upright_width, info.video.upright_height)
-    proofs = [_parity(file, expected, table, size)]
-    if look is not None:
-        proofs.append(look.proof(file))
-    return proofs, table
+    results = [_parity(file, expected, table, size)]
+    if checker is not None:
+        results.append(checker.result(file))
+    return results, table
 
 
 def same_frames(table: FrameTable, slate_frames: int, master: FrameTable, first: int, last: int) -> bool:
@@ -128,7 +128,7 @@ def same_frames(table: FrameTable, slate_frames: int, master: FrameTable, first:
     return len(ours) == len(theirs) > 0 and all(a - ours[0] == b - theirs[0] for a, b in zip(ours, theirs, strict=True))
 
 
-class SampleLook:
+class SampleMaskChecker:
     """Looks for the masks of ``masks.json``. ``whole``: the frames on which there must be some, by the log."""
 
     def __init__(self, untrusted_samples: Iterable[MaskSample], whole: Iterable[int]) -> None:
@@ -146,34 +146,34 @@ class SampleLook:
         self._exposed: list[tuple[int, Fraction]] = []
 
     def wants(self, frame: int) -> bool:
-        """See :class:`Look`."""
+        """See :class:`MaskChecker`."""
         return frame in self._by_frame
 
-    def see(self, frame: int, since: Fraction, image: PlanarImage) -> None:
-        """See :class:`Look`."""
+    def examine(self, frame: int, since: Fraction, image: PlanarImage) -> None:
+        """See :class:`MaskChecker`."""
         self._unseen.discard(frame)
         if exposed(image, self._by_frame[frame]):
             self._exposed.append((frame, since))
 
-    def proof(self, file: str) -> Proof:
-        """See :class:`Look`."""
+    def result(self, file: str) -> CheckResult:
+        """See :class:`MaskChecker`."""
         if self._exposed:
             return broken(
-                What.MASKS, f"A mask that the log tells of is not in the picture: {_told(self._exposed)}.", file
+                Check.MASKS, f"A mask that the log tells of is not in the picture: {_told(self._exposed)}.", file
             )
         if self._unclear or self._unseen:
             return broken(
-                What.MASKS, "masks.json tells of masks that make no sense, or of frames that there are not.", file
+                Check.MASKS, "masks.json tells of masks that make no sense, or of frames that there are not.", file
             )
         if self._unsampled:
-            return broken(What.MASKS, f"masks.json leaves out masks of frame {self._unsampled[0]}.", file)
+            return broken(Check.MASKS, f"masks.json leaves out masks of frame {self._unsampled[0]}.", file)
         seen = sum(map(len, self._by_frame.values()))
         return held(
-            What.MASKS, f"All {seen} masks looked for, on {len(self._by_frame)} frames, are in the picture.", file
+            Check.MASKS, f"All {seen} masks looked for, on {len(self._by_frame)} frames, are in the picture.", file
         )
 
 
-class RangeLook:
+class RangeFillChecker:
     """Looks for fill in the ranges of a published log, which does not say where in the picture it is."""
 
     def __init__(self, untrusted_ranges: Iterable[PublishedRange]) -> None:
@@ -183,11 +183,11 @@ class RangeLook:
         self._missing: list[tuple[int, Fraction]] = []
 
     def wants(self, frame: int) -> bool:
-        """See :class:`Look`."""
+        """See :class:`MaskChecker`."""
         return any(_due(r, frame) for r in self._ranges)
 
-    def see(self, frame: int, since: Fraction, image: PlanarImage) -> None:
-        """See :class:`Look`."""
+    def examine(self, frame: int, since: Fraction, image: PlanarImage) -> None:
+        """See :class:`MaskChecker`."""
         for number, span in enumerate(self._ranges):
             if not _due(span, frame):
                 continue
@@ -200,17 +200,17 @@ class RangeLook:
                 if frame in (span.first_frame, span.last_frame) or since - missed_since > GAP:
                     self._missing.append((frame, since))
 
-    def proof(self, file: str) -> Proof:
-        """See :class:`Look`."""
+    def result(self, file: str) -> CheckResult:
+        """See :class:`MaskChecker`."""
         if self._missing:
-            return broken(What.MASKS, f"Nothing is filled where the log says it is: {_told(self._missing)}.", file)
+            return broken(Check.MASKS, f"Nothing is filled where the log says it is: {_told(self._missing)}.", file)
         if empty := [r for n, r in enumerate(self._ranges) if n not in self._seen]:
-            return broken(What.MASKS, f"Nothing is filled from {empty[0].first_timecode} on, as the log says.", file)
+            return broken(Check.MASKS, f"Nothing is filled from {empty[0].first_timecode} on, as the log says.", file)
         if not self._ranges:
             return absent(
-                What.MASKS, "The log tells of no fill, which is all that can be looked for without places.", file
+                Check.MASKS, "The log tells of no fill, which is all that can be looked for without places.", file
             )
-        return held(What.MASKS, f"In each of the {len(self._ranges)} ranges with fills there is filled picture.", file)
+        return held(Check.MASKS, f"In each of the {len(self._ranges)} ranges with fills there is filled picture.", file)
 
 
 def _due(span: PublishedRange, frame: int) -> bool:
@@ -229,14 +229,14 @@ def _told(places: Sequence[tuple[int, Fraction]]) -> str:
     return shown + (f" and {len(places) - _TOLD} more" if len(places) > _TOLD else "")
 
 
-def _parity(file: str, expected: Expected, table: FrameTable, size: tuple[int, int]) -> Proof:
+def _parity(file: str, expected: Expected, table: FrameTable, size: tuple[int, int]) -> CheckResult:
     count = len(table)
     if expected.frames not in (None, count):
-        return broken(What.FRAMES, f"The copy holds {count} frames, not the {expected.frames} that are said.", file)
+        return broken(Check.FRAMES, f"The copy holds {count} frames, not the {expected.frames} that are said.", file)
     if expected.pts_sha256 not in (None, timeline_digest(relative_times(table))):
-        return broken(What.FRAMES, "The copy's frames are not at the times that are said.", file)
+        return broken(Check.FRAMES, "The copy's frames are not at the times that are said.", file)
     if expected.size not in (None, size):
-        return broken(What.FRAMES, f"The picture is {size[0]} x {size[1]} pixels, other than is said.", file)
+        return broken(Check.FRAMES, f"The picture is {size[0]} x {size[1]} pixels, other than is said.", file)
     if expected.frames is None or expected.pts_sha256 is None:
-        return absent(What.FRAMES, f"All {count} frames can be decoded; nothing says how many there should be.", file)
-    return held(What.FRAMES, f"All {count} frames can be decoded and are at the times that are said.", file)
+        return absent(Check.FRAMES, f"All {count} frames can be decoded; nothing says how many there should be.", file)
+    return held(Check.FRAMES, f"All {count} frames can be decoded and are at the times that are said.", file)

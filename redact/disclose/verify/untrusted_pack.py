@@ -26,7 +26,7 @@ class PackFolder:
     strange: tuple[str, ...]
 
 
-def look_into(folder: Path) -> PackFolder:
+def list_pack_folder(folder: Path) -> PackFolder:
     """Raises :class:`~redact.errors.NothingToVerify` where the folder cannot be listed."""
     files: dict[str, Path] = {}
     strange: list[str] = []

@@ -36,9 +36,15 @@ from redact.disclose.pack.statement import (
     read,
 )
 from redact.disclose.verify import untrusted_copy
-from redact.disclose.verify.findings import Proof, Verdict, What, absent, broken, held
-from redact.disclose.verify.untrusted_copy import Expected, Look, RangeLook, SampleLook, same_frames
-from redact.disclose.verify.untrusted_pack import PackFolder, is_file, look_into, small_file
+from redact.disclose.verify.findings import Check, CheckResult, Verdict, absent, broken, held
+from redact.disclose.verify.untrusted_copy import (
+    Expected,
+    MaskChecker,
+    RangeFillChecker,
+    SampleMaskChecker,
+    same_frames,
+)
+from redact.disclose.verify.untrusted_pack import PackFolder, is_file, list_pack_folder, small_file
 from redact.errors import KeyUnusable, LogUnreadable, MasterChanged, NothingToVerify, RedactError, StatementInvalid
 from redact.media.hashing import hash_file, unchanged
 from redact.media.probe import probe
@@ -65,12 +71,12 @@ def verify(
     if master is not None:
         file_size(master)  # rather than after all the decoding
     if path.is_dir():
-        return _Pack(look_into(path), trusted, progress).verdict(master)
+        return _PackVerifier(list_pack_folder(path), trusted, progress).verdict(master)
     if not path.is_file():
         raise NothingToVerify(f"{path} is not there.", "Give the folder of a pack, or a copy out of one.")
     if _is_archive(path):
         raise NothingToVerify(f"{path.name} is an archive.", "Unpack it with its password, and give the folder.")
-    return _Copy(path.resolve(), trusted, progress).verdict(master)
+    return _CopyVerifier(path.resolve(), trusted, progress).verdict(master)
 
 
 def _is_archive(path: Path) -> bool:
@@ -82,15 +88,15 @@ def _is_archive(path: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Signed:
+class _StatementCheck:
     """The statement, where it could be read; the key it is held against; and what was found on the way."""
 
     statement: SignedStatement | None
     key: PublicKey | None
-    proofs: tuple[Proof, ...]
+    results: tuple[CheckResult, ...]
 
 
-def _signed(statement: Path, pem: Path, trusted: PublicKey | None, *, pack: bool) -> _Signed:
+def _signed(statement: Path, pem: Path, trusted: PublicKey | None, *, pack: bool) -> _StatementCheck:
     """Who signed the statement? Every pack has one; beside a single copy there may be none."""
     own = _own_key(pem)
     key = trusted or own
@@ -98,18 +104,20 @@ def _signed(statement: Path, pem: Path, trusted: PublicKey | None, *, pack: bool
     if untrusted is None:
         text = f"There is no {STATEMENT_FILE} that could be read."
         if pack or os.path.lexists(statement):
-            return _Signed(None, key, (broken(What.SIGNATURE, text), _signer(None, trusted, own)))
-        return _Signed(None, key, (absent(What.SIGNATURE, text), absent(What.SIGNER, "Nobody has signed a statement.")))
+            return _StatementCheck(None, key, (broken(Check.SIGNATURE, text), _signer(None, trusted, own)))
+        return _StatementCheck(
+            None, key, (absent(Check.SIGNATURE, text), absent(Check.SIGNER, "Nobody has signed a statement."))
+        )
     try:
         signed = read(untrusted)
     except StatementInvalid as error:
-        return _Signed(None, key, (broken(What.SIGNATURE, error.happened), _signer(None, trusted, own)))
+        return _StatementCheck(None, key, (broken(Check.SIGNATURE, error.happened), _signer(None, trusted, own)))
     signer = next((k for k in (trusted, own) if k is not None and signed.signed_by(k)), None)
     if signer is None:
         text = "The statement was changed after it was signed, or is signed by a key that is not known here."
-        return _Signed(signed, key, (broken(What.SIGNATURE, text), _signer(None, trusted, own)))
+        return _StatementCheck(signed, key, (broken(Check.SIGNATURE, text), _signer(None, trusted, own)))
     text = f"The statement is as it was signed by the key {signer.fingerprint}."
-    return _Signed(signed, key, (held(What.SIGNATURE, text), _signer(signer, trusted, own)))
+    return _StatementCheck(signed, key, (held(Check.SIGNATURE, text), _signer(signer, trusted, own)))
 
 
 def _own_key(pem: Path) -> PublicKey | None:
@@ -120,23 +128,23 @@ def _own_key(pem: Path) -> PublicKey | None:
         return None
 
 
-def _signer(signer: PublicKey | None, trusted: PublicKey | None, own: PublicKey | None) -> Proof:
+def _signer(signer: PublicKey | None, trusted: PublicKey | None, own: PublicKey | None) -> CheckResult:
     if trusted is None:
         return absent(
-            What.SIGNER,
+            Check.SIGNER,
             "The signer was not checked: no key was given to hold the pack against. Ask the force for its key's "
             f"fingerprint; this pack's own key has {own.fingerprint if own else 'none'}.",
         )
     if signer is None:
-        return broken(What.SIGNER, f"The key that is trusted, {trusted.fingerprint}, has not signed this.")
+        return broken(Check.SIGNER, f"The key that is trusted, {trusted.fingerprint}, has not signed this.")
     if signer.fingerprint != trusted.fingerprint:
-        return broken(What.SIGNER, f"It is signed by the key {signer.fingerprint}, which is not the one trusted.")
+        return broken(Check.SIGNER, f"It is signed by the key {signer.fingerprint}, which is not the one trusted.")
     if own is not None and own.fingerprint != trusted.fingerprint:
-        return broken(What.SIGNER, f"{PUBLIC_KEY_FILE} is another key than the one that signed.")
-    return held(What.SIGNER, "It is signed by the key that is trusted.")
+        return broken(Check.SIGNER, f"{PUBLIC_KEY_FILE} is another key than the one that signed.")
+    return held(Check.SIGNER, "It is signed by the key that is trusted.")
 
 
-class _Pack:
+class _PackVerifier:
     """A pack's folder."""
 
     def __init__(self, folder: PackFolder, trusted: PublicKey | None, progress: Progress) -> None:
@@ -148,19 +156,19 @@ class _Pack:
         self._tables: dict[str, FrameTable] = {}
 
     def verdict(self, master: Path | None) -> Verdict:
-        proofs = [*self._signed.proofs, self._files(), self._read_log(), self._audit_head()]
+        results = [*self._signed.results, self._files(), self._read_log(), self._audit_head()]
         samples = self._read_samples()
         for file in self._copies():
-            proofs.extend(self._copy(file, samples))
+            results.extend(self._copy(file, samples))
         if master is not None:
-            proofs.extend(self._master(master))
+            results.extend(self._master(master))
         key = self._signed.key
-        return Verdict(self._folder.path, tuple(proofs), key.fingerprint if key else None)
+        return Verdict(self._folder.path, tuple(results), key.fingerprint if key else None)
 
-    def _files(self) -> Proof:
+    def _files(self) -> CheckResult:
         """Every file is the one that was signed, none is missing and none was added."""
         if self._statement is None:
-            return absent(What.FILES, "Without a statement there is nothing to hold the files against.")
+            return absent(Check.FILES, "Without a statement there is nothing to hold the files against.")
         said, there = self._statement.files, self._folder.files
         wrong = list(self._folder.strange)
         wrong += [f"{name!r} is missing" for name in said if name not in there]
@@ -173,19 +181,19 @@ class _Pack:
                 wrong.append(error.happened)
         if wrong:
             more = f" and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
-            return broken(What.FILES, f"{'; '.join(sorted(wrong)[:_TOLD])}{more}.")
-        return held(What.FILES, f"All {len(said)} files are the ones that were signed, and there are no others.")
+            return broken(Check.FILES, f"{'; '.join(sorted(wrong)[:_TOLD])}{more}.")
+        return held(Check.FILES, f"All {len(said)} files are the ones that were signed, and there are no others.")
 
-    def _read_log(self) -> Proof:
+    def _read_log(self) -> CheckResult:
         data = small_file(self._folder.path / LOG_FILE, MAX_BYTES)
         if data is None:
-            return broken(What.LOG, f"There is no {LOG_FILE} that could be read.")
+            return broken(Check.LOG, f"There is no {LOG_FILE} that could be read.")
         try:
             self._log = load(data)
         except LogUnreadable as error:
-            return broken(What.LOG, error.happened)
+            return broken(Check.LOG, error.happened)
         if self._statement is None:
-            return absent(What.LOG, "The log is in order, but there is no statement to hold it against.")
+            return absent(Check.LOG, "The log is in order, but there is no statement to hold it against.")
         said, log = self._statement.predicate, self._log
         pairs: dict[str, tuple[object, object]] = {
             "the kind of release": (said.kind, log.kind),
@@ -205,19 +213,19 @@ class _Pack:
             pairs["the masters"] = (set(said.masters or ()), {o.master.sha256 for o in log.outputs})
         for what, (ours, theirs) in pairs.items():
             if ours != theirs:
-                return broken(What.LOG, f"Log and statement contradict each other on {what}.")
-        return held(What.LOG, "The log is in order and says what the statement says.")
+                return broken(Check.LOG, f"Log and statement contradict each other on {what}.")
+        return held(Check.LOG, "The log is in order and says what the statement says.")
 
-    def _audit_head(self) -> Proof:
+    def _audit_head(self) -> CheckResult:
         source = self._statement.predicate if self._statement else self._log
         if source is None:
-            return absent(What.AUDIT_HEAD, "There is neither statement nor log to read the audit head from.")
+            return absent(Check.AUDIT_HEAD, "There is neither statement nor log to read the audit head from.")
         head, key = source.audit_head, self._signed.key
         if key is None:
-            return absent(What.AUDIT_HEAD, "There is no key to hold the audit head against.")
+            return absent(Check.AUDIT_HEAD, "There is no key to hold the audit head against.")
         if head.key_fingerprint != key.fingerprint or not _head_signed(head, key):
-            return broken(What.AUDIT_HEAD, "The head of the audit chain does not bear that key's signature.")
-        return held(What.AUDIT_HEAD, f"The head of the audit chain, {head.count} events, is signed by the same key.")
+            return broken(Check.AUDIT_HEAD, "The head of the audit chain does not bear that key's signature.")
+        return held(Check.AUDIT_HEAD, f"The head of the audit chain, {head.count} events, is signed by the same key.")
 
     def _read_samples(self) -> MaskSamples | None:
         data = small_file(self._folder.path / MASKS_FILE, MAX_BYTES)
@@ -234,41 +242,41 @@ class _Pack:
             return [output.file for output in self._log.outputs]
         return sorted(name for name in self._folder.files if name.lower().endswith(".mp4"))
 
-    def _copy(self, file: str, samples: MaskSamples | None) -> list[Proof]:
+    def _copy(self, file: str, samples: MaskSamples | None) -> list[CheckResult]:
         path = self._folder.files.get(file)
         if path is None:
-            return [broken(What.FRAMES, "The copy is missing.", file)]
+            return [broken(Check.FRAMES, "The copy is missing.", file)]
         claim = (
             next((o for o in self._statement.predicate.outputs if o.file == file), None) if self._statement else None
         )
         index = next((i for i, o in enumerate(self._log.outputs) if o.file == file), None) if self._log else None
         facts = self._log.outputs[index] if self._log and index is not None else None
         expected = _expected(self._signed.statement, claim, facts)
-        look = self._look(index, samples)
-        proofs, table = _look_at(path, file, self._signed.key, (expected, look), self._progress)
+        checker = self._mask_checker(index, samples)
+        results, table = _look_at(path, file, self._signed.key, (expected, checker), self._progress)
         if table is not None:
             self._tables[file] = table
-        if isinstance(look, Proof):
-            proofs.append(look)
-        return proofs
+        if isinstance(checker, CheckResult):
+            results.append(checker)
+        return results
 
-    def _look(self, index: int | None, samples: MaskSamples | None) -> Look | Proof:
+    def _mask_checker(self, index: int | None, samples: MaskSamples | None) -> MaskChecker | CheckResult:
         """What to look for in the picture of a copy, or why not."""
         log = self._log
         file = log.outputs[index].file if log and index is not None else ""
         if log is None or index is None:
-            return absent(What.MASKS, "No log says where its masks are.", file)
+            return absent(Check.MASKS, "No log says where its masks are.", file)
         if isinstance(log, PublishedLog):
-            return RangeLook(r for r in log.ranges if r.output == index)
+            return RangeFillChecker(r for r in log.ranges if r.output == index)
         if samples is None and MASKS_FILE in self._folder.files:
-            return broken(What.MASKS, f"{MASKS_FILE} cannot be read.", file)
+            return broken(Check.MASKS, f"{MASKS_FILE} cannot be read.", file)
         if samples is None:
-            return absent(What.MASKS, f"The pack has no {MASKS_FILE} to say where its masks are.", file)
+            return absent(Check.MASKS, f"The pack has no {MASKS_FILE} to say where its masks are.", file)
         masks = [m for m in log.masks if m.output == index and m.kind == "picture"]
         ends = {frame for mask in masks for frame in (mask.first_frame, mask.last_frame)}
-        return SampleLook((s for s in samples.samples if s.output == index), ends)
+        return SampleMaskChecker((s for s in samples.samples if s.output == index), ends)
 
-    def _master(self, master: Path) -> Iterator[Proof]:
+    def _master(self, master: Path) -> Iterator[CheckResult]:
         sha256 = hash_file(master, self._progress)
         said = self._statement.predicate.masters if self._statement else None
         yield _is_master(sha256, said)
@@ -282,12 +290,12 @@ class _Pack:
             clip = (output.master.clip_first_frame, output.master.clip_last_frame)
             if same_frames(self._tables[output.file], output.slate_frames, table, *clip):
                 text = f"Its frames are the master's from {clip[0]} to {clip[1]}, at the same times."
-                yield held(What.MASTER_FRAMES, text, output.file)
+                yield held(Check.MASTER_FRAMES, text, output.file)
             else:
-                yield broken(What.MASTER_FRAMES, "Its frames are not at the times of the master's.", output.file)
+                yield broken(Check.MASTER_FRAMES, "Its frames are not at the times of the master's.", output.file)
 
 
-class _Copy:
+class _CopyVerifier:
     """A copy by itself, with whatever lies beside it."""
 
     def __init__(self, path: Path, trusted: PublicKey | None, progress: Progress) -> None:
@@ -296,52 +304,52 @@ class _Copy:
         self._signed = _signed(folder / STATEMENT_FILE, folder / PUBLIC_KEY_FILE, trusted, pack=False)
 
     def verdict(self, master: Path | None) -> Verdict:
-        proofs = list(self._signed.proofs)
+        results = list(self._signed.results)
         signed = self._signed.statement
         claim = None
         if signed is not None:
             sha256 = hash_file(self._path, self._progress)
             name = next((n for n, h in signed.statement.files.items() if h == sha256), None)
-            proofs.append(self._file(name, self._path.name in signed.statement.files))
+            results.append(self._file(name, self._path.name in signed.statement.files))
             wanted = name or self._path.name
             claim = next((o for o in signed.statement.predicate.outputs if o.file == wanted), None)
         expected = _expected(signed, claim, None)
-        masks = absent(What.MASKS, "Where its masks are is only known to the whole pack.", self._path.name)
+        masks = absent(Check.MASKS, "Where its masks are is only known to the whole pack.", self._path.name)
         found, _ = _look_at(self._path, self._path.name, self._signed.key, (expected, masks), self._progress)
-        proofs += [*found, masks]
+        results += [*found, masks]
         if master is not None:
             said = signed.statement.predicate.masters if signed else None
-            proofs.append(_is_master(hash_file(master, self._progress), said))
+            results.append(_is_master(hash_file(master, self._progress), said))
         key = self._signed.key
-        return Verdict(self._path, tuple(proofs), key.fingerprint if key else None)
+        return Verdict(self._path, tuple(results), key.fingerprint if key else None)
 
-    def _file(self, name: str | None, named: bool) -> Proof:
+    def _file(self, name: str | None, named: bool) -> CheckResult:
         file = self._path.name
         if name is not None:
-            return held(What.FILES, f"It is the file that was signed as {name}.", file)
+            return held(Check.FILES, f"It is the file that was signed as {name}.", file)
         if named:
-            return broken(What.FILES, "It was changed after it was signed.", file)
-        return broken(What.FILES, "The statement beside it is of other files.", file)
+            return broken(Check.FILES, "It was changed after it was signed.", file)
+        return broken(Check.FILES, "The statement beside it is of other files.", file)
 
 
 def _look_at(
-    path: Path, file: str, key: PublicKey | None, said: tuple[Expected, Look | Proof], progress: Progress
-) -> tuple[list[Proof], FrameTable | None]:
+    path: Path, file: str, key: PublicKey | None, said: tuple[Expected, MaskChecker | CheckResult], progress: Progress
+) -> tuple[list[CheckResult], FrameTable | None]:
     expected, look = said
     if not is_file(path):
-        return [broken(What.FRAMES, "It is a link, not a file.", file)], None
+        return [broken(Check.FRAMES, "It is a link, not a file.", file)], None
     try:
         with unchanged(path):
-            proofs = [
+            results = [
                 untrusted_copy.manifest(path, file, key, expected),
-                untrusted_copy.boxes(path, file),
+                untrusted_copy.container(path, file),
             ]
             more, table = untrusted_copy.frames(
-                path, file, expected, None if isinstance(look, Proof) else look, progress
+                path, file, expected, None if isinstance(look, CheckResult) else look, progress
             )
     except MasterChanged as error:
-        return [broken(What.FRAMES, error.happened, file)], None
-    return [*proofs, *more], table
+        return [broken(Check.FRAMES, error.happened, file)], None
+    return [*results, *more], table
 
 
 def _expected(signed: SignedStatement | None, claim: OutputClaim | None, facts: OutputFacts | None) -> Expected:
@@ -356,12 +364,12 @@ def _expected(signed: SignedStatement | None, claim: OutputClaim | None, facts: 
     )
 
 
-def _is_master(sha256: str, said: tuple[str, ...] | None) -> Proof:
+def _is_master(sha256: str, said: tuple[str, ...] | None) -> CheckResult:
     if said is None:
-        return absent(What.MASTER, f"Nothing here says which master it was made from. The one given has {sha256}.")
+        return absent(Check.MASTER, f"Nothing here says which master it was made from. The one given has {sha256}.")
     if sha256 not in said:
-        return broken(What.MASTER, f"It was made from another file than the one given, which has {sha256}.")
-    return held(What.MASTER, "The file given is a master it was made from.")
+        return broken(Check.MASTER, f"It was made from another file than the one given, which has {sha256}.")
+    return held(Check.MASTER, "The file given is a master it was made from.")
 
 
 def _head_signed(head: AuditHead, key: PublicKey) -> bool:

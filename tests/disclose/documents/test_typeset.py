@@ -37,7 +37,7 @@ from redact.disclose.documents.typeset import (
     strong,
     table,
 )
-from redact.disclose.documents.verification_guide import how_to_check
+from redact.disclose.documents.verification_guide import verification_guide
 from redact.disclose.log.published_edition import published
 from redact.disclose.log.release_log import FiledLog, ReleaseLog
 from redact.disclose.log.sections import CourtSection
@@ -146,7 +146,7 @@ DOCUMENTS: dict[str, tuple[Callable[[], bytes], str, tuple[str, ...]]] = {
         ("FOI-2026-0142", "video-1.mp4", "0:00:05.000 to 0:00:36.000", "section 38(1)(b)", "absolute exemption"),
     ),
     "check": (
-        lambda: how_to_check(court_log(), sha("f16e")),
+        lambda: verification_guide(court_log(), sha("f16e")),
         "How to check this release",
         ("redact verify FOLDER", "Get-FileHash", sha("b1"), sha("b2"), sha("f16e")),
     ),
@@ -348,7 +348,7 @@ def test_check_is_one_page_however_many_copies() -> None:
         log.outputs[0].model_copy(update={"file": f"{n:02}-{'exhibit-' * 8}{n}.mp4", "sha256": sha(f"{n:x}")})
         for n in range(1, 20)
     )
-    data = how_to_check(log.model_copy(update={"outputs": outputs, "masks": ()}), sha("f16e"))
+    data = verification_guide(log.model_copy(update={"outputs": outputs, "masks": ()}), sha("f16e"))
     assert len(pages(data)) == 1
     assert "log.pdf lists the other 13." in words(data)
 

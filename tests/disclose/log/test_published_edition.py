@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redact.disclose.documents.log_pdf import published_log
-from redact.disclose.documents.verification_guide import how_to_check
+from redact.disclose.documents.verification_guide import verification_guide
 from redact.disclose.log.csv_table import published_table
 from redact.disclose.log.entries import MaskEntry, milliseconds
 from redact.disclose.log.published_edition import CLOSEST, merged, published
@@ -133,7 +133,7 @@ PARTS: dict[str, Callable[[ReleaseLog], Iterator[bytes]]] = {
     "log.json": lambda log: iter([dump(published(log))]),
     "log.csv": lambda log: iter([published_table(published(log))]),
     "log.pdf": lambda log: everything(published_log(published(log))),
-    "how-to-check.pdf": lambda log: everything(how_to_check(published(log), sha("f16e"))),
+    "how-to-check.pdf": lambda log: everything(verification_guide(published(log), sha("f16e"))),
 }
 
 

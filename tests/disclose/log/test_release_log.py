@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from redact.disclose.log.entries import Words
+from redact.disclose.log.entries import FreeText
 from redact.disclose.log.published_edition import published
 from redact.disclose.log.release_log import (
     FiledLog,
@@ -102,7 +102,7 @@ def test_internal_section_never_leaves() -> None:
         "Reference W/S/2291 applies.",  # the reference itself, without the name of the schedule
     ],
 )
-def test_text_that_speaks_of_the_sensitive_schedule_is_refused(reason: Words) -> None:
+def test_text_that_speaks_of_the_sensitive_schedule_is_refused(reason: FreeText) -> None:
     log = court_log()
     spoken = log.model_copy(update={"not_redacted": (log.not_redacted[0].model_copy(update={"reason": reason}),)})
     filed = FiledLog(log=spoken, internal=InternalSection(mg6d_reference="W/S/2291"))

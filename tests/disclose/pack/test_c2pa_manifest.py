@@ -190,7 +190,7 @@ def test_an_authority_cannot_be_borrowed(clip: Path, credentials: C2paCredential
     # And without our own check at the end:
     target = clip.with_name("e.mp4")
     target.write_bytes(b"")
-    release = c2pa_manifest.Release(
+    release = c2pa_manifest.ReleaseAssertion(
         policy_sha256=POLICY, authority=base64.b64encode(credentials.authority_der).decode()
     )
     c2pa_manifest._write(clip, target, stranger, c2pa_manifest._definition(release, [HIDDEN], []))
@@ -211,7 +211,7 @@ def test_an_authority_cannot_be_made_up(clip: Path, key: SigningKey, tmp_path: P
     ).public_bytes(serialization.Encoding.DER)
     target = clip.with_name("f.mp4")
     target.write_bytes(b"")
-    release = c2pa_manifest.Release(policy_sha256=POLICY, authority=base64.b64encode(forged).decode())
+    release = c2pa_manifest.ReleaseAssertion(policy_sha256=POLICY, authority=base64.b64encode(forged).decode())
     c2pa_manifest._write(clip, target, credentials, c2pa_manifest._definition(release, [HIDDEN], []))
     found = read(target)
     assert found is not None and found.problems and found.key is None

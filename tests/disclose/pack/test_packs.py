@@ -58,7 +58,7 @@ def test_a_pack_holds_what_was_approved(ready: tuple[Database, Store], tmp_path:
     assert done.new
     master = next(p for p in (store.folder / "masters").rglob("*") if p.is_file())
     verdict = verify(done.pack, master=master, trusted=db.key.public)
-    assert verdict.sound, [proof.text for proof in verdict.proofs]
+    assert verdict.sound, [result.text for result in verdict.results]
     copy = luma(done.pack / "01-AB-1.mp4")
     assert len(copy) == FRAMES + 125  # five seconds of title, then every frame
     shown = copy[125:]

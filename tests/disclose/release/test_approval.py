@@ -17,7 +17,7 @@ from redact.disclose.pack import packs
 from redact.disclose.release import approval, releases, review_items, watching
 from redact.disclose.release.approval import OpenItems
 from redact.disclose.release.plan import plan_of
-from redact.disclose.release.releases import ClipWish
+from redact.disclose.release.releases import ClipRequest
 from redact.disclose.release.review_items import _matters
 from redact.disclose.release.second_pass import SecondPassState
 from redact.errors import BadRecord, EditInvalid, NotAllowed, RecordMissing, WrongState
@@ -78,7 +78,7 @@ def keys(db: Database) -> set[str]:
 
 
 def watch(db: Database, last: int = FRAMES - 1) -> None:
-    watching.note_watched(db, "approver", RELEASE, 0, spans=[(0, last)], content=standing(db)[1])
+    watching.record_watched(db, "approver", RELEASE, 0, spans=[(0, last)], content=standing(db)[1])
 
 
 def look(db: Database, *found: str) -> None:
@@ -228,13 +228,13 @@ def test_an_edit_beside_a_settling_is_an_edit(ready: Database) -> None:
 
 def test_only_what_the_release_hides_within_its_clips_is_asked_about(ready: Database) -> None:
     assert keys(ready) == TRACK_2
-    releases.set_clips(ready, "reviewer", RELEASE, [ClipWish("AB/1", 8, 19)])
+    releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1", 8, 19)])
     assert keys(ready) == set()  # what comes and goes with the clip does so in sight of nobody
-    releases.set_clips(ready, "reviewer", RELEASE, [ClipWish("AB/1", 7, 19)])
+    releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1", 7, 19)])
     assert keys(ready) == {"birth:2:8"}
-    releases.set_clips(ready, "reviewer", RELEASE, [ClipWish("AB/1", 0, 7)])
+    releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1", 0, 7)])
     assert keys(ready) == set()
-    releases.set_clips(ready, "reviewer", RELEASE, [ClipWish("AB/1")])
+    releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1")])
     releases.decide(ready, "reviewer", RELEASE, {"target": {"track": 2}, "action": "show", "reason": "a prop"}, "AB/1")
     assert keys(ready) == set()
     every = {kind: Risk(kind, 2, 8, 8, 0.5, "") for kind in RiskKind}

@@ -10,7 +10,7 @@ import pytest
 
 from redact.disclose.policy.reason_codes import ReleaseKind
 from redact.disclose.release import details, releases, watching
-from redact.disclose.release.releases import ClipWish
+from redact.disclose.release.releases import ClipRequest
 from redact.errors import BadRecord, CodeNotAllowed, DecisionInvalid, NotAllowed, RecordMissing, WrongState
 from redact.records import cases
 from redact.records.accounts import all_people
@@ -58,7 +58,7 @@ def digest(db: Database, name: str) -> str:
 
 
 def watch(db: Database, name: str, who: str, *spans: tuple[int, int]) -> None:
-    watching.note_watched(db, who, name, 0, spans=spans or [(0, FRAMES - 1)], content=digest(db, name))
+    watching.record_watched(db, who, name, 0, spans=spans or [(0, FRAMES - 1)], content=digest(db, name))
 
 
 def give_roles(db: Database, roles: list[str], *logins: str) -> None:
@@ -70,7 +70,7 @@ def give_roles(db: Database, roles: list[str], *logins: str) -> None:
 
 def ready(db: Database, name: str = "FOI-1#1") -> str:
     """A release of AB1, made by anna and submitted."""
-    releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipWish("AB1")])
+    releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipRequest("AB1")])
     releases.submit(db, "anna", name, [])
     return name
 
@@ -99,10 +99,10 @@ def test_who_has_had_a_hand_in_it_cannot_approve(db: Database, case: str, how: s
         "edit": lambda: _edit(db, "ben"),
         "decision": lambda: releases.decide(db, "ben", "FOI-1#1", SHOW, "AB1"),
         "details": lambda: releases.set_details(db, "ben", "FOI-1#1", {"organisation": "Force"}),
-        "clips": lambda: releases.set_clips(db, "ben", "FOI-1#1", [ClipWish("AB1", 0, 50)]),
+        "clips": lambda: releases.set_clips(db, "ben", "FOI-1#1", [ClipRequest("AB1", 0, 50)]),
     }
     maker = "ben" if how == "creation" else "anna"
-    releases.create(db, maker, "FOI-1", policy_name="public", clips=[ClipWish("AB1")])
+    releases.create(db, maker, "FOI-1", policy_name="public", clips=[ClipRequest("AB1")])
     if how in acts:
         acts[how]()
     releases.submit(db, "ben" if how == "submission" else "anna", "FOI-1#1", [])
@@ -132,7 +132,7 @@ def _edit(db: Database, actor: str) -> None:
 CHANGES: dict[str, Callable[[Database], object]] = {
     "edit of its footage": lambda db: _edit(db, "anna"),
     "decision": lambda db: releases.decide(db, "anna", "FOI-1#1", HIDE),
-    "clips": lambda db: releases.set_clips(db, "anna", "FOI-1#1", [ClipWish("AB1", 10, 20)]),
+    "clips": lambda db: releases.set_clips(db, "anna", "FOI-1#1", [ClipRequest("AB1", 10, 20)]),
     "details": lambda db: releases.set_details(db, "anna", "FOI-1#1", {"organisation": "Force"}),
 }
 
@@ -152,7 +152,7 @@ def test_a_change_makes_an_approved_release_a_draft_and_watching_start_anew(db: 
 
 
 def test_another_footage_edited_is_no_change(db: Database, case: str) -> None:
-    releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipWish("AB2")])
+    releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipRequest("AB2")])
     releases.submit(db, "anna", "FOI-1#1", [])
     _edit(db, "anna")
     assert state(db, "FOI-1#1") == "in-review"
@@ -195,8 +195,8 @@ def test_what_is_asked_wrongly_changes_nothing(db: Database, case: str) -> None:
     name = ready(db)
     before = digest(db, name)
     wrong: list[tuple[type[Exception], Callable[[], object]]] = [
-        (RecordMissing, lambda: releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipWish("XX")])),
-        (BadRecord, lambda: releases.set_clips(db, "anna", name, [ClipWish("AB1", 0, FRAMES)])),
+        (RecordMissing, lambda: releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipRequest("XX")])),
+        (BadRecord, lambda: releases.set_clips(db, "anna", name, [ClipRequest("AB1", 0, FRAMES)])),
         (BadRecord, lambda: releases.set_clips(db, "anna", name, [])),
         (NotAllowed, lambda: releases.create(db, "auditor", "FOI-1", policy_name="public")),
         (NotAllowed, lambda: releases.decide(db, "approver", name, SHOW, "AB1")),
@@ -222,7 +222,7 @@ def test_a_withdrawn_release_is_over(db: Database, case: str) -> None:
     releases.withdraw(db, "approver", name, "the request was withdrawn")
     acts: list[Callable[[], object]] = [
         lambda: approve_with_nothing_open(db, "approver", name, override="x"),
-        lambda: releases.set_clips(db, "anna", name, [ClipWish("AB1")]),
+        lambda: releases.set_clips(db, "anna", name, [ClipRequest("AB1")]),
         lambda: releases.withdraw(db, "approver", name, "again"),
     ]
     for act in acts:
@@ -231,7 +231,7 @@ def test_a_withdrawn_release_is_over(db: Database, case: str) -> None:
 
 
 def test_submission_waits_for_what_the_law_asks(db: Database, case: str) -> None:
-    releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipWish("AB1")])
+    releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipRequest("AB1")])
     with db.reading() as session:
         release: Release = releases.find(session, "FOI-1#1")
         problems = details.missing(release, ReleaseKind.PUBLIC)

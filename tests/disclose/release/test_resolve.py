@@ -14,16 +14,16 @@ from redact.disclose.policy.policies import Action, ClassRule, Policy, SoundRule
 from redact.disclose.policy.reason_codes import Codes, load_codes
 from redact.disclose.release.decisions import (
     ClassTarget,
-    Decision,
-    Given,
     Ground,
     Limb,
+    RedactionDecision,
+    ReleaseGrounds,
     SoundTarget,
     Target,
     TrackTarget,
 )
 from redact.disclose.release.resolve import resolve
-from redact.disclose.release.resolved import Clip, ProblemKind, Resolved, ResolvedClip
+from redact.disclose.release.resolved import EditedClip, ProblemKind, ResolvedClip, ResolvedRelease
 from redact.errors import BadClip, BadSpan, CodeNotAllowed, CodeUnknown, DecisionInvalid
 from redact.settings import AudioMode, Effect, EffectSettings, SoundEffect, SoundSpan
 from redact.track.types import Source, Track, TrackSet
@@ -66,26 +66,28 @@ def a_track(number: int, label: str = "face", first: int = 0, last: int = 9) -> 
     return factory.track(number, label, frames, [[10, 10, 20, 20]] * len(frames))
 
 
-def a_clip(*tracks: Track, footage: str = A, first: int = 0, last: int = FRAMES - 1, sha: str = factory.SHA) -> Clip:
-    return Clip(footage, TrackSet(replace(factory.media(FRAMES), sha256=sha), tracks), first, last)
+def a_clip(
+    *tracks: Track, footage: str = A, first: int = 0, last: int = FRAMES - 1, sha: str = factory.SHA
+) -> EditedClip:
+    return EditedClip(footage, TrackSet(replace(factory.media(FRAMES), sha256=sha), tracks), first, last)
 
 
-def on(target: Target | int | str, action: Action, **more: object) -> Decision:
+def on(target: Target | int | str, action: Action, **more: object) -> RedactionDecision:
     if isinstance(target, int):
         target = TrackTarget(A, target)
     elif isinstance(target, str):
         target = ClassTarget(target)
     if action is SHOW:
         more = {"reason": "seen by all", **more}
-    return Decision(target, action, **more)  # type: ignore[arg-type]
+    return RedactionDecision(target, action, **more)  # type: ignore[arg-type]
 
 
-def only(resolved: Resolved) -> ResolvedClip:
+def only(resolved: ResolvedRelease) -> ResolvedClip:
     (clip,) = resolved.clips
     return clip
 
 
-def hidden(resolved: Resolved) -> set[int]:
+def hidden(resolved: ResolvedRelease) -> set[int]:
     return set(only(resolved).effects)
 
 
@@ -116,11 +118,11 @@ def hidden(resolved: Resolved) -> set[int]:
     ],
 )
 def test_the_latest_decision_on_the_narrowest_thing_holds(
-    court: Policy, codes: Codes, decisions: list[Decision], shown: set[int]
+    court: Policy, codes: Codes, decisions: list[RedactionDecision], shown: set[int]
 ) -> None:
     clip = a_clip(a_track(1), a_track(2), a_track(3, "plate"), a_track(4, "tattoo"))
     other = a_clip(a_track(1), footage="b", sha="b" * 64)
-    resolved = resolve(court, codes, [clip, other], decisions, Given())
+    resolved = resolve(court, codes, [clip, other], decisions, ReleaseGrounds())
     first = resolved.clips[0]
     assert {track.track_id for track in first.shown_tracks} == shown
     assert set(first.effects) == {track.id for track in first.hidden.tracks} == {1, 2, 3, 4} - shown
@@ -129,7 +131,9 @@ def test_the_latest_decision_on_the_narrowest_thing_holds(
 
 def test_what_no_rule_speaks_of_is_hidden(court: Policy, codes: Codes) -> None:
     policy = replace(court, classes={"face": ClassRule(SHOW, BLACK, (), "by order")})
-    resolved = resolve(policy, codes, [a_clip(a_track(1), a_track(2, "plate"), a_track(3, "frame"))], [], Given())
+    resolved = resolve(
+        policy, codes, [a_clip(a_track(1), a_track(2, "plate"), a_track(3, "frame"))], [], ReleaseGrounds()
+    )
     assert hidden(resolved) == {2, 3}
     (shown,) = only(resolved).shown_tracks
     assert (shown.reason, shown.decision) == ("by order", None)
@@ -147,7 +151,7 @@ def test_every_track_is_hidden_once_or_shown_for_a_reason(
 ) -> None:
     decisions = [on(t, a, **({"effect": MOSAIC} if e and a is HIDE else {})) for t, a, e in drawn]
     tracks = (a_track(1, last=60), a_track(2, first=50, last=80), a_track(3, "plate"), a_track(4, "other", 90, 99))
-    clip = only(resolve(court, codes, [a_clip(*tracks, last=cut)], decisions, Given()))
+    clip = only(resolve(court, codes, [a_clip(*tracks, last=cut)], decisions, ReleaseGrounds()))
     layers = clip.layers()
     drawn_ids = [track.id for layer in layers.values() for track in layer.tracks]
     assert sorted(drawn_ids) == sorted(clip.effects) == sorted(track.id for track in clip.hidden.tracks)
@@ -181,9 +185,9 @@ def test_every_track_is_hidden_once_or_shown_for_a_reason(
     ],
 )
 def test_effect_and_codes_come_from_the_narrowest_that_names_them(
-    court: Policy, codes: Codes, decisions: list[Decision], effect: EffectSettings, named: tuple[str, ...]
+    court: Policy, codes: Codes, decisions: list[RedactionDecision], effect: EffectSettings, named: tuple[str, ...]
 ) -> None:
-    resolved = resolve(court, codes, [a_clip(a_track(1))], decisions, Given())
+    resolved = resolve(court, codes, [a_clip(a_track(1))], decisions, ReleaseGrounds())
     (mask,) = only(resolved).masks
     assert (mask.effect, mask.codes) == (effect, named)
     assert only(resolved).effects == {1: effect}
@@ -194,7 +198,7 @@ def test_a_track_of_a_shown_class_is_hidden_by_the_rule_for_all_others(court: Po
     policy = replace(
         court, classes={"face": ClassRule(SHOW, BLACK, (), "by order")}, other=ClassRule(HIDE, GREY, ("NR",))
     )
-    (mask,) = only(resolve(policy, codes, [a_clip(a_track(1))], [on(1, HIDE)], Given())).masks
+    (mask,) = only(resolve(policy, codes, [a_clip(a_track(1))], [on(1, HIDE)], ReleaseGrounds())).masks
     assert (mask.effect, mask.codes) == (GREY, ("NR",))
 
 
@@ -231,31 +235,31 @@ def test_a_track_of_a_shown_class_is_hidden_by_the_rule_for_all_others(court: Po
     ],
 )
 def test_a_decision_that_cannot_be_is_refused(
-    court: Policy, codes: Codes, decision: Decision, error: type[Exception], why: str
+    court: Policy, codes: Codes, decision: RedactionDecision, error: type[Exception], why: str
 ) -> None:
     with pytest.raises(error, match=why):
-        resolve(court, codes, [a_clip(a_track(1))], [decision], Given())
+        resolve(court, codes, [a_clip(a_track(1))], [decision], ReleaseGrounds())
 
 
 def test_a_decision_that_no_longer_holds_is_no_error(court: Policy, codes: Codes) -> None:
     decisions = [on(7, SHOW), on(TrackTarget("b", 1), HIDE), on(1, HIDE, codes=("s99",))]
     decisions += [on(7, DEFAULT), on(TrackTarget("b", 1), DEFAULT), on(1, HIDE)]
-    assert hidden(resolve(court, codes, [a_clip(a_track(1))], decisions, Given())) == {1}
+    assert hidden(resolve(court, codes, [a_clip(a_track(1))], decisions, ReleaseGrounds())) == {1}
 
 
 def test_codes_other_than_those_the_policy_was_checked_against(court: Policy, codes: Codes) -> None:
     with pytest.raises(ValueError, match="england-wales"):
-        resolve(court, replace(codes, name="ours"), [a_clip()], [], Given())
+        resolve(court, replace(codes, name="ours"), [a_clip()], [], ReleaseGrounds())
     without_tp = {id_: code for id_, code in codes.by_id.items() if id_ != "TP"}
     with pytest.raises(CodeUnknown):
-        resolve(court, replace(codes, by_id=without_tp), [a_clip(a_track(1))], [], Given())
+        resolve(court, replace(codes, by_id=without_tp), [a_clip(a_track(1))], [], ReleaseGrounds())
     with pytest.raises(CodeUnknown):
-        resolve(court, codes, [a_clip()], [], Given({"s99": Ground()}))
+        resolve(court, codes, [a_clip()], [], ReleaseGrounds({"s99": Ground()}))
 
 
 def test_two_masters_cannot_share_decisions(court: Policy, codes: Codes) -> None:
     with pytest.raises(ValueError, match="one key"):
-        resolve(court, codes, [a_clip(a_track(1)), a_clip(a_track(1), sha="b" * 64)], [], Given())
+        resolve(court, codes, [a_clip(a_track(1)), a_clip(a_track(1), sha="b" * 64)], [], ReleaseGrounds())
 
 
 @pytest.mark.parametrize(("first", "last"), [(-1, 5), (6, 5), (0, FRAMES)])
@@ -270,7 +274,7 @@ def test_a_clip_lies_within_its_master(first: int, last: int) -> None:
 def test_the_log_holds_what_lies_within_the_clip_and_the_renderer_all(court: Policy, codes: Codes) -> None:
     broken = factory.track(1, "face", [3, 4, 5, 8, 9, 20, 21], [[0, 0, 9, 9]] * 7)
     tracks = (broken, a_track(2, first=0, last=4), a_track(3, first=10, last=11), a_track(4, first=12, last=12))
-    clip = only(resolve(court, codes, [a_clip(*tracks, first=5, last=11)], [on(4, SHOW)], Given()))
+    clip = only(resolve(court, codes, [a_clip(*tracks, first=5, last=11)], [on(4, SHOW)], ReleaseGrounds()))
     assert [(mask.track_id, mask.runs) for mask in clip.masks] == [(1, ((5, 5), (8, 9))), (3, ((10, 11),))]
     assert [track.id for track in clip.hidden.tracks] == [1, 2, 3]
     assert clip.shown_tracks == ()
@@ -281,13 +285,15 @@ def test_confidence_is_that_of_detectors_within_the_clip(court: Policy, codes: C
     seen = factory.track(1, "face", [0, 1, 2, 3], [[0, 0, 9, 9]] * 4, sources=[found, found, filled, found])
     seen.scores[:] = [0.1, 0.5, 0.2, 0.75]
     drawn = factory.track(2, "face", [1], [[0, 0, 9, 9]], sources=[filled])
-    masks = only(resolve(court, codes, [a_clip(seen, drawn, first=1)], [], Given())).masks
+    masks = only(resolve(court, codes, [a_clip(seen, drawn, first=1)], [], ReleaseGrounds())).masks
     assert [mask.confidence for mask in masks] == [(0.5, 0.75), None]
 
 
 def test_each_says_which_decision_made_it_so(court: Policy, codes: Codes) -> None:
     decisions = [on(1, SHOW), on("plate", HIDE, reason="by order"), on(1, SHOW, reason="the accused")]
-    clip = only(resolve(court, codes, [a_clip(a_track(1), a_track(2, "plate"), a_track(3))], decisions, Given()))
+    clip = only(
+        resolve(court, codes, [a_clip(a_track(1), a_track(2, "plate"), a_track(3))], decisions, ReleaseGrounds())
+    )
     assert [(shown.reason, shown.decision) for shown in clip.shown_tracks] == [("the accused", 2)]
     assert [(mask.reason, mask.decision) for mask in clip.masks] == [("by order", 1), ("", None)]
 
@@ -300,7 +306,7 @@ def test_pseudonyms_go_by_first_appearance_in_the_clips(court: Policy, codes: Co
     two = a_clip(a_track(1), a_track(9, first=5), footage="b", sha="b" * 64)
     # Who is seen before the clip, and only then, has no number that would tell.
     clips = [replace(one, first_frame=10), two, one]
-    resolved = resolve(court, codes, clips, [on(TrackTarget("b", 1), SHOW)], Given())
+    resolved = resolve(court, codes, clips, [on(TrackTarget("b", 1), SHOW)], ReleaseGrounds())
     names = [{m.track_id: m.subject for m in c.masks} for c in resolved.clips]
     assert resolved.clips[1].shown_tracks[0].subject == "Person 3"
     assert names == [
@@ -325,7 +331,7 @@ def test_one_person_has_one_pseudonym(court: Policy, codes: Codes) -> None:
         on(SoundTarget(A, 1, 1, 2), HIDE, subject=secret),
         on(SoundTarget(A, 2, 0, 1), HIDE),
     ]
-    resolved = resolve(court, codes, [one, two], decisions, Given())
+    resolved = resolve(court, codes, [one, two], decisions, ReleaseGrounds())
     first, second = resolved.clips
     assert {m.track_id: m.subject for m in first.masks} == {
         1: "Person 1",
@@ -369,7 +375,7 @@ def test_sound_that_is_kept_but_for_spans(court: Policy, codes: Codes) -> None:
         on(SoundTarget(A, 3, 2, 3), HIDE),
         on(SoundTarget(A, 3, 2, 2.5), HIDE, effect=BLEEP, codes=("SENS",)),
     ]
-    only_clip = only(resolve(court, codes, [clip], decisions, Given()))
+    only_clip = only(resolve(court, codes, [clip], decisions, ReleaseGrounds()))
     assert heard(only_clip) == [(1, 2, MUTE), (2, 2.5, BLEEP), (3, 3.5, DISGUISE)]
     assert [(m.span_id, m.codes) for m in only_clip.sound] == [(1, ("TP",)), (3, ("SENS",)), (5, ("TP",))]
     # What another span hides is not said to be shown.
@@ -379,7 +385,7 @@ def test_sound_that_is_kept_but_for_spans(court: Policy, codes: Codes) -> None:
 def test_sound_that_is_muted_whole(public: Policy, codes: Codes) -> None:
     # The edits' disguise would let words be heard: here it does not.
     clip = replace(a_clip(), sound={5: SoundSpan(1, 2, DISGUISE)})
-    only_clip = only(resolve(public, codes, [clip], [], Given()))
+    only_clip = only(resolve(public, codes, [clip], [], ReleaseGrounds()))
     assert only_clip.audio is AudioMode.MUTE
     assert told(only_clip) == [(None, 0, 1, MUTE), (5, 1, 2, MUTE), (None, 2, 4, MUTE)]
     assert {mask.codes for mask in only_clip.sound} == {("s40(2)-3A",)}
@@ -392,7 +398,7 @@ def test_sound_that_is_muted_but_for_what_is_shown(public: Policy, codes: Codes)
         on(SoundTarget(A, 2, 2, 2.25), HIDE, effect=BLEEP),
         on(SoundTarget(A, 3, 3, 3.5), HIDE, effect=DISGUISE, reason="agreed with the requester"),
     ]
-    only_clip = only(resolve(public, codes, [clip], decisions, Given()))
+    only_clip = only(resolve(public, codes, [clip], decisions, ReleaseGrounds()))
     assert heard(only_clip) == [
         (0, 1.25, MUTE),
         (1.5, 1.75, MUTE),
@@ -413,7 +419,7 @@ def test_sound_that_is_muted_but_for_what_is_shown(public: Policy, codes: Codes)
 
 
 def test_what_outlasts_the_picture_stays_muted(public: Policy, codes: Codes) -> None:
-    only_clip = only(resolve(public, codes, [a_clip()], [on(SoundTarget(A, 1, 0, 4), SHOW)], Given()))
+    only_clip = only(resolve(public, codes, [a_clip()], [on(SoundTarget(A, 1, 0, 4), SHOW)], ReleaseGrounds()))
     ((start, end, effect),) = heard(only_clip)
     assert (end, effect) == (FOREVER, MUTE)
     assert 3.99 < start < 4
@@ -422,9 +428,9 @@ def test_what_outlasts_the_picture_stays_muted(public: Policy, codes: Codes) -> 
 
 def test_words_are_not_let_through_without_a_reason(public: Policy, court: Policy, codes: Codes) -> None:
     disguise = on(SoundTarget(A, 1, 0, 1), HIDE, effect=DISGUISE)
-    assert heard(only(resolve(court, codes, [a_clip()], [disguise], Given()))) == [(0, 1, DISGUISE)]
+    assert heard(only(resolve(court, codes, [a_clip()], [disguise], ReleaseGrounds()))) == [(0, 1, DISGUISE)]
     with pytest.raises(DecisionInvalid, match="lets words be heard"):
-        resolve(public, codes, [a_clip()], [disguise], Given())
+        resolve(public, codes, [a_clip()], [disguise], ReleaseGrounds())
 
 
 @pytest.mark.parametrize(("mode", "effect"), [(AudioMode.KEEP, DISGUISE), (AudioMode.MUTE, BLEEP)])
@@ -433,7 +439,7 @@ def test_a_span_of_the_edits_is_hidden_where_the_edits_have_it(
 ) -> None:
     policy = replace(court, sound=SoundRule(mode, BLEEP, ("TP",)))
     clip = replace(a_clip(), sound={5: SoundSpan(1, 3, DISGUISE)})
-    resolved = resolve(policy, codes, [clip], [on(SoundTarget(A, 5, 1, 2), HIDE)], Given())
+    resolved = resolve(policy, codes, [clip], [on(SoundTarget(A, 5, 1, 2), HIDE)], ReleaseGrounds())
     # Hidden with no effect named: as the edits do it, unless the policy mutes.
     assert (5, 1, 3, effect) in told(only(resolved))
 
@@ -441,19 +447,19 @@ def test_a_span_of_the_edits_is_hidden_where_the_edits_have_it(
 def test_a_span_that_moved_after_it_was_shown_has_to_be_heard_again(court: Policy, codes: Codes) -> None:
     clip = replace(a_clip(), sound={5: SoundSpan(1, 3, MUTE)})
     with pytest.raises(DecisionInvalid, match="now lies at 1 to 3"):
-        resolve(court, codes, [clip], [on(SoundTarget(A, 5, 1, 2), SHOW)], Given())
+        resolve(court, codes, [clip], [on(SoundTarget(A, 5, 1, 2), SHOW)], ReleaseGrounds())
 
 
 # What is still missing
 
 
-def problems(resolved: Resolved) -> list[tuple[ProblemKind, str]]:
+def problems(resolved: ResolvedRelease) -> list[tuple[ProblemKind, str]]:
     return [(problem.kind, problem.about) for problem in resolved.problems]
 
 
 def test_a_court_release_is_ready_as_it_is(court: Policy, codes: Codes) -> None:
-    assert problems(resolve(court, codes, [a_clip(a_track(1))], [], Given())) == []
-    assert problems(resolve(court, codes, [], [], Given())) == [(ProblemKind.NO_CLIPS, "")]
+    assert problems(resolve(court, codes, [a_clip(a_track(1))], [], ReleaseGrounds())) == []
+    assert problems(resolve(court, codes, [], [], ReleaseGrounds())) == [(ProblemKind.NO_CLIPS, "")]
 
 
 LIMB, BALANCE = ProblemKind.LIMB, ProblemKind.BALANCE
@@ -486,16 +492,16 @@ def test_an_exemption_needs_its_argument(
 ) -> None:
     grounds = {"s40(2)-3A": ARGUED} | ({} if ground is None else {code: ground})
     decisions = [on(1, HIDE, codes=(code,))]
-    resolved = resolve(public, codes, [a_clip(a_track(1))], decisions, Given(grounds))
+    resolved = resolve(public, codes, [a_clip(a_track(1))], decisions, ReleaseGrounds(grounds))
     assert problems(resolved) == [(kind, code) for kind in missing]
 
 
 def test_only_codes_in_use_are_asked_about(public: Policy, codes: Codes) -> None:
     clip = a_clip(a_track(1, first=90, last=99), last=50)
     decisions = [on(1, HIDE, codes=("s30(1)(a)",))]
-    resolved = resolve(public, codes, [clip], decisions, Given())
+    resolved = resolve(public, codes, [clip], decisions, ReleaseGrounds())
     assert problems(resolved) == [(ASSESSMENT, "s40(2)-3A")]
-    resolved = resolve(public, codes, [replace(clip, last_frame=95)], decisions, Given())
+    resolved = resolve(public, codes, [replace(clip, last_frame=95)], decisions, ReleaseGrounds())
     assert (BALANCE, "s30(1)(a)") in problems(resolved)
 
 
@@ -521,10 +527,10 @@ ME = "the requester"
     ],
 )
 def test_the_requester_is_shown_and_all_others_are_hidden(
-    codes: Codes, requester: str | None, decisions: list[Decision], missing: list[tuple[ProblemKind, str]]
+    codes: Codes, requester: str | None, decisions: list[RedactionDecision], missing: list[tuple[ProblemKind, str]]
 ) -> None:
     clip = a_clip(a_track(1), a_track(2), a_track(3, "plate"))
-    given = Given({"s45(4)(e)": ARGUED}, requester)
+    given = ReleaseGrounds({"s45(4)(e)": ARGUED}, requester)
     resolved = resolve(load_policy("subject-access"), codes, [clip], decisions, given)
     assert problems(resolved) == missing
 
@@ -532,5 +538,5 @@ def test_the_requester_is_shown_and_all_others_are_hidden(
 def test_the_requester_is_known_by_pseudonym(codes: Codes) -> None:
     clip = a_clip(a_track(1), a_track(2, first=5), a_track(3, "plate"))
     decisions = [on(2, SHOW, subject=ME), on(3, SHOW, subject=ME)]
-    resolved = resolve(load_policy("subject-access"), codes, [clip], decisions, Given(requester=ME))
+    resolved = resolve(load_policy("subject-access"), codes, [clip], decisions, ReleaseGrounds(requester=ME))
     assert set(resolved.requester) == {"Person 2", "Vehicle 1"}

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from redact.disclose.log.release_log import PublishedRange
-from redact.disclose.verify.findings import State
+from redact.disclose.verify.findings import CheckState
 from redact.disclose.verify.mask_check import Sample, exposed, has_area
-from redact.disclose.verify.untrusted_copy import RangeLook
+from redact.disclose.verify.untrusted_copy import RangeFillChecker
 from redact.mask.compositor import Compositor
 from redact.mask.types import Form, Shape
 from redact.media.types import PlanarImage
@@ -141,28 +141,32 @@ def ranged(first: int, last: int, effects: tuple[str, ...] = ("solid",)) -> Publ
 @pytest.mark.parametrize(
     ("hidden", "effects", "state"),
     [
-        (range(10, 101), ("solid",), State.HELD),
-        ([*range(10, 40), *range(64, 101)], ("solid",), State.HELD),  # 24 frames of a gap: under a second
-        ([*range(10, 30), *range(90, 101)], ("solid",), State.BROKEN),  # over two seconds: too long to be one range
-        (range(11, 101), ("solid",), State.BROKEN),  # not on its first frame
-        (range(10, 100), ("solid",), State.BROKEN),  # not on its last
-        ([], ("solid",), State.BROKEN),
-        ([30, 34], ("mosaic", "solid"), State.HELD),  # where the mosaics are cannot be known
-        ([], ("mosaic", "solid"), State.BROKEN),
+        (range(10, 101), ("solid",), CheckState.HELD),
+        ([*range(10, 40), *range(64, 101)], ("solid",), CheckState.HELD),  # 24 frames of a gap: under a second
+        (
+            [*range(10, 30), *range(90, 101)],
+            ("solid",),
+            CheckState.BROKEN,
+        ),  # over two seconds: too long to be one range
+        (range(11, 101), ("solid",), CheckState.BROKEN),  # not on its first frame
+        (range(10, 100), ("solid",), CheckState.BROKEN),  # not on its last
+        ([], ("solid",), CheckState.BROKEN),
+        ([30, 34], ("mosaic", "solid"), CheckState.HELD),  # where the mosaics are cannot be known
+        ([], ("mosaic", "solid"), CheckState.BROKEN),
     ],
 )
 def test_a_published_range_is_filled_from_end_to_end(
-    hidden: Sequence[int], effects: tuple[str, ...], state: State
+    hidden: Sequence[int], effects: tuple[str, ...], state: CheckState
 ) -> None:
-    look = RangeLook([ranged(10, 100, effects)])
+    checker = RangeFillChecker([ranged(10, 100, effects)])
     with_fill, without = drawn([(SHAPES[0], BLACK)]), footage()
     for frame in range(120):
-        if look.wants(frame):
-            look.see(frame, Fraction(frame, 25), with_fill if frame in hidden else without)
-    assert look.proof("video-1.mp4").state is state
+        if checker.wants(frame):
+            checker.examine(frame, Fraction(frame, 25), with_fill if frame in hidden else without)
+    assert checker.result("video-1.mp4").state is state
 
 
 def test_without_fills_nothing_can_be_looked_for() -> None:
-    look = RangeLook([])
-    assert not look.wants(0)
-    assert look.proof("video-1.mp4").state is State.ABSENT
+    checker = RangeFillChecker([])
+    assert not checker.wants(0)
+    assert checker.result("video-1.mp4").state is CheckState.ABSENT

@@ -20,8 +20,8 @@ from redact.disclose.log.entries import AuditHead
 from redact.disclose.log.release_log import ReleaseLog, dump, load
 from redact.disclose.pack.c2pa_manifest import sign_copy
 from redact.disclose.pack.statement import PUBLIC_KEY_FILE, STATEMENT_FILE
-from redact.disclose.verify.findings import State, Verdict, What
-from redact.disclose.verify.untrusted_copy import boxes
+from redact.disclose.verify.findings import Check, CheckState, Verdict
+from redact.disclose.verify.untrusted_copy import container
 from redact.disclose.verify.verification import verify
 from redact.errors import NothingToVerify
 from redact.media.hashing import hash_file
@@ -29,7 +29,7 @@ from redact.settings import Effect, EffectSettings
 from tests.disclose.packs import POLICY, Made, make_pack, signed_head
 from tests.media.clips import make_clip
 
-HELD, BROKEN, ABSENT = State.HELD, State.BROKEN, State.ABSENT
+HELD, BROKEN, ABSENT = CheckState.HELD, CheckState.BROKEN, CheckState.ABSENT
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,12 @@ def pack(honest: Made, tmp_path: Path) -> Made:
     return replace(honest, folder=Path(shutil.copytree(honest.folder, tmp_path / "pack")))
 
 
-def states(verdict: Verdict) -> dict[What, State]:
-    return {proof.what: proof.state for proof in verdict.proofs}
+def states(verdict: Verdict) -> dict[Check, CheckState]:
+    return {result.check: result.state for result in verdict.results}
 
 
-def broken(verdict: Verdict) -> set[What]:
-    return {proof.what for proof in verdict.broken}
+def broken(verdict: Verdict) -> set[Check]:
+    return {result.check for result in verdict.broken}
 
 
 def checked(pack: Made) -> Verdict:
@@ -67,19 +67,19 @@ def checked(pack: Made) -> Verdict:
 
 def test_an_honest_court_pack_holds_in_every_proof(honest: Made) -> None:
     verdict = verify(honest.folder, master=honest.master, trusted=honest.key.public)
-    assert states(verdict) == dict.fromkeys(What, HELD)
+    assert states(verdict) == dict.fromkeys(Check, HELD)
     assert verdict.sound and verdict.signer == honest.key.fingerprint
 
 
 def test_an_honest_public_pack_tells_of_no_master(public: Made) -> None:
     verdict = verify(public.folder, master=public.master, trusted=public.key.public)
-    assert states(verdict) == {**dict.fromkeys(set(What) - {What.MASTER_FRAMES}, HELD), What.MASTER: ABSENT}
+    assert states(verdict) == {**dict.fromkeys(set(Check) - {Check.MASTER_FRAMES}, HELD), Check.MASTER: ABSENT}
     assert verdict.sound
 
 
 def test_without_a_key_the_signer_is_not_vouched_for(honest: Made) -> None:
     verdict = verify(honest.folder)
-    assert states(verdict)[What.SIGNER] is ABSENT
+    assert states(verdict)[Check.SIGNER] is ABSENT
     assert verdict.sound and verdict.signer == honest.key.fingerprint
 
 
@@ -95,14 +95,14 @@ def test_a_master_of_other_times_is_told_though_its_hash_is_right(pack: Made, mo
         "redact.disclose.verify.verification.hash_file",
         lambda path, _=None: entry.sha256 if path == uneven else hash_file(path),
     )
-    assert broken(verify(pack.folder, master=uneven, trusted=pack.key.public)) == {What.MASTER_FRAMES}
+    assert broken(verify(pack.folder, master=uneven, trusted=pack.key.public)) == {Check.MASTER_FRAMES}
 
 
 def test_another_master_is_told_from_the_right_one(honest: Made, public: Made) -> None:
     other = public.master.with_name("other.mp4")
     other.write_bytes(public.master.read_bytes() + struct.pack(">I4s", 8, b"free"))
     verdict = verify(honest.folder, master=other, trusted=honest.key.public)
-    assert broken(verdict) == {What.MASTER}
+    assert broken(verdict) == {Check.MASTER}
 
 
 def byte_flipped(pack: Made) -> None:
@@ -275,36 +275,38 @@ def name_leads_out(pack: Made) -> None:
     pack.at(STATEMENT_FILE).write_bytes(canonical(outer))
 
 
-FORGERIES: list[tuple[Callable[[Made], None], set[What], What | None]] = [
-    # forgery, proofs that must break, proof that must be absent
-    (byte_flipped, {What.FILES, What.MANIFEST}, None),
-    (frame_dropped, {What.FILES, What.FRAMES, What.BOXES}, What.MANIFEST),
-    (frame_dropped_and_stated_anew, {What.LOG, What.FRAMES, What.BOXES}, What.MANIFEST),
-    (log_line_changed, {What.FILES}, None),
-    (log_of_another_release, {What.LOG}, None),
-    (times_of_another_copy, {What.FRAMES}, None),
-    (master_in_a_free_box, {What.FILES, What.MANIFEST, What.BOXES}, None),
-    (master_in_a_free_box_and_stated_anew, {What.LOG, What.MANIFEST, What.BOXES}, None),
-    (statement_signed_by_another, {What.SIGNER}, None),
-    (all_signed_by_another, {What.SIGNER, What.MANIFEST, What.AUDIT_HEAD}, None),
-    (manifest_of_another_policy, {What.LOG, What.MANIFEST}, None),
-    (manifest_of_another_master, {What.LOG, What.MANIFEST}, None),
-    (remuxed, {What.FILES}, What.MANIFEST),
-    (file_added, {What.FILES}, None),
-    (file_missing, {What.FILES}, None),
-    (link_added, {What.FILES}, None),
-    (link_in_place_of_a_file, {What.FILES}, None),
-    (pipe_added, {What.FILES}, None),
-    (key_replaced, {What.FILES, What.SIGNER}, None),
-    (head_of_another_chain, {What.AUDIT_HEAD}, None),
-    (samples_left_out, {What.MASKS}, None),
-    (statement_removed, {What.SIGNATURE, What.SIGNER}, What.FILES),
-    (name_leads_out, {What.SIGNATURE, What.SIGNER}, What.FILES),
+FORGERIES: list[tuple[Callable[[Made], None], set[Check], Check | None]] = [
+    # forgery, results that must break, proof that must be absent
+    (byte_flipped, {Check.FILES, Check.MANIFEST}, None),
+    (frame_dropped, {Check.FILES, Check.FRAMES, Check.CONTAINER}, Check.MANIFEST),
+    (frame_dropped_and_stated_anew, {Check.LOG, Check.FRAMES, Check.CONTAINER}, Check.MANIFEST),
+    (log_line_changed, {Check.FILES}, None),
+    (log_of_another_release, {Check.LOG}, None),
+    (times_of_another_copy, {Check.FRAMES}, None),
+    (master_in_a_free_box, {Check.FILES, Check.MANIFEST, Check.CONTAINER}, None),
+    (master_in_a_free_box_and_stated_anew, {Check.LOG, Check.MANIFEST, Check.CONTAINER}, None),
+    (statement_signed_by_another, {Check.SIGNER}, None),
+    (all_signed_by_another, {Check.SIGNER, Check.MANIFEST, Check.AUDIT_HEAD}, None),
+    (manifest_of_another_policy, {Check.LOG, Check.MANIFEST}, None),
+    (manifest_of_another_master, {Check.LOG, Check.MANIFEST}, None),
+    (remuxed, {Check.FILES}, Check.MANIFEST),
+    (file_added, {Check.FILES}, None),
+    (file_missing, {Check.FILES}, None),
+    (link_added, {Check.FILES}, None),
+    (link_in_place_of_a_file, {Check.FILES}, None),
+    (pipe_added, {Check.FILES}, None),
+    (key_replaced, {Check.FILES, Check.SIGNER}, None),
+    (head_of_another_chain, {Check.AUDIT_HEAD}, None),
+    (samples_left_out, {Check.MASKS}, None),
+    (statement_removed, {Check.SIGNATURE, Check.SIGNER}, Check.FILES),
+    (name_leads_out, {Check.SIGNATURE, Check.SIGNER}, Check.FILES),
 ]
 
 
 @pytest.mark.parametrize("row", FORGERIES, ids=lambda row: row[0].__name__)
-def test_a_forgery_breaks_what_it_must(row: tuple[Callable[[Made], None], set[What], What | None], pack: Made) -> None:
+def test_a_forgery_breaks_what_it_must(
+    row: tuple[Callable[[Made], None], set[Check], Check | None], pack: Made
+) -> None:
     forge, must_break, must_lack = row
     forge(pack)
     verdict = checked(pack)
@@ -316,20 +318,20 @@ def test_a_forgery_breaks_what_it_must(row: tuple[Callable[[Made], None], set[Wh
 def test_only_what_was_touched_is_called_broken(pack: Made) -> None:
     """Else a reader could not tell a lost file from a forged one."""
     file_added(pack)
-    assert broken(checked(pack)) == {What.FILES}
+    assert broken(checked(pack)) == {Check.FILES}
 
 
 def test_a_statement_of_other_files_is_of_no_use(pack: Made, public: Made) -> None:
     shutil.copy(public.at(STATEMENT_FILE), pack.at(STATEMENT_FILE))
-    assert {What.FILES, What.LOG, What.FRAMES} <= broken(checked(pack))
+    assert {Check.FILES, Check.LOG, Check.FRAMES} <= broken(checked(pack))
 
 
 def test_a_pack_of_another_key_convinces_only_who_trusts_nobody(pack: Made) -> None:
     """Why a key from elsewhere is needed: by itself such a pack is as good as any."""
     all_signed_by_another(pack)
     verdict = verify(pack.folder)
-    assert states(verdict)[What.SIGNER] is ABSENT
-    assert What.MANIFEST not in broken(verdict)
+    assert states(verdict)[Check.SIGNER] is ABSENT
+    assert Check.MANIFEST not in broken(verdict)
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -357,7 +359,7 @@ def test_there_is_no_box_to_hide_in(change: Callable[[bytes], bytes], pack: Made
     data = pack.at(pack.copy).read_bytes()
     assert data[4:8] == b"ftyp" and data[:4] == bytes([0, 0, 0, 32]) and data[36:40] == b"uuid"
     pack.at(pack.copy).write_bytes(change(data))
-    assert boxes(pack.at(pack.copy), "").state is BROKEN
+    assert container(pack.at(pack.copy), "").state is BROKEN
 
 
 def without_manifest(data: bytes) -> bytes:
@@ -368,7 +370,7 @@ def without_manifest(data: bytes) -> bytes:
 def test_forgotten_masks_are_seen_in_the_picture(effect: Effect, tmp_path: Path, home: Path) -> None:
     """Everything is signed by the right key and agrees; only the picture shows what it should not."""
     bare = make_pack(tmp_path / "bare", home / "keys", effect=EffectSettings(effect), masked=False)
-    assert broken(checked(bare)) == {What.MASKS}
+    assert broken(checked(bare)) == {Check.MASKS}
 
 
 @pytest.mark.parametrize(
@@ -376,21 +378,21 @@ def test_forgotten_masks_are_seen_in_the_picture(effect: Effect, tmp_path: Path,
 )
 def test_every_effect_is_recognised(effect: EffectSettings, tmp_path: Path, home: Path) -> None:
     made = make_pack(tmp_path / "pack", home / "keys", effect=effect)
-    assert states(checked(made))[What.MASKS] is HELD
+    assert states(checked(made))[Check.MASKS] is HELD
 
 
 def test_forgotten_masks_of_a_public_pack_are_missed_too(tmp_path: Path, home: Path) -> None:
     bare = make_pack(tmp_path / "bare", home / "keys", public=True, masked=False)
-    assert broken(checked(bare)) == {What.MASKS}
+    assert broken(checked(bare)) == {Check.MASKS}
 
 
 def test_a_copy_taken_out_of_its_pack_still_has_its_manifest(honest: Made, tmp_path: Path) -> None:
     alone = Path(shutil.copy(honest.at(honest.copy), tmp_path / "renamed.mp4"))
     verdict = verify(alone, master=honest.master, trusted=honest.key.public)
-    assert states(verdict)[What.MANIFEST] is HELD and verdict.sound
-    assert {states(verdict)[w] for w in (What.SIGNATURE, What.FRAMES, What.MASKS, What.MASTER)} == {ABSENT}
+    assert states(verdict)[Check.MANIFEST] is HELD and verdict.sound
+    assert {states(verdict)[w] for w in (Check.SIGNATURE, Check.FRAMES, Check.MASKS, Check.MASTER)} == {ABSENT}
     # Without a trusted key a lone manifest only says that the file is whole: who made it is open.
-    assert states(verify(alone))[What.SIGNER] is ABSENT
+    assert states(verify(alone))[Check.SIGNER] is ABSENT
 
 
 def test_a_copy_beside_its_statement_is_held_against_it(honest: Made, tmp_path: Path) -> None:
@@ -399,13 +401,13 @@ def test_a_copy_beside_its_statement_is_held_against_it(honest: Made, tmp_path: 
     copy = tmp_path / honest.copy
     verdict = verify(copy, master=honest.master, trusted=honest.key.public)
     assert states(verdict) == {
-        **dict.fromkeys(set(What) - {What.LOG, What.AUDIT_HEAD, What.MASTER_FRAMES}, HELD),
-        What.MASKS: ABSENT,
+        **dict.fromkeys(set(Check) - {Check.LOG, Check.AUDIT_HEAD, Check.MASTER_FRAMES}, HELD),
+        Check.MASKS: ABSENT,
     }
     byte_flipped(replace(honest, folder=tmp_path))
-    assert {What.FILES, What.MANIFEST} <= broken(verify(copy, trusted=honest.key.public))
+    assert {Check.FILES, Check.MANIFEST} <= broken(verify(copy, trusted=honest.key.public))
     shutil.copy(honest.master, tmp_path / "else.mp4")
-    assert What.FILES in broken(verify(tmp_path / "else.mp4", trusted=honest.key.public))
+    assert Check.FILES in broken(verify(tmp_path / "else.mp4", trusted=honest.key.public))
 
 
 def test_a_file_that_nothing_vouches_for_is_not_sound(honest: Made, tmp_path: Path) -> None:
@@ -417,7 +419,7 @@ def test_a_file_that_nothing_vouches_for_is_not_sound(honest: Made, tmp_path: Pa
 @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n", b'{"payload":'])
 def test_a_copy_that_is_none_is_a_broken_proof_and_not_a_crash(content: bytes, pack: Made) -> None:
     pack.at(pack.copy).write_bytes(content)
-    assert {What.FILES, What.BOXES, What.FRAMES} <= broken(checked(pack))
+    assert {Check.FILES, Check.CONTAINER, Check.FRAMES} <= broken(checked(pack))
 
 
 @pytest.mark.parametrize("name", ["log.json", "masks.json", STATEMENT_FILE, PUBLIC_KEY_FILE])

@@ -19,7 +19,7 @@ SIDE = 320
 """Pixels of the longer side."""
 
 
-def stills_of(log: ReleaseLog, copies: Sequence[Path]) -> dict[str, bytes]:
+def mask_stills(log: ReleaseLog, copies: Sequence[Path]) -> dict[str, bytes]:
     """JPEG by the id of the mask, from the middle of its span. Raises what reading a video raises."""
     shown = [mask for mask in log.masks if mask.kind == "picture"][:MOST]
     made: dict[str, bytes] = {}
