@@ -140,12 +140,12 @@ def _options() -> argparse.Namespace:
 
 
 def measure(clip: StandardClip, keep: Path, scratch: Path, options: argparse.Namespace) -> Result:
-    from redact.pipeline import journeys
+    from redact.pipeline import analysis, rendering
 
     path = clip.build(keep)
     truth = read_truth(path.with_suffix(".txt"))
     start = time.perf_counter()
-    tracks = journeys.analyse(path, AnalyseSettings(classes=tuple(options.classes.split(",")), preset=options.preset))
+    tracks = analysis.analyse(path, AnalyseSettings(classes=tuple(options.classes.split(",")), preset=options.preset))
     seconds = time.perf_counter() - start
     result = Result(
         clip=clip.name,
@@ -157,7 +157,7 @@ def measure(clip: StandardClip, keep: Path, scratch: Path, options: argparse.Nam
     if options.pixels:
         copy = scratch / "copy.mp4"
         settings = RenderSettings(effect=EffectSettings(fill=MAGENTA), overwrite=True)
-        journeys.render(path, tracks, copy, settings)
+        rendering.render(path, tracks, copy, settings)
         seen = evaluate_pixels(path, copy, truth, tracks.media, MAGENTA)
         result.pixels, result.psnr = seen.report, seen.psnr_outside
     if options.against:

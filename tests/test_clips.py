@@ -18,7 +18,7 @@ from redact.media.decode_start import entry_before
 from redact.media.probe import probe
 from redact.media.reader import scan
 from redact.media.timeline import timeline_digest
-from redact.pipeline.journeys import render
+from redact.pipeline.rendering import render
 from redact.settings import (
     AudioMode,
     DeviceChoice,
@@ -146,7 +146,7 @@ def test_where_decoding_starts_changes_nothing(
 
     near = render(master, tracks, tmp_path / "near.mp4", settings, progress=watch)
     assert skipped == list(range(17, 25))
-    monkeypatch.setattr("redact.pipeline.journeys.entry_before", lambda *_: None)
+    monkeypatch.setattr("redact.pipeline.rendering.entry_before", lambda *_: None)
     far = render(master, tracks, tmp_path / "far.mp4", settings, progress=watch)
     assert skipped[8:] == list(range(1, 25))
     assert near.sha256 == far.sha256

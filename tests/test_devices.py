@@ -1,4 +1,4 @@
-"""The two journeys the way a card does them, against the way the processor does them.
+"""Analysis and rendering the way a card does them, against the way the processor does them.
 
 Where there is no CUDA, the same code runs on the processor's tensors: pictures sent whole and scaled by torch, networks
 as torch operations, batches of many.
@@ -24,7 +24,8 @@ from redact.detect.types import Detections, ModelRecord
 from redact.errors import DeviceMemoryShort
 from redact.media.reader import Frame
 from redact.pipeline import detector_input, device_transfer
-from redact.pipeline.journeys import analyse, render
+from redact.pipeline.analysis import analyse
+from redact.pipeline.rendering import render
 from redact.pipeline.stage_times import Stages
 from redact.settings import AnalyseSettings, DeviceChoice, Effect, EffectSettings, Preset, RenderSettings
 from redact.track.types import Track
@@ -60,7 +61,7 @@ def as_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("redact.detect.") and hasattr(module, "load_network"):
             monkeypatch.setattr(module, "load_network", torch_network)
-    monkeypatch.setattr("redact.pipeline.journeys.make_feed", detector_input.DeviceFeed)
+    monkeypatch.setattr("redact.pipeline.analysis.make_feed", detector_input.DeviceFeed)
 
 
 def at(track: Track, frame: int) -> tuple[NDArray[np.float32], float]:
@@ -119,9 +120,9 @@ def test_every_picture_is_sent_once_and_seen_once_whatever_the_memory(
     # Two detectors, of which one is due only now and then and at both ends of the shot.
     often, seldom = Crowded(3), Crowded(64)
     monkeypatch.setattr(
-        "redact.pipeline.journeys.make_detectors", lambda _: [Scheduled(often, 0.0), Scheduled(seldom, 0.5)]
+        "redact.pipeline.analysis.make_detectors", lambda _: [Scheduled(often, 0.0), Scheduled(seldom, 0.5)]
     )
-    monkeypatch.setattr("redact.pipeline.journeys.make_feed", detector_input.DeviceFeed)
+    monkeypatch.setattr("redact.pipeline.analysis.make_feed", detector_input.DeviceFeed)
     sent: Counter[int] = Counter()
     planes = Frame.planes
 

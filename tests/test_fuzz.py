@@ -35,7 +35,7 @@ from redact.errors import RedactError, Unexpected
 from redact.media.probe import probe
 from redact.media.reader import scan
 from redact.media.types import FrameTable, MediaInfo
-from redact.pipeline import journeys
+from redact.pipeline import analysis, rendering
 from redact.settings import (
     AnalyseSettings,
     DeviceChoice,
@@ -281,16 +281,16 @@ def run_case(seed: int, bases: dict[str, bytes], folder: Path) -> Outcome:
 
 
 def _redact(master: Path, copy: Path, on_corrupt: OnCorrupt) -> FrameTable:
-    """Both journeys; gives the frames as a pass of its own finds them."""
+    """Analysis and rendering; gives the frames as a pass of its own finds them."""
     find = AnalyseSettings(("plate",), Preset.FAST, DeviceChoice.CPU, on_corrupt=on_corrupt)
-    tracks = journeys.analyse(master, find)
+    tracks = analysis.analyse(master, find)
     hide = RenderSettings(
         effect=EffectSettings(fill=(255, 255, 255)),
         encode=EncodeSettings(quality=10, preset="ultrafast"),
         on_corrupt=on_corrupt,
         device=DeviceChoice.CPU,
     )
-    journeys.render(master, tracks, copy, hide)
+    rendering.render(master, tracks, copy, hide)
     return scan(probe(master), interlaced=Interlaced.DEINTERLACE, on_corrupt=OnCorrupt.MASK)
 
 
@@ -317,7 +317,7 @@ def check_copy(copy: Path, info: MediaInfo, table: FrameTable) -> str:
 
 def _work(first: int, count: int, bases: dict[str, bytes], folder: Path, pipe: Connection) -> None:
     faulthandler.enable()
-    patch("redact.pipeline.journeys.make_detectors", stand_in).start()
+    patch("redact.pipeline.analysis.make_detectors", stand_in).start()
     av.logging.set_level(av.logging.PANIC)
     for seed in range(first, first + count):
         # Says where each thread hangs, and ends the process, even when Python itself is stuck.
@@ -395,7 +395,7 @@ def test_the_checks_see_what_they_are_for(tmp_path: Path, fault: str) -> None:
 
 
 if __name__ == "__main__":
-    patch("redact.pipeline.journeys.make_detectors", stand_in).start()
+    patch("redact.pipeline.analysis.make_detectors", stand_in).start()
     with tempfile.TemporaryDirectory() as folder:
         clips = make_bases(Path(folder))
         empty = Path(tempfile.mkdtemp(dir=folder))

@@ -99,7 +99,7 @@ def _second(packet: av.Packet[Stream]) -> int:
 def _with_stand_in(source: Path, target: Path, progress: Progress) -> JobFigures:
     """Sound is edited, too, so that it goes through memory as samples."""
     hide = RenderSettings(encode=EncodeSettings(preset="ultrafast"), spans=(SoundSpan(1.0, 2.0, SoundEffect.BLEEP),))
-    with patch("redact.pipeline.journeys.make_detectors", stand_in):
+    with patch("redact.pipeline.analysis.make_detectors", stand_in):
         return run_job(source, target, AnalyseSettings(("plate",), Preset.FAST), hide, progress)
 
 

@@ -11,7 +11,7 @@ import pytest
 from redact.evaluate import Report, Truth, evaluate
 from redact.mask.mask_plan import MaskPlan
 from redact.mask.raster import coverage
-from redact.pipeline.journeys import analyse
+from redact.pipeline.analysis import analyse
 from redact.settings import AnalyseSettings, DeviceChoice
 from redact.track.types import TrackSet
 from tests.virtual_camera import Condition, Still, drawn_scene, make_clip, require_shared_data, shared_stills

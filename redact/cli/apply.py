@@ -56,7 +56,7 @@ def apply(
         )
         with loading():
             from redact.media.writer import check_target
-            from redact.pipeline.journeys import render
+            from redact.pipeline.rendering import render
             from redact.track import file
 
         check_target(source, output, overwrite=overwrite)

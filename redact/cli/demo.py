@@ -45,13 +45,13 @@ def demo(
         from redact.demo.footage import write_footage
         from redact.jobs.single_file import redact_file
         from redact.mask.contact_sheet import contact_sheet
-        from redact.pipeline.journeys import Finder
+        from redact.pipeline.analysis import Analyser
 
         find = AnalyseSettings(device=device)
         hide = RenderSettings(spans=(parse_span(BLEEP, SoundEffect.BLEEP),), device=device, overwrite=overwrite)
         with report.working() as progress:
             write_footage(footage, progress=progress)
-            tracks, rendered = redact_file(footage, copy, tracks_file, Finder(find), hide, progress=progress)
+            tracks, rendered = redact_file(footage, copy, tracks_file, Analyser(find), hide, progress=progress)
         before, after = stills(footage), stills(copy)
         contact_sheet([(f"{s:.1f} s", a, b) for s, a, b in zip(SHEET_SECONDS, before, after, strict=True)], sheet, 2)
         print_copy(report, rendered, tracks)

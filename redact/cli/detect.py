@@ -39,7 +39,7 @@ def detect(
         )
         opt.check_side_file(output, overwrite=overwrite, others=(source,))
         with loading():
-            from redact.pipeline.journeys import analyse
+            from redact.pipeline.analysis import analyse
             from redact.track import file
 
         with report.working() as progress:

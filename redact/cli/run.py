@@ -71,12 +71,12 @@ def run(
         with loading():
             from redact.jobs.single_file import redact_file
             from redact.media.writer import check_target
-            from redact.pipeline.journeys import Finder
+            from redact.pipeline.analysis import Analyser
 
         check_target(source, target, overwrite=overwrite)
         with report.working() as progress:
             with loading():
-                finder = Finder(find)
+                finder = Analyser(find)
             tracks, rendered = redact_file(source, target, tracks_file, finder, hide, progress=progress)
         print_copy(report, rendered, tracks)
         if tracks_file:

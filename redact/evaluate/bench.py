@@ -222,12 +222,13 @@ def grouped(seconds: Mapping[str, float], frames: int) -> tuple[Stage, ...]:
 
 def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSettings, progress: Progress) -> JobFigures:
     """Analyse and render as ``redact run`` does, with a clock on every stage."""
-    from redact.pipeline.journeys import Finder, render
+    from redact.pipeline.analysis import Analyser
+    from redact.pipeline.rendering import render
 
     clock = time.perf_counter
     stages = Stages(choose_device(find.device))
     started = clock()
-    finder = Finder(find)
+    finder = Analyser(find)
     finder.prepare(source)
     loaded = clock()
     tracks = finder.analyse(source, progress=progress, stages=stages)

@@ -14,7 +14,7 @@ from redact.errors import StoreDamaged, TracksMismatch
 from redact.evidence import footage_records
 from redact.evidence.frame_tables import frame_table
 from redact.evidence.store import Store
-from redact.pipeline.journeys import analyse
+from redact.pipeline.analysis import analyse
 from redact.progress import Progress, silent
 from redact.records import accounts
 from redact.records.accounts import Right
@@ -38,7 +38,7 @@ def detect_footage(
     store: Store | None = None,
 ) -> MachineTracks:
     """Look for faces, plates and text in a master. ``job`` is noted in the provenance, unless empty. Raises what
-    :func:`redact.pipeline.journeys.analyse` and :func:`add_machine_tracks` raise."""
+    :func:`redact.pipeline.analysis.analyse` and :func:`add_machine_tracks` raise."""
     store = store or Store()
     with db.reading() as session:
         accounts.require(accounts.find(session, actor), Right.EDIT)

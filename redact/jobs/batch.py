@@ -41,7 +41,7 @@ from redact.progress import Progress
 from redact.settings import AnalyseSettings, RenderSettings
 
 if TYPE_CHECKING:
-    from redact.pipeline.journeys import Finder
+    from redact.pipeline.analysis import Analyser
 
 SUFFIXES = frozenset(
     f".{name}"
@@ -202,11 +202,11 @@ def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, watch: Ba
     yield from (Result(path, Outcome.IGNORED) for path in plan.ignored)
 
 
-def _load(find: AnalyseSettings) -> Finder:
+def _load(find: AnalyseSettings) -> Analyser:
     """The detectors, which one batch loads once, and only if there is work for them."""
-    from redact.pipeline.journeys import Finder
+    from redact.pipeline.analysis import Analyser
 
-    return Finder(find)
+    return Analyser(find)
 
 
 def _one(
@@ -214,7 +214,7 @@ def _one(
     item: Item,
     settings: dict[str, object],
     *,
-    finder: Callable[[], Finder],
+    finder: Callable[[], Analyser],
     hide: RenderSettings,
     progress: Progress,
 ) -> Result:

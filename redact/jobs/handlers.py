@@ -171,7 +171,7 @@ def second_look(running: RunningJob, progress: Progress) -> Json:
     from redact.disclose.release import releases
     from redact.disclose.release.plan import plan_of
     from redact.jobs.second_pass import SecondPass
-    from redact.pipeline.journeys import Finder
+    from redact.pipeline.analysis import Analyser
 
     told = _arguments(running, SecondPassArguments)
     store = Store()
@@ -182,7 +182,7 @@ def second_look(running: RunningJob, progress: Progress) -> Json:
         look = SecondPass.of(session, plan)
     if plan.content != shown["content"]:
         raise WrongState(f"Release {told.release} was changed meanwhile.", "Ask for the second look again.")
-    finder = Finder(AnalyseSettings(preset=told.preset))
+    finder = Analyser(AnalyseSettings(preset=told.preset))
     items: list[Json] = []
     looked_by: object = None
     for place, output in enumerate(shown["outputs"]):

@@ -11,7 +11,8 @@ from redact.progress import Progress
 from redact.settings import RenderSettings
 
 if TYPE_CHECKING:
-    from redact.pipeline.journeys import Finder, RenderReport
+    from redact.pipeline.analysis import Analyser
+    from redact.pipeline.rendering import RenderReport
     from redact.track.types import TrackSet
 
 
@@ -19,17 +20,17 @@ def redact_file(
     source: Path,
     target: Path,
     tracks_file: Path | None,
-    finder: Finder,
+    finder: Analyser,
     hide: RenderSettings,
     *,
     progress: Progress,
 ) -> tuple[TrackSet, RenderReport]:
     """Analyse and render. Either the copy and the tracks file are both there afterwards, or neither is new.
 
-    Raises whatever :mod:`redact.pipeline.journeys` raises, and :class:`redact.errors.OutputExists`,
+    Raises whatever :mod:`redact.pipeline` raises, and :class:`redact.errors.OutputExists`,
     :class:`redact.errors.OutputNotWritable` or :class:`redact.errors.DiskFull` for the tracks file.
     """
-    from redact.pipeline.journeys import render
+    from redact.pipeline.rendering import render
 
     with deferred_tracks(tracks_file, overwrite=hide.overwrite) as write:
         tracks = finder.analyse(source, progress=progress)

@@ -41,7 +41,7 @@ for _source, _name in SOURCE_NAMES.items():
 _TODO = "Take an intact copy of the file, or make it again."
 
 
-def save(tracks: TrackSet, path: Path, *, overwrite: bool) -> None:
+def save(tracks: TrackSet, path: Path, *, overwrite: bool = False) -> None:
     """Write ``tracks`` so that ``path`` is, at every moment, either as it was or the whole new file.
 
     The same tracks give the same bytes. Raises what :func:`write_file` does, and ``ValueError`` for tracks that

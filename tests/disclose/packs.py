@@ -30,7 +30,7 @@ from redact.media.hashing import hash_file
 from redact.media.probe import probe
 from redact.media.reader import scan
 from redact.media.timeline import timeline_digest
-from redact.pipeline.journeys import RenderReport, render
+from redact.pipeline.rendering import RenderReport, render
 from redact.settings import (
     DeviceChoice,
     Effect,

@@ -76,7 +76,7 @@ def test_a_pack_is_made_once(ready: Database) -> None:
 
 
 def test_the_second_look_tells_of_what_is_in_sight(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    from redact.pipeline.journeys import Finder
+    from redact.pipeline.analysis import Analyser
 
     looked: list[Path] = []
     left = [15.0, 25.0, 65.0, 85.0]
@@ -91,7 +91,7 @@ def test_the_second_look_tells_of_what_is_in_sight(ready: Database, monkeypatch:
             track(4, "face", [1], [[left[0], left[1], 140.0, 85.0]]),  # under a mask by less than half
         )
 
-    def analyse(self: Finder, source: Path, **more: Any) -> TrackSet:
+    def analyse(self: Analyser, source: Path, **more: Any) -> TrackSet:
         with ready.reading() as session:
             release = releases.find(session, RELEASE)
             edited = work_plan(session, release)
@@ -102,8 +102,8 @@ def test_the_second_look_tells_of_what_is_in_sight(ready: Database, monkeypatch:
 
         return plan_of(session, Store(), release).edited[0].tracks
 
-    monkeypatch.setattr(Finder, "__init__", lambda self, settings: None)
-    monkeypatch.setattr(Finder, "analyse", analyse)
+    monkeypatch.setattr(Analyser, "__init__", lambda self, settings: None)
+    monkeypatch.setattr(Analyser, "analyse", analyse)
     told = result(ready, "approver", "second-look")
     assert looked == [Store().folder / result(ready, "approver", "preview")["outputs"][0]["file"]]
     assert {(i["label"], i["first"], i["last"]) for i in told["items"]} == {

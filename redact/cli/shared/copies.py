@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from redact.cli.shared.output import CommandReport
 
 if TYPE_CHECKING:
-    from redact.pipeline.journeys import RenderReport
+    from redact.pipeline.rendering import RenderReport
     from redact.track.types import TrackSet
 
 

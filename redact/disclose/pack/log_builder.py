@@ -45,7 +45,7 @@ from redact.evidence.store import PROXY
 from redact.mask.mask_plan import MaskPlan
 from redact.mask.types import Shape
 from redact.media.timeline import timeline_digest
-from redact.pipeline.journeys import RenderReport
+from redact.pipeline.rendering import RenderReport
 from redact.schema.tables import Edit, Footage, Person, Release
 from redact.settings import Effect, EffectSettings
 from redact.timecode import timecode

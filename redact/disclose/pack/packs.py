@@ -51,7 +51,7 @@ from redact.evidence.pack_verification import DRAFTS
 from redact.evidence.store import PACKS, Store, sync
 from redact.home import folder_for
 from redact.media.hashing import hash_file
-from redact.pipeline.journeys import render
+from redact.pipeline.rendering import render
 from redact.progress import Progress, silent
 from redact.records import accounts
 from redact.records.accounts import Right

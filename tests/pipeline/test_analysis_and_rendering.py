@@ -1,4 +1,4 @@
-"""Both journeys end to end on tiny clips, with a detector that knows the one thing in them: a red square."""
+"""Analysis and rendering end to end on tiny clips, with a detector that finds the one thing in them: a red square."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from redact.detect.factory import Scheduled
 from redact.detect.types import Detections, ModelRecord
 from redact.errors import Cancelled, CorruptFrames, MasterChanged, RedactError, TracksMismatch
-from redact.pipeline.journeys import Finder, RenderReport, analyse, render
+from redact.pipeline.analysis import Analyser, analyse
+from redact.pipeline.rendering import RenderReport, render
 from redact.settings import AnalyseSettings, DeviceChoice, OnCorrupt, RenderSettings
 from redact.track.types import Source, TrackSet
 from tests.media.clips import AudioSpec, index_picture, make_clip, read_index
@@ -67,7 +68,7 @@ class RedSquares:
 def detector(monkeypatch: pytest.MonkeyPatch) -> RedSquares:
     """Takes the place of the networks, and looks at every frame."""
     stand_in = RedSquares()
-    monkeypatch.setattr("redact.pipeline.journeys.make_detectors", lambda _settings: [Scheduled(stand_in, 0.0)])
+    monkeypatch.setattr("redact.pipeline.analysis.make_detectors", lambda _settings: [Scheduled(stand_in, 0.0)])
     return stand_in
 
 
@@ -86,13 +87,13 @@ def scene(index: int, size: tuple[int, int]) -> Rgb:
 
 def test_two_scales_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wide, narrow = RedSquares(), RedSquares()
-    monkeypatch.setattr("redact.pipeline.journeys.make_detectors", lambda _settings: [Scheduled(wide, 0.08, narrow)])
+    monkeypatch.setattr("redact.pipeline.analysis.make_detectors", lambda _settings: [Scheduled(wide, 0.08, narrow)])
     source = clip(tmp_path / "a.mp4", frames=24)
     (track,) = analyse(source, FIND).tracks
     # Frames 0, 4, 8 to 20 and the last; 2, 6 to 22.
     assert (len(wide.seen), len(narrow.seen)) == (7, 6)
     assert track.frames.size == 24
-    Finder(FIND).prepare(source)
+    Analyser(FIND).prepare(source)
     assert (len(wide.seen), len(narrow.seen)) == (8, 7)
 
 
@@ -300,7 +301,7 @@ def test_detectors_see_both_ends_of_every_shot(tmp_path: Path, monkeypatch: pyte
 
     # Once in ten seconds: only the ends of shots are looked at.
     stand_in = RedSquares()
-    monkeypatch.setattr("redact.pipeline.journeys.make_detectors", lambda _settings: [Scheduled(stand_in, 10.0)])
+    monkeypatch.setattr("redact.pipeline.analysis.make_detectors", lambda _settings: [Scheduled(stand_in, 10.0)])
     master = clip(tmp_path / "a.mp4", frames=24, picture=two_shots)
     tracks = analyse(master, FIND)
     assert tracks.cuts == (12,)
