@@ -13,7 +13,7 @@ AXE := $(VENV)/axe
 # Tests start the program again and again: what it is compiled to is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test    set up, lint, run all tests"
 	@echo "make setup   set up only"
 	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make docs    the documentation site, in build/site"
 	@echo "make clean   remove the environment and everything built"
 
 setup: $(STAMP)
@@ -53,6 +54,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Warnings, such as dead links, are errors. The variable silences advice about other products.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # axe-core looks for what keeps people out of the pages. It comes from the npm registry, at the version and hash of the
 # lock file; where it cannot be had, the tests that need it are skipped and say so. npm trusts no certificates of the

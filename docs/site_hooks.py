@@ -1,7 +1,7 @@
 """Fills in what the site takes from elsewhere: reference tables from the source, and pages that live beside the code.
 
-Links in pages name files of the repository, so that they also work where the repository is browsed; here they are turned
-into links of the site.
+Links in pages name files of the repository, so that they also work where the repository is browsed. Here they become
+links of the site.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ ELSEWHERE = {
     "models/README.md": "model-registry.md",
     "models/redact_models/weights/plates.md": "plate-detector.md",
     "models/redact_models/weights/plates.curve.png": "plates.curve.png",
+    "models/redact_models/weights/plates.worst.jpg": "plates.worst.jpg",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",

@@ -124,7 +124,7 @@ def set_clips(name: Name, *, clip: Clips, login: As, as_json: opt.Json = False) 
 def set_details(
     name: Name,
     file: Annotated[
-        Path, typer.Argument(metavar="DETAILS.json", help="What the log says beside masks; see the README.")
+        Path, typer.Argument(metavar="DETAILS.json", help="What the log says besides masks; see docs/decisions.md.")
     ],
     *,
     login: As,

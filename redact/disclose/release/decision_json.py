@@ -97,4 +97,6 @@ def written(decision: RedactionDecision) -> dict[str, object]:
 
 
 def _invalid(why: str) -> DecisionInvalid:
-    return DecisionInvalid(f"This decision cannot be taken: {why}.", "See the README for how one is written.")
+    return DecisionInvalid(
+        f"This decision cannot be taken: {why}.", "The page docs/decisions.md shows how a decision is written."
+    )

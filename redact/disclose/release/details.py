@@ -146,7 +146,10 @@ def _parse(untrusted: Mapping[str, object]) -> Details:
         if isinstance(error, ValidationError):
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
             what = f"At {'.'.join(str(part)[:40] for part in first['loc'])}: {first['msg']}."
-        raise BadRecord(f"These details cannot be taken. {what}", "See the README for an example.") from error
+        raise BadRecord(
+            f"These details cannot be taken. {what}",
+            "The page docs/decisions.md has an example for each kind of release.",
+        ) from error
 
 
 def missing(release: Release, kind: ReleaseKind) -> list[str]:
