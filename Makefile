@@ -95,9 +95,11 @@ coverage: setup-dev
 		--cov --cov-report=term --cov-report=html
 
 # Versions stay as they are while pyproject.toml allows them. Hashes are those of PyPI, for every platform and Python.
-# opencv-python is left out, because it has the same cv2 folder as opencv-python-headless and needs libGL besides.
+# Left out: opencv-python, because opencv-python-headless has the same cv2 folder and needs no libGL; polars, which
+# ultralytics loads only for training of its own.
 COMPILE := $(LOCK_TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --group build \
-	--no-emit-package torch --no-emit-package opencv-python --custom-compile-command "make lock" $(UPGRADE)
+	--no-emit-package torch --no-emit-package opencv-python --no-emit-package polars \
+	--no-emit-package polars-runtime-32 --custom-compile-command "make lock" $(UPGRADE)
 
 lock: $(LOCK_TOOLS)/bin/uv
 	$(COMPILE) pyproject.toml -o requirements/run.txt
