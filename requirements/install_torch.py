@@ -64,7 +64,7 @@ def installed() -> str:
 
 def pip_install(*arguments: str, quiet: bool = False) -> bool:
     """Whether pip installed it. ``quiet`` keeps its errors to itself, where a failure has a way round."""
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-compile", *arguments]
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--no-warn-conflicts", *arguments]
     return subprocess.run(command, stderr=subprocess.DEVNULL if quiet else None, check=False).returncode == 0
 
 
@@ -88,7 +88,10 @@ def main(build: str) -> int:
         return 0
     if cpu:
         print(f"The CPU build of torch could not be had, neither from pip's own sources nor from {CPU_INDEX}.")
-        print("The build of pip's index is taken instead. It runs on the CPU as well, but is some gigabytes larger.", flush=True)
+        print(
+            "The build of pip's index is taken instead. It runs on the CPU as well, but is some gigabytes larger.",
+            flush=True,
+        )
     # With the requirements of its own: those of CUDA are in no lock file.
     present = installed().split("+")[0] == version and not installed().endswith("+cpu")
     if not present and not pip_install(f"torch=={version},!={version}+cpu"):

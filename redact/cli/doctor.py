@@ -18,6 +18,7 @@ from redact import __version__
 from redact.cli.shared import options as opt
 from redact.cli.shared.output import CommandReport, failure_record
 from redact.errors import SetupIncomplete
+from redact.jobs.failures import as_failure
 
 REINSTALL = "pip install --force-reinstall --no-deps {}"
 ENCODERS = ("libx264", "libx265", "libsvtav1", "aac")
@@ -52,7 +53,7 @@ def doctor(
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Check devices, runtimes, codecs, weights and disk space.
+    """Check devices, runtimes, opencv, codecs, weights and disk space.
 
     Example: redact doctor --json
     """
@@ -71,7 +72,7 @@ def doctor(
 
 def all_checks() -> Iterator[Check]:
     """Every check; one that breaks is reported as bad itself instead of ending the report."""
-    for group in (python, processor, cuda, card_video, runtimes, codecs, weights, space, sign_in):
+    for group in (python, processor, cuda, card_video, runtimes, opencv, codecs, weights, space, sign_in):
         yield from guarded(group)
 
 
@@ -80,9 +81,12 @@ def guarded(group: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     try:
         yield from group()
     except Exception as error:
-        yield Check(
-            group.__name__, CheckState.BAD, f"{type(error).__name__}: {error}", "Set the workbench up anew: make setup."
-        )
+        failure = as_failure(error)
+        if isinstance(failure, SetupIncomplete):
+            yield Check(group.__name__, CheckState.BAD, failure.happened.rstrip("."), failure.todo)
+        else:
+            remedy = "Install the workbench again; in a checkout, run: make clean setup"
+            yield Check(group.__name__, CheckState.BAD, f"{type(error).__name__}: {error}", remedy)
 
 
 def python() -> Iterator[Check]:  # noqa: D103
@@ -142,8 +146,14 @@ def runtimes() -> Iterator[Check]:  # noqa: D103
     yield Check(
         "ONNX Runtime", CheckState.OK, f"{onnxruntime.__version__}; {', '.join(onnxruntime.get_available_providers())}"
     )
-    for name in ("ultralytics", "opencv-python-headless", "moviepy"):
+    for name in ("ultralytics", "moviepy"):
         yield Check(name, CheckState.OK, metadata.version(name))
+
+
+def opencv() -> Iterator[Check]:  # noqa: D103
+    import cv2
+
+    yield Check("OpenCV", CheckState.OK, cv2.__version__)
 
 
 def codecs() -> Iterator[Check]:  # noqa: D103

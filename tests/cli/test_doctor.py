@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from redact.cli import doctor
 from redact.detect.entries import RegisteredModel, WeightState
 from tests.cli.runner import redact
+from tests.media.clips import make_clip
 
 
 def test_everything_is_there() -> None:
@@ -38,3 +42,25 @@ def test_a_missing_encoder_is_bad_and_the_rest_is_still_told(monkeypatch: pytest
     assert ended.code == 1
     assert [failure["what"] for failure in ended.document["failed"]] == ["encoders"]
     assert "weights centerface" in {check["what"] for check in ended.document["checks"]}
+
+
+def test_doctor_and_run_say_how_to_replace_an_opencv_that_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Unloadable:
+        """What Python answers where opencv-python lies on top and the machine has no libxcb."""
+
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "cv2":
+                raise ImportError("libxcb.so.1: cannot open shared object file", name="cv2")
+
+    for name in [name for name in sys.modules if name == "cv2" or name.startswith(("cv2.", "redact.pipeline"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Unloadable(), *sys.meta_path])
+    remedy = "pip install --force-reinstall --no-deps opencv-python-headless=="
+    checked = redact("doctor")
+    assert checked.code == 1
+    assert "libxcb.so.1" in checked.out and remedy in checked.out
+    started = redact("run", make_clip(tmp_path / "in.mp4", frames=2))
+    assert started.code == 1
+    assert started.err.startswith("R404 OpenCV cannot be loaded (libxcb.so.1") and remedy in started.err
