@@ -71,7 +71,7 @@ lint: setup-dev
 	$(BIN)/lint-imports
 
 # Warnings, such as dead links, are errors. The variable silences advice about other products.
-docs: setup
+docs: setup-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # axe-core looks for what keeps people out of the pages. It comes from the npm registry, at the version and hash of the
