@@ -1,1 +1,1 @@
-"""What leaves the force: release policies, reason codes, logs, packs, provenance and verification."""
+"""Everything that leaves the force: release policies, reason codes, logs, packs, provenance and verification."""

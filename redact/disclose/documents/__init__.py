@@ -1,1 +1,1 @@
-"""Documents as tagged PDF: the release log, drafts of letters and notices, certificates, the guide to verification."""
+"""Tagged PDF documents: release log, drafts of letters and notices, disposal certificates, verification guide."""

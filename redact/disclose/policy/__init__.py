@@ -1,1 +1,1 @@
-"""Release policies and reason codes, shipped or a force's own."""
+"""Release policies and reason codes: those shipped and a force's own."""

@@ -1,4 +1,4 @@
-"""Data files by name: those that come with the workbench, and those that a force laid into its own folder."""
+"""Policy and reason-code files: those shipped with the workbench, and a force's own in ``REDACT_HOME``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIX = ".toml"
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """The bytes of a file, unchecked. ``origin`` names it in errors."""
+    """The unchecked bytes of one file. ``origin`` names it in error messages."""
 
     name: str
     origin: str
@@ -26,24 +26,24 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class DataFiles:
-    """The files of one kind. ``folder`` is its name both in the package and in :func:`redact.home.home`.
+    """All files of one kind. ``folder`` is the folder's name, both in the package and in :func:`redact.home.home`.
 
-    A force's file never takes the place of one of the workbench's: what a log calls by a shipped name is what shipped.
+    A force's file never overrides a shipped one: a shipped name in a log always means the shipped file.
     """
 
     folder: str
-    what: str
-    """As in ``release policy``, for errors."""
+    kind: str
+    """For error messages, such as ``release policy``."""
     invalid: type[RedactError]
     unknown: type[BadUsage]
 
     def shipped(self) -> tuple[str, ...]:
-        """Names of what comes with the workbench."""
+        """Names of the shipped files."""
         files = resources.files("redact.disclose.policy").joinpath(self.folder).iterdir()
         return tuple(sorted(file.name.removesuffix(SUFFIX) for file in files if file.name.endswith(SUFFIX)))
 
     def own(self) -> tuple[str, ...]:
-        """Names of what lies in the force's folder. Raises ``invalid`` for a name that cannot be one."""
+        """Names of the files in the force's own folder. Raises ``invalid`` if one of them has an invalid name."""
         folder = home() / self.folder
         try:
             names = sorted(path.name.removesuffix(SUFFIX) for path in folder.iterdir() if path.suffix == SUFFIX)
@@ -54,35 +54,37 @@ class DataFiles:
         for name in names:
             if not NAME.fullmatch(name):
                 raise self.invalid(
-                    f'"{folder / (name + SUFFIX)}" cannot be the name of a {self.what}.',
-                    "Call it by lower-case letters, digits, - and _.",
+                    f'"{folder / (name + SUFFIX)}" is not a valid name for a {self.kind}.',
+                    "Rename it: use only lower-case letters, digits, - and _.",
                 )
             if name in self.shipped():
                 raise self.invalid(
-                    f'"{folder / (name + SUFFIX)}" has the name of a {self.what} of the workbench.', "Rename it."
+                    f'"{folder / (name + SUFFIX)}" has the same name as a {self.kind} shipped with the workbench.',
+                    "Rename it.",
                 )
         return tuple(names)
 
     def names(self) -> tuple[str, ...]:
-        """Those of the workbench, then the force's. Raises ``invalid``."""
+        """Names of the shipped files, then of the force's own. Raises ``invalid``."""
         return self.shipped() + self.own()
 
     def read(self, untrusted_name: str) -> DataFile:
-        """The file of this name. Raises ``unknown`` where there is none and ``invalid`` where it cannot be read."""
+        """The file with this name. Raises ``unknown`` if there is none and ``invalid`` if it cannot be read."""
         names = self.names()
         if untrusted_name not in names:
-            raise self.unknown(f"There is no {self.what} {untrusted_name!r}.", f"What there is: {', '.join(names)}.")
+            raise self.unknown(f"There is no {self.kind} called {untrusted_name!r}.", f"Available: {', '.join(names)}.")
         if untrusted_name in self.shipped():
-            place = resources.files("redact.disclose.policy").joinpath(self.folder, untrusted_name + SUFFIX)
-            return DataFile(untrusted_name, f"{untrusted_name!r} of the workbench", place.read_bytes())
+            shipped = resources.files("redact.disclose.policy").joinpath(self.folder, untrusted_name + SUFFIX)
+            return DataFile(untrusted_name, f"{untrusted_name!r} (shipped with the workbench)", shipped.read_bytes())
         return self.read_path(home() / self.folder / (untrusted_name + SUFFIX))
 
     def read_path(self, path: Path) -> DataFile:
-        """A file anywhere, called by its own name. Raises ``invalid``."""
+        """A file at any path, known by its own file name. Raises ``invalid``."""
         name = path.name.removesuffix(SUFFIX)
         if path.suffix != SUFFIX or not NAME.fullmatch(name):
             raise self.invalid(
-                f'"{path}" cannot be a {self.what}.', f"Call it NAME{SUFFIX}, of lower-case letters, digits, - and _."
+                f'"{path}" is not a valid file name for a {self.kind}.',
+                f"Rename it NAME{SUFFIX}, where NAME has only lower-case letters, digits, - and _.",
             )
         try:
             with path.open("rb") as file:

@@ -1,8 +1,8 @@
-"""Release policies: what is hidden by default for whom, how, and what the pack may tell.
+"""Release policies: what is hidden by default for each audience, how it is hidden, and what the pack may reveal.
 
-A policy is one TOML file, ``policies/court.toml`` and its neighbours or a force's own in
-``REDACT_HOME/policies/NAME.toml``. It never touches tracks or edits: :mod:`redact.disclose.release.resolve` lays it
-over them. What the law asks of a release to the public or to a data subject cannot be switched off in a file.
+A policy is one TOML file: ``policies/court.toml`` and the others shipped with it, or a force's own in
+``REDACT_HOME/policies/NAME.toml``. It never changes tracks or edits; :mod:`redact.disclose.release.resolve` applies it
+to them. A file cannot switch off what the law requires of a release to the public or to a data subject.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from redact.settings import (
 from redact.strict_toml import Table, is_line, parse_table
 
 FORMAT = 1
-"""Version of the format of the file; ``version`` in the file is that of the policy."""
+"""Version of the file format; ``version`` in the file is the version of the policy."""
 POLICY_FILES = DataFiles("policies", "release policy", PolicyInvalid, PolicyUnknown)
 GUARDED = (ReleaseKind.PUBLIC, ReleaseKind.SUBJECT_ACCESS)
-"""Kinds that are always checked by a second person, who watches all of it."""
+"""Kinds of release that a second person must always check, watching all of the output."""
 
 TEXT_PLACEHOLDERS = frozenset({"reference", "exhibit", "kind", "number"})
-"""What a slate or watermark may hold: of the case, of the footage, the kind of release, the clip's number from 1."""
+"""For slates and watermarks: case reference, exhibit reference, kind of release, and number of the clip from 1."""
 FILE_PLACEHOLDERS = frozenset({"exhibit", "number", "nn"})
-"""``nn`` is the clip's number in two digits."""
+"""For file names. ``nn`` is the clip's number in two digits."""
 NEUTRAL_PLACEHOLDERS = TEXT_PLACEHOLDERS - {"exhibit"}
 NEUTRAL_FILE_NAME = "video-{number}"
-"""For the public: references of exhibits are made of the initials of an officer."""
+"""For public releases, because an exhibit reference contains an officer's initials."""
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _NUMBERED = re.compile(r"(^|[.-])\{(number|nn)\}($|[.-])")
@@ -52,7 +52,7 @@ LONGEST_FILE_NAME = 100
 
 
 class Action(StrEnum):
-    """What happens to a track or sound. ``default`` takes an earlier decision back."""
+    """What happens to a track or sound. ``default`` withdraws an earlier decision."""
 
     HIDE = "hide"
     SHOW = "show"
@@ -61,7 +61,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassRule:
-    """What happens to tracks of a class: hidden with an effect and for reason codes, or shown for a reason."""
+    """What happens to tracks of a class: hidden with an effect under reason codes, or shown for a reason."""
 
     action: Action
     effect: EffectSettings
@@ -71,7 +71,7 @@ class ClassRule:
 
 @dataclass(frozen=True, slots=True)
 class SoundRule:
-    """``mode`` is for all sound nobody decided on; ``effect`` and ``codes`` for what is hidden with none named."""
+    """``mode`` applies to all sound without a decision; ``effect`` and ``codes`` to hidden spans that name none."""
 
     mode: AudioMode
     effect: SoundEffect
@@ -80,7 +80,7 @@ class SoundRule:
 
 @dataclass(frozen=True, slots=True)
 class LogRule:
-    """What the pack tells. ``samples`` is the file of mask shapes, ``stills`` are pictures in the PDF."""
+    """What the pack reveals. ``samples`` is the file of mask shapes; ``stills`` are pictures in the PDF."""
 
     published_edition: bool
     stills: bool
@@ -92,32 +92,32 @@ class LogRule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One audience's rules. ``raw`` is the file it came from and ``sha256`` the hash of that."""
+    """The rules for one audience. ``raw`` holds the bytes of its file and ``sha256`` their hash."""
 
     name: str
     version: str
     title: str
     kind: ReleaseKind
     regime: Regime | None
-    """Of a subject access release; None for all others."""
+    """For a subject access release; None for every other kind."""
     codes: str
     """Name of the list of reason codes."""
     classes: Mapping[str, ClassRule]
     other: ClassRule
-    """For every class that is not named: always hidden."""
+    """For every class not named in the policy: always hidden."""
     sound: SoundRule
     slate: Slate | None
-    """Its lines may hold :data:`TEXT_PLACEHOLDERS`, for :func:`fill_in`."""
+    """Its lines may contain :data:`TEXT_PLACEHOLDERS`, which :func:`fill_in` replaces."""
     watermark: str
-    """As the slate; empty for none."""
+    """May contain the same placeholders as the slate; empty for no watermark."""
     encode: EncodeSettings
     file_name: str
     log: LogRule
     four_eyes: bool
-    """Whether somebody else than those who edited must approve."""
+    """Whether the approver must be someone who had no part in making the release."""
     watch_all: bool
-    """Whether all of the output must have been watched before it is approved, every item of its risk queue settled, and
-    detectors have had a second look at it."""
+    """Whether approval requires that all of the output was watched, every item of the review queue was settled, and a
+    second detection pass was run."""
     sha256: str
     raw: bytes = field(repr=False)
 
@@ -126,27 +126,27 @@ class Policy:
         return self.classes.get(label, self.other)
 
     def output_name(self, number: int, exhibit: str) -> str:
-        """The plain name of the file made of clip ``number`` (from 1), without a path and with its suffix."""
+        """The file name, without a path, of the copy made from clip ``number`` (from 1)."""
         values = {"exhibit": exhibit, "number": str(number), "nn": f"{number:02d}"}
         safe = {key: re.sub(r"[^A-Za-z0-9]+", "-", value).strip("-")[:40] or "x" for key, value in values.items()}
         return fill_in(self.file_name, safe) + ".mp4"
 
 
 def fill_in(template: str, values: Mapping[str, str]) -> str:
-    """``template`` with its placeholders replaced, once: what a value holds is never read as a placeholder.
+    """``template`` with its placeholders replaced once: placeholders inside a value are left as they are.
 
-    Values are made one line. Raises ``KeyError`` for a placeholder without a value.
+    Each value is collapsed to one line. Raises ``KeyError`` for a placeholder without a value.
     """
     return _PLACEHOLDER.sub(lambda match: " ".join(values[match[1]].split()), template)
 
 
 def list_policies() -> tuple[str, ...]:
-    """Names of all policies, the workbench's first. Raises :class:`PolicyInvalid` for names only."""
+    """Names of all policies, shipped ones first. Raises :class:`PolicyInvalid` for an invalid name; reads no file."""
     return POLICY_FILES.names()
 
 
 def load_policy(untrusted_name: str) -> Policy:
-    """A policy by its name, checked against the list of codes it names.
+    """The policy with this name, checked against its list of reason codes.
 
     Raises :class:`PolicyUnknown`, :class:`PolicyInvalid` and :class:`redact.errors.CodesInvalid`.
     """
@@ -154,21 +154,22 @@ def load_policy(untrusted_name: str) -> Policy:
 
 
 def checked_policy(file: DataFile) -> Policy:
-    """A policy file, checked against the list of codes it names. Raises as :func:`load_policy`."""
+    """The policy in a file, checked against its list of reason codes. Raises as :func:`load_policy`."""
     return parse_policy(file.untrusted_raw, file.name, file.origin, load_codes)
 
 
 def parse_policy(untrusted_raw: bytes, name: str, origin: str, codes_named: Callable[[str], Codes]) -> Policy:
-    """A policy from the bytes of its file, or of a snapshot of it.
+    """A policy from the bytes of its file, or of a snapshot of that file.
 
-    ``origin`` names it in errors; ``codes_named`` gives the list of codes of a name or raises :class:`CodesUnknown`.
+    ``origin`` names it in error messages; ``codes_named`` returns the list of codes with a given name or raises
+    :class:`CodesUnknown`.
     Raises :class:`PolicyInvalid`, and whatever else ``codes_named`` raises.
     """
 
     def refusal(why: str) -> PolicyInvalid:
         return PolicyInvalid(
             f"In the release policy {origin}, {why}.",
-            "Correct it; `redact policies show court` prints one that is right.",
+            "Correct the file. `redact policies show court` prints a valid policy.",
         )
 
     table = parse_table(untrusted_raw, refusal)
@@ -176,7 +177,7 @@ def parse_policy(untrusted_raw: bytes, name: str, origin: str, codes_named: Call
     version, title, kind = version_of(table), table.text("title"), table.member("kind", ReleaseKind)
     regime = table.member("regime", Regime) if "regime" in table else None
     if (regime is not None) != (kind is ReleaseKind.SUBJECT_ACCESS):
-        table.refuse("must name a regime for subject access, and only for that")
+        table.refuse("must name a regime for subject access, and for no other kind of release")
     reader = _PolicyReader(kind, regime, _codes(table, codes_named))
     policy = Policy(
         name,
@@ -198,7 +199,7 @@ def parse_policy(untrusted_raw: bytes, name: str, origin: str, codes_named: Call
     )
     for label in policy.classes:
         if not is_line(label):
-            table.refuse("has a class whose name is not a line of text")
+            table.refuse("has a class whose name is not a single line of text")
     table.done()
     return policy
 
@@ -208,12 +209,12 @@ def _codes(table: Table, codes_named: Callable[[str], Codes]) -> Codes:
     try:
         return codes_named(name)
     except CodesUnknown as error:
-        table.refuse(f"names codes that are not there: {error.happened}")
+        table.refuse(f"names a list of codes that does not exist: {error.happened}")
 
 
 @dataclass(frozen=True, slots=True)
 class _PolicyReader:
-    """Reads the tables of a policy of one kind."""
+    """Reads the tables of a policy for one kind of release."""
 
     kind: ReleaseKind
     regime: Regime | None
@@ -231,7 +232,7 @@ class _PolicyReader:
 
     def hidden(self, table: Table) -> ClassRule:
         effect = table.member("effect", Effect)
-        # Only the solid fill has a colour; one that is said of a mosaic was meant otherwise.
+        # Only a solid mask has a colour: a fill given for a mosaic is a mistake.
         settings = EffectSettings(effect, _fill(table)) if effect is Effect.SOLID else EffectSettings(effect)
         rule = ClassRule(Action.HIDE, settings, self.hiding_codes(table))
         table.done()
@@ -244,7 +245,7 @@ class _PolicyReader:
         try:
             return self.codes.for_hiding(untrusted_id, self.kind, self.regime)
         except (CodeUnknown, CodeNotAllowed) as error:
-            table.refuse(f"has a code it cannot have. {error.happened.rstrip('.')}")
+            table.refuse(f"has a code that is not allowed here. {error.happened.rstrip('.')}")
 
     def sound(self, table: Table) -> SoundRule:
         rule = SoundRule(
@@ -252,7 +253,7 @@ class _PolicyReader:
         )
         if (rule.mode, rule.effect) == (AudioMode.MUTE, SoundEffect.DISGUISE):
             table.refuse(
-                "mutes by default, and yet lets words be heard in spans that are hidden: effect cannot be disguise"
+                "mutes all sound by default, so effect cannot be disguise: speech would be audible in hidden spans"
             )
         table.done()
         return rule
@@ -260,7 +261,7 @@ class _PolicyReader:
     def slate(self, table: Table) -> Slate:
         lines = table.texts("lines")
         if len(lines) > SLATE_LINES:
-            table.refuse(f"has {len(lines)} lines, more than the {SLATE_LINES} that fit")
+            table.refuse(f"has {len(lines)} lines, and only {SLATE_LINES} fit")
         for line in lines:
             self._check_template(table, line, SLATE_LINE_LENGTH)
         slate = Slate(lines, table.number("seconds", *SLATE_SECONDS))
@@ -268,7 +269,7 @@ class _PolicyReader:
         return slate
 
     def template(self, table: Table, key: str, longest: int) -> str:
-        """A text with placeholders."""
+        """A text that may contain placeholders."""
         return self._check_template(table, table.text(key), longest)
 
     def _check_template(self, table: Table, template: str, longest: int) -> str:
@@ -283,12 +284,12 @@ class _PolicyReader:
         encode = EncodeSettings(codec, table.whole("quality", *ENCODE_DEFAULTS[codec].quality_range))
         name = table.text("file_name", LONGEST_FILE_NAME)
         if self.kind is ReleaseKind.PUBLIC and name != NEUTRAL_FILE_NAME:
-            table.refuse(f"file_name must be {NEUTRAL_FILE_NAME!r} for the public: others can tell whose camera it was")
+            table.refuse(f"file_name must be {NEUTRAL_FILE_NAME!r} for the public: any other may reveal whose camera it was")
         _placeholders(table, name, FILE_PLACEHOLDERS)
         if not _NUMBERED.search(name):
-            table.refuse("file_name must hold {number} or {nn}, set apart by . or -: no two clips may have one name")
+            table.refuse("file_name must contain {number} or {nn}, set apart by . or -: no two clips may share a name")
         if not _FILE_NAME.fullmatch(_PLACEHOLDER.sub("x", name)):
-            table.refuse("file_name is not made of letters, digits, . and -, with a letter or digit first")
+            table.refuse("file_name must consist of letters, digits, . and -, and start with a letter or digit")
         table.done()
         return encode, name
 
@@ -303,7 +304,7 @@ class _PolicyReader:
         if public and not rule.published_edition:
             table.refuse("must have published_edition = true: the public gets no other log")
         if rule.published_edition:
-            # The published edition is made of time ranges and codes: it has no place for any of these.
+            # The published edition consists of time ranges and codes: it has no place for any of these.
             for key in ("stills", "samples", "original_name", "camera_serial", "wearer"):
                 if getattr(rule, key):
                     table.refuse(f"cannot have {key} = true in a published edition")
@@ -326,11 +327,11 @@ def _fill(table: Table) -> tuple[int, int, int]:
 
 
 def _placeholders(table: Table, template: str, allowed: frozenset[str]) -> set[str]:
-    """Names of the placeholders in ``template``. Any brace that is not part of one of ``allowed`` is refused."""
+    """Names of the placeholders in ``template``. Refuses any brace that is not part of an ``allowed`` placeholder."""
     names = set(_PLACEHOLDER.findall(template))
     listed = ", ".join(f"{{{name}}}" for name in sorted(allowed))
     if not names <= allowed:
-        table.refuse(f"has a placeholder it cannot have in {template!r}; what there is here: {listed}")
+        table.refuse(f"has a placeholder that is not allowed in {template!r}; available here: {listed}")
     if set(_PLACEHOLDER.sub("", template)) & {"{", "}"}:
-        table.refuse(f"has a brace that belongs to no placeholder in {template!r}; what there is here: {listed}")
+        table.refuse(f"has a brace outside a placeholder in {template!r}; available here: {listed}")
     return names

@@ -1,7 +1,7 @@
-"""Reason codes: why something may be hidden, under which law, and what has to be argued for it.
+"""Reason codes: why something may be hidden, under which law, and what an officer must argue for it.
 
-A list is one TOML file, ``codes/england-wales.toml`` or a force's own in ``REDACT_HOME/codes/NAME.toml``. A list is
-used whole: a release holds one list's bytes and hash, and no other file can change what its codes mean.
+A list is one TOML file: ``codes/england-wales.toml`` or a force's own in ``REDACT_HOME/codes/NAME.toml``. A release
+stores the bytes and hash of one whole list, so no other file can change what its codes mean.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from redact.errors import CodeNotAllowed, CodesInvalid, CodesUnknown, CodeUnknow
 from redact.strict_toml import LONGEST_PARAGRAPH, Refusal, Table, parse_table
 
 FORMAT = 1
-"""Version of the format of the file; ``version`` in the file is that of the list."""
+"""Version of the file format; ``version`` in the file is the version of the list."""
 DEFAULT_LIST = "england-wales"
 CODE_FILES = DataFiles("codes", "list of reason codes", CodesInvalid, CodesUnknown)
-# No comma, semicolon or space: logs list several codes in one cell.
+# No comma, semicolon or space: logs put several codes in one cell.
 _CODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9()./_-]{0,31}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,31}")
 
 
 class ReleaseKind(StrEnum):
-    """Whom a release is for."""
+    """The audience of a release."""
 
     COURT = "court"
     PUBLIC = "public"
@@ -35,21 +35,21 @@ class ReleaseKind(StrEnum):
 
 
 class Regime(StrEnum):
-    """The law a subject access request is answered under. The grounds of one are no grounds under the other."""
+    """The law under which a subject access request is answered. Each has grounds of its own."""
 
     UK_GDPR = "uk-gdpr"
     DPA_PART_3 = "dpa-part-3"
 
 
 class Use(StrEnum):
-    """What a code can be the reason for: hiding part of footage, or answering a request as a whole."""
+    """What a code can justify: hiding part of the footage, or answering a request as a whole."""
 
     REDACTION = "redaction"
     REQUEST = "request"
 
 
 class Exemption(StrEnum):
-    """An exemption of the Freedom of Information Act is absolute, or subject to the public interest (its section 2)."""
+    """A FOIA exemption is absolute, or qualified and so subject to the public interest test (section 2)."""
 
     ABSOLUTE = "absolute"
     QUALIFIED = "qualified"
@@ -57,7 +57,7 @@ class Exemption(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One reason. ``assessment`` and ``reference`` say what a person has to write down for it; None where nothing."""
+    """One reason code. ``assessment`` and ``reference`` say what an officer must write for it; None for nothing."""
 
     id: str
     title: str
@@ -67,21 +67,21 @@ class Code:
     use: Use
     exemption: Exemption | None = None
     limb: bool = False
-    """Whether it must be said if prejudice *would* or *would be likely to* follow."""
+    """Whether the officer must say if prejudice *would* or *would be likely to* follow."""
     regime: Regime | None = None
-    """None where the code is not one of subject access."""
+    """None if the code is not for subject access."""
     assessment: str | None = None
     reference: str | None = None
 
     @property
     def balance(self) -> bool:
-        """Whether the public interest has to be weighed."""
+        """Whether the public interest test applies."""
         return self.exemption is Exemption.QUALIFIED
 
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """A list of reason codes. ``raw`` is the file it came from and ``sha256`` the hash of that."""
+    """A list of reason codes. ``raw`` holds the bytes of its file and ``sha256`` their hash."""
 
     name: str
     version: str
@@ -91,16 +91,16 @@ class Codes:
     raw: bytes = field(repr=False)
 
     def get(self, untrusted_id: str) -> Code:
-        """Raises :class:`CodeUnknown`."""
+        """The code with this id. Raises :class:`CodeUnknown`."""
         if untrusted_id not in self.by_id:
             raise CodeUnknown(
-                f"There is no reason code {untrusted_id!r} in the list {self.name}.",
-                "`redact codes list` shows what there is.",
+                f"The list {self.name} has no reason code {untrusted_id!r}.",
+                "`redact codes list` shows all codes.",
             )
         return self.by_id[untrusted_id]
 
     def for_hiding(self, untrusted_id: str, kind: ReleaseKind, regime: Regime | None) -> Code:
-        """A code that may be the reason to hide something in a release of this kind and regime.
+        """A code that can justify hiding something in a release of this kind and regime.
 
         Raises :class:`CodeUnknown` or :class:`CodeNotAllowed`.
         """
@@ -108,45 +108,45 @@ class Codes:
         why = _why_not(code, kind, regime)
         if why:
             raise CodeNotAllowed(
-                f"The reason code {code.id} {why}.", "`redact codes list` shows what each code is for."
+                f"The reason code {code.id} {why}.", "`redact codes list` shows where each code applies."
             )
         return code
 
     def hiding(self, kind: ReleaseKind, regime: Regime | None) -> tuple[Code, ...]:
-        """All that :meth:`for_hiding` would give, in the order of the list."""
+        """Every code that :meth:`for_hiding` accepts, in the order of the list."""
         return tuple(code for code in self.by_id.values() if not _why_not(code, kind, regime))
 
 
 def _why_not(code: Code, kind: ReleaseKind, regime: Regime | None) -> str:
-    """Why a code can be no reason to hide something in such a release; empty if it can."""
+    """Why a code cannot justify hiding something in such a release; empty if it can."""
     if code.use is not Use.REDACTION:
-        return "answers a request as a whole and is no reason to hide part of footage"
+        return "answers a request as a whole and cannot justify hiding part of the footage"
     if kind not in code.kinds:
-        return f"is not for a release of the kind {kind}"
+        return f"is not for {kind} releases"
     if kind is ReleaseKind.SUBJECT_ACCESS and code.regime is not regime:
-        return f"is a ground under {code.regime}, and this release is answered under {regime}"
+        return f"is a ground under {code.regime}, but this release is answered under {regime}"
     return ""
 
 
 def load_codes(untrusted_name: str = DEFAULT_LIST) -> Codes:
-    """A list by its name. Raises :class:`CodesUnknown` and :class:`CodesInvalid`."""
+    """The list with this name. Raises :class:`CodesUnknown` and :class:`CodesInvalid`."""
     file = CODE_FILES.read(untrusted_name)
     return parse_codes(file.untrusted_raw, file.name, file.origin)
 
 
 def list_codes() -> tuple[str, ...]:
-    """Names of all lists, the workbench's first. Raises :class:`CodesInvalid`."""
+    """Names of all lists, shipped ones first. Raises :class:`CodesInvalid`."""
     return CODE_FILES.names()
 
 
 def parse_codes(untrusted_raw: bytes, name: str, origin: str) -> Codes:
-    """A list from the bytes of its file, or of a snapshot of it. ``origin`` names it in errors.
+    """A list from the bytes of its file, or of a snapshot of that file. ``origin`` names it in error messages.
 
     Raises :class:`CodesInvalid`.
     """
 
     def refusal(why: str) -> CodesInvalid:
-        return CodesInvalid(f"In the list of reason codes {origin}, {why}.", "Correct it.")
+        return CodesInvalid(f"In the list of reason codes {origin}, {why}.", "Correct the file.")
 
     table = parse_table(untrusted_raw, refusal)
     table.whole("format", FORMAT, FORMAT)
@@ -160,25 +160,25 @@ def parse_codes(untrusted_raw: bytes, name: str, origin: str) -> Codes:
 
 
 def version_of(table: Table) -> str:
-    """The version that a file says it is of."""
+    """The version stated in a file."""
     version = table.text("version")
     if not _VERSION.fullmatch(version):
-        table.refuse("has a version of other characters than letters, digits, dots and hyphens")
+        table.refuse("has a version with characters other than letters, digits, dots and hyphens")
     return version
 
 
 def _check_case(codes: Mapping[str, Code], refusal: Refusal) -> None:
-    """s40(2)-3a beside s40(2)-3A would be taken for the same by every reader."""
+    """Refuse ids that differ only in case: readers would take s40(2)-3a and s40(2)-3A for the same code."""
     seen: dict[str, str] = {}
     for id_ in codes:
         other = seen.setdefault(id_.casefold(), id_)
         if other != id_:
-            raise refusal(f"[code.{id_}] and [code.{other}] differ only in capitals")
+            raise refusal(f"[code.{id_}] and [code.{other}] differ only in case")
 
 
 def _code(id_: str, table: Table) -> Code:
     if not _CODE_ID.fullmatch(id_):
-        table.refuse("is not a code of at most 32 letters, digits and ( ) . / _ -")
+        table.refuse("is not a valid code: use at most 32 letters, digits and ( ) . / _ -")
     code = Code(
         id_,
         table.text("title"),
@@ -194,12 +194,12 @@ def _code(id_: str, table: Table) -> Code:
     )
     table.done()
     if (code.regime is not None) != (ReleaseKind.SUBJECT_ACCESS in code.kinds):
-        table.refuse("must have a regime if it is for subject access, and only then")
+        table.refuse("must name a regime for subject access, and for no other kind of release")
     if code.limb and not code.balance:
-        table.refuse("has limbs but is not qualified: every exemption with a prejudice test is")
+        table.refuse("has limb = true but is not qualified: every exemption with a prejudice test is qualified")
     if code.exemption is not None and code.kinds != (ReleaseKind.PUBLIC,):
-        table.refuse("has an exemption, which only codes of a public release have")
+        table.refuse("has an exemption, which only codes for public releases can have")
     if code.use is Use.REDACTION and ReleaseKind.PUBLIC in code.kinds and code.exemption is None:
-        # Left out, the public interest would never be asked for.
+        # Without it, officers would never be asked for the public interest test.
         table.refuse("must say whether the exemption is absolute or qualified")
     return code

@@ -1,1 +1,1 @@
-"""Releases: what one hides and shows, why, and the rules for approving it."""
+"""Releases: what each one hides and shows, why, and the rules for approving it."""

@@ -1,1 +1,1 @@
-"""Offline verification of a pack or of a single copy."""
+"""Offline verification of a disclosure pack or a single redacted copy."""

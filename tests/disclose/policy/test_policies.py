@@ -96,7 +96,7 @@ def test_what_each_audience_is_told() -> None:
         ("court", 'kind = "court"', 'kind = "press"', "kind is 'press'"),
         # Nothing is left to chance.
         ("court", "[other]", "[class.more]", r"\[class.more\] lacks action"),
-        ("court", '[other]                         # every class not named above; always hidden\neffect = "solid"',
+        ("court", '[other]                         # every class not named above: always hidden\neffect = "solid"',
          '[other]\naction = "show"\neffect = "solid"', r"\[other\] says 'action'"),
         ("court", FACE, '[class.face]\naction = "default"', "must be hide or show"),
         ("court", FACE, '[class.face]\naction = "show"', r"\[class.face\] lacks reason"),
@@ -111,9 +111,9 @@ def test_what_each_audience_is_told() -> None:
         ("court", 'fill = "#000000"', 'fill = "black"', r"\[class.face\] fill is not a colour"),
         ("court", 'fill = "#000000"', 'fill = "#0000000"', r"\[class.face\] fill is not a colour"),
         # Codes must exist, and be for this kind of release.
-        ("court", 'codes = "england-wales"', 'codes = "wales"', "names codes that are not there"),
+        ("court", 'codes = "england-wales"', 'codes = "wales"', "names a list of codes that does not exist"),
         ("court", 'codes = ["TP"]', 'codes = ["XX"]', r"\[class.face\] has a code .* 'XX'"),
-        ("court", 'codes = ["TP"]', 'codes = ["s40(2)-3A"]', r"\[class.face\] has a code .* not for a release"),
+        ("court", 'codes = ["TP"]', 'codes = ["s40(2)-3A"]', r"\[class.face\] has a code .* is not for court releases"),
         ("public", '[sound]\ndefault = "mute"\neffect = "mute"\ncodes = ["s40(2)-3A"]',
          '[sound]\ndefault = "mute"\neffect = "mute"\ncodes = ["s12"]', r"\[sound\] has a code .* as a whole"),
         ("subject-access", 'regime = "dpa-part-3"', 'regime = "uk-gdpr"', r"\[class.face\] has a code .* dpa-part-3"),
@@ -136,11 +136,11 @@ def test_what_each_audience_is_told() -> None:
         ("court", "quality = 20", "quality = 52", r"\[output\] quality is 52"),
         ("court", "quality = 20", "quality = 20.0", r"\[output\] quality is not a whole number"),
         ("court", 'codec = "h264"', 'codec = "copy"', r"\[output\] codec is 'copy'"),
-        ("court", '"{nn}-{exhibit}"', '"{exhibit}"', "no two clips may have one name"),
+        ("court", '"{nn}-{exhibit}"', '"{exhibit}"', "no two clips may share a name"),
         # Clip 1 of exhibit 1A and clip 11 of exhibit A would be one file.
-        ("court", '"{nn}-{exhibit}"', '"{number}{exhibit}"', "no two clips may have one name"),
+        ("court", '"{nn}-{exhibit}"', '"{number}{exhibit}"', "no two clips may share a name"),
         ("court", '"{nn}-{exhibit}"', '"../{nn}"', "file_name"),
-        ("court", '"{nn}-{exhibit}"', '"-{nn}"', "file_name is not made of"),
+        ("court", '"{nn}-{exhibit}"', '"-{nn}"', "file_name must consist of"),
         ("court", '"{nn}-{exhibit}"', '"{nn}-{reference}"', "placeholder"),
     ],
 )  # fmt: skip
@@ -258,5 +258,5 @@ def test_a_shipped_name_stands_for_what_shipped() -> None:
 
 @pytest.mark.parametrize("name", ["press", "../policies/court", "court.toml", ""])
 def test_a_policy_that_is_not_there(name: str) -> None:
-    with pytest.raises(PolicyUnknown, match="What there is: court, public"):
+    with pytest.raises(PolicyUnknown, match="Available: court, public"):
         load_policy(name)

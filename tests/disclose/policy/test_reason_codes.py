@@ -88,9 +88,9 @@ def test_a_code_in_its_place(id_: str, kind: ReleaseKind, regime: Regime | None)
 @pytest.mark.parametrize(
     ("id_", "kind", "regime", "why"),
     [
-        ("TP", ReleaseKind.PUBLIC, None, "not for a release of the kind public"),
-        ("s40(2)-3A", ReleaseKind.COURT, None, "not for a release of the kind court"),
-        ("PII", ReleaseKind.INTERNAL, None, "not for a release of the kind internal"),
+        ("TP", ReleaseKind.PUBLIC, None, "is not for public releases"),
+        ("s40(2)-3A", ReleaseKind.COURT, None, "is not for court releases"),
+        ("PII", ReleaseKind.INTERNAL, None, "is not for internal releases"),
         # A ground of the other regime.
         ("s45(4)(e)", ReleaseKind.SUBJECT_ACCESS, Regime.UK_GDPR, "dpa-part-3"),
         ("Art15(4)", ReleaseKind.SUBJECT_ACCESS, Regime.DPA_PART_3, "uk-gdpr"),
@@ -131,15 +131,15 @@ def test_a_list_that_is_right() -> None:
         (HEAD + ENTRY.replace('["court"]', "[]"), r"\[code.X1\] kinds"),
         (HEAD + ENTRY.replace('["court"]', '["courts"]'), r"\[code.X1\] kinds is 'courts'"),
         (HEAD + ENTRY.replace('["court"]', '["court", "court"]'), r"\[code.X1\] kinds names something twice"),
-        (HEAD + ENTRY.replace("code.X1", 'code."X 1"'), "is not a code"),
-        (HEAD + ENTRY.replace("code.X1", 'code."X,1"'), "is not a code"),
-        (HEAD + ENTRY + ENTRY.replace("code.X1", "code.x1"), "differ only in capitals"),
+        (HEAD + ENTRY.replace("code.X1", 'code."X 1"'), "is not a valid code"),
+        (HEAD + ENTRY.replace("code.X1", 'code."X,1"'), "is not a valid code"),
+        (HEAD + ENTRY + ENTRY.replace("code.X1", "code.x1"), "differ only in case"),
         (HEAD + ENTRY + ENTRY, "not TOML"),
         (HEAD + "code = 3", r"\[code\] is not a table"),
         # Whoever leaves out the exemption would never be asked for the public interest.
         (HEAD + ENTRY.replace('"court"', '"public"'), "absolute or qualified"),
-        (HEAD + ENTRY + 'exemption = "qualified"', "only codes of a public release"),
-        (HEAD + ENTRY.replace('"court"', '"public"') + 'exemption = "absolute"\nlimb = true', "has limbs"),
+        (HEAD + ENTRY + 'exemption = "qualified"', "only codes for public releases"),
+        (HEAD + ENTRY.replace('"court"', '"public"') + 'exemption = "absolute"\nlimb = true', "has limb = true"),
         (HEAD + ENTRY.replace('"court"', '"public"') + 'exemption = "qualified"\nlimb = "yes"', "limb is neither"),
         (HEAD + ENTRY.replace('"court"', '"subject-access"'), "regime"),
         (HEAD + ENTRY + 'regime = "uk-gdpr"', "regime"),
@@ -185,7 +185,7 @@ def test_a_file_that_may_not_be_called_that(name: str) -> None:
 @pytest.mark.parametrize("name", ["none", "../codes/own", "", "england-wales.toml"])
 def test_a_list_that_is_not_there(name: str) -> None:
     put("own.toml", HEAD + ENTRY)
-    with pytest.raises(CodesUnknown, match="What there is: england-wales, own"):
+    with pytest.raises(CodesUnknown, match="Available: england-wales, own"):
         load_codes(name)
 
 

@@ -219,7 +219,7 @@ def test_a_track_of_a_shown_class_is_hidden_by_the_rule_for_all_others(court: Po
         # Hiding "fcae" would hide nothing.
         (on("fcae", HIDE), DecisionInvalid, "the class fcae"),
         (on(1, HIDE, codes=("s99",)), CodeUnknown, "'s99'"),
-        (on(1, HIDE, codes=("TP", "s40(2)-3A")), CodeNotAllowed, "not for a release of the kind court"),
+        (on(1, HIDE, codes=("TP", "s40(2)-3A")), CodeNotAllowed, "is not for court releases"),
         (on(1, HIDE, codes=("TP", "TP")), DecisionInvalid, "twice"),
         (on(1, SHOW, codes=("TP",)), DecisionInvalid, "hides nothing"),
         (on(1, SHOW, effect=GREY), DecisionInvalid, "hides nothing"),
