@@ -68,7 +68,7 @@ CODES = {
         code="TP",
         title="Third-party data",
         statute="Data Protection Act 2018, section 37; European Convention on Human Rights, Article 8",
-        legal_basis="Personal data of someone who is not a party to the proceedings and which the proceedings do not need.",
+        legal_basis="Personal data of someone who is not a party to the proceedings, which do not need it.",
     ),
     "ORDER": UsedCode(
         code="ORDER",

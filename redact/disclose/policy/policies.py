@@ -284,7 +284,9 @@ class _PolicyReader:
         encode = EncodeSettings(codec, table.whole("quality", *ENCODE_DEFAULTS[codec].quality_range))
         name = table.text("file_name", LONGEST_FILE_NAME)
         if self.kind is ReleaseKind.PUBLIC and name != NEUTRAL_FILE_NAME:
-            table.refuse(f"file_name must be {NEUTRAL_FILE_NAME!r} for the public: any other may reveal whose camera it was")
+            table.refuse(
+                f"file_name must be {NEUTRAL_FILE_NAME!r} for the public: any other may reveal whose camera it was"
+            )
         _placeholders(table, name, FILE_PLACEHOLDERS)
         if not _NUMBERED.search(name):
             table.refuse("file_name must contain {number} or {nn}, set apart by . or -: no two clips may share a name")

@@ -1,13 +1,13 @@
-"""The rule for approving a release, all of it.
+"""The whole rule for approving a release.
 
 A release in review can be approved by a person with the right to approve who
 
 1. had no part in making it (the four-eyes rule), unless the policy waives that,
-2. if the policy asks for it (``watch_all``), only once every frame of the rendered copy has been watched, every item of
-   the review queue is settled, and a second detection pass has run over the copy as it is.
+2. if the policy requires it (``watch_all``), approves only after every frame of the rendered copies has been watched,
+   every item of the review queue is settled, and a second detection pass has run over the current copies.
 
-A supervisor can approve with the second point unmet by giving a reason, which the approval and the release log keep.
-The approval is of one content digest: a change made meanwhile, or later, voids it.
+A supervisor can approve while the second point is unmet by giving a reason, which the approval and the release log
+record. An approval applies to one content digest: any change in the meantime, or later, voids it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from redact.schema import tables
 from redact.schema.tables import Edit, Event, Json, Person, Release
 
 MAKING = ("release.created", "release.clips-set", "release.details-set", "release.submitted")
-"""Events whose actor helped to make a release; edits and decisions have tables of their own."""
+"""Events whose actor helped to make the release; edits and decisions have tables of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenItems:
-    """What is open in a release whose digest is ``content``.
+    """What is still open in a release with the digest ``content``.
 
     ``items``: the review queue, see :func:`redact.disclose.release.review_items.release_items`. ``unwatched``: spans of
     frames of each output that nobody has watched.
@@ -52,7 +52,7 @@ class OpenItems:
 
 
 def open_items(session: Session, store: Store, plan: ReleasePlan) -> OpenItems:
-    """What is open in a release as it stands. Raises what reading the store raises."""
+    """What is still open in a release as it stands. Raises what reading the store raises."""
     unwatched = watching.unwatched(session, plan.release, plan.content)
     state, error = state_of(session, plan.release, plan.content)
     items = release_items(session, store, plan)
@@ -60,7 +60,7 @@ def open_items(session: Session, store: Store, plan: ReleasePlan) -> OpenItems:
 
 
 def makers(session: Session, release: Release) -> set[str]:
-    """Logins of everyone who made part of the release: edits of its footage, decisions, clips, details."""
+    """Logins of everyone with a part in the release: edits of its footage, decisions, clips, details."""
     footage = {clip.footage_id for clip in release.clips}
     edited = select(Person.name).join(Edit, Edit.person_id == Person.id).where(Edit.footage_id.in_(footage))
     decided = select(Person.name).join(tables.Decision, tables.Decision.person_id == Person.id)
@@ -75,11 +75,11 @@ def makers(session: Session, release: Release) -> set[str]:
 def approve(
     db: Database, store: Store, actor: str, reference: str, *, override: str = "", content: str | None = None
 ) -> None:
-    """Move a release from in review to approved. ``content``: the digest shown to the approver, if one was.
+    """Move a release from in review to approved. ``content``: the digest shown to the approver, if any.
 
-    Raises NotAllowed for a person who made part of it and for an ``override`` by one without the right to, WrongState
-    if something is open and ``override`` gives no reason, or if the release changed meanwhile, and what reading the
-    records and the store raises.
+    Raises NotAllowed for a person who had a part in the release and for an ``override`` without the right to it,
+    WrongState if something is open and ``override`` gives no reason or if the release changed in the meantime, and what
+    reading the records and the store raises.
     """
     with db.reading() as session:
         release = releases.find(session, reference)
@@ -95,24 +95,24 @@ def approve(
                 f"{person.name} has worked on release {releases.reference(release)} and cannot approve it.",
                 "Ask another approver.",
             )
-        # Finding what is open takes long, so it was done before the transaction: nothing may have changed since.
+        # Finding open items takes long, so it is done before the transaction: check that nothing has changed since.
         now = _fingerprint(work.session, release)
         if now != before or content not in (None, now[0]):
             raise WrongState(
-                f"Release {reference} was changed meanwhile and has not been approved.", "Check it as it is now."
+                f"Release {reference} was changed in the meantime and has not been approved.", "Review it again."
             )
-        noted: dict[str, object] = {"content": now[0]}
+        record: dict[str, object] = {"content": now[0]}
         if policy.watch_all:
-            noted |= _overridden(work, person, release, found, override)
+            record |= _overridden(work, person, release, found, override)
         release.state, release.approved_at, release.approved_by = ReleaseState.APPROVED.value, work.at, person.id
         release.approved_content = str(now[0])
-        work.event("release.approved", release_subject(release), noted)
+        work.event("release.approved", release_subject(release), record)
 
 
 def _overridden(
     work: UnitOfWork, person: Person, release: Release, found: OpenItems, override: str
 ) -> dict[str, object]:
-    """What the approval records of open items: nothing if there are none."""
+    """What the approval event records about open items; empty if there are none."""
     gaps = sum(len(spans) for spans in watching.unwatched(work.session, release, found.content))
     unsettled, passed = len(found.items), found.second_pass is SecondPassState.DONE
     if not gaps and not unsettled and passed:
@@ -120,7 +120,7 @@ def _overridden(
     if not override.strip():
         raise WrongState(
             f"Release {releases.reference(release)} cannot be approved yet: {_open(gaps, unsettled, passed)}.",
-            "Deal with that first, or ask a supervisor to approve it with a reason.",
+            "Complete these first, or ask a supervisor to approve the release with a reason.",
         )
     accounts.require(person, Right.OVERRIDE)
     return {
@@ -136,22 +136,22 @@ def _open(gaps: int, unsettled: int, passed: bool) -> str:
     reasons = [
         "parts of it have not been watched" if gaps else "",
         f"{items} {'is' if unsettled == 1 else 'are'} not settled" if unsettled else "",
-        "" if passed else "no second detection pass has run over the copy as it is",
+        "" if passed else "no second detection pass has run over the current copies",
     ]
     return "; ".join(filter(None, reasons))
 
 
 def _fingerprint(session: Session, release: Release) -> tuple[object, ...]:
-    """All that open items depend on: content, settled items, and which second detection pass there was."""
+    """Everything that open items depend on: content, settled items and the newest second detection pass."""
     content = releases.content_digest(session, release)
     second_pass = last_pass(session, releases.reference(release), content)
     return (content, *(clip.footage.revision for clip in release.clips), second_pass.id if second_pass else None)
 
 
 def approval(session: Session, release: Release) -> Json:
-    """What was recorded when the release was approved: with ``override`` where something was open, see
+    """What was recorded when the release was approved, including ``override`` if something was open: see
     :func:`approve`. Empty if the release is not approved."""
     kind = (Event.subject == release_subject(release), Event.kind == "release.approved")
     newest = session.scalars(select(Event).where(*kind).order_by(Event.seq.desc()).limit(1)).first()
-    noted: Json = json.loads(newest.body) if newest is not None and release.approved_content else {}
-    return noted
+    record: Json = json.loads(newest.body) if newest is not None and release.approved_content else {}
+    return record

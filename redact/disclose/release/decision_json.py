@@ -1,8 +1,8 @@
-"""Decisions as JSON, from a command, a page or the records, and back. Nothing that is read is trusted.
+"""Redaction decisions as JSON, from a command, a page or the records, and back. Input is untrusted.
 
-``{"target": {"track": 5}, "action": "hide", "effect": "solid", "fill": [0, 0, 0], "codes": ["TP"]}``; a target is
-``{"track": ID}``, ``{"class": NAME}`` or ``{"sound": ID, "start": S, "end": S}``. Whose track or sound it is, of the
-footage in a release, stands beside it in the record.
+``{"target": {"track": 5}, "action": "hide", "effect": "solid", "fill": [0, 0, 0], "codes": ["TP"]}``. A target is
+``{"track": ID}``, ``{"class": NAME}`` or ``{"sound": ID, "start": S, "end": S}``. The record keeps the footage that a
+track or sound belongs to in a column of its own.
 """
 
 from __future__ import annotations
@@ -40,43 +40,52 @@ class _DecisionJson(Frozen):
 
 
 def read(untrusted: object, footage: str | None) -> RedactionDecision:
-    """A decision; ``footage`` is the key of the footage that it stands beside, None where it is on a class.
+    """A decision from JSON. ``footage`` is the key of the footage it concerns; None for a decision on a class.
 
-    Raises :class:`redact.errors.DecisionInvalid` for anything else. Whether policy and codes allow it is for
-    :func:`redact.disclose.release.decisions.check_decision`.
+    Raises :class:`redact.errors.DecisionInvalid` for any other input. Does not check the decision against policy and
+    codes: see :func:`redact.disclose.release.decisions.check_decision`.
     """
     try:
-        told = _DecisionJson.model_validate_json(json.dumps(untrusted))
+        parsed = _DecisionJson.model_validate_json(json.dumps(untrusted))
     except (ValidationError, TypeError, ValueError) as error:
-        raise _invalid("it is not written as a decision is") from error
+        raise _invalid("it does not have the form of a decision") from error
     effect: EffectSettings | SoundEffect | None = None
-    if told.effect in _PICTURE:
-        effect = EffectSettings(Effect(told.effect), told.fill or EffectSettings().fill)
-    elif told.effect is not None:
-        effect = SoundEffect(told.effect)
-    if told.fill is not None and told.effect != "solid":
-        raise _invalid("only a solid mask has a colour")
+    if parsed.effect in _PICTURE:
+        effect = EffectSettings(Effect(parsed.effect), parsed.fill or EffectSettings().fill)
+    elif parsed.effect is not None:
+        effect = SoundEffect(parsed.effect)
+    if parsed.fill is not None and parsed.effect != "solid":
+        raise _invalid("only a solid mask can have a fill colour")
     return RedactionDecision(
-        _target(told.target, footage), Action(told.action), effect, told.codes, told.reason or "", told.subject
+        _target(parsed.target, footage),
+        Action(parsed.action),
+        effect,
+        parsed.codes,
+        parsed.reason or "",
+        parsed.subject,
     )
 
 
-def _target(told: _TargetJson, footage: str | None) -> Target:
-    given = sum(part is not None for part in (told.track, told.label, told.sound))
-    if given != 1 or (told.sound is None) != (told.start is None) or (told.start is None) != (told.end is None):
-        raise _invalid("it does not say what it is about")
-    if told.label is not None:
-        return ClassTarget(told.label)
+def _target(target: _TargetJson, footage: str | None) -> Target:
+    targets = sum(key is not None for key in (target.track, target.label, target.sound))
+    if (
+        targets != 1
+        or (target.sound is None) != (target.start is None)
+        or (target.start is None) != (target.end is None)
+    ):
+        raise _invalid("its target must be exactly one track, class or sound span")
+    if target.label is not None:
+        return ClassTarget(target.label)
     if footage is None:
-        raise _invalid("it does not say which footage it is about")
-    if told.track is not None:
-        return TrackTarget(footage, told.track)
-    assert told.sound is not None and told.start is not None and told.end is not None
-    return SoundTarget(footage, told.sound, told.start, told.end)
+        raise _invalid("it does not name the exhibit")
+    if target.track is not None:
+        return TrackTarget(footage, target.track)
+    assert target.sound is not None and target.start is not None and target.end is not None
+    return SoundTarget(footage, target.sound, target.start, target.end)
 
 
 def written(decision: RedactionDecision) -> dict[str, object]:
-    """JSON-ready; :func:`read` gives the same decision again."""
+    """The decision as a JSON-ready object, which :func:`read` turns back into the same decision."""
     target: dict[str, object]
     match decision.target:
         case TrackTarget(track_id=track):
@@ -85,18 +94,18 @@ def written(decision: RedactionDecision) -> dict[str, object]:
             target = {"class": label}
         case SoundTarget(span_id=span, start=start, end=end):
             target = {"sound": span, "start": float(start), "end": float(end)}
-    told: dict[str, object] = {"target": target, "action": decision.action.value}
+    content: dict[str, object] = {"target": target, "action": decision.action.value}
     if isinstance(decision.effect, EffectSettings):
-        told["effect"] = decision.effect.effect.value
+        content["effect"] = decision.effect.effect.value
         if decision.effect.effect is Effect.SOLID:
-            told["fill"] = list(decision.effect.fill)
+            content["fill"] = list(decision.effect.fill)
     elif decision.effect is not None:
-        told["effect"] = decision.effect.value
+        content["effect"] = decision.effect.value
     optional = {"codes": list(decision.codes), "reason": decision.reason, "subject": decision.subject}
-    return told | {key: value for key, value in optional.items() if value}
+    return content | {key: value for key, value in optional.items() if value}
 
 
 def _invalid(why: str) -> DecisionInvalid:
     return DecisionInvalid(
-        f"This decision cannot be taken: {why}.", "The page docs/decisions.md shows how a decision is written."
+        f"The decision was not accepted: {why}.", "See docs/decisions.md for the form of a decision."
     )

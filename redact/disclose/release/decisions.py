@@ -1,4 +1,4 @@
-"""What people decide in a release, and what they argue for it, checked against policy and codes."""
+"""Redaction decisions and the arguments for them, checked against policy and reason codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redact.settings import AudioMode, EffectSettings, SoundEffect, SoundSpan
 
 @dataclass(frozen=True, slots=True)
 class TrackTarget:
-    """One track. Track ids are those of one footage only; ``footage`` is the key the clips of the release use."""
+    """One track. Track ids are unique within one piece of footage; ``footage`` is its key in the release's clips."""
 
     footage: str
     track_id: int
@@ -32,7 +32,7 @@ class ClassTarget:
 class SoundTarget:
     """A span of sound: [start, end) in seconds from the first frame of the master's picture.
 
-    ``span_id`` is that of a span in the edits, or a new one for a span that only this release knows.
+    ``span_id`` is the id of a span in the edit log, or a new id for a span that exists only in this release.
     """
 
     footage: str
@@ -46,11 +46,11 @@ Target = TrackTarget | ClassTarget | SoundTarget
 
 @dataclass(frozen=True, slots=True)
 class RedactionDecision:
-    """One decision of a person. Of several about one thing the latest holds.
+    """A decision to hide or show one target. The latest decision on a target applies.
 
-    ``effect`` and ``codes`` are for hiding; left out, they come from the decision on the class or from the policy.
-    ``reason`` must be given for showing. ``subject`` is the person or thing it is about: all targets of one subject are
-    one person in the log. It is a key, not a pseudonym, and never told.
+    ``effect`` and ``codes`` are for hiding; if omitted, they come from the decision on the class or from the policy.
+    ``reason`` is required for showing. ``subject`` identifies the person or thing: the log gives all targets with the
+    same subject one pseudonym. It is an internal key and is never disclosed.
     """
 
     target: Target
@@ -62,7 +62,7 @@ class RedactionDecision:
 
 
 class Limb(StrEnum):
-    """How sure prejudice is."""
+    """Likelihood of prejudice, in the words of the Act."""
 
     WOULD = "would"
     LIKELY = "would be likely to"
@@ -70,12 +70,12 @@ class Limb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a person argued for one code, once for the whole release. What a code asks for is in :class:`codes.Code`."""
+    """The arguments for one code, given once for the whole release. :class:`.Code` says what each code requires."""
 
     limb: Limb | None = None
     harm: str = ""
     factors_for: tuple[str, ...] = ()
-    """In favour of disclosing."""
+    """In favour of disclosure."""
     factors_against: tuple[str, ...] = ()
     balance: str = ""
     """Where the public interest lies, and why."""
@@ -85,14 +85,14 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseGrounds:
-    """What people gave besides decisions. ``requester`` is the subject that asked for its own data."""
+    """The arguments for the whole release, by code. ``requester``: subject key of the data subject who asked."""
 
-    grounds: Mapping[str, Ground] = field(default_factory=dict)
+    by_code: Mapping[str, Ground] = field(default_factory=dict)
     requester: str | None = None
 
 
 def key_of(target: Target) -> tuple[object, ...]:
-    """What two decisions have in common when the later one replaces the earlier."""
+    """A key that is equal for two targets if a later decision on one replaces an earlier decision on the other."""
     match target:
         case TrackTarget():
             return ("track", target.footage, target.track_id)
@@ -103,35 +103,35 @@ def key_of(target: Target) -> tuple[object, ...]:
 
 
 def latest(decisions: Sequence[RedactionDecision]) -> dict[tuple[object, ...], tuple[int, RedactionDecision]]:
-    """The decisions that hold, by :func:`key_of`, each with its place in ``decisions``."""
-    return {key_of(decision.target): (place, decision) for place, decision in enumerate(decisions)}
+    """The decisions that apply, by :func:`key_of`, each with its index in ``decisions``."""
+    return {key_of(decision.target): (index, decision) for index, decision in enumerate(decisions)}
 
 
 def check_decision(policy: Policy, codes: Codes, decision: RedactionDecision) -> None:
-    """Refuse what no release of this policy can hold, whatever its clips. To be called before a decision is recorded.
+    """Refuse a decision that no release under this policy can contain. Call this before recording a decision.
 
     Raises:
-        DecisionInvalid: showing without a reason, or with codes or an effect; an effect of the wrong sort, or one that
-            lets words be heard without a reason; a code or subject that makes no sense.
+        DecisionInvalid: showing without a reason, or with codes or an effect; an effect of the wrong kind, or one that
+            makes speech audible without a reason; a repeated code; a subject that is not allowed.
         CodeUnknown, CodeNotAllowed: see :meth:`Codes.for_hiding`.
-        BadSpan: a span of sound that is none.
+        BadSpan: an invalid span of sound.
     """
     target, about = decision.target, described(decision.target)
     if isinstance(target, SoundTarget):
         exact_edges(SoundSpan(target.start, target.end, SoundEffect.MUTE))
     if decision.subject is not None and (not decision.subject.strip() or isinstance(target, ClassTarget)):
         raise DecisionInvalid(
-            f"The decision on {about} names a subject that it cannot have.", "Name one of a track or span, or none."
+            f"The decision on {about} cannot have this subject.", "Give a subject only for a track or span, or none."
         )
     if decision.action is Action.HIDE:
         _check_hiding(policy, codes, decision, about)
     elif decision.codes or decision.effect is not None:
         raise DecisionInvalid(
-            f"The decision on {about} hides nothing, but has codes or an effect.", "Leave both out, or hide it."
+            f"The decision on {about} hides nothing, but has codes or an effect.", "Omit both, or hide it."
         )
     elif decision.action is Action.SHOW and not decision.reason.strip():
         raise DecisionInvalid(
-            f"The decision to show {about} has no reason.", "Say why it may be seen or heard; the log will hold it."
+            f"The decision to show {about} has no reason.", "Give a reason; it will appear in the log."
         )
 
 
@@ -140,13 +140,13 @@ def _check_hiding(policy: Policy, codes: Codes, decision: RedactionDecision, abo
     if decision.effect is not None and isinstance(decision.effect, SoundEffect) is not sound:
         raise DecisionInvalid(
             f"The decision on {about} has an effect for {'the picture' if sound else 'sound'}.",
-            f"Name one for {'sound' if sound else 'the picture'}, or none.",
+            f"Choose an effect for {'sound' if sound else 'the picture'}, or none.",
         )
     if decision.effect is SoundEffect.DISGUISE and policy.sound.mode is AudioMode.MUTE and not decision.reason.strip():
-        # The words can be heard then, where the policy alone would have let nothing be heard.
+        # A disguised voice leaves speech audible, which the policy alone would have muted.
         raise DecisionInvalid(
-            f"The decision to disguise {about} lets words be heard that the policy mutes, and has no reason.",
-            "Say why they may be heard; the log will hold it.",
+            f"The decision to disguise {about} makes speech audible that the policy mutes, and has no reason.",
+            "Give a reason; it will appear in the log.",
         )
     if len(set(decision.codes)) < len(decision.codes):
         raise DecisionInvalid(f"The decision on {about} names a code twice.", "Name each code once.")
@@ -155,7 +155,7 @@ def _check_hiding(policy: Policy, codes: Codes, decision: RedactionDecision, abo
 
 
 def described(target: Target) -> str:
-    """A target in a sentence."""
+    """The target as a phrase for messages."""
     match target:
         case TrackTarget():
             return f"track {target.track_id} of {target.footage}"

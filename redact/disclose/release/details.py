@@ -1,7 +1,7 @@
-"""What people note of a release beside its masks: recipient, delivery, grounds, and what its kind asks for.
+"""Details of a release beyond its masks: recipient, delivery, grounds, and what its kind of release requires.
 
-Kept as JSON with the release. Each part is checked when it is set; whether the whole is enough is asked at submission,
-and again when the log's section is built from it and from the case.
+Stored as JSON with the release. Each detail is checked when it is set. Completeness is checked at submission, and again
+when the log's section is built from the details and the case.
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ from redact.errors import BadRecord
 from redact.schema.tables import Case, Release
 
 REVIEW = ReviewRights(
-    internal_review="If you are unhappy with this answer you may ask us, within 40 working days, to review it.",
-    commissioner="If you are still unhappy after the review you may complain to the Information Commissioner: "
+    internal_review="If you are dissatisfied with our response, you may ask us for an internal review within 40 "
+    "working days.",
+    commissioner="If you remain dissatisfied after the review, you may complain to the Information Commissioner: "
     "ico.org.uk, Wycliffe House, Water Lane, Wilmslow, Cheshire SK9 5AF.",
 )
 
 
 class GroundEntry(Frozen):
-    """What is argued for one code: see :class:`redact.disclose.release.decisions.Ground`."""
+    """The arguments for one code: see :class:`redact.disclose.release.decisions.Ground`."""
 
     limb: Literal["would", "would be likely to"] | None = None
     harm: FreeText | None = None
@@ -58,7 +59,7 @@ class GroundEntry(Frozen):
 
 
 class Details(Frozen):
-    """All that can be noted. Parts for another kind of release are refused by :func:`check`."""
+    """Every detail a release can have. :func:`check` refuses those of another kind of release."""
 
     organisation: Name | None = None
     request_reference: Name | None = None
@@ -84,7 +85,7 @@ class Details(Frozen):
     review: ReviewRights | None = None
 
     requester_subject: Name | None = None
-    """The subject key of the one who asked, as decisions name it."""
+    """The requester's subject key, as used in decisions."""
     identity_check: IdentityCheck | None = None
     extended: FreeText | None = None
     third_parties: tuple[ThirdParty, ...] = ()
@@ -93,7 +94,7 @@ class Details(Frozen):
 
     @property
     def release_grounds(self) -> ReleaseGrounds:
-        """What the resolver asks for."""
+        """The grounds, in the form :func:`redact.disclose.release.resolve.resolve` takes."""
         grounds = {
             code: Ground(
                 limb=Limb(entry.limb) if entry.limb else None,
@@ -123,18 +124,18 @@ OF_KIND: dict[ReleaseKind, tuple[str, ...]] = {
 
 
 def check(kind: ReleaseKind, untrusted: Mapping[str, object]) -> dict[str, object]:
-    """``untrusted`` parts as they may be kept, JSON-ready; None takes a part away. Raises BadRecord."""
+    """Check ``untrusted`` details and return them JSON-ready for storing; None removes a detail. Raises BadRecord."""
     allowed = COMMON + OF_KIND[kind]
     for key in untrusted:
         if key not in allowed:
-            raise BadRecord(f'A {kind} release has no "{key}".', f"It has {', '.join(allowed)}.")
-    given = {key: value for key, value in untrusted.items() if value is not None}
-    _parse(given)
+            raise BadRecord(f'Releases of kind "{kind}" have no detail "{key}".', f"Available: {', '.join(allowed)}.")
+    present = {key: value for key, value in untrusted.items() if value is not None}
+    _parse(present)
     return dict(untrusted)
 
 
 def of(release: Release) -> Details:
-    """What is noted of a release."""
+    """The details of a release."""
     return _parse(release.details)
 
 
@@ -142,25 +143,25 @@ def _parse(untrusted: Mapping[str, object]) -> Details:
     try:
         return Details.model_validate_json(json.dumps(untrusted))
     except (ValidationError, TypeError, ValueError) as error:
-        what = "It is not JSON."
+        fault = "They are not JSON."
         if isinstance(error, ValidationError):
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            what = f"At {'.'.join(str(part)[:40] for part in first['loc'])}: {first['msg']}."
+            fault = f"At {'.'.join(str(part)[:40] for part in first['loc'])}: {first['msg']}."
         raise BadRecord(
-            f"These details cannot be taken. {what}",
-            "The page docs/decisions.md has an example for each kind of release.",
+            f"The details were not accepted. {fault}",
+            "See docs/decisions.md for an example of each kind of release.",
         ) from error
 
 
 def missing(release: Release, kind: ReleaseKind) -> list[str]:
-    """What has to be noted before the release can be submitted, a sentence each."""
+    """The details still required before the release can be submitted, as sentences."""
     details = of(release)
     absent = [name for name in ("organisation", "recipient", "delivery", "retention") if getattr(details, name) is None]
     case = release.case.details
     if kind is ReleaseKind.COURT:
         absent += [name for name in ("material", "cpia") if getattr(details, name) is None]
-        named = ("urn", "officer_in_case", "disclosure_officer")
-        absent += [f"{name} (of the case)" for name in named if not case.get(name)]
+        required = ("urn", "officer_in_case", "disclosure_officer")
+        absent += [f"{name} (of the case)" for name in required if not case.get(name)]
         if _clipped(release) and details.clip_reason is None:
             absent.append("clip_reason")
     if kind is ReleaseKind.PUBLIC and release.case.due_on is None:
@@ -174,7 +175,7 @@ def missing(release: Release, kind: ReleaseKind) -> list[str]:
 def section(
     release: Release, kind: ReleaseKind, *, requester_pseudonyms: tuple[str, ...], clipped: tuple[ClippedPart, ...]
 ) -> Section | None:
-    """The log's section of this kind. Raises BadRecord for what :func:`missing` would have told of."""
+    """The log's section for this kind of release. Raises BadRecord if :func:`missing` lists anything."""
     if problems := missing(release, kind):
         raise BadRecord(" ".join(problems), "Add it with `redact release set`.")
     details, case = of(release), release.case
@@ -186,19 +187,19 @@ def section(
         if kind is ReleaseKind.SUBJECT_ACCESS:
             return _subject_access(details, case, requester_pseudonyms)
     except ValidationError as error:
-        raise BadRecord(f"The details of the release do not fit together: {error.errors()[0]['msg']}.") from error
+        raise BadRecord(f"The details of the release are inconsistent: {error.errors()[0]['msg']}.") from error
     return None
 
 
 def _court(details: Details, case: Case, clipped: tuple[ClippedPart, ...]) -> CourtSection:
-    told: dict[str, Any] = case.details
+    case_details: dict[str, Any] = case.details
     assert details.material is not None and details.cpia is not None
     return CourtSection(
-        urn=told["urn"],
-        defendants=details.defendants or tuple(filter(None, [told.get("defendant")])),
-        offences=details.offences or tuple(filter(None, [told.get("offence")])),
-        officer_in_case=told["officer_in_case"],
-        disclosure_officer=told["disclosure_officer"],
+        urn=case_details["urn"],
+        defendants=details.defendants or tuple(filter(None, [case_details.get("defendant")])),
+        offences=details.offences or tuple(filter(None, [case_details.get("offence")])),
+        officer_in_case=case_details["officer_in_case"],
+        disclosure_officer=case_details["disclosure_officer"],
         material=details.material,
         mg6c_item=details.mg6c_item,
         cpia=details.cpia,
@@ -254,7 +255,7 @@ def _subject_access(details: Details, case: Case, requester: tuple[str, ...]) ->
 
 
 def _clipped(release: Release) -> bool:
-    """Whether a part of some footage stays out of the release."""
+    """Whether any part of the footage is left out of the release."""
     return any(
         clip.first_frame > 0 or clip.last_frame < int(clip.footage.media["frames"]) - 1 for clip in release.clips
     )

@@ -1,4 +1,4 @@
-"""From the records to what a release hides and shows: tracks, edits and decisions of each clip, resolved."""
+"""What a release hides and shows, resolved from the records: tracks, edits and decisions for each clip."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from redact.schema.tables import Edit, Release
 
 @dataclass(frozen=True, slots=True)
 class ReleasePlan:
-    """A release as it stands: ``edited`` and ``exhibits`` go with the clips, ``decided_by`` with the decisions."""
+    """A release as it stands. ``edited`` and ``exhibits`` match the clips; ``decided_by`` matches the decisions."""
 
     release: Release
     policy: Policy
@@ -33,17 +33,17 @@ class ReleasePlan:
     exhibits: tuple[str, ...]
     resolved: ResolvedRelease
     decisions: tuple[RedactionDecision, ...]
-    """In the order they were made; ``decision`` of a mask is a place in it."""
+    """In the order they were made; a mask's ``decision`` is an index into this."""
     decided_by: tuple[tuple[str, str], ...]
-    """Full name of who decided, and when, as text."""
+    """Full name of the officer who decided, and when, as text."""
     content: str
-    """Digest of all of it."""
+    """Content digest of the release."""
     outdated: tuple[str, ...]
-    """Decisions that do not hold any more, a sentence each."""
+    """Decisions that no longer apply, as sentences."""
 
     @property
     def problems(self) -> list[str]:
-        """What keeps the release from being submitted, a sentence each."""
+        """What prevents the release from being submitted, as sentences."""
         return [
             *self.outdated,
             *(p.text for p in self.resolved.problems),
@@ -52,7 +52,7 @@ class ReleasePlan:
 
 
 def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
-    """Raises what reading tracks from the store, and resolving, raise."""
+    """The plan of a release. Raises what :func:`resolve` and reading tracks from the store raise."""
     policy, codes = releases.rules_of(release)
     exhibits = tuple(releases.exhibit_of(release, clip.footage_id) for clip in release.clips)
     edited = tuple(edited_tracks(session, store, clip.tracks_id) for clip in release.clips)
@@ -60,32 +60,32 @@ def plan_of(session: Session, store: Store, release: Release) -> ReleasePlan:
         EditedClip(exhibit, edits.tracks, clip.first_frame, clip.last_frame, edits.sounds, _links(edits))
         for clip, exhibit, edits in zip(release.clips, exhibits, edited, strict=True)
     ]
-    # A decision on footage that has no clip any more waits until it has one again.
-    there = {clip.footage_id for clip in release.clips} | {None}
-    rows = [row for row in releases.decisions_of(session, release) if row.footage_id in there]
+    # A decision on footage that no longer has a clip is dormant until it has one again.
+    in_release = {clip.footage_id for clip in release.clips} | {None}
+    rows = [row for row in releases.decisions_of(session, release) if row.footage_id in in_release]
     merges = {clip.footage_id: _merges(session, clip.tracks_id) for clip in release.clips}
-    now = {clip.footage_id: edits for clip, edits in zip(release.clips, edited, strict=True)}
+    edited_by_footage = {clip.footage_id: edits for clip, edits in zip(release.clips, edited, strict=True)}
     read = [_read(release, row) for row in rows]
-    held = latest(read)
+    current = latest(read)
     decisions: list[RedactionDecision] = []
     outdated: list[str] = []
     for row, decision in zip(rows, read, strict=True):
-        heir, gone = _heir(decision, now.get(row.footage_id or 0))
-        outdated_text = ""
-        if gone and heir is not None:
-            later = held.get(key_of(heir))
+        successor, gone = _successor(decision, edited_by_footage.get(row.footage_id or 0))
+        problem = ""
+        if gone and successor is not None:
+            later = current.get(key_of(successor))
             if later is None or rows[later[0]].event_seq < row.event_seq:
-                outdated_text = (
-                    f"The decision on {described(decision.target)} is about a track that was merged into track"
+                problem = (
+                    f"The decision on {described(decision.target)} concerns a track that was merged into track"
+                    f" {successor.track_id}: decide on that track."
                 )
-                outdated_text += f" {heir.track_id}: decide on that."
-        elif _outdated(decision, row.event_seq, merges.get(row.footage_id or 0, ())):
-            # Somebody else may be in it now.
-            outdated_text = f"The decision to show {described(decision.target)} is older than a merge: decide again."
-        if outdated_text and decision is held[key_of(decision.target)][1]:
-            outdated.append(outdated_text)
-        idle = replace(decision, action=Action.DEFAULT, effect=None, codes=(), reason="")
-        decisions.append(idle if gone or outdated_text else decision)
+        elif _older_than_merge(decision, row.event_seq, merges.get(row.footage_id or 0, ())):
+            # The track may now include another person.
+            problem = f"The decision to show {described(decision.target)} is older than a merge: decide again."
+        if problem and decision is current[key_of(decision.target)][1]:
+            outdated.append(problem)
+        withdrawn = replace(decision, action=Action.DEFAULT, effect=None, codes=(), reason="")
+        decisions.append(withdrawn if gone or problem else decision)
     resolved = resolve(policy, codes, clips, decisions, details.of(release).release_grounds)
     names = releases.full_names(session, {row.person_id for row in rows})
     return ReleasePlan(
@@ -107,10 +107,10 @@ def _read(release: Release, row: recorded.Decision) -> RedactionDecision:
     return decision_json.read(json.loads(row.content), footage)
 
 
-def _heir(decision: RedactionDecision, edited: Edited | None) -> tuple[TrackTarget | None, bool]:
-    """The track that took in the decision's, if there is one; and whether there is the decision's own no more.
+def _successor(decision: RedactionDecision, edited: Edited | None) -> tuple[TrackTarget | None, bool]:
+    """The track into which the decision's track was merged, if any; and whether the decision's own track is gone.
 
-    One that was rejected hides nothing, whatever was decided. Restored, it is as it was decided again.
+    A rejected track hides nothing, whatever was decided. If it is restored, the decision applies again.
     """
     target = decision.target
     if edited is None or not isinstance(target, TrackTarget) or decision.action is Action.DEFAULT:
@@ -125,15 +125,15 @@ def _heir(decision: RedactionDecision, edited: Edited | None) -> tuple[TrackTarg
 
 
 def _merges(session: Session, tracks_id: int) -> list[tuple[int, int]]:
-    """Event and track of every merge in an edit log, undone ones too."""
+    """Event number and track of every merge in an edit log, including undone merges."""
     rows = session.execute(select(Edit.event_seq, Edit.payload).where(Edit.tracks_id == tracks_id))
-    told = [(seq, json.loads(payload)) for seq, payload in rows]
-    merged = [(seq, entry) for seq, entry in told if entry["op"] == "merge"]
+    entries = [(seq, json.loads(payload)) for seq, payload in rows]
+    merged = [(seq, entry) for seq, entry in entries if entry["op"] == "merge"]
     return [(seq, entry[key]) for seq, entry in merged for key in ("track", "other")]
 
 
-def _outdated(decision: RedactionDecision, seq: int, merges: Sequence[tuple[int, int]]) -> bool:
-    """Whether a decision to show a track was made before another track became part of it."""
+def _older_than_merge(decision: RedactionDecision, seq: int, merges: Sequence[tuple[int, int]]) -> bool:
+    """Whether a decision to show a track is older than a merge of another track into it."""
     target = decision.target
     shows = decision.action is Action.SHOW and isinstance(target, TrackTarget)
     return shows and any(
@@ -142,7 +142,7 @@ def _outdated(decision: RedactionDecision, seq: int, merges: Sequence[tuple[int,
 
 
 def _links(edited: Edited) -> tuple[tuple[int, ...], ...]:
-    """SubjectGroups of tracks that reviewers marked as one person or thing."""
+    """Groups of track ids that reviewers marked as the same person or thing."""
     groups: dict[int, list[int]] = {}
     for state in edited.states.values():
         groups.setdefault(state.subject, []).append(state.id)

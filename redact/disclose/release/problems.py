@@ -1,4 +1,4 @@
-"""What keeps a release from being submitted: what the law asks for and nobody has given yet."""
+"""What prevents a release from being submitted: arguments and decisions the law requires and nobody has given yet."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def find_problems(
     kind: ReleaseKind,
     clips: Sequence[ResolvedClip],
     used: Sequence[Code],
-    given: ReleaseGrounds,
+    grounds: ReleaseGrounds,
     people: tuple[Sequence[str], Sequence[RedactionDecision]],
 ) -> tuple[Problem, ...]:
-    """``used`` are the codes in use; ``people``: the requester's pseudonyms, and all decisions."""
+    """Problems of a release. ``used``: the codes in use. ``people``: the requester's pseudonyms, and all decisions."""
     problems: list[Problem] = []
     if not clips:
         problems.append(Problem(ProblemKind.NO_CLIPS, "", "The release has no clips."))
     for code in used:
-        problems += _argument(code, given.grounds.get(code.id, Ground()))
+        problems += _argument(code, grounds.by_code.get(code.id, Ground()))
     if kind is ReleaseKind.SUBJECT_ACCESS:
-        problems += _subject_access(clips, given, *people)
+        problems += _subject_access(clips, grounds, *people)
     return tuple(problems)
 
 
@@ -33,35 +33,35 @@ def _argument(code: Code, ground: Ground) -> Iterator[Problem]:
         yield Problem(
             ProblemKind.LIMB,
             code.id,
-            f'{code.id} lacks the harm, and whether it "would" or "would be likely to" follow.',
+            f'{code.id} needs the harm, and whether prejudice "would" or "would be likely to" follow.',
         )
     weighed = any(map(str.strip, ground.factors_for)) and any(map(str.strip, ground.factors_against))
     if code.balance and not (weighed and ground.balance.strip()):
         yield Problem(
             ProblemKind.BALANCE,
             code.id,
-            f"{code.id} is a qualified exemption and lacks the public interest for and against disclosure, or the"
-            " balance of the two.",
+            f"{code.id} is a qualified exemption and needs the public interest factors for and against disclosure,"
+            " and where the balance lies.",
         )
     if code.assessment is not None and not ground.assessment.strip():
-        yield Problem(ProblemKind.ASSESSMENT, code.id, f"{code.id} lacks its assessment. {code.assessment}")
+        yield Problem(ProblemKind.ASSESSMENT, code.id, f"{code.id} needs an assessment. {code.assessment}")
     if code.reference is not None and not ground.reference.strip():
-        yield Problem(ProblemKind.REFERENCE, code.id, f"{code.id} lacks its reference. {code.reference}")
+        yield Problem(ProblemKind.REFERENCE, code.id, f"{code.id} needs a reference. {code.reference}")
 
 
 def _subject_access(
     clips: Sequence[ResolvedClip],
-    given: ReleaseGrounds,
+    grounds: ReleaseGrounds,
     requester: Sequence[str],
     decisions: Sequence[RedactionDecision],
 ) -> Iterator[Problem]:
-    """The requester is shown and all others are hidden; whoever else is shown is so by a decision that says who."""
-    if given.requester is None:
-        yield Problem(ProblemKind.REQUESTER, "", "It is not said which subject is the requester.")
+    """The requester must be shown and everyone else hidden, unless a decision that names the subject shows them."""
+    if grounds.requester is None:
+        yield Problem(ProblemKind.REQUESTER, "", "The details do not say which subject is the requester.")
     elif not requester:
         yield Problem(ProblemKind.REQUESTER, "", "No track or sound in the clips is marked as the requester.")
     elif not _shown(clips) & set(requester):
-        yield Problem(ProblemKind.REQUESTER, requester[0], "The requester is hidden in all of the clips.")
+        yield Problem(ProblemKind.REQUESTER, requester[0], "The requester is hidden in every clip.")
     others = [
         shown
         for clip in clips
@@ -73,7 +73,7 @@ def _subject_access(
         yield Problem(
             ProblemKind.THIRD_PARTY,
             subject,
-            f"{subject} is shown, is not the requester, and no decision about this person alone says who it is.",
+            f"{subject} is shown but is not the requester: no decision on this person alone says who they are.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Pseudonyms: what a log calls those it does not name."""
+"""Pseudonyms for the people and things in a log."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ NOUNS: Mapping[str, str] = {
     "sound": "Sound",
 }
 OTHER_NOUN = "Object"
-"""For classes that only a user's own model knows: what these are called may itself say too much."""
+"""For classes from a user's own model, whose names may themselves reveal too much."""
 
 
 def noun(label: str) -> str:
-    """What the pseudonyms of a class are made of."""
+    """The noun in the pseudonyms of a class."""
     return NOUNS.get(label, OTHER_NOUN)
 
 
 class SubjectGroups:
-    """Things said to be one: any number of pairs joined, so that what is one with one of them is one with all."""
+    """Disjoint sets of things marked as the same person or thing (union-find)."""
 
     def __init__(self) -> None:
-        self._above: dict[Hashable, Hashable] = {}
+        self._parent: dict[Hashable, Hashable] = {}
 
     def join(self, one: Hashable, other: Hashable) -> None:
-        """Say that these two are one."""
-        self._above[self.of(one)] = self.of(other)
+        """Merge the groups of these two."""
+        self._parent[self.of(one)] = self.of(other)
 
     def of(self, thing: Hashable) -> Hashable:
-        """The same for all that are one with ``thing``."""
-        while (above := self._above.get(thing, thing)) != thing:
-            thing = above
+        """A representative that is the same for every member of the group of ``thing``."""
+        while (parent := self._parent.get(thing, thing)) != thing:
+            thing = parent
         return thing
 
 
 def pseudonyms(appearances: Iterable[tuple[Hashable, str]], groups: SubjectGroups) -> dict[tuple[Hashable, str], str]:
-    """``Person 1``, ``Person 2``, ``Vehicle 1``: by first appearance, for each thing of each class.
+    """``Person 1``, ``Person 2``, ``Vehicle 1``: numbered by first appearance, for each subject and noun.
 
-    ``appearances`` are things with their class, in the order in which they appear. The face and the plate of one
-    subject are told apart, two faces of one subject are not.
+    ``appearances`` are things with their class, in order of appearance. The face and the number plate of one subject
+    get separate pseudonyms; two faces of one subject share one.
     """
     given: dict[tuple[Hashable, str], str] = {}
     counts: Counter[str] = Counter()

@@ -1,7 +1,7 @@
-"""Policy, decisions and tracks to what is hidden and shown. Pure: the same input gives the same release.
+"""Works out what a release hides and shows from policy, decisions and tracks. Pure: equal input, equal result.
 
-A decision on a track goes before one on its class, and that before the policy; of several decisions on one thing the
-latest holds. Whatever no rule speaks of is hidden. Nothing here looks at pixels, records or the clock.
+A decision on a track overrides one on its class, which overrides the policy; of several decisions on one target the
+latest applies. Anything not covered by a rule is hidden. Nothing here reads pixels, records or the clock.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from redact.settings import EffectSettings
 from redact.track.types import Source, Track
 
 REST_OF_SOUND = "Sound"
-"""Pseudonym of what the policy mutes where nobody decided."""
-Held = Mapping[tuple[object, ...], tuple[int, RedactionDecision]]
+"""Pseudonym of the sound that the policy mutes where there is no decision."""
+CurrentDecisions = Mapping[tuple[object, ...], tuple[int, RedactionDecision]]
 
 
 @dataclass(frozen=True, slots=True)
 class _TrackTreatment:
-    """What happens to one track. ``effect`` is None where it is shown."""
+    """What happens to one track. ``effect`` is None if it is shown."""
 
     effect: EffectSettings | None
     codes: tuple[str, ...]
@@ -63,28 +63,28 @@ def resolve(
     codes: Codes,
     clips: Sequence[EditedClip],
     decisions: Sequence[RedactionDecision],
-    given: ReleaseGrounds,
+    grounds: ReleaseGrounds,
 ) -> ResolvedRelease:
-    """What a release hides and shows. ``codes`` is the list the policy names; ``decisions`` go from first to latest.
+    """What a release hides and shows. ``codes``: the list named in the policy. ``decisions``: oldest first.
 
     Raises:
-        DecisionInvalid: see :func:`check_decision`; a decision about footage, a track or a class that is not there.
-            Taking a decision back (``Action.DEFAULT``) is never refused for what is not there.
-        CodeUnknown, CodeNotAllowed: of a decision or of the policy; a ground for a code that is not in the list.
-        BadSpan: a span of sound that is none, or starts after its footage has ended.
-        ValueError: ``codes`` is another list than the policy names, or two clips of one footage have other tracks.
+        DecisionInvalid: see :func:`check_decision`; also for a decision on footage, a track or a class that is not in
+            the release, unless it withdraws an earlier decision (``Action.DEFAULT``).
+        CodeUnknown, CodeNotAllowed: for a code in a decision or the policy, or a ground for a code not in the list.
+        BadSpan: an invalid span of sound, or one that starts after the end of its footage.
+        ValueError: ``codes`` is not the list named in the policy, or two clips share a key but not a master.
     """
     if codes.name != policy.codes:
         raise ValueError(f"policy {policy.name} uses the codes {policy.codes}, not {codes.name}")
-    for id_ in given.grounds:
+    for id_ in grounds.by_code:
         codes.get(id_)
-    held = latest(decisions)
-    _check(policy, codes, clips, held)
-    sounds = [plan_sound(policy.sound, clip, _spans(held, clip.footage)) for clip in clips]
-    groups = _groups(clips, held)
+    current = latest(decisions)
+    _check(policy, codes, clips, current)
+    sounds = [plan_sound(policy.sound, clip, _spans(current, clip.footage)) for clip in clips]
+    groups = _groups(clips, current)
     names = pseudonyms(_appearances(clips, sounds, groups), groups)
     resolved = tuple(
-        _clip(policy, clip, sound, held, _Pseudonyms(clip.footage, groups, names))
+        _clip(policy, clip, sound, current, _Pseudonyms(clip.footage, groups, names))
         for clip, sound in zip(clips, sounds, strict=True)
     )
     ids = {id_ for clip in resolved for mask in clip.masks for id_ in mask.codes}
@@ -92,19 +92,24 @@ def resolve(
     for id_ in sorted(ids):
         codes.for_hiding(id_, policy.kind, policy.regime)
     used = tuple(code for code in codes.by_id.values() if code.id in ids)
-    requester = groups.of(_subject(given.requester)) if given.requester is not None else None
-    mine = tuple(name for (thing, _), name in names.items() if thing == requester)
-    return ResolvedRelease(resolved, used, mine, find_problems(policy.kind, resolved, used, given, (mine, decisions)))
+    requester = groups.of(_subject(grounds.requester)) if grounds.requester is not None else None
+    requester_names = tuple(name for (thing, _), name in names.items() if thing == requester)
+    return ResolvedRelease(
+        resolved,
+        used,
+        requester_names,
+        find_problems(policy.kind, resolved, used, grounds, (requester_names, decisions)),
+    )
 
 
-def _check(policy: Policy, codes: Codes, clips: Sequence[EditedClip], held: Held) -> None:
-    """Refuse decisions that hold and cannot."""
+def _check(policy: Policy, codes: Codes, clips: Sequence[EditedClip], current: CurrentDecisions) -> None:
+    """Refuse current decisions that cannot apply to this release."""
     masters = {clip.footage: clip.tracks.media.sha256 for clip in clips}
     if any(clip.tracks.media.sha256 != masters[clip.footage] for clip in clips):
-        raise ValueError("two masters have one key")
+        raise ValueError("two masters share one key")
     tracks = {(clip.footage, track.id) for clip in clips for track in clip.tracks.tracks}
     labels = policy.classes.keys() | {track.label for clip in clips for track in clip.tracks.tracks}
-    for _, decision in held.values():
+    for _, decision in current.values():
         check_decision(policy, codes, decision)
         target = decision.target
         if decision.action is Action.DEFAULT:
@@ -119,14 +124,14 @@ def _check(policy: Policy, codes: Codes, clips: Sequence[EditedClip], held: Held
         if not known:
             raise DecisionInvalid(
                 f"There is a decision on {described(target)}, which is not in the release.",
-                "Take the decision back, or decide on what there is.",
+                "Withdraw the decision, or decide on something in the release.",
             )
 
 
-def _spans(held: Held, footage: str) -> dict[int, tuple[int, RedactionDecision]]:
+def _spans(current: CurrentDecisions, footage: str) -> dict[int, tuple[int, RedactionDecision]]:
     return {
-        decision.target.span_id: (place, decision)
-        for place, decision in held.values()
+        decision.target.span_id: (index, decision)
+        for index, decision in current.values()
         if isinstance(decision.target, SoundTarget) and decision.target.footage == footage
     }
 
@@ -139,14 +144,14 @@ def _track_key(footage: str, track_id: int) -> tuple[object, ...]:
     return key_of(TrackTarget(footage, track_id))
 
 
-def _groups(clips: Sequence[EditedClip], held: Held) -> SubjectGroups:
-    """Who is who: by the links of the edits, and by the subjects of the decisions."""
+def _groups(clips: Sequence[EditedClip], current: CurrentDecisions) -> SubjectGroups:
+    """Which tracks and sounds belong together, by links in the edit log and subjects of decisions."""
     groups = SubjectGroups()
     for clip in clips:
         for linked in clip.links:
             for other in linked[1:]:
                 groups.join(_track_key(clip.footage, linked[0]), _track_key(clip.footage, other))
-    for key, (_, decision) in held.items():
+    for key, (_, decision) in current.items():
         if decision.subject is not None:
             groups.join(key, _subject(decision.subject))
     return groups
@@ -154,7 +159,7 @@ def _groups(clips: Sequence[EditedClip], held: Held) -> SubjectGroups:
 
 @dataclass(frozen=True, slots=True)
 class _Pseudonyms:
-    """Pseudonyms of what is in one footage."""
+    """Pseudonyms of the tracks and sound spans in one piece of footage."""
 
     footage: str
     groups: SubjectGroups
@@ -177,26 +182,26 @@ def _span_key(footage: str, span_id: int) -> tuple[object, ...]:
 
 
 def _span_label(key: Hashable, groups: SubjectGroups) -> str:
-    """A voice of which somebody said whose it is goes by that person's pseudonym."""
+    """The class for a span's pseudonym: a voice with a subject gets the pseudonym of that person."""
     return "sound" if groups.of(key) == key else "person"
 
 
 def _appearances(
     clips: Sequence[EditedClip], sounds: Sequence[SoundPlan], groups: SubjectGroups
 ) -> Iterator[tuple[Hashable, str]]:
-    """All that appears, in the order of the clips and within these of time; of what comes at once, the lower id."""
+    """Everything that appears, in order of clip, then time, then id."""
     for clip, sound in zip(clips, sounds, strict=True):
-        seen: list[tuple[Fraction, int, Hashable, str]] = []
+        appearing: list[tuple[Fraction, int, Hashable, str]] = []
         for track in clip.tracks.tracks:
             if runs := _runs(track, clip):
                 thing = _track_key(clip.footage, track.id)
-                seen.append((clip.seconds(runs[0][0]), track.id, thing, track.label))
+                appearing.append((clip.seconds(runs[0][0]), track.id, thing, track.label))
         for segment, (start, _) in within(sound.segments, *_window(clip)):
             if segment.span_id is not None:
                 thing = _span_key(clip.footage, segment.span_id)
-                seen.append((start, segment.span_id, thing, _span_label(thing, groups)))
-        for _, _, appearing, label in sorted(seen, key=lambda one: one[:2]):
-            yield appearing, label
+                appearing.append((start, segment.span_id, thing, _span_label(thing, groups)))
+        for _, _, appeared, label in sorted(appearing, key=lambda entry: entry[:2]):
+            yield appeared, label
 
 
 def _window(clip: EditedClip) -> tuple[Fraction, Fraction]:
@@ -208,48 +213,56 @@ def _inside(track: Track, clip: EditedClip) -> NDArray[np.bool_]:
 
 
 def _runs(track: Track, clip: EditedClip) -> tuple[tuple[int, int], ...]:
-    """First and last frame of each unbroken stretch of a track within the clip."""
+    """First and last frame of each unbroken run of a track within the clip."""
     return tuple(stretches(track.frames[_inside(track, clip)]))
 
 
-def _outcome(policy: Policy, held: Held, footage: str, track: Track) -> _TrackTreatment:
-    own = _active(held, _track_key(footage, track.id))
-    of_class = _active(held, key_of(ClassTarget(track.label)))
+def _treatment(policy: Policy, current: CurrentDecisions, footage: str, track: Track) -> _TrackTreatment:
+    own = _active(current, _track_key(footage, track.id))
+    of_class = _active(current, key_of(ClassTarget(track.label)))
     rule = policy.rule(track.label)
     decided = own or of_class
     if decided is None and rule.action is Action.SHOW:
         return _TrackTreatment(None, (), rule.reason, None)
     if decided is not None and decided[1].action is Action.SHOW:
         return _TrackTreatment(None, (), decided[1].reason, decided[0])
-    # What hides need not say how: the class's decision does, or the policy, or its rule for all that it does not name.
+    # A decision to hide may leave out effect and codes: the decision on the class, the class's rule or the policy's
+    # rule for all other classes then supplies them.
     hiding = [entry[1] for entry in (own, of_class) if entry is not None and entry[1].action is Action.HIDE]
     base = rule if rule.action is Action.HIDE else policy.other
     effects = [decision.effect for decision in hiding if isinstance(decision.effect, EffectSettings)]
     listed = [decision.codes for decision in hiding if decision.codes]
-    place, reason = (decided[0], decided[1].reason) if decided is not None else (None, "")
-    return _TrackTreatment([*effects, base.effect][0], [*listed, base.codes][0], reason, place)
+    index, reason = (decided[0], decided[1].reason) if decided is not None else (None, "")
+    return _TrackTreatment([*effects, base.effect][0], [*listed, base.codes][0], reason, index)
 
 
-def _active(held: Held, key: tuple[object, ...]) -> tuple[int, RedactionDecision] | None:
-    entry = held.get(key)
+def _active(current: CurrentDecisions, key: tuple[object, ...]) -> tuple[int, RedactionDecision] | None:
+    entry = current.get(key)
     return None if entry is None or entry[1].action is Action.DEFAULT else entry
 
 
-def _clip(policy: Policy, clip: EditedClip, sound: SoundPlan, held: Held, naming: _Pseudonyms) -> ResolvedClip:
-    outcomes = {track.id: _outcome(policy, held, clip.footage, track) for track in clip.tracks.tracks}
-    effects = {id_: outcome.effect for id_, outcome in outcomes.items() if outcome.effect is not None}
+def _clip(
+    policy: Policy, clip: EditedClip, sound: SoundPlan, current: CurrentDecisions, naming: _Pseudonyms
+) -> ResolvedClip:
+    treatments = {track.id: _treatment(policy, current, clip.footage, track) for track in clip.tracks.tracks}
+    effects = {id_: treatment.effect for id_, treatment in treatments.items() if treatment.effect is not None}
     masks, shown = [], []
     for track in clip.tracks.tracks:
-        runs, outcome = _runs(track, clip), outcomes[track.id]
+        runs, treatment = _runs(track, clip), treatments[track.id]
         if not runs:
             continue
         about = (track.id, track.label, naming.track(track), runs)
-        if outcome.effect is None:
-            shown.append(ShownTrack(*about, outcome.reason, outcome.decision))
+        if treatment.effect is None:
+            shown.append(ShownTrack(*about, treatment.reason, treatment.decision))
         else:
             masks.append(
                 PictureMask(
-                    *about, outcome.effect, outcome.codes, outcome.reason, _confidence(track, clip), outcome.decision
+                    *about,
+                    treatment.effect,
+                    treatment.codes,
+                    treatment.reason,
+                    _confidence(track, clip),
+                    treatment.decision,
                 )
             )
     heard = within(sound.segments, *_window(clip))
@@ -262,14 +275,14 @@ def _clip(policy: Policy, clip: EditedClip, sound: SoundPlan, held: Held, naming
         sound.audio,
         sound.spans,
         tuple(
-            SoundMask(p.span_id, naming.span(p.span_id), start, end, p.effect, p.codes, p.reason, p.decision)
-            for p, (start, end) in heard
-            if p.effect is not None
+            SoundMask(s.span_id, naming.span(s.span_id), start, end, s.effect, s.codes, s.reason, s.decision)
+            for s, (start, end) in heard
+            if s.effect is not None
         ),
         tuple(
-            ShownSound(p.span_id, naming.span(p.span_id), start, end, p.reason, p.decision)
-            for p, (start, end) in heard
-            if p.effect is None and p.span_id is not None and p.decision is not None
+            ShownSound(s.span_id, naming.span(s.span_id), start, end, s.reason, s.decision)
+            for s, (start, end) in heard
+            if s.effect is None and s.span_id is not None and s.decision is not None
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What goes into :mod:`redact.disclose.release.resolve`, and what comes out of it for renderer and log."""
+"""Input and output types of :mod:`redact.disclose.release.resolve`; the output is for renderer and log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from redact.track.types import TrackSet
 
 @dataclass(frozen=True, slots=True)
 class EditedClip:
-    """Frames ``first_frame`` to ``last_frame`` (included) of one master, with the tracks as people edited them.
+    """Frames ``first_frame`` to ``last_frame`` (inclusive) of one master, with its edited tracks.
 
-    ``footage`` is any key that tells the masters of a release apart. ``sound``: spans that the edits hide, by their
-    ids. ``links``: groups of track ids that a reviewer marked as the same person or thing. Raises
-    :class:`redact.errors.BadClip` for frames the master does not have.
+    ``footage``: a key unique to the master within the release. ``sound``: spans hidden in the edit log, by id.
+    ``links``: groups of track ids that a reviewer marked as the same person or thing. Raises
+    :class:`redact.errors.BadClip` for frames outside the master.
     """
 
     footage: str
@@ -33,13 +33,13 @@ class EditedClip:
         count = self.tracks.media.pts.size
         if not 0 <= self.first_frame <= self.last_frame < count:
             raise BadClip(
-                f"The clip of {self.footage} from frame {self.first_frame} to {self.last_frame} is not within the"
-                f" master's frames 0 to {count - 1}.",
-                "Choose its first and last frame anew.",
+                f"The clip of {self.footage} from frame {self.first_frame} to {self.last_frame} is outside the"
+                f" master's frames, 0 to {count - 1}.",
+                "Choose another first and last frame.",
             )
 
     def seconds(self, frame: int) -> Fraction:
-        """When a frame appears, in seconds from the master's first; ``frame`` may be one past the last."""
+        """Time of a frame, in seconds from the master's first frame; ``frame`` may be one past the last."""
         media = self.tracks.media
         pts = int(media.pts[-1]) + media.last_duration if frame == media.pts.size else int(media.pts[frame])
         return (pts - int(media.pts[0])) * media.time_base
@@ -49,9 +49,9 @@ class EditedClip:
 class PictureMask:
     """One hidden track within a clip.
 
-    ``runs``: first and last master frame of each unbroken stretch. ``confidence``: lowest and highest score a detector
-    gave within the clip; None where it found nothing there itself. ``decision``: place of the decision that holds, in
-    the decisions given; None where the policy alone decided.
+    ``runs``: first and last master frame of each unbroken run. ``confidence``: lowest and highest detector score within
+    the clip; None without detections there. ``decision``: index of the decision that applies; None if the policy alone
+    hides the track.
     """
 
     track_id: int
@@ -67,8 +67,8 @@ class PictureMask:
 
 @dataclass(frozen=True, slots=True)
 class SoundMask:
-    """Sound hidden within a clip: [start, end) in seconds from the master's first frame. ``span_id`` is None for what
-    the policy mutes because nobody decided otherwise."""
+    """Sound hidden within a clip: [start, end) in seconds from the master's first frame. ``span_id`` is None for sound
+    that the policy mutes by default."""
 
     span_id: int | None
     subject: str
@@ -82,7 +82,7 @@ class SoundMask:
 
 @dataclass(frozen=True, slots=True)
 class ShownTrack:
-    """A track that is deliberately left as it is. See :class:`PictureMask`."""
+    """A track that is deliberately shown. See :class:`PictureMask`."""
 
     track_id: int
     label: str
@@ -94,7 +94,7 @@ class ShownTrack:
 
 @dataclass(frozen=True, slots=True)
 class ShownSound:
-    """Sound that is deliberately left as it is. See :class:`SoundMask`."""
+    """Sound that is deliberately kept audible. See :class:`SoundMask`."""
 
     span_id: int
     subject: str
@@ -108,9 +108,9 @@ class ShownSound:
 class ResolvedClip:
     """One clip, ready to render and to log.
 
-    ``hidden`` are all tracks of the master that are hidden, inside the clip or not, and ``effects`` has an entry for
-    each of them. ``audio`` and ``spans`` are for the renderer, in seconds from the master's first frame, and may reach
-    past the clip. ``masks``, ``sound``, ``shown_tracks`` and ``shown_sound`` hold only what lies within the clip.
+    ``hidden``: all hidden tracks of the master, inside the clip or not; ``effects`` has an entry for each. ``audio``
+    and ``spans`` are for the renderer, in seconds from the master's first frame, and may extend beyond the clip.
+    ``masks``, ``sound``, ``shown_tracks`` and ``shown_sound`` are limited to the clip.
     """
 
     clip: EditedClip
@@ -124,7 +124,7 @@ class ResolvedClip:
     shown_sound: tuple[ShownSound, ...]
 
     def layers(self) -> dict[EffectSettings, TrackSet]:
-        """The hidden tracks apart by effect, in the order in which effects first come up."""
+        """The hidden tracks grouped by effect, in order of each effect's first use."""
         grouped = {settings: replace(self.hidden, tracks=()) for settings in self.effects.values()}
         for track in self.hidden.tracks:
             settings = self.effects[track.id]
@@ -133,7 +133,7 @@ class ResolvedClip:
 
 
 class ProblemKind(StrEnum):
-    """What keeps a release from being submitted for review."""
+    """Kinds of problem that prevent a release from being submitted."""
 
     NO_CLIPS = "no-clips"
     LIMB = "limb"
@@ -146,7 +146,7 @@ class ProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is missing. ``about`` is the code or the pseudonym; ``text`` says all of it in a sentence."""
+    """One missing item. ``about``: the code or pseudonym concerned. ``text``: the whole problem in a sentence."""
 
     kind: ProblemKind
     about: str
@@ -155,11 +155,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRelease:
-    """A whole release. It may be submitted only while there are no ``problems``."""
+    """A resolved release. It can be submitted only if there are no ``problems``."""
 
     clips: tuple[ResolvedClip, ...]
     codes: tuple[Code, ...]
-    """Those in use, in the order of their list."""
+    """The codes in use, in the order of their list."""
     requester: tuple[str, ...]
-    """Pseudonyms of whoever asked for its own data; empty for other releases."""
+    """Pseudonyms of the data subject who made the request; empty for other releases."""
     problems: tuple[Problem, ...]

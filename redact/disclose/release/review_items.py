@@ -1,8 +1,8 @@
-"""The review queue of a release: doubtful masks inside its clips, and what the second detection pass found.
+"""The review queue of a release: doubtful masks within its clips, and suspects from the second detection pass.
 
-A track shown by a decision of its own raises only jumps and filled gaps, where it may have passed to another person. A
-track shown along with its whole class raises nothing. Settling an item is an edit of the footage that changes no
-picture, so what was watched and the second detection pass still count afterwards.
+A track shown by a decision of its own raises items only for jumps and filled gaps, where it may have passed to another
+person. A track shown with its whole class raises none. Settling an item is an edit that changes no picture, so records
+of watching and the second detection pass remain valid.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from redact.records.database import Database
 from redact.schema.tables import Footage, Json
 
 RAISED_BY_SHOWN_TRACK = (RiskKind.GAP, RiskKind.JUMP)
-"""Kinds of doubt about whether a track that somebody decided to show follows one person throughout."""
+"""Kinds of item that question whether a track shown by decision follows one person throughout."""
 _SUSPECT_KEYS = ("key", "kind", "track", "label", "first", "last", "frame", "box", "score", "text")
 Span = tuple[int, int]
 
@@ -90,14 +90,14 @@ def item_record(risk: Risk) -> Json:
 
 
 def _matters(risk: Risk, shown: Mapping[int, bool]) -> bool:
-    """``shown``: tracks the release shows, and whether a decision about that very track says so."""
+    """``shown``: the tracks the release shows, and whether a decision on that track itself shows it."""
     if risk.track is None or risk.track not in shown:
         return True
     return shown[risk.track] and risk.kind in RAISED_BY_SHOWN_TRACK
 
 
 def _within(risk: Risk, span: Span) -> bool:
-    """Whether it concerns frames of the clip. A track that begins or ends with the clip itself raises no doubt."""
+    """Whether an item concerns frames of the clip. A track that starts or ends with the clip raises no item."""
     first, last = span
     match risk.kind:
         case RiskKind.BIRTH:
@@ -110,8 +110,8 @@ def _within(risk: Risk, span: Span) -> bool:
 def settle(
     db: Database, store: Store, actor: str, reference: str, keys: Sequence[str], *, reason: str, exhibit: str | None
 ) -> None:
-    """Record that items of the review queue were checked and are in order. ``exhibit`` is needed only where two
-    exhibits have an item with the same key.
+    """Record that items of the review queue were checked and are in order. ``exhibit`` is needed only if two exhibits
+    have an item with the same key.
 
     Raises RecordMissing for a key that is not in the queue, BadRecord for one that is in several exhibits or for a
     missing reason, NotAllowed, and what :func:`redact.evidence.edit_log.parse_sent` and

@@ -1,4 +1,4 @@
-"""The sound of a clip: what policy, edits and decisions hide and show of it, segment by segment."""
+"""The sound of a clip in segments, hidden or shown by policy, edits and decisions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from redact.settings import AudioMode, SoundEffect, SoundSpan
 
 Interval = tuple[Fraction, Fraction]
 END = Fraction(LONGEST_SECONDS)
-"""Later than any sound. What is muted to the end is muted past the picture's end, too: sound often outlasts it."""
+"""Later than any sound: muting to the end also covers sound that outlasts the picture, as it often does."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundSegment:
     """[start, end) of the master's sound, in seconds from its first frame, hidden or shown.
 
-    ``span_id`` is None for what the policy mutes where nobody decided. ``decision`` is the place of the decision.
+    ``span_id`` is None for sound the policy mutes by default. ``decision`` is the index of the decision that applies.
     """
 
     span_id: int | None
     start: Fraction
     end: Fraction
     effect: SoundEffect | None
-    """None where it is shown."""
+    """None if it is shown."""
     codes: tuple[str, ...]
     reason: str
     decision: int | None
@@ -37,25 +37,25 @@ class SoundSegment:
 
 @dataclass(frozen=True, slots=True)
 class SoundPlan:
-    """All of a master's sound: what the renderer is told, and the segments for the log."""
+    """All of a master's sound: ``audio`` and ``spans`` for the renderer, ``segments`` for the log."""
 
     audio: AudioMode
     spans: tuple[SoundSpan, ...]
     segments: tuple[SoundSegment, ...]
 
 
-def plan_sound(rule: SoundRule, clip: EditedClip, held: Mapping[int, tuple[int, RedactionDecision]]) -> SoundPlan:
-    """``held``: the decisions that hold, by span, each with its place among all.
+def plan_sound(rule: SoundRule, clip: EditedClip, current: Mapping[int, tuple[int, RedactionDecision]]) -> SoundPlan:
+    """Plan the sound of a clip. ``current``: the decisions that apply, by span id, each with its index.
 
-    What is hidden by one span and shown by another is hidden. Where the policy mutes all sound, the edits cannot soften
-    that: a voice they disguise is muted until a decision in this release says otherwise.
+    Sound in both a hidden and a shown span is hidden. If the policy mutes all sound, edits cannot weaken that: a voice
+    disguised in the edit log is muted unless a decision in this release says otherwise.
 
     Raises:
-        DecisionInvalid: a span is to be shown that the edits have moved since.
-        BadSpan: a span starts after the footage has ended.
+        DecisionInvalid: an edit has moved a span since the decision to show it.
+        BadSpan: a span starts after the end of the footage.
     """
-    segments = [_decided(rule, clip, place, decision) for place, decision in held.values()]
-    active = [segment for segment in segments if segment is not None]
+    decided = (_decided(rule, clip, index, decision) for index, decision in current.values())
+    active = [segment for segment in decided if segment is not None]
     undecided = clip.sound.keys() - {segment.span_id for segment in active}
     muted = rule.mode is AudioMode.MUTE
     for id_ in sorted(undecided):
@@ -74,16 +74,16 @@ def plan_sound(rule: SoundRule, clip: EditedClip, held: Mapping[int, tuple[int, 
             SoundSegment(None, *rest, SoundEffect.MUTE, rule.codes, "", None)
             for rest in without((Fraction(0), END), hidden + shown)
         ]
-    every = tuple(sorted(hidden + shown, key=lambda segment: (segment.start, segment.end, segment.span_id or 0)))
+    segments = tuple(sorted(hidden + shown, key=lambda segment: (segment.start, segment.end, segment.span_id or 0)))
     if muted and all(segment.decision is None for segment in active):
-        return SoundPlan(AudioMode.MUTE, (), every)
-    spans = tuple(_span(segment, segment.effect, clip) for segment in every if segment.effect is not None)
+        return SoundPlan(AudioMode.MUTE, (), segments)
+    spans = tuple(_span(segment, segment.effect, clip) for segment in segments if segment.effect is not None)
     check_spans(spans, clip.seconds(clip.tracks.media.pts.size))
-    return SoundPlan(AudioMode.KEEP, spans, every)
+    return SoundPlan(AudioMode.KEEP, spans, segments)
 
 
-def _decided(rule: SoundRule, clip: EditedClip, place: int, decision: RedactionDecision) -> SoundSegment | None:
-    """What a decision makes of a span; None where it has been taken back."""
+def _decided(rule: SoundRule, clip: EditedClip, index: int, decision: RedactionDecision) -> SoundSegment | None:
+    """The segment a decision hides or shows; None if the decision was withdrawn."""
     target = decision.target
     assert isinstance(target, SoundTarget)
     if decision.action is Action.DEFAULT:
@@ -93,44 +93,44 @@ def _decided(rule: SoundRule, clip: EditedClip, place: int, decision: RedactionD
     if decision.action is Action.SHOW:
         if edited is not None and exact_edges(edited) != edges:
             raise DecisionInvalid(
-                f"The decision to show {described(target)} is about {target.start} to {target.end} seconds, and the"
-                f" span now lies at {edited.start} to {edited.end}.",
-                "Listen to it there and decide again.",
+                f"The decision to show {described(target)} covers {target.start} to {target.end} seconds, but the span"
+                f" now runs from {edited.start} to {edited.end}.",
+                "Listen to the span and decide again.",
             )
-        return SoundSegment(target.span_id, *edges, None, (), decision.reason, place)
+        return SoundSegment(target.span_id, *edges, None, (), decision.reason, index)
     effect = decision.effect if isinstance(decision.effect, SoundEffect) else None
     if edited is not None:
         edges = exact_edges(edited)
         effect = effect or (edited.effect if rule.mode is AudioMode.KEEP else None)
     return SoundSegment(
-        target.span_id, *edges, effect or rule.effect, decision.codes or rule.codes, decision.reason, place
+        target.span_id, *edges, effect or rule.effect, decision.codes or rule.codes, decision.reason, index
     )
 
 
-def without(interval: Interval, taken: Iterable[SoundSegment]) -> list[Interval]:
-    """What is left of ``interval`` outside of all segments ``taken``, in order."""
-    left: list[Interval] = []
+def without(interval: Interval, excluded: Iterable[SoundSegment]) -> list[Interval]:
+    """The parts of ``interval`` outside all ``excluded`` segments, in order."""
+    remaining: list[Interval] = []
     start, end = interval
-    for segment in sorted(taken, key=lambda segment: segment.start):
+    for segment in sorted(excluded, key=lambda segment: segment.start):
         if segment.start >= end:
             break
         if segment.start > start:
-            left.append((start, segment.start))
+            remaining.append((start, segment.start))
         start = max(start, segment.end)
-    return [*left, (start, end)] if start < end else left
+    return [*remaining, (start, end)] if start < end else remaining
 
 
 def within(segments: Sequence[SoundSegment], first: Fraction, last: Fraction) -> list[tuple[SoundSegment, Interval]]:
-    """The segments heard in [first, last), each with the part of it that is."""
-    cut = ((segment, (max(segment.start, first), min(segment.end, last))) for segment in segments)
-    return [(segment, (start, end)) for segment, (start, end) in cut if start < end]
+    """The segments that overlap [first, last), each with the overlapping interval."""
+    overlaps = ((segment, (max(segment.start, first), min(segment.end, last))) for segment in segments)
+    return [(segment, (start, end)) for segment, (start, end) in overlaps if start < end]
 
 
 def _span(segment: SoundSegment, effect: SoundEffect, clip: EditedClip) -> SoundSpan:
-    """A segment for the renderer.
+    """A segment as a span for the renderer.
 
-    It takes no span that starts at or past the picture's end, as one does that mutes the rest behind a span shown to
-    the very end. That one starts a thousandth of a second earlier, and so still mutes sound that outlasts the picture.
+    The renderer refuses a span that starts at or after the end of the picture, such as the muted rest after a span
+    shown to the very end. Such a span starts a thousandth of a second earlier and still mutes sound beyond the picture.
     """
     start = segment.start
     if segment.span_id is None:

@@ -1,4 +1,4 @@
-"""Which frames of a release's rendered copies were watched, by whom, and of which content."""
+"""Records of who watched which frames of a release's rendered copies, and of which content."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from redact.schema.tables import Release, Watched
 def record_watched(
     db: Database, actor: str, release_reference: str, position: int, *, spans: Sequence[tuple[int, int]], content: str
 ) -> None:
-    """Note which frames of an output somebody has watched, under the digest that was on show.
+    """Record which frames of an output a person has watched, under the content digest they were shown.
 
-    ``spans``: first and last frame of the clip (not of the slate), from 0. Raises BadRecord, RecordMissing, NotAllowed.
+    ``spans``: first and last frame of the clip, from 0, without the slate. Raises BadRecord, RecordMissing, NotAllowed.
     """
     with db.writing(actor) as work:
         person = accounts.authorise_actor(work, Right.SEE)
@@ -44,38 +44,38 @@ def record_watched(
                     at=work.at,
                 )
             )
-        told = {"output": position, "spans": [list(span) for span in spans], "content": content}
-        work.event("release.watched", release_subject(release), told)
+        body = {"output": position, "spans": [list(span) for span in spans], "content": content}
+        work.event("release.watched", release_subject(release), body)
 
 
 def watched(session: Session, release: Release, content: str) -> list[Watched]:
-    """What was watched of this content, by anybody, in order of time."""
+    """All records of watching this content, oldest first."""
     query = select(Watched).where(Watched.release_id == release.id, Watched.content == content)
     return list(session.scalars(query.order_by(Watched.id)))
 
 
 def unwatched(session: Session, release: Release, content: str) -> list[list[tuple[int, int]]]:
-    """For each output: spans of frames nobody has watched yet, in order."""
+    """For each output: the spans of frames that nobody has watched yet, in order."""
     rows = watched(session, release, content)
-    left = []
+    by_output = []
     for position, clip in enumerate(release.clips):
         spans = sorted((w.first_frame, w.last_frame) for w in rows if w.position == position)
-        left.append(_gaps(spans, clip.last_frame - clip.first_frame + 1))
-    return left
+        by_output.append(_gaps(spans, clip.last_frame - clip.first_frame + 1))
+    return by_output
 
 
 def watched_by(session: Session, release: Release, content: str) -> list[dict[int, int]]:
-    """For each output: how many of its frames each person has watched, by their keys in the records."""
+    """For each output: the number of frames each person has watched, by the person's id in the records."""
     rows = watched(session, release, content)
     shares: list[dict[int, int]] = []
     for position, clip in enumerate(release.clips):
         frames = clip.last_frame - clip.first_frame + 1
-        theirs: dict[int, list[tuple[int, int]]] = {}
+        by_person: dict[int, list[tuple[int, int]]] = {}
         for row in rows:
             if row.position == position:
-                theirs.setdefault(row.person_id, []).append((row.first_frame, row.last_frame))
-        left = {who: sum(b - a + 1 for a, b in _gaps(sorted(spans), frames)) for who, spans in theirs.items()}
-        shares.append({who: frames - gaps for who, gaps in left.items()})
+                by_person.setdefault(row.person_id, []).append((row.first_frame, row.last_frame))
+        missed = {who: sum(b - a + 1 for a, b in _gaps(sorted(spans), frames)) for who, spans in by_person.items()}
+        shares.append({who: frames - gaps for who, gaps in missed.items()})
     return shares
 
 

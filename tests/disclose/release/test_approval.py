@@ -189,10 +189,10 @@ def test_what_was_judged_is_what_is_approved(ready: Database, monkeypatch: pytes
 
     for change in changes:
         monkeypatch.setattr(approval, "open_items", partial(judged_then_changed, change))
-        with pytest.raises(WrongState, match="changed meanwhile"):
+        with pytest.raises(WrongState, match="changed in the meantime"):
             approve(ready)
         assert standing(ready)[0] == "in-review"
-    with pytest.raises(WrongState, match="changed meanwhile"):
+    with pytest.raises(WrongState, match="changed in the meantime"):
         approve(ready, "officer", override="x", content="0" * 64)
 
 
