@@ -1,4 +1,4 @@
-"""Ending the process that a test runs in a child, at any step of what it does."""
+"""Killing a test's child process at any chosen step of its work."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ PRELOADED = ["tests.evidence.factory", "tests.disclose.dying", "tests.jobs.steps
 
 
 def children() -> ForkServerContext:
-    """Where children come from who have loaded everything already. A process has one such server, and it loads what
-    the first to ask names: so all name the same."""
+    """A fork server whose children start with all modules loaded. A process has only one, which preloads what its first
+    user asks for, so all users ask for the same modules."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
 
 
 @dataclass
-class Counted:
-    """How many steps were done."""
+class StepCount:
+    """The number of steps done."""
 
     done: int = 0
 
 
 @contextmanager
-def killed_at(kill_at: int, steps_of: Sequence[str]) -> Iterator[Counted]:
-    """Kills this process at a step of the block (0: never). Steps are calls from files whose paths have one of
-    ``steps_of`` in them, of functions in C such as writing, renaming and committing, too."""
+def killed_at(kill_at: int, steps_of: Sequence[str]) -> Iterator[StepCount]:
+    """Kill this process at step ``kill_at`` of the block (0: never). Steps are calls made in files whose paths contain
+    one of ``steps_of``, including calls of C functions such as writing, renaming and committing."""
     parts = [part.replace("/", os.sep) for part in steps_of]
-    counted = Counted()
+    counted = StepCount()
     counts: dict[str, bool] = {}
 
     def step(frame: FrameType, event: str, what: object) -> None:

@@ -1,4 +1,4 @@
-"""Who may do what. Passwords are kept as Argon2id hashes; accounts are disabled, never deleted."""
+"""User accounts, roles and rights. Passwords are stored as Argon2id hashes; accounts are disabled, never deleted."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from redact.strict_toml import is_line
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
-"""Characters. Hashing something endless would keep the machine busy."""
+"""Characters. The upper limit bounds the cost of hashing."""
 LONGEST_NAME = 200
 LONGEST_SUBJECT, LONGEST_ISSUER = 255, 2000
-"""Characters; the first by OpenID Connect Core 1.0, section 2."""
+"""Characters; the limit on subjects is set by OpenID Connect Core 1.0, section 2."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Those that nobody takes for another."""
+"""Letters and digits that are not easily confused."""
 _GROUPS, _GROUP = 4, 4
-"""79 bits."""
+"""Groups, and letters in each: 79 bits."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 _HASHER = argon2.PasswordHasher()
 _DUMMY_HASH = _HASHER.hash("nobody has this password")
-"""Checked when there is no such person, so that the time taken does not tell."""
+"""Checked when the login is unknown, so that the response time does not reveal it."""
 
 
 class Role(StrEnum):
-    """A person may hold several."""
+    """A role; a person may hold several."""
 
     OFFICER = "officer"
     REVIEWER = "reviewer"
@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 
 class Right(StrEnum):
-    """What a command or a page asks for."""
+    """A right that a command or page requires."""
 
     SEE = "see cases and footage"
     CASES = "open and change cases"
@@ -54,12 +54,12 @@ class Right(StrEnum):
     EDIT = "edit masks"
     RELEASE = "prepare releases"
     APPROVE = "approve releases"
-    OVERRIDE = "approve releases of which something is still open"
+    OVERRIDE = "approve releases with open items"
     EXPORT = "export releases"
     AUDIT = "read the audit trail"
     RETENTION = "dispose of footage"
-    HOLD = "mark footage as evidence or held"
-    ADMINISTER = "manage people and settings"
+    HOLD = "mark footage as evidence or place holds"
+    ADMINISTER = "manage users and settings"
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
@@ -75,54 +75,54 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 
 
 def may(person: Person, right: Right) -> bool:
-    """Whether a role of the person includes ``right``. Nobody who is disabled may do anything."""
+    """Whether one of the person's roles includes ``right``. Disabled accounts have no rights."""
     return person.disabled_at is None and any(right in RIGHTS[Role(role)] for role in person.roles)
 
 
 def require(person: Person, right: Right) -> None:
-    """Raise NotAllowed unless the person may."""
+    """Raise NotAllowed unless the person has ``right``."""
     if not may(person, right):
         roles = ", ".join(role.value for role, rights in RIGHTS.items() if right in rights)
-        raise NotAllowed(f"{person.name} may not {right}.", f"Ask somebody who is: {roles}.")
+        raise NotAllowed(f"{person.name} may not {right}.", f"Ask somebody with one of these roles: {roles}.")
 
 
 def find(session: Session, name: str) -> Person:
-    """The person of this login, disabled or not. Raises RecordMissing."""
+    """The person with this login, disabled or not. Raises RecordMissing."""
     person = session.scalars(select(Person).where(Person.name == name.lower())).first()
     if person is None:
-        raise RecordMissing(f'There is nobody called "{name}".', "See `redact user list`.")
+        raise RecordMissing(f'There is no user "{name}".', "See `redact user list`.")
     return person
 
 
 def authorise_actor(work: UnitOfWork, right: Right) -> Person:
-    """Who makes a change, as the records have them at this moment. Raises as :func:`allowed`."""
+    """The person making a change, read inside its transaction. Raises the same errors as :func:`authorise`."""
     return authorise(work.session, work.actor, right)
 
 
 def authorise(session: Session, name: str, right: Right) -> Person:
-    """The person of this login, who may. Raises NotAllowed, RecordMissing.
+    """The person with this login, who must have ``right``. Raises NotAllowed, RecordMissing.
 
-    Whoever still has the password that somebody else chose does nothing: it could be that somebody else.
+    A password set by an administrator must be changed first: until then, the administrator could be the one acting.
     """
     person = find(session, name)
     require(person, right)
     if person.must_change:
         raise NotAllowed(
-            f"{person.name} still has the password that was given out.",
-            f"Choose another with `redact user passwd {person.name}` first.",
+            f"{person.name} is still using the password issued by an administrator.",
+            f"Change it with `redact user passwd {person.name}` first.",
         )
     return person
 
 
 def all_people(session: Session) -> list[Person]:
-    """All people, disabled ones too, by login."""
+    """All people, including disabled accounts, sorted by login."""
     return list(session.scalars(select(Person).order_by(Person.name)))
 
 
 def add(
     db: Database, actor: str, name: str, password: str, *, full_name: str, roles: Iterable[Role], must_change: bool
 ) -> Person:
-    """A new account. The very first one may be added by nobody in particular, and is an administrator.
+    """Add an account. The first one can be added by any ``actor``, and must be an administrator.
 
     Raises BadRecord, RecordExists, NotAllowed.
     """
@@ -131,18 +131,19 @@ def add(
     hashed = _hash(password)
     if not _NAME.fullmatch(name) or name == SYSTEM:
         raise BadRecord(
-            f'"{name}" cannot be a login.', "Use 2 to 64 small letters, digits, dots, dashes, underscores or @."
+            f'"{name}" is not a valid login.',
+            "Use 2 to 64 lower-case letters, digits, dots, hyphens, underscores or @.",
         )
     if not untrusted_roles:
-        raise BadRecord("A person needs at least one role.", f"Roles are {', '.join(Role)}.")
+        raise BadRecord("A user needs at least one role.", f"The roles are {', '.join(Role)}.")
     with db.writing(actor) as work:
         if work.session.scalars(select(Person).limit(1)).first() is None:
             if Role.ADMINISTRATOR.value not in untrusted_roles:
-                raise BadRecord("The first account has to be an administrator's.", "Give --role administrator.")
+                raise BadRecord("The first account must be an administrator.", "Add --role administrator.")
         else:
             authorise_actor(work, Right.ADMINISTER)
         if work.session.scalars(select(Person).where(Person.name == name)).first() is not None:
-            raise RecordExists(f'There is a person called "{name}" already.', "Choose another login.")
+            raise RecordExists(f'There is already a user "{name}".', "Choose another login.")
         person = Person(
             name=name,
             full_name=full_name,
@@ -157,49 +158,51 @@ def add(
 
 
 def disable(db: Database, actor: str, name: str, reason: str) -> None:
-    """End what a person may do, and their sessions. Raises BadRecord without a reason or for the last administrator."""
-    told = checked(reason, "reason")
+    """Disable an account and end its sessions. Raises BadRecord if the reason is missing, the account is disabled
+    already, or it is the last administrator; NotAllowed, RecordMissing."""
+    reason = checked(reason, "reason")
     with db.writing(actor) as work:
         authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
         if person.disabled_at is not None:
-            raise BadRecord(f"{person.name} is disabled already.")
+            raise BadRecord(f"{person.name} is already disabled.")
         others = [p for p in all_people(work.session) if p is not person and may(p, Right.ADMINISTER)]
         if may(person, Right.ADMINISTER) and not others:
-            raise BadRecord("The last administrator cannot be disabled.", "Add another one first.")
+            raise BadRecord("The last administrator cannot be disabled.", "Add another administrator first.")
         person.disabled_at = work.at
         _end_sessions(work, person)
-        work.event("person.disabled", f"person:{person.name}", {"reason": told})
+        work.event("person.disabled", f"person:{person.name}", {"reason": reason})
 
 
 def set_roles(db: Database, actor: str, name: str, roles: Iterable[Role], reason: str) -> None:
-    """Other roles for somebody, from now on. Raises BadRecord without a role or a reason, where nothing would change,
-    for whoever is disabled and for the last administrator; NotAllowed, RecordMissing."""
-    told, wanted = checked(reason, "reason"), sorted({role.value for role in roles})
+    """Replace a person's roles. Raises BadRecord if the role or reason is missing, nothing would change, the account is
+    disabled, or the last administrator would lose that role; NotAllowed, RecordMissing."""
+    reason, wanted = checked(reason, "reason"), sorted({role.value for role in roles})
     if not wanted:
-        raise BadRecord("A person needs at least one role.", f"Roles are {', '.join(Role)}.")
+        raise BadRecord("A user needs at least one role.", f"The roles are {', '.join(Role)}.")
     with db.writing(actor) as work:
         authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
         if person.disabled_at is not None:
             raise BadRecord(f"{person.name} is disabled.")
         if wanted == sorted(person.roles):
-            raise BadRecord(f"{person.name} has just these roles already.")
+            raise BadRecord(f"{person.name} already has exactly these roles.")
         others = [p for p in all_people(work.session) if p is not person and may(p, Right.ADMINISTER)]
         if may(person, Right.ADMINISTER) and not others and Role.ADMINISTRATOR.value not in wanted:
-            raise BadRecord("The last administrator has to stay one.", "Make somebody else one first.")
+            raise BadRecord("The last administrator must keep that role.", "Make somebody else an administrator first.")
         before, person.roles = person.roles, wanted
-        work.event("person.roles-set", f"person:{person.name}", {"reason": told, "before": before, "after": wanted})
+        content = {"reason": reason, "before": before, "after": wanted}
+        work.event("person.roles-set", f"person:{person.name}", content)
 
 
 def generate_password() -> str:
-    """One that nobody guesses, and that can be typed from a screen."""
+    """A random password that is easy to read from a screen and type."""
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
 
 
 def set_password(db: Database, actor: str, name: str, password: str) -> None:
-    """One's own, or, for an administrator, anybody's: they have to change it before they can do anything. All sessions
-    end with the old one.
+    """Set one's own password or, as an administrator, anybody's, which they must then change before doing anything
+    else. All the person's sessions end.
 
     Raises BadRecord, NotAllowed, RecordMissing.
     """
@@ -212,21 +215,22 @@ def set_password(db: Database, actor: str, name: str, password: str) -> None:
         elif person.disabled_at is not None:
             raise NotAllowed(f"{person.name} is disabled.")
         elif _matches(password, person.password_hash):
-            raise BadRecord("That is the password there is already.", "Choose another one.")
+            raise BadRecord("The new password is the same as the current one.", "Choose another one.")
         person.password_hash, person.must_change = hashed, not own
         _end_sessions(work, person)
         work.event("person.password-set", f"person:{person.name}", {"must_change": person.must_change})
 
 
 def link(db: Database, actor: str, name: str, issuer: str, subject: str, *, keep_password: bool) -> None:
-    """Let whomever the sign-in provider ``issuer`` knows as ``subject`` sign in as this person; nobody else can be
-    linked with the two. Without ``keep_password`` it is the only way from then on, which administrators cannot have:
-    somebody must get in when the provider is down.
+    """Link a person to ``subject`` at the sign-in provider ``issuer``; each such identity can be linked only once.
+
+    Without ``keep_password``, the person can then sign in only through the provider. Administrators must keep a
+    password: somebody has to be able to sign in when the provider is down.
 
     Raises BadRecord, NotAllowed, RecordExists, RecordMissing.
     """
     if not (is_line(issuer, LONGEST_ISSUER) and is_line(subject, LONGEST_SUBJECT)):
-        raise BadRecord("The issuer or the subject is not a line of text that a provider could give.")
+        raise BadRecord("The issuer and the subject must each be one line of printable text, and not too long.")
     with db.writing(actor) as work:
         authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
@@ -235,40 +239,41 @@ def link(db: Database, actor: str, name: str, issuer: str, subject: str, *, keep
             raise BadRecord(f"{person.name} is disabled.")
         if person.issuer is not None or other is not None:
             raise RecordExists(
-                f"{person.name if person.issuer else 'Somebody else'} is linked already.",
-                f"Undo that first with `redact user unlink {person.name if other is None else other.name}`.",
+                f"{person.name if person.issuer else 'Somebody else'} is already linked to the provider.",
+                f"First remove that link with `redact user unlink {person.name if other is None else other.name}`.",
             )
         if not keep_password:
             if may(person, Right.ADMINISTER):
-                raise BadRecord("An administrator needs a password, for when the provider is down.")
-            # One that nobody knows, so that trying takes as long as with anybody.
+                raise BadRecord("An administrator must keep a password, for when the provider is down.")
+            # A random password that nobody knows: checking it takes as long as for any other account.
             person.password_hash, person.must_change = _HASHER.hash(secrets.token_bytes(32)), False
         person.issuer, person.subject = issuer, subject
-        told = {"issuer": issuer, "subject": subject, "password": "kept" if keep_password else "removed"}
-        work.event("person.linked", f"person:{person.name}", told)
+        content = {"issuer": issuer, "subject": subject, "password": "kept" if keep_password else "removed"}
+        work.event("person.linked", f"person:{person.name}", content)
 
 
 def unlink(db: Database, actor: str, name: str) -> None:
-    """Undo :func:`link`, and end the person's sessions. Raises BadRecord, NotAllowed, RecordMissing."""
+    """Remove the link made by :func:`link` and end the person's sessions. Raises BadRecord, NotAllowed,
+    RecordMissing."""
     with db.writing(actor) as work:
         authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
         if person.issuer is None:
-            raise BadRecord(f"{person.name} is not linked.")
-        told = {"issuer": person.issuer, "subject": person.subject}
+            raise BadRecord(f"{person.name} is not linked to a sign-in provider.")
+        content = {"issuer": person.issuer, "subject": person.subject}
         person.issuer = person.subject = None
         _end_sessions(work, person)
-        work.event("person.unlinked", f"person:{person.name}", told)
+        work.event("person.unlinked", f"person:{person.name}", content)
 
 
 def linked_person(session: Session, issuer: str, untrusted_subject: str) -> Person | None:
-    """Whom the sign-in provider ``issuer`` knows as this subject, disabled or not."""
+    """The person linked to this subject at the sign-in provider ``issuer``, disabled or not."""
     where = (Person.issuer == issuer, Person.subject == untrusted_subject)
     return session.scalars(select(Person).where(*where)).first()
 
 
 def end_sessions(db: Database, actor: str, name: str) -> None:
-    """Sign a person out everywhere; for administrators. Raises NotAllowed, RecordMissing."""
+    """Sign a person out of all sessions; administrators only. Raises NotAllowed, RecordMissing."""
     with db.writing(actor) as work:
         authorise_actor(work, Right.ADMINISTER)
         person = find(work.session, name)
@@ -282,13 +287,13 @@ def _end_sessions(work: UnitOfWork, person: Person) -> None:
 
 
 def authenticate(db: Database, name: str, password: str) -> Person:
-    """The person, if name and password belong together and the account is not disabled. Raises SignInFailed, which
-    never says which of the three it was."""
+    """The person with this login and password. Raises SignInFailed, which never says whether the login, the password
+    or a disabled account was the cause."""
     with db.reading() as session:
         person = session.scalars(select(Person).where(Person.name == name.strip().lower())).first()
     right = _matches(password, person.password_hash if person else _DUMMY_HASH)
     if not right or person is None or person.disabled_at is not None:
-        raise SignInFailed("Name and password do not belong together.", "Try again, or ask an administrator.")
+        raise SignInFailed("Wrong user name or password.", "Try again, or ask an administrator.")
     return person
 
 
@@ -303,11 +308,12 @@ def _matches(untrusted_password: str, hashed: str) -> bool:
 def _hash(password: str) -> str:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadRecord(
-            f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.", "Several words are easy to keep."
+            f"A password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
+            "Several words are easy to remember.",
         )
     return _HASHER.hash(_bytes(password))
 
 
 def _bytes(password: str) -> bytes:
-    """The same for the same letters, however the keyboard composed them; what is no text has a code of its own."""
+    """Bytes for hashing, the same however the keyboard composed the letters (NFC); lone surrogates are kept."""
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

@@ -1,7 +1,7 @@
-"""The database of records: SQLite in the home folder, or PostgreSQL by URL; brought up to date when it is opened.
+"""The database of records: SQLite in the home folder, or PostgreSQL by URL. Opening it runs any pending migrations.
 
-Whoever changes something does it in :meth:`Database.writing`, which has one writer at a time, puts the events that tell
-of the change into the audit chain in the same transaction, and refuses a change that no event tells of.
+Every change goes through :meth:`Database.writing`, which allows one writer at a time, adds the events that describe the
+change to the audit chain in the same transaction, and refuses a change without an event.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from redact.schema.tables import Event, InstallationKey, as_text
 FILE = "records.sqlite3"
 BUSY_SECONDS = 30
 IDLE_SECONDS = 2.0
-"""After which the other end of a connection may have gone away unnoticed."""
+"""A connection idle for longer is tested before use: the server may have closed it."""
 _USED = "used"
 SYNCHRONOUS = "FULL"
-"""A change that was acknowledged survives a power cut, too."""
+"""A committed change survives a power cut."""
 WRITE = "redact_write"
 _LOCK = 0x7265646163740001
-"""Of PostgreSQL's advisory locks: held by the one who writes."""
+"""PostgreSQL advisory lock, held by the writer."""
 _MIGRATIONS = Path(tables.__file__).parent / "migrations"
 SYSTEM = "system"
-"""Actor of what nobody in particular does."""
+"""Actor of events that no person caused."""
 
 
 class UnitOfWork:
-    """One change under way: rows through ``session``, and the events that tell of it."""
+    """One change in progress: rows through ``session``, and the events that describe it."""
 
     def __init__(self, session: Session, actor: str, key: SigningKey) -> None:
         self.session, self.actor, self._key = session, actor, key
@@ -60,8 +60,8 @@ class UnitOfWork:
         self.events = 0
 
     def event(self, kind: str, subject: str, body: Mapping[str, object], actor: str | None = None) -> Event:
-        """Add an event to the chain; ``body`` is JSON-ready and never holds a secret. Rows it speaks of are flushed
-        before, rows that name its ``seq`` come after."""
+        """Add an event to the chain. ``body`` is JSON-ready and must not hold secrets. Pending rows are flushed first;
+        add rows that refer to the event's ``seq`` afterwards."""
         self.session.flush()
         entry = Event(
             at=as_text(self.at),
@@ -76,7 +76,7 @@ class UnitOfWork:
 
 
 class Database:
-    """Open records. ``key`` signs the chain's heads; it is made on first use."""
+    """The open database. ``key`` signs the chain heads; by default it is the installation's, created on first use."""
 
     def __init__(self, url: str | None = None, key: SigningKey | None = None) -> None:
         self.key = key or load_or_create(folder_for("keys"))
@@ -84,7 +84,7 @@ class Database:
         self._engine = _engine(self.url)
         self._turn = threading.Lock()
         self._writing = self._engine.execution_options(**{WRITE: True})
-        # PostgreSQL shows each statement of a transaction what was committed by then, unless told otherwise.
+        # By default, each statement of a PostgreSQL transaction sees whatever has been committed by then.
         repeatable = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading = self._engine.execution_options(**repeatable)
         single = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
@@ -95,31 +95,31 @@ class Database:
             raise _unavailable(error) from error
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether the records lie in one file."""
+        """Whether the records are in an SQLite file."""
         return self._engine.dialect.name == "sqlite"
 
     def reading(self) -> AbstractContextManager[Session]:
-        """A session that sees one state of the records, and changes nothing."""
+        """A read-only session that sees a single state of the records."""
         return _session(self._reading)
 
     def single_read(self) -> AbstractContextManager[Session]:
-        """A session for one question, which needs no transaction: that would be two questions more to PostgreSQL."""
+        """A session for a single query, without a transaction, which would cost PostgreSQL two more round trips."""
         return _session(self._asking)
 
     @contextmanager
     def writing(self, actor: str) -> Iterator[UnitOfWork]:
-        """One change, all of it or nothing, with its events; ``actor`` is the login of who makes it.
+        """One change with its events, committed completely or not at all; ``actor`` is the login of who makes it.
 
-        Raises RecordsUnavailable when the database cannot be written; whatever the block raises undoes the change.
+        Raises RecordsUnavailable if the database cannot be written. An exception in the block rolls the change back.
         """
         try:
-            with self._one_by_one(), Session(self._writing, expire_on_commit=False) as session:
-                # The lock first, so that the times of events are in the order of the events.
+            with self._one_writer(), Session(self._writing, expire_on_commit=False) as session:
+                # Take the lock before the time, so that events' times are in the same order as the events.
                 if self.is_sqlite:
                     session.connection()
                 else:
@@ -129,29 +129,28 @@ class Database:
                 yield work
                 session.flush()
                 if not work.events:
-                    raise AssertionError("a change that no event tells of")
+                    raise AssertionError("a change without an event")
                 session.commit()
         except DatabaseError as error:
             raise _unavailable(error) from error
 
     @contextmanager
     def bookkeeping(self) -> Iterator[Session]:
-        """One change of what is nobody's act (a job's progress, when a session was last seen), all of it or nothing,
-        without an event. Raises as :meth:`writing`."""
+        """A change that is not an act of a person (a job's progress, when a session was last active), without an event;
+        committed completely or not at all. Raises the same errors as :meth:`writing`."""
         try:
-            with self._one_by_one(), Session(self._writing, expire_on_commit=False) as session:
+            with self._one_writer(), Session(self._writing, expire_on_commit=False) as session:
                 yield session
                 session.commit()
         except DatabaseError as error:
             raise _unavailable(error) from error
 
     @contextmanager
-    def _one_by_one(self) -> Iterator[None]:
-        """Threads of this process that write wait for each other. Whoever finds SQLite busy only asks again
-        after a while, and is late by up to a tenth of a second each time; whoever waits for PostgreSQL's lock keeps a
-        connection from those that read."""
+    def _one_writer(self) -> Iterator[None]:
+        """Make writing threads of this process wait for each other. Waiting in the database costs more: SQLite retries
+        at intervals of up to a tenth of a second, and waiting for PostgreSQL's lock ties up a connection."""
         if not self._turn.acquire(timeout=BUSY_SECONDS):
-            raise RecordsUnavailable("The records cannot be used: somebody else writes all the time.", "Try again.")
+            raise RecordsUnavailable("The database is busy: another change is still being written.", "Try again.")
         try:
             yield
         finally:
@@ -163,10 +162,10 @@ class Database:
             pem = public.pem.decode()
             work.session.add(InstallationKey(fingerprint=public.fingerprint, public_pem=pem, added_at=work.at))
             work.event("key.registered", f"key:{public.fingerprint}", {"public_pem": pem}, SYSTEM)
-            work.events -= 1  # tells of the key, not of the change
+            work.events -= 1  # describes the key, not the change
 
     def _upgrade(self) -> None:
-        """Bring the tables up to date. Two that start at once wait for one another."""
+        """Run pending migrations. Processes that start at the same time wait for each other."""
         script = ScriptDirectory(str(_MIGRATIONS))
         with self._writing.connect() as connection:
             if not self.is_sqlite:
@@ -176,7 +175,7 @@ class Database:
                 return
             if have is not None and have not in {revision.revision for revision in script.walk_revisions()}:
                 raise RecordsUnavailable(
-                    "The records were made by a newer version of the workbench.", "Update the workbench."
+                    "The database was created by a newer version of the workbench.", "Update the workbench."
                 )
             config = Config()
             config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
@@ -202,8 +201,8 @@ def _engine(url: str) -> Engine:
         engine = create_engine(url, **(sqlite if url.startswith("sqlite") else {}))
     except (SQLAlchemyError, ImportError, ValueError) as error:
         raise RecordsUnavailable(
-            f"The address in {DATABASE_URL} is not one of a database.",
-            "Give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.",
+            f"{DATABASE_URL} is not a valid database URL.",
+            "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.",
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
@@ -221,16 +220,16 @@ def _record_use(_connection: object, record: ConnectionPoolEntry) -> None:
 def _check_connection(
     dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
 ) -> None:
-    """Ask a connection that was not used for a while, as ``pool_pre_ping`` asks each time, before it is relied on."""
+    """Test a connection that has been idle before it is used; ``pool_pre_ping`` would test it every time."""
     if time.monotonic() - record.info.get(_USED, math.inf) > IDLE_SECONDS:
         try:
             dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError from error  # the pool opens another one
+            raise DisconnectionError from error  # makes the pool open a new one
 
 
 def _prepare(connection: Any, _record: object) -> None:
-    # Python's own transactions begin too late for reads to be of one state: off, and see _begin.
+    # sqlite3 begins transactions too late for reads to see a single state, so turn that off; see _begin.
     connection.isolation_level = None
     waiting = f"busy_timeout={BUSY_SECONDS * 1000}"
     for pragma in ("journal_mode=WAL", f"synchronous={SYNCHRONOUS}", "foreign_keys=ON", waiting):
@@ -238,11 +237,11 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    # A writer takes the lock at once: one that reads first and then wants to write could find the state changed.
+    # A writer takes the lock at once: after reading first, it could find that the state had changed.
     connection.execute(text("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITE) else "BEGIN"))
 
 
 def _unavailable(error: Exception) -> RecordsUnavailable:
-    # Not the whole text: it may hold the statement with its values, and the URL with its password.
+    # Not the full text, which may contain the statement with its values and the URL with its password.
     reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-    return RecordsUnavailable(f"The records cannot be used: {reason}.", "Check the disk, and REDACT_DATABASE_URL.")
+    return RecordsUnavailable(f"The database cannot be used: {reason}.", "Check the disk and REDACT_DATABASE_URL.")

@@ -1,10 +1,10 @@
-"""When an answer is due.
+"""Due dates of cases.
 
-FOI: the twentieth working day after the day of receipt (FOIA 2000 s.10, FOISA 2002 s.10). The Act for England, Wales
-and Northern Ireland leaves out bank holidays of any part of the United Kingdom; counting those of one nation only gives
-the same day or an earlier one, so nobody is late by it.
-Subject access: one calendar month from the day of receipt, to the same date of the next month, or its last day where it
-has no such date; on a weekend or bank holiday the next working day (ICO, "Right of access", time limits).
+FOI: the twentieth working day after the date of receipt (FOIA 2000 s.10, FOISA 2002 s.10). FOIA 2000 excludes bank
+holidays in any part of the United Kingdom; excluding only those of one nation gives the same day or an earlier one,
+which is safe.
+Subject access: one calendar month from the date of receipt, i.e. the same date of the next month, or its last day if it
+has no such date; if that is a weekend or bank holiday, the next working day (ICO, "Right of access", time limits).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOI_WORKING_DAYS = 20
 
 
 class CaseKind(StrEnum):
-    """What somebody asked for, or what the footage is for."""
+    """The kind of request, or the purpose of the footage."""
 
     COURT = "court"
     FOI = "foi"
@@ -32,7 +32,7 @@ class CaseKind(StrEnum):
 
 
 class Nation(StrEnum):
-    """Whose bank holidays count."""
+    """The nation whose bank holidays apply."""
 
     ENGLAND_WALES = "england-and-wales"
     SCOTLAND = "scotland"
@@ -44,21 +44,21 @@ _SUBDIVISION = {Nation.ENGLAND_WALES: "ENG", Nation.SCOTLAND: "SCT", Nation.NORT
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """``due`` is None where nothing sets a date; ``rule`` says what did."""
+    """A due date, or None if nothing sets one; ``rule`` says what set it."""
 
     due: date | None
     rule: str
 
 
 def deadline(kind: CaseKind, received: date, nation: Nation, *, fixed: date | None = None) -> Deadline:
-    """The clock of a case. ``fixed`` is the date a court's order gives, or one that was agreed on.
+    """The deadline of a case. ``fixed`` is the date in a court order, or an agreed date.
 
     Raises BadRecord for a date before receipt.
     """
     if fixed is not None:
         if fixed < received:
-            raise BadRecord(f"The due date {fixed} is before the day of receipt, {received}.", "Check both dates.")
-        return Deadline(fixed, "date given" if kind is not CaseKind.COURT else "date of the court's order")
+            raise BadRecord(f"The due date {fixed} is before the date of receipt, {received}.", "Check both dates.")
+        return Deadline(fixed, "date given" if kind is not CaseKind.COURT else "date in the court order")
     if kind is CaseKind.FOI:
         return Deadline(
             working_days_after(received, FOI_WORKING_DAYS, nation),
@@ -73,12 +73,12 @@ def deadline(kind: CaseKind, received: date, nation: Nation, *, fixed: date | No
 
 
 def is_working_day(day: date, nation: Nation) -> bool:
-    """Neither weekend nor bank holiday."""
+    """Whether ``day`` is neither a weekend nor a bank holiday."""
     return day.weekday() < 5 and day not in holidays.country_holidays("GB", subdiv=_SUBDIVISION[nation], years=day.year)
 
 
 def working_days_after(start: date, days: int, nation: Nation) -> date:
-    """The ``days``-th working day after ``start``, which does not count itself."""
+    """The ``days``-th working day after ``start``, not counting ``start``."""
     day = start
     while days:
         day += timedelta(1)
@@ -93,7 +93,7 @@ def month_after(start: date) -> date:
 
 
 def describe_due(due: date | None, today: date) -> str:
-    """How a clock stands, for lists."""
+    """The time left or overdue, for lists."""
     if due is None:
         return "no due date"
     days = (due - today).days

@@ -1,4 +1,4 @@
-"""What an edit of footage means for releases made of it: what was submitted or approved is a draft again."""
+"""The states of a release. Editing footage turns its submitted and approved releases back into drafts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redact.schema.tables import Clip, Release
 
 
 class ReleaseState(StrEnum):
-    """Of a release. What was exported stays exported: a change of it is another release."""
+    """The state of a release. An exported release stays exported: a change needs a new release."""
 
     DRAFT = "draft"
     IN_REVIEW = "in-review"
@@ -24,12 +24,12 @@ REOPENABLE = (ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
 
 
 def release_subject(release: Release) -> str:
-    """How events name a release."""
+    """The subject of a release's events."""
     return f"release:{release.case.reference}#{release.number}"
 
 
 def reopen(work: UnitOfWork, release: Release, why: str) -> None:
-    """Make a draft of a release that was submitted or approved; others stay as they are."""
+    """Turn a submitted or approved release back into a draft; leave others unchanged."""
     if release.state in REOPENABLE:
         was, release.state = release.state, ReleaseState.DRAFT.value
         release.submitted_at = release.submitted_by = release.approved_at = release.approved_by = None
@@ -38,8 +38,8 @@ def reopen(work: UnitOfWork, release: Release, why: str) -> None:
 
 
 def reopen_for_footage(work: UnitOfWork, footage_id: int, why: str) -> None:
-    """The same for every release that has a clip of this footage. Call it in the transaction of the edit."""
-    made_of_it = select(Clip.release_id).where(Clip.footage_id == footage_id)
-    query = select(Release).where(Release.id.in_(made_of_it), Release.state.in_(REOPENABLE)).order_by(Release.id)
+    """Reopen every release that has a clip of this footage. Call it in the transaction of the edit."""
+    affected = select(Clip.release_id).where(Clip.footage_id == footage_id)
+    query = select(Release).where(Release.id.in_(affected), Release.state.in_(REOPENABLE)).order_by(Release.id)
     for release in work.session.scalars(query).all():
         reopen(work, release, why)

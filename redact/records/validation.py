@@ -1,4 +1,4 @@
-"""What people write into records: titles, names, reasons."""
+"""Validation of the text that people enter: titles, names, reasons."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from redact.errors import BadRecord
 LONGEST = 4000
 """Characters."""
 _ALLOWED = "\n\t\u200c\u200d"
-"""Lines, and the joiners without which some scripts cannot be written."""
+"""Line breaks and tabs, and the joiners that some scripts need."""
 
 
 def checked(untrusted: str, what: str, longest: int = LONGEST) -> str:
-    """``untrusted`` without space around it. Raises BadRecord where nothing is left, or more than can be kept, or
-    something that does not print: it would steer a terminal, or turn the order of letters in a document."""
+    """``untrusted`` without surrounding space. Raises BadRecord if it is empty, too long, or holds non-printing
+    characters, which could control a terminal or reorder text in a document."""
     text = untrusted.strip()
     if not text or len(text) > longest:
         raise BadRecord(f"The {what} is missing or longer than {longest} characters.")
     if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in _ALLOWED for c in text):
-        raise BadRecord(f"The {what} holds characters that do not print.")
+        raise BadRecord(f"The {what} contains non-printing characters.")
     return text

@@ -1,1 +1,1 @@
-"""The tables of the records, and the migrations that made them."""
+"""The database tables of the records, and their migrations."""

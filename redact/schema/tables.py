@@ -1,8 +1,8 @@
-"""The records' tables.
+"""The database tables.
 
-Times are text in UTC (:class:`Moment`) and JSON is text or portable JSON, so that SQLite and PostgreSQL hold the very
-same values. Rows of :class:`Event`, :class:`Edit` and :class:`Decision` are only ever added: triggers in the database
-refuse to change or delete them (see the first migration).
+Times are stored as UTC text (:class:`UtcDateTime`) and JSON as text or portable JSON, so that SQLite and PostgreSQL
+hold identical values. :class:`Event`, :class:`Edit` and :class:`Decision`, among others, are append-only: database
+triggers refuse updates and deletions (see the first migration).
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ Json = dict[str, Any]
 
 
 def as_text(moment: datetime) -> str:
-    """An aware datetime as UTC text with microseconds: equal times give equal texts, and texts sort like times."""
+    """An aware datetime as UTC text with microseconds: equal times give equal texts, and texts sort in time order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_text(text: str) -> datetime:
-    """The way back. Raises ``ValueError`` for other texts."""
+    """Parse the output of :func:`as_text`. Raises ``ValueError`` for any other text."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept as text."""
+    """An aware datetime, stored as UTC text."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """To the database."""
+        """Convert to the stored text."""
         return None if value is None else as_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """From the database."""
+        """Convert from the stored text."""
         return None if value is None else parse_text(value)
 
 
@@ -48,7 +48,7 @@ class Record(DeclarativeBase):
 
 
 class Person(Record):
-    """Somebody who may sign in. Never deleted: ``disabled_at`` ends what they may do."""
+    """A user account. Never deleted: once ``disabled_at`` is set, the account has no rights."""
 
     __tablename__ = "people"
     __table_args__ = (Index("ix_people_identity", "issuer", "subject", unique=True),)
@@ -61,12 +61,12 @@ class Person(Record):
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
     issuer: Mapped[str | None]
-    """Of the sign-in provider that knows the person as ``subject``; both None for a password alone."""
+    """The sign-in provider that identifies the person as ``subject``. Both are None for password-only accounts."""
     subject: Mapped[str | None]
 
 
 class InstallationKey(Record):
-    """A public key whose private half has signed heads of the chain."""
+    """A public key whose private half has signed chain heads."""
 
     __tablename__ = "installation_keys"
     fingerprint: Mapped[str] = mapped_column(primary_key=True)
@@ -89,7 +89,7 @@ class Event(Record):
 
 
 class Head(Record):
-    """The newest signed head of the chain; one row, with id 1. ``peaks``: Merkle roots of its full subtrees."""
+    """The newest signed chain head, in a single row with id 1. ``peaks``: Merkle roots of the tree's full subtrees."""
 
     __tablename__ = "head"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -102,7 +102,7 @@ class Head(Record):
 
 
 class Case(Record):
-    """A request or a proceeding with its clock."""
+    """A request or proceedings, with the due date."""
 
     __tablename__ = "cases"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -116,9 +116,9 @@ class Case(Record):
     state: Mapped[str] = mapped_column(index=True)
     details: Mapped[Json]
     minutes_locating: Mapped[int] = mapped_column(default=0)
-    """Locating, retrieving and extracting: counts towards the cost limit of FOIA s.12."""
+    """Locating, retrieving and extracting: counts towards the cost limit in FOIA s.12."""
     minutes_redacting: Mapped[int] = mapped_column(default=0)
-    """Does not count."""
+    """Does not count towards that limit."""
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     members: Mapped[list[CaseMember]] = relationship(back_populates="case")
@@ -126,7 +126,7 @@ class Case(Record):
 
 
 class CaseMember(Record):
-    """Who is who in a case."""
+    """A person's role in a case."""
 
     __tablename__ = "case_members"
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
@@ -137,7 +137,7 @@ class CaseMember(Record):
 
 
 class Footage(Record):
-    """One master and what is known of it. The file lies in the store under its hash."""
+    """One master and its details. The file is in the store under its hash."""
 
     __tablename__ = "footage"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -146,28 +146,28 @@ class Footage(Record):
     original_name: Mapped[str]
     added_at: Mapped[datetime]
     media: Mapped[Json]
-    """Container, codec, upright size, frames, rate, duration, sound tracks: from the file itself."""
+    """Container, codec, upright size, frames, rate, duration and sound tracks, read from the file."""
     camera: Mapped[Json]
-    """Serial, model, position and whatever else the file told; never leaves the record."""
+    """Serial number, model, positions and the file's other metadata. Never released."""
     wearer: Mapped[str] = mapped_column(default="")
     recorded_start: Mapped[datetime | None]
     recorded_end: Mapped[datetime | None]
     clock_offset_seconds: Mapped[float] = mapped_column(default=0.0)
-    """Added to the camera's clock gives true time."""
+    """Added to the camera's clock to give the true time."""
     pre_event_seconds: Mapped[float] = mapped_column(default=0.0)
-    """Silent span at the start, from the camera's buffer."""
+    """Length of the silent footage at the start, from the camera's pre-event buffer."""
     retention_class: Mapped[str]
     state: Mapped[str] = mapped_column(index=True)
-    """Of :class:`redact.evidence.footage_records.FootageState`."""
+    """A :class:`redact.evidence.footage_records.FootageState`."""
     disposed_at: Mapped[datetime | None]
     revision: Mapped[int] = mapped_column(default=0)
-    """Number of edits, which is what an edit's base revision is compared with."""
+    """Number of edits. An edit's base revision is compared with it."""
     exhibits: Mapped[list[Exhibit]] = relationship(back_populates="footage")
     marks: Mapped[list[Mark]] = relationship(back_populates="footage", order_by="Mark.id")
 
 
 class Exhibit(Record):
-    """Footage in a case, under its exhibit reference there."""
+    """Footage in a case, with its exhibit reference."""
 
     __tablename__ = "exhibits"
     __table_args__ = (UniqueConstraint("case_id", "footage_id"), UniqueConstraint("case_id", "reference"))
@@ -180,7 +180,7 @@ class Exhibit(Record):
 
 
 class Mark(Record):
-    """What stops the retention clock: an evidence mark, a complaint, a legal hold. Lifted, never deleted."""
+    """An evidence mark, complaint or legal hold, which stops the retention clock. Lifted, never deleted."""
 
     __tablename__ = "marks"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -196,7 +196,7 @@ class Mark(Record):
 
 
 class Disposal(Record):
-    """That footage was disposed of, and how; the certificate is a file beside the store."""
+    """The disposal of one piece of footage. The certificate is also written as a file beside the store."""
 
     __tablename__ = "disposals"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -208,7 +208,7 @@ class Disposal(Record):
 
 
 class MachineTracks(Record):
-    """Tracks a machine made of a master: a file in the store, never changed. A re-run adds another row."""
+    """Tracks made by the detectors from a master: a file in the store, never changed. Another run adds another row."""
 
     __tablename__ = "machine_tracks"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -220,8 +220,9 @@ class MachineTracks(Record):
 
 
 class Edit(Record):
-    """One entry of a footage's edit log. ``payload`` is canonical JSON of :mod:`redact.mask.edits.edited_tracks`;
-    ``op_id`` is the client's, so that an edit sent twice counts once. ``revision`` counts from 1 within the footage."""
+    """One entry in the edit log of a piece of footage. ``payload`` is canonical JSON; see
+    :mod:`redact.mask.edits.edit_json`. ``op_id`` is set by the client, so that an edit sent twice counts once.
+    ``revision`` counts from 1 within the footage."""
 
     __tablename__ = "edits"
     __table_args__ = (UniqueConstraint("footage_id", "revision"),)
@@ -237,7 +238,7 @@ class Edit(Record):
 
 
 class Release(Record):
-    """One audience's version. ``policy`` and ``codes`` are the very texts it was made under."""
+    """A release for one audience. ``policy`` and ``codes`` are the full texts that applied when it was created."""
 
     __tablename__ = "releases"
     __table_args__ = (UniqueConstraint("case_id", "number"),)
@@ -251,7 +252,7 @@ class Release(Record):
     codes_sha256: Mapped[str]
     state: Mapped[str] = mapped_column(index=True)
     details: Mapped[Json]
-    """What the kind of release asks for: recipient, purpose, public-interest factors, requester, and so on."""
+    """Details required for this kind of release: recipient, purpose, public-interest factors, requester and so on."""
     created_at: Mapped[datetime]
     created_by: Mapped[int] = mapped_column(ForeignKey("people.id"))
     submitted_at: Mapped[datetime | None]
@@ -259,14 +260,14 @@ class Release(Record):
     approved_at: Mapped[datetime | None]
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     approved_content: Mapped[str] = mapped_column(default="")
-    """Digest of all that was approved: clips, decisions, edits, details. Another digest is another release."""
+    """Digest of everything approved: clips, decisions, edits and details. A changed digest means another release."""
     withdrawn_at: Mapped[datetime | None]
     case: Mapped[Case] = relationship()
     clips: Mapped[list[Clip]] = relationship(back_populates="release", order_by="Clip.position")
 
 
 class Clip(Record):
-    """A span of a master in a release: ``first_frame`` to ``last_frame``, both included."""
+    """Part of a master in a release: ``first_frame`` to ``last_frame``, inclusive."""
 
     __tablename__ = "clips"
     __table_args__ = (UniqueConstraint("release_id", "position"),)
@@ -282,14 +283,14 @@ class Clip(Record):
 
 
 class Decision(Record):
-    """What is hidden or shown in a release, and why. The latest about a target counts. ``content`` is
+    """What is hidden or shown in a release, and why. The latest decision about a target counts. ``content`` is
     canonical JSON of :mod:`redact.disclose.release.decision_json`."""
 
     __tablename__ = "decisions"
     id: Mapped[int] = mapped_column(primary_key=True)
     release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"), index=True)
     footage_id: Mapped[int | None] = mapped_column(ForeignKey("footage.id"))
-    """None for a decision on a class, which is about all clips."""
+    """None for a decision about a class, which applies to all clips."""
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
     at: Mapped[datetime]
     content: Mapped[str]
@@ -297,7 +298,7 @@ class Decision(Record):
 
 
 class Watched(Record):
-    """A span of a release's output that a person has watched, in output frames, both included."""
+    """Part of a release's output that a person has watched, in output frames, inclusive."""
 
     __tablename__ = "watched"
     __table_args__ = (Index("ix_watched_release_person", "release_id", "person_id"),)
@@ -308,12 +309,12 @@ class Watched(Record):
     first_frame: Mapped[int]
     last_frame: Mapped[int]
     content: Mapped[str]
-    """Digest of the release's content that was on show: what was watched before an edit does not count after it."""
+    """Digest of the content that was shown: what was watched before an edit does not count after it."""
     at: Mapped[datetime]
 
 
 class Export(Record):
-    """A pack that was written. ``log`` is the full log, also where the pack holds the published edition only."""
+    """An exported pack. ``log`` is the full release log, even if the pack holds only the published edition."""
 
     __tablename__ = "exports"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -323,17 +324,17 @@ class Export(Record):
     log_id: Mapped[str] = mapped_column(unique=True)
     log: Mapped[str]
     content: Mapped[str]
-    """Digest of the release's content that it holds."""
+    """Digest of the release content in the pack."""
     statement_sha256: Mapped[str]
     head_count: Mapped[int] = mapped_column(BigInteger)
     head_hash: Mapped[str]
 
 
 class Job(Record):
-    """Long work that outlives the browser that asked for it: see :mod:`redact.jobs.queue`.
+    """A long-running job, independent of the browser session that started it: see :mod:`redact.jobs.queue`.
 
-    ``unique_key`` names what must not be under way twice at once; it is None once the job has ended. ``stage_at`` is
-    when the stage at hand began; before ``due_at`` nobody takes the job up.
+    ``unique_key`` prevents two jobs from doing the same work at once; it is None once the job has ended. ``stage_at``
+    is when the current stage began. No worker takes the job before ``due_at``.
     """
 
     __tablename__ = "jobs"
@@ -362,7 +363,7 @@ class Job(Record):
 
 
 class SignIn(Record):
-    """A person's session in a browser. Only the hash of its token is kept."""
+    """A browser session. Only the hash of its token is stored."""
 
     __tablename__ = "sign_ins"
     token_hash: Mapped[str] = mapped_column(primary_key=True)
@@ -372,11 +373,11 @@ class SignIn(Record):
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     issuer: Mapped[str | None]
-    """The sign-in provider by which it began; None for a password."""
+    """The sign-in provider used; None for a password."""
 
 
 class SignInAttempt(Record):
-    """A failed attempt to sign in, kept until the audit trail tells of it. ``name`` is a hash."""
+    """A failed sign-in, kept until it has been reported in the audit trail. ``name`` is a hash."""
 
     __tablename__ = "sign_in_attempts"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -386,7 +387,7 @@ class SignInAttempt(Record):
 
 
 class Upload(Record):
-    """A file on its way into the store, piece by piece."""
+    """A file being uploaded into the store in chunks."""
 
     __tablename__ = "uploads"
     id: Mapped[str] = mapped_column(primary_key=True)

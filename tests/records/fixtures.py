@@ -1,4 +1,4 @@
-"""Records to test on: SQLite in a folder, and PostgreSQL where its programs are installed."""
+"""Databases for tests: SQLite in a folder, and PostgreSQL if it is installed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from redact.records.database import Database
 
 PASSWORD = "correct horse battery"
 NEEDED = "REDACT_REQUIRE_POSTGRES"
-"""Set in CI, where a missing PostgreSQL is a failure and no reason to skip."""
+"""Set in CI, where a missing PostgreSQL fails the tests instead of skipping them."""
 
 
 def programs() -> Path | None:
-    """Folder of ``initdb`` and ``postgres``."""
+    """The folder with ``initdb`` and ``postgres``."""
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent
@@ -35,13 +35,13 @@ def programs() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of a server of the session's own, listening on a socket only."""
+    """URL of a PostgreSQL server for this test session, listening on a socket only."""
     where = programs()
     if where is None:
         if os.environ.get(NEEDED):
             pytest.fail("PostgreSQL is not installed")
         pytest.skip("PostgreSQL is not installed")
-    # Not in pytest's folder: other sessions of the same user close that to the server's while this one runs.
+    # Not in pytest's folder: another test session of the same user could close it to the server's user meanwhile.
     with tempfile.TemporaryDirectory(prefix="redact-pg-") as name:
         folder, command = Path(name), list[str]()
         if os.geteuid() == 0:  # the server refuses root
@@ -49,8 +49,8 @@ def postgres() -> Iterator[str]:
             command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
         data = folder / "data"
 
-        def run(*words: object) -> None:
-            subprocess.run([*command, *map(str, words)], check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        def run(*arguments: object) -> None:
+            subprocess.run([*command, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
         run(where / "initdb", "-D", data, "-U", "redact", "-A", "trust", "--no-sync")
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
@@ -62,7 +62,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def empty_records(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name of a database on the server with all tables made, to be copied."""
+    """Name of a database on the server with empty tables, used as a template."""
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute("CREATE DATABASE empty")
     Database(postgres.replace("/postgres?", "/empty?"), load_or_create(tmp_path_factory.mktemp("keys") / "k")).close()
@@ -80,7 +80,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def db(request: pytest.FixtureRequest, home: Path) -> Iterator[Database]:
-    """Empty records on each of the two databases, signing with one key."""
+    """Empty records on each kind of database."""
     url = None
     if request.param == "postgresql":
         server: str = request.getfixturevalue("postgres")
@@ -96,7 +96,7 @@ def db(request: pytest.FixtureRequest, home: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def staff(db: Database, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """People of each role, whose login is the role's name but for ``anna`` and ``ben``, who are reviewers."""
+    """A person with each role, named after it, except ``anna`` and ``ben``, who are reviewers."""
     logins: dict[str, Role] = {
         "admin": Role.ADMINISTRATOR,
         "officer": Role.OFFICER,

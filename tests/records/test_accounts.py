@@ -18,8 +18,8 @@ NEW = "another battery staple"
 
 
 def add(db: Database, name: str, *roles: Role, actor: str = "admin", password: str = NEW, **more: Any) -> Person:
-    told: dict[str, Any] = {"full_name": "", "must_change": False, **more}
-    return accounts.add(db, actor, name, password, roles=roles or [Role.OFFICER], **told)
+    values: dict[str, Any] = {"full_name": "", "must_change": False, **more}
+    return accounts.add(db, actor, name, password, roles=roles or [Role.OFFICER], **values)
 
 
 def get(db: Database, name: str) -> Person:
@@ -33,7 +33,7 @@ def act(db: Database, name: str, right: Right) -> None:
         work.event("note.made", "x", {})
 
 
-def test_the_first_account_is_an_administrators(db: Database) -> None:
+def test_first_account_must_be_administrator(db: Database) -> None:
     with pytest.raises(BadRecord, match="administrator"):
         add(db, "first", Role.OFFICER, actor="first")
     add(db, "first", Role.ADMINISTRATOR, actor="first")
@@ -41,7 +41,7 @@ def test_the_first_account_is_an_administrators(db: Database) -> None:
         add(db, "second", Role.ADMINISTRATOR, actor="second")
 
 
-def test_only_one_is_the_first(db: Database) -> None:
+def test_first_account_is_added_only_once(db: Database) -> None:
     errors: list[Exception] = []
 
     def first(name: str) -> None:
@@ -59,26 +59,24 @@ def test_only_one_is_the_first(db: Database) -> None:
 
 
 @pytest.mark.usefixtures("staff")
-def test_wrong_in_any_way_it_is_the_same_answer_for_the_same_work(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_sign_ins_are_indistinguishable(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts.disable(db, "admin", "ben", "left")
     hasher, verified = accounts._HASHER, list[str]()
 
-    class Counting:
+    class CountingHasher:
         def verify(self, hashed: str, password: bytes) -> bool:
             verified.append(hashed)
             return hasher.verify(hashed, password)
 
-    monkeypatch.setattr(accounts, "_HASHER", Counting())
+    monkeypatch.setattr(accounts, "_HASHER", CountingHasher())
     texts = set()
     wrong = [
         ("nobody", PASSWORD),
         ("anna", PASSWORD + "!"),
         ("anna", ""),
         ("anna", PASSWORD.upper()),
-        ("anna", PASSWORD + "x" * 2000),  # longer than any password is
-        ("anna", "\ud800"),  # bytes in the environment that are no text
+        ("anna", PASSWORD + "x" * 2000),  # longer than the limit
+        ("anna", "\ud800"),  # undecodable bytes in the environment
         ("ben", PASSWORD),  # disabled
         ("", PASSWORD),
     ]
@@ -91,21 +89,21 @@ def test_wrong_in_any_way_it_is_the_same_answer_for_the_same_work(
     assert accounts.authenticate(db, " ANNA ", PASSWORD).name == "anna"
 
 
-def test_passwords_are_kept_as_argon2id(db: Database) -> None:
-    # At least what OWASP asks for: 19 MiB and two passes.
+def test_passwords_are_stored_as_argon2id(db: Database) -> None:
+    # The minimum OWASP recommends: 19 MiB and two passes.
     add(db, "first", Role.ADMINISTRATOR, actor="first")
-    kept = get(db, "first").password_hash
-    told = argon2.extract_parameters(kept)
-    assert told.type is argon2.Type.ID
-    assert told.memory_cost >= 19 * 1024
-    assert told.time_cost >= 2
-    assert NEW not in kept
+    stored = get(db, "first").password_hash
+    parameters = argon2.extract_parameters(stored)
+    assert parameters.type is argon2.Type.ID
+    assert parameters.memory_cost >= 19 * 1024
+    assert parameters.time_cost >= 2
+    assert NEW not in stored
     accounts.set_password(db, "first", "first", PASSWORD)
-    assert argon2.extract_parameters(get(db, "first").password_hash) == told
+    assert argon2.extract_parameters(get(db, "first").password_hash) == parameters
 
 
 @pytest.mark.usefixtures("staff")
-def test_passwords_are_nowhere_in_the_trail(db: Database) -> None:
+def test_passwords_are_absent_from_audit_trail(db: Database) -> None:
     add(db, "carl", password="a secret that is secret")
     accounts.set_password(db, "admin", "carl", "a secret that is new")
     with db.reading() as session:
@@ -115,14 +113,14 @@ def test_passwords_are_nowhere_in_the_trail(db: Database) -> None:
 
 
 @pytest.mark.usefixtures("staff")
-def test_the_same_letters_are_the_same_password(db: Database) -> None:
+def test_passwords_are_unicode_normalised(db: Database) -> None:
     add(db, "carl", password="Zo\u00eb and Zo\u00eb")
     accounts.authenticate(db, "carl", "Zoe\u0308 and Zoe\u0308")
 
 
 @pytest.mark.parametrize("password", ["", "123456789", "x" * 1025])
 @pytest.mark.usefixtures("staff")
-def test_passwords_are_neither_short_nor_endless(db: Database, password: str) -> None:
+def test_password_length_is_limited(db: Database, password: str) -> None:
     with pytest.raises(BadRecord, match="10 to 1024"):
         add(db, "carl", password=password)
     with pytest.raises(BadRecord, match="10 to 1024"):
@@ -130,7 +128,7 @@ def test_passwords_are_neither_short_nor_endless(db: Database, password: str) ->
 
 
 @pytest.mark.usefixtures("staff")
-def test_the_last_administrator_stays(db: Database) -> None:
+def test_last_administrator_cannot_be_disabled(db: Database) -> None:
     with pytest.raises(BadRecord, match="last administrator"):
         accounts.disable(db, "admin", "admin", "tired")
     add(db, "second", Role.ADMINISTRATOR, Role.AUDITOR)
@@ -141,7 +139,7 @@ def test_the_last_administrator_stays(db: Database) -> None:
 
 
 @pytest.mark.usefixtures("staff")
-def test_two_administrators_at_once_cannot_disable_each_other(db: Database) -> None:
+def test_administrators_cannot_disable_each_other_at_once(db: Database) -> None:
     add(db, "second", Role.ADMINISTRATOR)
     errors: list[Exception] = []
 
@@ -161,7 +159,7 @@ def test_two_administrators_at_once_cannot_disable_each_other(db: Database) -> N
 
 
 @pytest.mark.usefixtures("staff")
-def test_who_is_disabled_does_nothing_any_more(db: Database) -> None:
+def test_disabled_account_has_no_rights(db: Database) -> None:
     accounts.disable(db, "admin", "anna", "left the force")
     for right in Right:
         with pytest.raises(NotAllowed):
@@ -173,22 +171,22 @@ def test_who_is_disabled_does_nothing_any_more(db: Database) -> None:
 
 
 @pytest.mark.usefixtures("staff")
-def test_with_a_password_that_was_given_out_nothing_is_done(db: Database) -> None:
+def test_issued_password_must_be_changed_first(db: Database) -> None:
     add(db, "second", Role.ADMINISTRATOR, Role.OFFICER, must_change=True)
-    with pytest.raises(NotAllowed, match="given out"):
+    with pytest.raises(NotAllowed, match="issued by an administrator"):
         act(db, "second", Right.EDIT)
     accounts.set_password(db, "second", "second", PASSWORD)
     act(db, "second", Right.EDIT)
-    # Another administrator who gives a new one knows it, so it is to be changed again.
+    # A password reset by another administrator must be changed again.
     accounts.set_password(db, "admin", "second", NEW)
-    with pytest.raises(NotAllowed, match="given out"):
+    with pytest.raises(NotAllowed, match="issued by an administrator"):
         act(db, "second", Right.EDIT)
-    with pytest.raises(BadRecord, match="already"):
+    with pytest.raises(BadRecord, match="the same as the current one"):
         accounts.set_password(db, "second", "second", NEW)
 
 
 @pytest.mark.usefixtures("staff")
-def test_an_identity_at_a_provider_is_one_persons(db: Database) -> None:
+def test_provider_identity_links_to_one_person(db: Database) -> None:
     issuer = "https://id.example"
 
     def link(name: str, subject: str, *, actor: str = "admin", issuer: str = issuer, keep: bool = True) -> None:
@@ -198,12 +196,12 @@ def test_an_identity_at_a_provider_is_one_persons(db: Database) -> None:
         with pytest.raises((NotAllowed, RecordMissing)):
             link("anna", "one", actor=who)
     for untrusted in ("", "x\n", "x" * 256):
-        with pytest.raises(BadRecord, match="line of text"):
+        with pytest.raises(BadRecord, match="one line of printable text"):
             link("anna", untrusted)
     link("anna", "one")
     with pytest.raises(RecordExists, match="Somebody else"):
         link("ben", "one")
-    with pytest.raises(RecordExists, match="anna is linked"):
+    with pytest.raises(RecordExists, match="anna is already linked"):
         link("anna", "two")
     link("ben", "ONE")
     link("approver", "one", issuer="https://other.example")
@@ -219,8 +217,8 @@ def test_an_identity_at_a_provider_is_one_persons(db: Database) -> None:
 
 
 @pytest.mark.usefixtures("staff")
-def test_a_provider_can_be_the_only_way_in_but_not_for_administrators(db: Database) -> None:
-    with pytest.raises(BadRecord, match="needs a password"):
+def test_provider_only_sign_in_is_refused_for_administrators(db: Database) -> None:
+    with pytest.raises(BadRecord, match="must keep a password"):
         accounts.link(db, "admin", "admin", "https://id.example", "one", keep_password=False)
     accounts.set_password(db, "admin", "anna", NEW)
     accounts.link(db, "admin", "anna", "https://id.example", "one", keep_password=False)
@@ -230,7 +228,7 @@ def test_a_provider_can_be_the_only_way_in_but_not_for_administrators(db: Databa
     act(db, "anna", Right.EDIT)
 
 
-# What each role may do, row by row as RIGHTS has it: the separation of duties, written down a second time.
+# The rights of each role, as in RIGHTS: the separation of duties, written down independently.
 MAY = {
     Role.OFFICER: {"SEE", "CASES", "INTAKE", "EDIT", "RELEASE", "EXPORT", "HOLD"},
     Role.REVIEWER: {"SEE", "EDIT", "RELEASE"},
@@ -241,7 +239,7 @@ MAY = {
 }
 
 
-def test_each_role_may_do_its_part_and_nothing_else() -> None:
+def test_roles_have_exactly_their_rights() -> None:
     for role in Role:
         person = Person(name="p", roles=[role.value], disabled_at=None)
         assert {right.name for right in Right if accounts.may(person, right)} == MAY[role]
@@ -251,7 +249,7 @@ def test_each_role_may_do_its_part_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("who", ["officer", "anna", "approver", "auditor", "nobody"])
 @pytest.mark.usefixtures("staff")
-def test_only_administrators_manage_people(db: Database, who: str) -> None:
+def test_accounts_are_managed_by_administrators_only(db: Database, who: str) -> None:
     refused = (NotAllowed, RecordMissing)
     with pytest.raises(refused):
         add(db, "carl", actor=who)
@@ -264,13 +262,13 @@ def test_only_administrators_manage_people(db: Database, who: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a", "Anna", "anna b", ".anna", "x" * 65, "anna\n", "system", "ünna"])
 @pytest.mark.usefixtures("staff")
-def test_logins_that_are_none(db: Database, name: str) -> None:
+def test_invalid_logins_are_refused(db: Database, name: str) -> None:
     with pytest.raises(BadRecord, match="login"):
         add(db, name, full_name="A Person")
 
 
 @pytest.mark.usefixtures("staff")
-def test_accounts_that_cannot_be_added(db: Database) -> None:
+def test_invalid_accounts_are_refused(db: Database) -> None:
     with pytest.raises(RecordExists):
         add(db, "anna")
     with pytest.raises(BadRecord, match="role"):

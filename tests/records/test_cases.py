@@ -19,8 +19,8 @@ RECEIVED = date(2026, 5, 1)
 
 
 def new(db: Database, reference: str = "FOI-1", kind: CaseKind = CaseKind.FOI, **more: Any) -> Case:
-    told: dict[str, Any] = {"title": "Arrest in High Street", "received": RECEIVED, **more}
-    return cases.open_case(db, told.pop("actor", "officer"), reference, kind=kind, **told)
+    values: dict[str, Any] = {"title": "Arrest in High Street", "received": RECEIVED, **more}
+    return cases.open_case(db, values.pop("actor", "officer"), reference, kind=kind, **values)
 
 
 def get(db: Database, reference: str = "FOI-1") -> Case:
@@ -34,19 +34,19 @@ def trail(db: Database, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", list(CaseKind))
-def test_a_case_of_each_kind(db: Database, kind: CaseKind) -> None:
-    details = dict.fromkeys(cases.DETAILS[kind], "as told")
+def test_case_of_each_kind_gets_its_due_date(db: Database, kind: CaseKind) -> None:
+    details = dict.fromkeys(cases.DETAILS[kind], "as given")
     case = new(db, kind=kind, nation=Nation.SCOTLAND, details=details)
     due = {CaseKind.FOI: date(2026, 6, 2), CaseKind.SUBJECT_ACCESS: date(2026, 6, 1)}.get(kind)
     assert (case.kind, case.due_on, case.state, case.details) == (kind, due, "open", details)
-    (told,) = trail(db, "case.opened")
-    assert told["due_on"] == (due.isoformat() if due else None)
-    with pytest.raises(BadRecord, match='has no "height"'):
+    (event,) = trail(db, "case.opened")
+    assert event["due_on"] == (due.isoformat() if due else None)
+    with pytest.raises(BadRecord, match='have no detail "height"'):
         new(db, "X", kind, details={"height": "1.80"})
 
 
 @pytest.mark.parametrize("reference", ["A", "FOI-2026/017", "R v Smith 17.3_a", "9", "x" * 64])
-def test_references(db: Database, reference: str) -> None:
+def test_valid_references_are_accepted(db: Database, reference: str) -> None:
     new(db, reference)
     assert get(db, f" {reference} ").reference == reference
     with pytest.raises(RecordExists):
@@ -54,23 +54,23 @@ def test_references(db: Database, reference: str) -> None:
 
 
 @pytest.mark.parametrize("reference", ["", " A", "A ", "A\n", "-A", "A/", "x" * 65, "A:B", "A#1", "Ä", "A\x00B"])
-def test_references_that_are_none(db: Database, reference: str) -> None:
+def test_invalid_references_are_refused(db: Database, reference: str) -> None:
     with pytest.raises(BadRecord, match="reference"):
         new(db, reference)
 
 
-def test_what_is_told_of_a_case_is_checked(db: Database) -> None:
+def test_case_title_and_dates_are_checked(db: Database) -> None:
     for title in ("", "  ", "x" * 4001, "a\x07"):
         with pytest.raises(BadRecord, match="title"):
             new(db, title=title)
-    with pytest.raises(BadRecord, match="before the day of receipt"):
+    with pytest.raises(BadRecord, match="before the date of receipt"):
         new(db, due=RECEIVED - timedelta(1))
-    with pytest.raises(BadRecord, match="still to come"):  # a slip in the year would put the clock off by one
+    with pytest.raises(BadRecord, match="in the future"):  # a wrong year would move the due date by a year
         new(db, received=datetime.now(UTC).date() + timedelta(2))
 
 
 @pytest.mark.parametrize("who", ["anna", "approver", "auditor", "admin", "nobody"])
-def test_only_officers_have_cases(db: Database, who: str) -> None:
+def test_cases_are_managed_by_officers_only(db: Database, who: str) -> None:
     with pytest.raises((NotAllowed, RecordMissing)):
         new(db, actor=who)
     new(db)
@@ -81,12 +81,12 @@ def test_only_officers_have_cases(db: Database, who: str) -> None:
     assert get(db).state == "open"
 
 
-def test_a_change_says_what_and_why(db: Database) -> None:
+def test_case_change_is_recorded_with_reason(db: Database) -> None:
     new(db, "CC-1", CaseKind.COURT, details={"urn": "1", "court": "Leeds"})
     cases.change(db, "officer", "CC-1", reason="order", title="R v Smith", due=date(2026, 7, 1), details={"urn": "2"})
     case = get(db, "CC-1")
     assert (case.title, case.due_on, case.details) == ("R v Smith", date(2026, 7, 1), {"urn": "2", "court": "Leeds"})
-    assert case.due_rule == "date of the court's order"
+    assert case.due_rule == "date in the court order"
     assert trail(db, "case.changed") == [
         {"reason": "order", "title": "R v Smith", "due_on": "2026-07-01", "details": {"urn": "2"}}
     ]
@@ -101,7 +101,7 @@ def test_a_change_says_what_and_why(db: Database) -> None:
     assert get(db, "CC-1").title == "R v Smith"
 
 
-def test_a_closed_case_stays_as_it_is_until_it_is_opened_again(db: Database) -> None:
+def test_closed_case_is_read_only_until_reopened(db: Database) -> None:
     new(db)
     cases.set_closed(db, "officer", "FOI-1", closed=True, reason="answered")
     closed = get(db)
@@ -124,7 +124,7 @@ def test_a_closed_case_stays_as_it_is_until_it_is_opened_again(db: Database) -> 
     assert trail(db, "case.reopened") == [{"reason": "review"}]
 
 
-def test_the_two_kinds_of_time_are_kept_apart(db: Database) -> None:
+def test_working_time_is_recorded_by_kind(db: Database) -> None:
     new(db)
     cases.note_minutes(db, "officer", "FOI-1", locating=30)
     cases.note_minutes(db, "anna", "FOI-1", locating=5, redacting=60)
@@ -136,14 +136,14 @@ def test_the_two_kinds_of_time_are_kept_apart(db: Database) -> None:
         cases.note_minutes(db, "auditor", "FOI-1", locating=1)
 
 
-def test_who_is_who(db: Database) -> None:
+def test_case_members_are_checked(db: Database) -> None:
     new(db)
     cases.add_member(db, "officer", "FOI-1", "anna", "reviewer")
     cases.add_member(db, "officer", "FOI-1", "anna", "disclosure officer")
     assert {(m.person.name, m.role) for m in get(db).members} == {("anna", "reviewer"), ("anna", "disclosure officer")}
     with pytest.raises(RecordExists):
         cases.add_member(db, "officer", "FOI-1", "anna", "reviewer")
-    with pytest.raises(BadRecord, match="no role"):
+    with pytest.raises(BadRecord, match="not a role"):
         cases.add_member(db, "officer", "FOI-1", "anna", "king")
     with pytest.raises(RecordMissing):
         cases.add_member(db, "officer", "FOI-1", "nobody", "reviewer")
@@ -152,7 +152,7 @@ def test_who_is_who(db: Database) -> None:
         cases.add_member(db, "officer", "FOI-1", "ben", "reviewer")
 
 
-def test_the_most_pressing_comes_first(db: Database) -> None:
+def test_cases_are_listed_by_urgency(db: Database) -> None:
     new(db, "B", CaseKind.COURT)
     new(db, "A", CaseKind.INTERNAL)
     new(db, "late", received=date(2026, 4, 1))

@@ -1,4 +1,4 @@
-"""Worked by hand with the calendars of the years; the comments count the days."""
+"""Expected dates were worked out by hand from calendars; the comments count the working days."""
 
 from __future__ import annotations
 
@@ -54,34 +54,34 @@ SUBJECT_ACCESS: list[tuple[date, Nation, date]] = [
 
 
 @pytest.mark.parametrize(("received", "nation", "due"), FOI)
-def test_twenty_working_days(received: date, nation: Nation, due: date) -> None:
-    told = deadline(CaseKind.FOI, received, nation)
-    assert (told.due, told.rule) == (due, f"20 working days, {nation}")
+def test_foi_deadline_is_twenty_working_days(received: date, nation: Nation, due: date) -> None:
+    result = deadline(CaseKind.FOI, received, nation)
+    assert (result.due, result.rule) == (due, f"20 working days, {nation}")
 
 
 @pytest.mark.parametrize(("received", "nation", "due"), SUBJECT_ACCESS)
-def test_one_calendar_month(received: date, nation: Nation, due: date) -> None:
-    told = deadline(CaseKind.SUBJECT_ACCESS, received, nation)
-    assert (told.due, told.rule) == (due, f"one calendar month, {nation}")
+def test_subject_access_deadline_is_one_calendar_month(received: date, nation: Nation, due: date) -> None:
+    result = deadline(CaseKind.SUBJECT_ACCESS, received, nation)
+    assert (result.due, result.rule) == (due, f"one calendar month, {nation}")
 
 
-def test_a_date_that_was_given_counts_for_every_kind() -> None:
+def test_fixed_date_sets_deadline_of_every_kind() -> None:
     received, order = date(2026, 5, 1), date(2026, 5, 2)  # a Saturday: a court may mean that
     for kind in CaseKind:
         assert deadline(kind, received, ENG, fixed=order).due == order
         assert deadline(kind, received, ENG, fixed=received).due == received
-        with pytest.raises(BadRecord, match="before the day of receipt"):
+        with pytest.raises(BadRecord, match="before the date of receipt"):
             deadline(kind, received, ENG, fixed=date(2026, 4, 30))
-    assert deadline(CaseKind.COURT, received, ENG, fixed=order).rule == "date of the court's order"
+    assert deadline(CaseKind.COURT, received, ENG, fixed=order).rule == "date in the court order"
 
 
 @pytest.mark.parametrize("kind", [CaseKind.COURT, CaseKind.COMPLAINT, CaseKind.INTERNAL])
-def test_others_have_no_date_of_their_own(kind: CaseKind) -> None:
+def test_other_kinds_have_no_due_date(kind: CaseKind) -> None:
     assert deadline(kind, date(2026, 5, 1), ENG).due is None
 
 
 @pytest.mark.parametrize(
-    ("due", "words"),
+    ("due", "expected"),
     [
         (None, "no due date"),
         (date(2026, 5, 8), "overdue by 2 days"),
@@ -91,5 +91,5 @@ def test_others_have_no_date_of_their_own(kind: CaseKind) -> None:
         (date(2026, 6, 10), "due in 31 days"),
     ],
 )
-def test_in_words(due: date | None, words: str) -> None:
-    assert describe_due(due, date(2026, 5, 10)) == words
+def test_due_date_description(due: date | None, expected: str) -> None:
+    assert describe_due(due, date(2026, 5, 10)) == expected

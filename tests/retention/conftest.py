@@ -1,4 +1,4 @@
-"""Records to test on, as the records' own tests have them."""
+"""The record fixtures, for these tests."""
 
 from tests.records.fixtures import db, empty_records, home, postgres, staff
 

@@ -13,23 +13,23 @@ from redact.records.database import Database
 from redact.schema.tables import Record, as_text, parse_text
 
 
-def test_the_migrations_make_the_tables_of_the_schema(db: Database) -> None:
+def test_migrations_create_declared_tables(db: Database) -> None:
     with db._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Record.metadata) == []
 
 
-def test_a_reading_session_sees_one_state(db: Database) -> None:
-    """Else whoever checks the chain while somebody works would be told of faults that are none."""
+def test_reading_session_sees_one_state(db: Database) -> None:
+    """Otherwise, verifying the chain while somebody works would report false faults."""
 
-    def note() -> None:
+    def add_event() -> None:
         with db.writing("anna") as work:
             work.event("note.made", "x", {})
 
-    note()
+    add_event()
     with db.reading() as session:
         before = chain.signed_head(session)
-        note()
+        add_event()
         report = chain.verify(session, [db.key.public])
         assert (report.head, report.faults) == (before, ())
     with db.reading() as session:
@@ -37,9 +37,7 @@ def test_a_reading_session_sees_one_state(db: Database) -> None:
 
 
 @pytest.mark.parametrize("db", ["postgresql"], indirect=True)
-def test_a_connection_that_broke_while_nobody_used_it_is_not_relied_on(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broken_idle_connection_is_replaced(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "IDLE_SECONDS", 0.0)
     with db.reading() as session:
         before = session.scalar(text("SELECT pg_backend_pid()"))
@@ -51,7 +49,7 @@ def test_a_connection_that_broke_while_nobody_used_it_is_not_relied_on(
         assert session.scalar(text("SELECT pg_backend_pid()")) != before
 
 
-def test_equal_times_are_equal_texts_that_sort_like_times() -> None:
+def test_times_as_text_sort_in_time_order() -> None:
     moment = datetime(2026, 5, 1, 12, 0, 0, 5, UTC)
     assert as_text(moment) == as_text(moment.astimezone(timezone(timedelta(hours=5)))) == "2026-05-01T12:00:00.000005Z"
     assert parse_text(as_text(moment)) == moment

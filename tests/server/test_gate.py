@@ -206,7 +206,7 @@ def test_whoever_is_disabled_is_out_at_once(browser: New, db: Database) -> None:
 def test_guessing_is_slowed_down(browser: New, db: Database) -> None:
     stranger = browser()
     answers = [stranger.sign_in("rita", "wrong") for _ in range(5)]
-    assert {a.status_code for a in answers} == {401} and "do not belong together" in answers[0].text
+    assert {a.status_code for a in answers} == {401} and "Wrong user name or password" in answers[0].text
     assert stranger.sign_in("rita").status_code == 429  # not even with the right one
     assert stranger.sign_in("nobody-there", "wrong").status_code == 401
     assert stranger.sign_in("ben").status_code == 303  # others may, from the same place

@@ -1,4 +1,4 @@
-"""Run by Alembic with the connection that :mod:`redact.records.database` hands it."""
+"""Run by Alembic with the connection supplied by :mod:`redact.records.database`."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_a_later_look_counts_and_an_earlier_release_does_not(ready: Database) ->
 
 def test_what_is_open_is_overridden_by_a_supervisor_only(ready: Database, tmp_path: Path) -> None:
     watch(ready, FRAMES - 3)
-    with pytest.raises(NotAllowed, match="something is still open"):
+    with pytest.raises(NotAllowed, match="approve releases with open items"):
         approve(ready, override="no time")
     assert standing(ready)[0] == "in-review"
     approve(ready, "officer", override="the court sits today")

@@ -1,4 +1,4 @@
-"""The first tables, and the triggers that keep logs append-only.
+"""The first tables, and the triggers that make logs append-only.
 
 Revision ID: 0001
 """
@@ -15,7 +15,7 @@ APPEND_ONLY = ("events", "edits", "decisions", "disposals", "machine_tracks", "e
 
 
 def upgrade() -> None:
-    """Make everything."""
+    """Create the tables and triggers."""
     _tables()
     for table in APPEND_ONLY:
         if op.get_bind().dialect.name == "sqlite":

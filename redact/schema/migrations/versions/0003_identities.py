@@ -1,4 +1,4 @@
-"""Who a person is to a sign-in provider, and by which way a session began.
+"""A person's identity at a sign-in provider, and the provider used for a session.
 
 Revision ID: 0003
 """

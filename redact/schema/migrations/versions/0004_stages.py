@@ -1,4 +1,4 @@
-"""When a job's stage began, and when a job that was put off is due.
+"""When a job's current stage began, and when a postponed job is due.
 
 Revision ID: 0004
 """
