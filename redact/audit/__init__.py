@@ -1,1 +1,1 @@
-"""The audit trail: its hash chain, signed heads, Merkle tree and export, and the keys that sign them."""
+"""The audit trail: hash chain, signed heads, Merkle tree, export, and the installation's signing keys."""

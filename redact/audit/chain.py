@@ -1,8 +1,8 @@
-"""The audit chain: every event holds the hash of the one before it, and a signed head says how many there are.
+"""The audit chain: every event holds the hash of the one before it, and a signed head holds their number.
 
-An event's hash is ``sha256(domain || previous || canonical JSON)``. Over the events' hashes stands the Merkle tree of
-RFC 6962 (see :mod:`redact.audit.merkle`), so that one root vouches for all of them; its full subtrees, the peaks, are
-kept, so that adding an event costs a few hashes however long the chain is.
+An event's hash is ``sha256(domain || previous || canonical JSON)``. The events' hashes are the leaves of an RFC 6962
+Merkle tree (see :mod:`redact.audit.merkle`), whose root covers all of them. The roots of its full subtrees, the peaks,
+are stored, so that adding an event costs a few hashes however long the chain is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from redact.schema.tables import Decision, Edit, Event, Head, InstallationKey
 DOMAIN = b"redact-audit-1\n"
 HEAD_DOMAIN = "redact-audit-head-1"
 START = "0" * 64
-"""What the first event takes for the hash before it."""
+"""The previous hash of the first event."""
 BATCH = 2000
 
 
@@ -43,13 +43,13 @@ class SignedHead:
 
     @property
     def message(self) -> bytes:
-        """What is signed."""
+        """The bytes that are signed."""
         return canonical({"count": self.count, "hash": self.hash, "root": self.root})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Where the chain does not hold: ``seq`` is the event's number, or None where no single one is to blame."""
+    """A fault in the chain: ``seq`` is the number of the event, or None if it concerns no single event."""
 
     seq: int | None
     what: str
@@ -57,7 +57,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """``faults`` is empty where every event is what was written, in the order it was written, and none is missing."""
+    """The result of a verification. ``faults`` is empty if every event is present, unchanged and in order."""
 
     events: int
     head: SignedHead | None
@@ -65,13 +65,13 @@ class ChainReport:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no fault was found."""
         return not self.faults
 
 
 def event_hash(previous: str, event: Event) -> str:
-    """64 hex digits."""
-    told = {
+    """The event's hash, 64 hex digits."""
+    content = {
         "seq": event.seq,
         "at": event.at,
         "actor": event.actor,
@@ -79,12 +79,12 @@ def event_hash(previous: str, event: Event) -> str:
         "subject": event.subject,
         "body": json.loads(event.body),
     }
-    return hashlib.sha256(DOMAIN + bytes.fromhex(previous) + canonical(told)).hexdigest()
+    return hashlib.sha256(DOMAIN + bytes.fromhex(previous) + canonical(content)).hexdigest()
 
 
 def append(session: Session, events: Sequence[Event], key: SigningKey) -> None:
-    """Give ``events`` their numbers and hashes, add them, and sign the new head. Call it inside of the one writer's
-    transaction: nobody else may append meanwhile."""
+    """Number and hash ``events``, add them, and sign the new head. Call it inside the writer's transaction: nothing
+    else may append meanwhile."""
     head = session.get(Head, 1)
     count, last = (head.count, head.hash) if head else (0, START)
     peaks = [bytes.fromhex(p) for p in head.peaks] if head else []
@@ -111,11 +111,10 @@ def signed_head(session: Session) -> SignedHead | None:
 
 
 def verify(session: Session, trusted: Iterable[PublicKey], known: Iterable[SignedHead] = ()) -> ChainReport:
-    """Read the whole chain and say all that is wrong with it.
+    """Verify the whole chain and report every fault.
 
-    ``trusted``: keys whose signature on the head counts. ``known``: heads that were noted elsewhere (on released logs,
-    in files): the chain must still go through each of them, which is what finds a chain rewritten by somebody with the
-    key.
+    ``trusted``: keys accepted as signers of the head. ``known``: heads recorded elsewhere (in released logs, in files).
+    The chain must still contain each of them, which detects a chain rewritten by somebody who has the key.
     """
     faults: list[Fault] = []
     hashes, peaks, events = _recompute(session, faults)
@@ -124,19 +123,19 @@ def verify(session: Session, trusted: Iterable[PublicKey], known: Iterable[Signe
         if events:
             faults.append(Fault(None, f"There are {events} events, but the signed head is missing."))
         elif session.scalars(select(InstallationKey).limit(1)).first() is not None:
-            faults.append(Fault(None, "Events and head have been removed."))
+            faults.append(Fault(None, "The events and the signed head have been removed."))
     else:
         _check_head(head, hashes, peaks, faults)
         _check_signature(head, {k.fingerprint: k for k in trusted}, faults)
     for other in known:
         if other.count > len(hashes) or (other.count and hashes[other.count - 1] != other.hash):
-            faults.append(Fault(other.count, "The chain does not go through a head that was noted before."))
+            faults.append(Fault(other.count, "The chain does not contain a chain head that was recorded earlier."))
     _check_rows(session, faults)
     return ChainReport(events, head, tuple(faults))
 
 
 def _recompute(session: Session, faults: list[Fault]) -> tuple[list[str], list[bytes], int]:
-    """The hashes that the events should have, in order, and the peaks over them."""
+    """The stored hashes of the events, in order, the peaks over them, and the number of events."""
     hashes: list[str] = []
     peaks: list[bytes] = []
     last, expected, number = START, 1, 0
@@ -147,13 +146,13 @@ def _recompute(session: Session, faults: list[Fault]) -> tuple[list[str], list[b
             gap = f"Event {expected}" if event.seq == expected + 1 else f"Events {expected} to {event.seq - 1}"
             faults.append(Fault(expected, f"{gap} missing."))
         try:
-            right = event_hash(event.previous, event)
+            correct = event_hash(event.previous, event)
         except (ValueError, TypeError, RecursionError):
-            right = ""
+            correct = ""
         if event.previous != last:
             faults.append(Fault(event.seq, f"Event {event.seq} does not follow the one before it."))
-        if event.hash != right:
-            faults.append(Fault(event.seq, f"Event {event.seq} is not what was written."))
+        if event.hash != correct:
+            faults.append(Fault(event.seq, f"Event {event.seq} has been altered."))
         last, expected = event.hash, event.seq + 1
         hashes.append(event.hash)
         try:
@@ -166,43 +165,44 @@ def _recompute(session: Session, faults: list[Fault]) -> tuple[list[str], list[b
 
 def _check_head(head: SignedHead, hashes: Sequence[str], peaks: Sequence[bytes], faults: list[Fault]) -> None:
     if head.count != len(hashes):
-        faults.append(Fault(None, f"The signed head speaks of {head.count} events; there are {len(hashes)}."))
+        faults.append(Fault(None, f"The signed head covers {head.count} events, but there are {len(hashes)}."))
     elif hashes and head.hash != hashes[-1]:
-        faults.append(Fault(None, "The signed head is of another last event."))
+        faults.append(Fault(None, "The signed head does not match the last event."))
     elif head.root != root(peaks).hex():
-        faults.append(Fault(None, "The signed head's Merkle root is of other events."))
+        faults.append(Fault(None, "The signed head's Merkle root does not match the events."))
 
 
 def _check_signature(head: SignedHead, trusted: dict[str, PublicKey], faults: list[Fault]) -> None:
     key = trusted.get(head.key)
     if key is None:
-        faults.append(Fault(None, "The head is signed by a key that is not trusted here."))
+        faults.append(Fault(None, "The head is signed with a key that is not trusted."))
         return
     try:
         signature = base64.b64decode(head.signature, validate=True)
     except binascii.Error:
         signature = b""
     if not key.verify(HEAD_DOMAIN, head.message, signature):
-        faults.append(Fault(None, "The head's signature is not of this head."))
+        faults.append(Fault(None, "The head's signature is not valid."))
 
 
 def _check_rows(session: Session, faults: list[Fault]) -> None:
-    """Edits and decisions lie in tables of their own: each must say what its event says, and none may be missing."""
-    written: dict[str, Select[int, str]] = {
+    """Compare edits and decisions, which have their own tables, with their events: none may differ or be missing."""
+    queries: dict[str, Select[int, str]] = {
         "edit.made": select(Edit.event_seq, Edit.payload),
         "release.decided": select(Decision.event_seq, Decision.content),
     }
-    for kind, query in written.items():
-        rows: dict[int, str] = {seq: text for seq, text in session.execute(query)}  # noqa: C416 - rows are no pairs to mypy
+    for kind, query in queries.items():
+        # Not dict(...): mypy does not accept rows as pairs.
+        rows: dict[int, str] = {seq: text for seq, text in session.execute(query)}  # noqa: C416
         for event in session.scalars(select(Event).where(Event.kind == kind).execution_options(yield_per=BATCH)):
             text = rows.pop(event.seq, None)
             if text is None:
-                faults.append(Fault(event.seq, f"The record that event {event.seq} speaks of is missing."))
+                faults.append(Fault(event.seq, f"The record of event {event.seq} is missing."))
                 continue
             try:
                 same = canonical(json.loads(event.body)["content"]).decode() == text
             except (ValueError, TypeError, KeyError, RecursionError):
                 same = False
             if not same:
-                faults.append(Fault(event.seq, f"The record of event {event.seq} says something else than the event."))
-        faults.extend(Fault(None, f"A record has no event {seq} of the kind {kind}.") for seq in rows)
+                faults.append(Fault(event.seq, f"The record of event {event.seq} differs from the event."))
+        faults.extend(Fault(None, f"A record refers to {kind} event {seq}, which does not exist.") for seq in rows)

@@ -1,8 +1,9 @@
-"""Heads of the audit chain that were noted outside of the database.
+"""Chain heads recorded outside the database.
 
-Whoever can write to the database and has the signing key can make another chain, sound in itself. It will not go
-through the heads that were noted before: on logs that were handed out, and in ``REDACT_HOME/audit/heads.jsonl``, which
-gets the head of every sound check. Keep copies of that file where the database's administrators cannot reach them.
+Anyone who can write to the database and has the signing key can make another chain that is valid in itself, but that
+chain will not contain the heads recorded earlier: in exported release logs, and in ``REDACT_HOME/audit/heads.jsonl``,
+to which every successful verification adds its head. Keep copies of that file where the database's administrators
+cannot reach them.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _PRIVATE_FILE = 0o600
 
 
 def heads_file() -> Path:
-    """Where heads are noted."""
+    """The file of recorded heads."""
     return folder_for("audit") / FILE
 
 
 def head_json(head: SignedHead) -> dict[str, object]:
-    """A head in a document."""
+    """The JSON form of a head."""
     return {
         "count": head.count,
         "hash": head.hash,
@@ -44,35 +45,36 @@ def head_json(head: SignedHead) -> dict[str, object]:
 
 
 def parse_head(untrusted_record: object) -> SignedHead:
-    """The way back. Raises ``ValueError`` or ``TypeError`` for what is none; its signature is not checked."""
+    """Parse the output of :func:`head_json`, without checking the signature. Raises ``ValueError`` or ``TypeError`` for
+    anything else."""
     if not isinstance(untrusted_record, dict):
-        raise TypeError("no head")
+        raise TypeError("not a head")
     count = untrusted_record.get("count")
     texts = [untrusted_record.get(key) for key in ("hash", "merkle_root", "signature", "key_fingerprint")]
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise TypeError("no count")
+        raise TypeError("not a count")
     hashed, root, signature, key = (text if isinstance(text, str) else "" for text in texts)
     if any(len(bytes.fromhex(text)) != 32 for text in (hashed, root, key)) or not signature:
-        raise ValueError("no hashes")
+        raise ValueError("not hashes and a signature")
     return SignedHead(count, hashed, root, signature, key)
 
 
 def known_heads(session: Session) -> list[SignedHead]:
-    """Those in the file, and those on logs that were handed out. Raises WitnessUnusable."""
+    """The heads in the file and in exported release logs. Raises WitnessUnusable."""
     rows = session.execute(select(Export.head_count, Export.head_hash).order_by(Export.id))
-    handed_out = [SignedHead(count, hashed, "", "", "") for count, hashed in rows]
+    exported = [SignedHead(count, hashed, "", "", "") for count, hashed in rows]
     path = heads_file()
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        return handed_out
+        return exported
     except OSError as error:
-        raise WitnessUnusable(f'"{path}" cannot be read: {error.strerror}.', "Check its rights.") from error
-    return [*handed_out, *_parse_lines(path, text)]
+        raise WitnessUnusable(f'"{path}" cannot be read: {error.strerror}.', "Check its permissions.") from error
+    return [*exported, *_parse_lines(path, text)]
 
 
 def record_head(head: SignedHead, at: datetime | None = None) -> None:
-    """Add a head to the file, unless it is the last one there. Raises WitnessUnusable."""
+    """Add a head to the file, unless it is already the last one. Raises WitnessUnusable."""
     path = heads_file()
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE_FILE)
@@ -82,13 +84,13 @@ def record_head(head: SignedHead, at: datetime | None = None) -> None:
             if not known or known[-1] != head:
                 _append(file, canonical({**head_json(head), "noted_at": as_text(at or datetime.now(UTC))}) + b"\n")
     except OSError as error:
-        raise WitnessUnusable(f'"{path}" cannot be written: {error.strerror}.', "Check its rights.") from error
+        raise WitnessUnusable(f'"{path}" cannot be written: {error.strerror}.', "Check its permissions.") from error
 
 
 def _append(file: BufferedRandom, line: bytes) -> None:
     file.seek(0)
-    whole = file.read().rpartition(b"\n")
-    file.seek(len(whole[0]) + len(whole[1]))  # over what a run that was killed wrote of a line
+    complete, newline, _ = file.read().rpartition(b"\n")
+    file.seek(len(complete) + len(newline))  # overwrites an incomplete line left by a killed process
     file.truncate()
     file.write(line)
     file.flush()
@@ -102,6 +104,6 @@ def _parse_lines(path: Path, text: bytes) -> list[SignedHead]:
             heads.append(parse_head(json.loads(line)))
         except (ValueError, TypeError, RecursionError) as error:
             raise WitnessUnusable(
-                f'Line {number} of "{path}" is no head of an audit chain.', "Put the file back from a copy."
+                f'Line {number} of "{path}" is not a chain head.', "Restore the file from a copy."
             ) from error
     return heads

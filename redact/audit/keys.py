@@ -1,12 +1,12 @@
-"""The installation's own key, with which it signs statements, heads of the audit chain and its C2PA certificate.
+"""The installation's key, which signs statements, chain heads and the C2PA certificate.
 
-One Ed25519 key says "this installation": a recipient who holds its public half needs nothing else. What C2PA wants, a
-certificate from an authority, is made from it: the authority's key *is* the installation's key, and the certificate it
-issues is for a second key (ES256, which every C2PA tool takes) that signs nothing but manifests. So whoever knows the
-public key knows whose manifest it is.
+One Ed25519 key identifies the installation: a recipient needs only its public half. C2PA requires a certificate from an
+authority, so the installation's key *is* that authority's key, and the certificate it issues is for a second key
+(ES256, which every C2PA tool supports) that signs only manifests. Anyone with the public key can tell who signed a
+manifest.
 
-No message signed for one purpose can pass for another: what :meth:`SigningKey.sign` signs starts with
-:data:`PREFIX` and the purpose's name, a DSSE pre-authentication encoding with ``DSSEv1``, a certificate with an ASN.1
+A message signed for one purpose cannot pass for another: what :meth:`SigningKey.sign` signs starts with :data:`PREFIX`
+and the name of the purpose, a DSSE pre-authentication encoding with ``DSSEv1``, and a certificate with an ASN.1
 sequence.
 """
 
@@ -38,15 +38,15 @@ C2PA_FILE = "c2pa.pem"
 PREFIX = b"redact-signature-1\n"
 _DSSE = b"DSSEv1 "
 _LARGEST = 1 << 16
-"""Bytes a key file may have."""
+"""Maximum size of a key file in bytes."""
 _PRIVATE_FILE = 0o600
 
 CLAIM_SIGNING = ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
-"""c2pa-kp-claimSigning, by the C2PA specification; document signing (RFC 9336) is what older readers look for."""
+"""c2pa-kp-claimSigning, from the C2PA specification; older readers look for document signing (RFC 9336)."""
 DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 _YEARS = 30
-"""How long the certificate holds. There is no timestamp authority offline, so a manifest can be checked only as long as
-its certificate: longer than any release is kept."""
+"""Validity of the certificate. Offline there is no timestamp authority, so a manifest can be checked only while its
+certificate is valid: this is longer than any release is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +60,29 @@ class PublicKey:
         """Raises :class:`~redact.errors.KeyUnusable` for anything but one Ed25519 public key."""
         try:
             key = serialization.load_pem_public_key(untrusted_pem)
-        except Exception as error:  # the library raises what its parsers raise
-            raise KeyUnusable("This is no public key in PEM form.", "Give the public-key.pem of a pack.") from error
+        except Exception as error:  # the library passes on any error of its parsers
+            raise KeyUnusable("This is not a PEM public key.", "Use the public-key.pem from a pack.") from error
         if not isinstance(key, Ed25519PublicKey):
-            raise KeyUnusable(
-                "This is a public key of another kind than Ed25519.", "Give the public-key.pem of a pack."
-            )
+            raise KeyUnusable("This public key is not an Ed25519 key.", "Use the public-key.pem from a pack.")
         return cls(key)
 
     @property
     def pem(self) -> bytes:
-        """SubjectPublicKeyInfo as PEM text."""
+        """The SubjectPublicKeyInfo as PEM text."""
         return self.key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the DER SubjectPublicKeyInfo, 64 lower-case hex digits."""
+        """The SHA-256 of the DER SubjectPublicKeyInfo, 64 lower-case hex digits."""
         der = self.key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return hashlib.sha256(der).hexdigest()
 
     def verify(self, domain: str, message: bytes, signature: bytes) -> bool:
-        """Whether ``signature`` is this key's, of ``message``, made for ``domain``."""
+        """Whether ``signature`` was made by this key over ``message`` for ``domain``."""
         return self._verifies(_with_domain(domain, message), signature)
 
     def verify_dsse(self, pae: bytes, signature: bytes) -> bool:
-        """Whether ``signature`` is this key's, of a DSSE pre-authentication encoding."""
+        """Whether ``signature`` was made by this key over ``pae``, a DSSE pre-authentication encoding."""
         return pae.startswith(_DSSE) and self._verifies(pae, signature)
 
     def _verifies(self, data: bytes, signature: bytes) -> bool:
@@ -96,7 +94,7 @@ class PublicKey:
 
 
 class SigningKey:
-    """The installation's private key. Shows itself nowhere: not in a ``repr``, not in a pickle."""
+    """The installation's private key. It appears in no ``repr`` and cannot be pickled."""
 
     __slots__ = ("_key", "public")
 
@@ -115,11 +113,11 @@ class SigningKey:
         return self.public.fingerprint
 
     def sign(self, domain: str, message: bytes) -> bytes:
-        """64 bytes of signature of ``message`` for the purpose ``domain``, a short printable ASCII word."""
+        """The 64-byte signature over ``message`` for the purpose ``domain``, a short printable ASCII word."""
         return self._key.sign(_with_domain(domain, message))
 
     def sign_dsse(self, pae: bytes) -> bytes:
-        """Sign a DSSE pre-authentication encoding, which names its own purpose."""
+        """Sign a DSSE pre-authentication encoding, which includes its purpose."""
         if not pae.startswith(_DSSE):
             raise ValueError("not a DSSE pre-authentication encoding")
         return self._key.sign(pae)
@@ -132,12 +130,12 @@ class SigningKey:
         return f"SigningKey({self.fingerprint[:16]})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a signing key is not pickled")
+        raise TypeError("a signing key cannot be pickled")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class C2paCredentials:
-    """What signs C2PA manifests: PEM of the private key (PKCS #8) and of its certificate, and of the authority's."""
+    """The private key that signs C2PA manifests (PKCS #8), its certificate and the authority's certificate, as PEM."""
 
     private_pem: bytes
     certificate_pem: bytes
@@ -145,7 +143,7 @@ class C2paCredentials:
 
     @property
     def authority_der(self) -> bytes:
-        """The authority's certificate, whose key is the installation's."""
+        """The authority's certificate as DER; its key is the installation's."""
         return x509.load_pem_x509_certificate(self.authority_pem).public_bytes(serialization.Encoding.DER)
 
     def __repr__(self) -> str:
@@ -153,33 +151,34 @@ class C2paCredentials:
 
 
 def load_or_create(folder: Path) -> SigningKey:
-    """The installation's key in ``folder``, made there the first time, readable by its owner alone.
+    """The installation's key in ``folder``, created there on first use, readable only by its owner.
 
-    Raises :class:`~redact.errors.KeyUnusable` where the file cannot be made, read or understood (an existing file is
-    never replaced), :class:`~redact.errors.KeyExposed` where others may read it.
+    Raises :class:`~redact.errors.KeyUnusable` if the file cannot be created, read or parsed (an existing file is never
+    replaced), :class:`~redact.errors.KeyExposed` if others may read it.
     """
     data = _read_or_create(folder, KEY_FILE, lambda: _pkcs8(Ed25519PrivateKey.generate()))
     return SigningKey(_ed25519(data, folder / KEY_FILE))
 
 
 def load_public(folder: Path) -> PublicKey | None:
-    """The public half of the key in ``folder``; None where there is no key yet. Raises as :func:`load_or_create`."""
+    """The public half of the key in ``folder``, or None if there is none yet. Raises the same errors as
+    :func:`load_or_create`."""
     data = _read(folder / KEY_FILE)
     return None if data is None else SigningKey(_ed25519(data, folder / KEY_FILE)).public
 
 
 def c2pa_credentials(folder: Path, key: SigningKey) -> C2paCredentials:
-    """What signs C2PA manifests for the installation with ``key``; made in ``folder`` the first time.
+    """The credentials that sign C2PA manifests for the installation with ``key``, created in ``folder`` on first use.
 
-    Raises as :func:`load_or_create`, and :class:`~redact.errors.KeyUnusable` where the certificates there are not from
-    ``key`` or have run out.
+    Raises the same errors as :func:`load_or_create`, and :class:`~redact.errors.KeyUnusable` if the certificates were
+    not issued by ``key`` or have expired.
     """
     path = folder / C2PA_FILE
     data = _read_or_create(folder, C2PA_FILE, lambda: _new_credentials(key))
     try:
         private = serialization.load_pem_private_key(data, None)
         if not isinstance(private, EllipticCurvePrivateKey):
-            raise TypeError("a key of another kind")
+            raise TypeError("not an elliptic-curve key")
         certificate, authority = x509.load_pem_x509_certificates(data)
         certificate.verify_directly_issued_by(authority)
         authority.verify_directly_issued_by(authority)
@@ -187,18 +186,18 @@ def c2pa_credentials(folder: Path, key: SigningKey) -> C2paCredentials:
     except Exception as error:
         raise _unusable(path, "is damaged") from error
     if not sound:
-        raise _unusable(path, "belongs to another key than the installation's")
+        raise _unusable(path, "does not belong to the installation's key")
     now = datetime.datetime.now(datetime.UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise _unusable(path, "holds a certificate that is not valid at the time this computer shows")
+        raise _unusable(path, "contains a certificate that is not valid at this computer's current date and time")
     pems = (c.public_bytes(serialization.Encoding.PEM) for c in (certificate, authority))
     return C2paCredentials(_pkcs8(private), *pems)
 
 
 def certified_by(authority: x509.Certificate, key: PublicKey) -> bool:
-    """Whether ``authority`` is the certificate of the authority that ``key`` itself is."""
-    held = authority.public_key()
-    return isinstance(held, Ed25519PublicKey) and PublicKey(held).fingerprint == key.fingerprint
+    """Whether ``authority`` is a certificate for ``key`` itself."""
+    certified = authority.public_key()
+    return isinstance(certified, Ed25519PublicKey) and PublicKey(certified).fingerprint == key.fingerprint
 
 
 def _with_domain(domain: str, message: bytes) -> bytes:
@@ -236,7 +235,7 @@ def _new_credentials(key: SigningKey) -> bytes:
 
 
 def _name(role: str, key: SigningKey) -> x509.Name:
-    # Goes into public files: nothing of the force, the computer or a person.
+    # This goes into public files, so it must not identify the force, the computer or a person.
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "redact-workbench"),
@@ -268,15 +267,15 @@ def _pkcs8(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> bytes:
 def _ed25519(data: bytes, path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(data, None)
-    except Exception as error:  # the library raises what its parsers raise
+    except Exception as error:  # the library passes on any error of its parsers
         raise _unusable(path, "is damaged") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise _unusable(path, "holds a key of another kind than Ed25519")
+        raise _unusable(path, "does not contain an Ed25519 key")
     return key
 
 
-def _read_or_create(folder: Path, name: str, make: Callable[[], bytes]) -> bytes:
-    """The file's bytes; where there is none, it is made in one step, by one of all processes that try."""
+def _read_or_create(folder: Path, name: str, create: Callable[[], bytes]) -> bytes:
+    """The bytes of the file. If it is missing, one process creates it atomically."""
     path = folder / name
     data = _read(path)
     if data is not None:
@@ -286,11 +285,11 @@ def _read_or_create(folder: Path, name: str, make: Callable[[], bytes]) -> bytes
         with _folder_lock(folder):
             data = _read(path)
             if data is None:
-                data = make()
-                _create(path, data)
+                data = create()
+                _write_new(path, data)
     except OSError as error:
         raise KeyUnusable(
-            f'"{path}" cannot be made: {error.strerror}.', "Set REDACT_HOME to a folder that you may write to."
+            f'"{path}" cannot be created: {error.strerror}.', "Set REDACT_HOME to a folder that you can write to."
         ) from error
     return data
 
@@ -305,20 +304,20 @@ def _read(path: Path) -> bytes | None:
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise _unusable(path, "is no key file")
-        # Whoever may write to the folder may put another key in its place.
+            raise _unusable(path, "is not a key file")
+        # Anyone who can write to the folder can replace the key.
         open_folder = path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or open_folder:
             raise KeyExposed(
-                f'"{path}" or its folder is open to other people of this computer.',
-                "Take the rights away (chmod go-rwx). If somebody may have read it, tell those who rely on it.",
+                f'"{path}" or its folder is accessible to other users of this computer.',
+                "Remove their access (chmod go-rwx). If somebody may have read the key, tell those who rely on it.",
             )
         return file.read()
 
 
 @contextlib.contextmanager
 def _folder_lock(folder: Path) -> Iterator[None]:
-    """Only one process at a time makes keys in ``folder``."""
+    """Hold the lock of ``folder``: only one process at a time creates keys in it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -328,9 +327,9 @@ def _folder_lock(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _create(path: Path, data: bytes) -> None:
+def _write_new(path: Path, data: bytes) -> None:
     part = path.with_name(f".{path.name}.new")
-    part.unlink(missing_ok=True)  # of a process that was killed: it never got its name, so nothing was signed with it
+    part.unlink(missing_ok=True)  # left by a killed process; never renamed, so nothing was signed with it
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
@@ -342,7 +341,7 @@ def _create(path: Path, data: bytes) -> None:
 def _unusable(path: Path, what: str) -> KeyUnusable:
     return KeyUnusable(
         f'"{path}" {what}.',
-        "Put it back from your backup; a new one is made only where there is none."
+        "Restore it from your backup. A new one is created only if the file does not exist."
         if path.name == KEY_FILE
-        else "Move it away: a new one is made from the installation's key.",
+        else "Move it elsewhere, and a new one is created from the installation's key.",
     )

@@ -29,7 +29,7 @@ def report(db: Database) -> chain.ChainReport:
         return chain.verify(session, [db.key.public])
 
 
-def test_a_chain_holds_and_its_root_is_that_of_rfc_6962(db: Database) -> None:
+def test_chain_verifies_and_root_matches_rfc_6962(db: Database) -> None:
     fill(db, 6)  # and the event that registers the key: seven leaves
     with db.reading() as session:
         hashes = [row[0] for row in session.execute(text("SELECT hash FROM events ORDER BY seq"))]
@@ -49,14 +49,14 @@ def test_a_chain_holds_and_its_root_is_that_of_rfc_6962(db: Database) -> None:
     assert report(db).sound
 
 
-# What somebody with the database file in hand could do, and what the report has to say of.
+# What somebody with access to the database file could do, and the fault that must be reported.
 FORGERIES: dict[str, tuple[list[str], str]] = {
-    "altered": (["UPDATE events SET body = '{\"number\":99}' WHERE seq = 4"], "Event 4 is not what was written"),
-    "other actor": (["UPDATE events SET actor = 'ben' WHERE seq = 4"], "Event 4 is not"),
+    "altered": (["UPDATE events SET body = '{\"number\":99}' WHERE seq = 4"], "Event 4 has been altered"),
+    "other actor": (["UPDATE events SET actor = 'ben' WHERE seq = 4"], "Event 4 has been altered"),
     "removed": (["DELETE FROM events WHERE seq = 4"], "Event 4 missing"),
     "first removed": (["DELETE FROM events WHERE seq = 1"], "Event 1 missing"),
-    "last removed": (["DELETE FROM events WHERE seq = 7"], "speaks of 7 events"),
-    "last removed, head told": (
+    "last removed": (["DELETE FROM events WHERE seq = 7"], "covers 7 events"),
+    "last removed, head changed": (
         ["DELETE FROM events WHERE seq = 7", "UPDATE head SET count = 6, hash = (SELECT hash FROM events WHERE seq=6)"],
         "root",
     ),
@@ -73,7 +73,7 @@ FORGERIES: dict[str, tuple[list[str], str]] = {
             "INSERT INTO events (seq, at, actor, kind, subject, body, previous, hash) SELECT 8, at, actor, kind, "
             "subject, body, hash, 'ab' || substr(hash, 3) FROM events WHERE seq = 7"
         ],
-        "Event 8 is not",
+        "Event 8 has been altered",
     ),
     "no head": (["DELETE FROM head"], "head is missing"),
     "all gone": (["DELETE FROM head", "DELETE FROM events"], "have been removed"),
@@ -81,26 +81,26 @@ FORGERIES: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("how", FORGERIES)
-def test_every_forgery_of_the_file_is_found(home: Path, how: str) -> None:
+def test_forgery_of_the_database_is_found(home: Path, how: str) -> None:
     db = Database()
     fill(db, 6)
     assert report(db).sound
-    statements, found = FORGERIES[how]
+    statements, expected = FORGERIES[how]
     with sqlite3.connect(home / "records" / FILE) as raw:
         for table in ("events",):
             for act in ("update", "delete"):
                 raw.execute(f"DROP TRIGGER {table}_no_{act}")
         for statement in statements:
             raw.execute(statement)
-    assert any(found in fault.what for fault in report(db).faults), report(db).faults
+    assert any(expected in fault.what for fault in report(db).faults), report(db).faults
 
 
-def test_a_chain_rewritten_with_the_key_is_found_by_a_head_noted_elsewhere(home: Path) -> None:
+def test_chain_rewritten_with_the_key_is_found_by_recorded_head(home: Path) -> None:
     db = Database()
     fill(db, 3)
     with db.reading() as session:
-        noted = chain.signed_head(session)
-    assert noted is not None
+        recorded = chain.signed_head(session)
+    assert recorded is not None
     with sqlite3.connect(home / "records" / FILE) as raw:
         raw.executescript(
             "DROP TRIGGER events_no_delete; DELETE FROM events; DELETE FROM head; DELETE FROM installation_keys"
@@ -108,18 +108,18 @@ def test_a_chain_rewritten_with_the_key_is_found_by_a_head_noted_elsewhere(home:
     fill(db, 5)
     assert report(db).sound
     with db.reading() as session:
-        assert not chain.verify(session, [db.key.public], [noted]).sound
+        assert not chain.verify(session, [db.key.public], [recorded]).sound
 
 
-def test_a_head_signed_by_another_key_is_not_trusted(db: Database, tmp_path: Path) -> None:
+def test_head_signed_with_another_key_is_not_trusted(db: Database, tmp_path: Path) -> None:
     fill(db, 2)
     other = load_or_create(tmp_path / "other")
     with db.reading() as session:
         faults = chain.verify(session, [other.public]).faults
-    assert [f.what for f in faults] == ["The head is signed by a key that is not trusted here."]
+    assert [f.what for f in faults] == ["The head is signed with a key that is not trusted."]
 
 
-def test_logs_cannot_be_changed_through_the_database(db: Database) -> None:
+def test_events_cannot_be_changed_through_the_database(db: Database) -> None:
     fill(db, 1)
     for statement in ("UPDATE events SET actor = 'x'", "DELETE FROM events"):
         with pytest.raises(RecordsUnavailable, match="append-only"), db.writing("anna") as work:
@@ -128,7 +128,7 @@ def test_logs_cannot_be_changed_through_the_database(db: Database) -> None:
     assert report(db).events == 2
 
 
-def test_a_change_and_its_event_come_together_or_not_at_all(db: Database, staff: dict[str, str]) -> None:
+def test_change_and_event_are_committed_together(db: Database, staff: dict[str, str]) -> None:
     before = report(db).events
 
     def refuse(*_: object) -> None:
@@ -148,11 +148,11 @@ def test_a_change_and_its_event_come_together_or_not_at_all(db: Database, staff:
 def _case(at: object) -> object:
     from redact.schema.tables import Case
 
-    told = {"kind": "foi", "reference": "X", "title": "t", "nation": "scotland", "due_rule": "", "state": "open"}
-    return Case(**told, received_on=date(2026, 1, 1), details={}, opened_at=at)
+    values = {"kind": "foi", "reference": "X", "title": "t", "nation": "scotland", "due_rule": "", "state": "open"}
+    return Case(**values, received_on=date(2026, 1, 1), details={}, opened_at=at)
 
 
-def test_writers_at_once_make_one_chain(db: Database) -> None:
+def test_concurrent_writers_make_one_chain(db: Database) -> None:
     fill(db, 1)
     errors: list[BaseException] = []
 
@@ -174,7 +174,7 @@ def test_writers_at_once_make_one_chain(db: Database) -> None:
     assert report(db).events == 102
 
 
-def test_records_of_a_newer_version_are_left_alone(home: Path) -> None:
+def test_database_of_newer_version_is_refused(home: Path) -> None:
     Database().close()
     with sqlite3.connect(home / "records" / FILE) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -183,15 +183,15 @@ def test_records_of_a_newer_version_are_left_alone(home: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql+nothing://x", "postgresql://u:topsecret@127.0.0.1:1/none"])
-def test_an_address_that_leads_nowhere_is_said_without_the_password(home: Path, url: str) -> None:
+def test_invalid_database_url_is_reported_without_password(home: Path, url: str) -> None:
     with pytest.raises(RecordsUnavailable) as caught:
         Database(url)
     assert "topsecret" not in caught.value.text
 
 
 @pytest.mark.slow
-def test_appending_and_verifying_are_fast(home: Path) -> None:
-    """By the processor's time: the wall's, and the disk's, depend on what else the machine does."""
+def test_chain_speed(home: Path) -> None:
+    """Measured in CPU time: wall-clock time depends on what else the machine is doing."""
     db = Database()
     fill(db, 10)
     started = time.process_time()

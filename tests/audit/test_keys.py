@@ -1,4 +1,4 @@
-"""The installation's key: one, never replaced, never shown, and each signature for one purpose alone."""
+"""The installation's key: only one, never replaced, never shown; each signature is valid for one purpose only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from redact.audit.keys import (
 from redact.errors import KeyExposed, KeyUnusable
 
 
-def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+def test_key_is_created_once_and_readable_by_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     assert load_public(folder) is None
     before = os.umask(0)
@@ -43,7 +43,7 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert load_or_create(folder).fingerprint == key.fingerprint == public.fingerprint
 
 
-def test_processes_that_start_together_share_one_key(tmp_path: Path) -> None:
+def test_key_is_shared_by_processes_started_together(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from redact.audit.keys import load_or_create;"
         "print(load_or_create(Path(sys.argv[1])).fingerprint)"
@@ -54,7 +54,7 @@ def test_processes_that_start_together_share_one_key(tmp_path: Path) -> None:
     assert len(found[0].strip()) == 64 and len(set(found)) == 1
 
 
-def test_a_kill_while_it_is_made_leaves_no_key(tmp_path: Path) -> None:
+def test_key_creation_killed_midway_leaves_no_key(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     half = tmp_path / f".{KEY_FILE}.new"
     half.write_bytes(b"-----BEGIN PRIV")
@@ -63,14 +63,14 @@ def test_a_kill_while_it_is_made_leaves_no_key(tmp_path: Path) -> None:
     assert not half.exists()
 
 
-def test_a_signature_is_of_one_message_for_one_purpose(tmp_path: Path) -> None:
+def test_signature_is_valid_for_one_message_and_purpose(tmp_path: Path) -> None:
     key = load_or_create(tmp_path / "keys")
     public = PublicKey.from_pem(key.public_pem)
     signature = key.sign("purpose-1", b"message")
     assert public.verify("purpose-1", b"message", signature)
     assert not public.verify("purpose-2", b"message", signature)
     assert not public.verify("purpose-1", b"messagf", signature)
-    # The border between the two is part of what is signed.
+    # The boundary between the two is part of the signed bytes.
     assert not public.verify("purpose", b"-1\nmessage", signature)
     assert not public.verify_dsse(b"message", signature)
     assert not public.verify("purpose-1", b"message", b"")
@@ -80,7 +80,7 @@ def test_a_signature_is_of_one_message_for_one_purpose(tmp_path: Path) -> None:
         key.sign("two\nlines", b"message")
 
 
-def test_the_private_key_shows_nowhere(tmp_path: Path) -> None:
+def test_private_key_is_never_shown(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     key = load_or_create(folder)
     credentials = c2pa_credentials(folder, key)
@@ -92,7 +92,7 @@ def test_the_private_key_shows_nowhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [KEY_FILE, C2PA_FILE])
-def test_a_key_that_others_can_read_is_refused(name: str, tmp_path: Path) -> None:
+def test_key_readable_by_others_is_refused(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     c2pa_credentials(folder, load_or_create(folder))
     folder.joinpath(name).chmod(0o640)
@@ -108,7 +108,7 @@ def test_a_key_that_others_can_read_is_refused(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "content", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", bytes(1 << 17)]
 )
-def test_a_damaged_key_is_never_replaced(name: str, content: bytes, tmp_path: Path) -> None:
+def test_damaged_key_is_never_replaced(name: str, content: bytes, tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     c2pa_credentials(folder, load_or_create(folder))
     folder.joinpath(name).write_bytes(content)
@@ -117,7 +117,7 @@ def test_a_damaged_key_is_never_replaced(name: str, content: bytes, tmp_path: Pa
     assert folder.joinpath(name).read_bytes() == content
 
 
-def test_links_are_not_followed(tmp_path: Path) -> None:
+def test_key_symlinks_are_not_followed(tmp_path: Path) -> None:
     load_or_create(tmp_path / "other")
     folder = tmp_path / "keys"
     folder.mkdir(mode=0o700)
@@ -126,7 +126,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         load_or_create(folder)
 
 
-def test_the_certificate_is_from_the_installations_key(tmp_path: Path) -> None:
+def test_certificate_is_issued_by_installation_key(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     key = load_or_create(folder)
     credentials = c2pa_credentials(folder, key)
@@ -138,13 +138,13 @@ def test_the_certificate_is_from_the_installations_key(tmp_path: Path) -> None:
     purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert CLAIM_SIGNING in purposes
     assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    # Another installation's certificates are not taken for one's own.
+    # Certificates of another installation are not accepted.
     other = load_or_create(tmp_path / "other")
     with pytest.raises(KeyUnusable):
         c2pa_credentials(folder, other)
 
 
-def test_only_an_ed25519_public_key_is_one(tmp_path: Path) -> None:
+def test_public_key_must_be_ed25519(tmp_path: Path) -> None:
     key = load_or_create(tmp_path / "keys")
     elliptic = generate_private_key(SECP256R1()).public_key()
     pem = elliptic.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -1,4 +1,4 @@
-"""Proofs against the definitions of RFC 6962, section 2.1, written down word for word."""
+"""Roots and proofs compared with the definitions in RFC 6962, section 2.1, implemented literally."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def subproof(m: int, d: Sequence[bytes], b: bool) -> Hashes:
     return [*subproof(m - k, d[k:], False), mth(d[:k])]
 
 
-SIZES = range(1, 34)  # over two powers of two, and one past each
+SIZES = range(1, 34)  # powers of two up to 32, and one more than each
 
 
 @pytest.mark.parametrize("count", SIZES)
-def test_roots_and_proofs_are_those_of_the_definitions(count: int) -> None:
+def test_roots_and_proofs_match_rfc_definitions(count: int) -> None:
     d = leaves(count)
     tree, peaks = MerkleTree(leaves(33)), list[bytes]()
     for number, one in enumerate(d):
@@ -74,7 +74,7 @@ def test_roots_and_proofs_are_those_of_the_definitions(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 21])
-def test_a_proof_holds_for_nothing_else(count: int) -> None:
+def test_proof_holds_only_for_its_leaf_and_root(count: int) -> None:
     d, tree = leaves(count), MerkleTree(leaves(count))
     whole, other = mth(d), h(b"other")
     for m in range(count):
@@ -83,7 +83,7 @@ def test_a_proof_holds_for_nothing_else(count: int) -> None:
             assert inclusion_holds(whole, count, n, d[m], proof) is (n == m)
         assert not inclusion_holds(whole, count, m, other, proof)
         assert not inclusion_holds(other, count, m, d[m], proof)
-        # Neither more nor less than the path, nor pieces that are no hashes.
+        # A longer or shorter path, or one with something that is not a hash, is refused.
         for wrong in ([*proof, other], [other, *proof], proof[:-1] if proof else [other], [b"", *proof[1:]]):
             assert not inclusion_holds(whole, count, m, d[m], wrong)
     for m in range(1, count + 1):
@@ -97,7 +97,7 @@ def test_a_proof_holds_for_nothing_else(count: int) -> None:
             assert not consistency_holds((m, mth(d[:m])), (count, whole), wrong)
 
 
-def test_a_rewritten_past_has_no_consistency_proof() -> None:
+def test_rewritten_events_have_no_consistency_proof() -> None:
     d = leaves(11)
     changed = [*d[:2], h(b"changed"), *d[3:]]
     assert not consistency_holds((6, mth(d[:6])), (11, mth(changed)), MerkleTree(changed).consistency(6, 11))
@@ -106,13 +106,13 @@ def test_a_rewritten_past_has_no_consistency_proof() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 40), st.lists(st.binary(min_size=32, max_size=32), max_size=8))
-def test_made_up_proofs_are_refused_without_falling_over(count: int, index: int, proof: Hashes) -> None:
+def test_random_proofs_are_refused(count: int, index: int, proof: Hashes) -> None:
     assert not inclusion_holds(h(b"root"), count, index, h(b"leaf"), proof)
     assert not consistency_holds((index, h(b"then")), (count, h(b"now")), proof)
 
 
 @pytest.mark.parametrize(("index", "count"), [(-1, 3), (3, 3), (0, 0), (0, 6)])
-def test_there_is_no_proof_outside_of_the_tree(index: int, count: int) -> None:
+def test_proofs_outside_the_tree_are_refused(index: int, count: int) -> None:
     with pytest.raises(ValueError, match="outside"):
         MerkleTree(leaves(5)).inclusion(index, count)
     with pytest.raises(ValueError, match="outside"):
