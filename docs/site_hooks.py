@@ -83,10 +83,10 @@ def error_table() -> Iterator[str]:
             continue
         if item.code[:2] != group:
             group = item.code[:2]
-            yield from ("", f"## {GROUPS[group]}", "", "| Code | Name | What happened | What is unharmed | Exit |")
-            yield "|---|---|---|---|---|"
+            yield from ("", f"## {GROUPS[group]}", "", "| Code | What happened | What is unharmed | Exit |")
+            yield "|---|---|---|---|"
         yield (
-            f'| <a id="{item.code.lower()}"></a>{item.code} | `{item.__name__}` | {_plain(item.__doc__ or "")} '
+            f'| <a id="{item.code.lower()}"></a>**{item.code}**<br>{item.__name__} | {_plain(item.__doc__ or "")} '
             f"| {item.unharmed or '–'} | {item.exit_code} |"
         )
 
