@@ -30,6 +30,7 @@ ELSEWHERE = {
     "models/redact_models/weights/plates.worst.jpg": "plates.worst.jpg",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
+    "RELEASING.md": "releasing.md",
     "CHANGELOG.md": "changelog.md",
 }
 """Files outside of docs/, and what they are called on the site."""
