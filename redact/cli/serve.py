@@ -95,9 +95,9 @@ def serve(
                 from redact.cli.doctor import all_checks
                 from redact.evidence.store import Store
                 from redact.server.app import create_app
-                from redact_ui import pages
+                from redact_ui.mount import mount_pages
             with warnings.catch_warnings(action="ignore"):  # Gradio's advice to developers
-                app = create_app(db, Store(), settings, mount_pages=lambda app: pages.mount(app, all_checks))
+                app = create_app(db, Store(), settings, mount_pages=lambda app: mount_pages(app, all_checks))
             config = _config(app, settings)
             address = _address(settings, listening)
             if made is not None:

@@ -28,7 +28,7 @@ from redact.server import (
 from redact.server.cache import Cache
 from redact.server.gate import ICON, PAGES, Gate
 from redact.server.oidc import Provider
-from redact.server.services import Parts
+from redact.server.services import Services
 from redact.server.sessions import Sessions
 from redact.server.settings import ServerSettings
 
@@ -49,14 +49,14 @@ def create_app(
     app = FastAPI(title="Redaction workbench", docs_url=None, redoc_url=None, openapi_url=None)
     sessions = Sessions(db, settings)
     provider = Provider(settings.provider) if settings.provider is not None else None
-    app.state.parts = Parts(db, store, settings, sessions, Cache(settings.cache_bytes), provider)
-    uploads.forget_old(app.state.parts)
-    error_responses.install(app)
-    for part in (sign_in, footage, review, footage_in_release, mask_copying, media, jobs, uploads, releases):
-        app.include_router(part.router)
+    app.state.services = Services(db, store, settings, sessions, Cache(settings.cache_bytes), provider)
+    uploads.remove_abandoned(app.state.services)
+    error_responses.install_handlers(app)
+    for module in (sign_in, footage, review, footage_in_release, mask_copying, media, jobs, uploads, releases):
+        app.include_router(module.router)
 
     @app.get("/")
-    def first() -> RedirectResponse:
+    def to_pages() -> RedirectResponse:
         return RedirectResponse(f"{PAGES}/", 303)
 
     @app.get(ICON)

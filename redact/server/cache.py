@@ -19,41 +19,41 @@ class Cache:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
-        self._making: dict[Hashable, threading.Lock] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
 
     def get(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
         """The value of ``key``; ``size`` says how many bytes it takes. Raises what ``make`` raises, and keeps nothing
         then."""
         with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return cast(T, self._held[key][0])
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return cast(T, self._entries[key][0])
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
             with self._lock:
-                if key in self._held:
-                    return cast(T, self._held[key][0])
+                if key in self._entries:
+                    return cast(T, self._entries[key][0])
             try:
                 value = make()
-                self._keep(key, value, size(value))
+                self._store(key, value, size(value))
             finally:
                 with self._lock:
-                    self._making.pop(key, None)
+                    self._locks.pop(key, None)
         return value
 
-    def known(self, key: Hashable) -> object | None:
+    def peek(self, key: Hashable) -> object | None:
         """The value of ``key`` if it is here."""
         with self._lock:
-            held = self._held.get(key)
-        return held[0] if held is not None else None
+            entry = self._entries.get(key)
+        return entry[0] if entry is not None else None
 
-    def _keep(self, key: Hashable, value: object, size: int) -> None:
+    def _store(self, key: Hashable, value: object, size: int) -> None:
         with self._lock:
-            self._held[key] = (value, size)
+            self._entries[key] = (value, size)
             self._bytes += size
-            while self._bytes > self._limit and len(self._held) > 1:
-                _, (_, freed) = self._held.popitem(last=False)
+            while self._bytes > self._limit and len(self._entries) > 1:
+                _, (_, freed) = self._entries.popitem(last=False)
                 self._bytes -= freed

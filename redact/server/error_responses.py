@@ -65,22 +65,22 @@ def text_of(error: RedactError) -> str:
     return " ".join(part for part in (error.happened, error.unharmed, todo) if part)
 
 
-def answer(error: RedactError) -> JSONResponse:
+def error_response(error: RedactError) -> JSONResponse:
     """The response of a failure, with what the client needs to go on."""
-    told: dict[str, Any] = {"code": error.code, "text": text_of(error)}
+    body: dict[str, Any] = {"code": error.code, "text": text_of(error)}
     if isinstance(error, EditConflict):
-        told |= {"revision": error.revision, "conflicts": list(error.conflicts)}
+        body |= {"revision": error.revision, "conflicts": list(error.conflicts)}
     if isinstance(error, UploadOutOfStep):
-        told["received"] = error.received
-    return JSONResponse(told, status_of(error))
+        body["received"] = error.received
+    return JSONResponse(body, status_of(error))
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Answer all errors of ``app`` this way."""
 
     @app.exception_handler(RedactError)
     def _expected(_request: Request, error: RedactError) -> JSONResponse:
-        return answer(error)
+        return error_response(error)
 
     @app.exception_handler(RequestValidationError)
     def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -94,10 +94,10 @@ def install(app: FastAPI) -> None:
             phrase = HTTPStatus(error.status_code).phrase
         except ValueError:
             phrase = "Error"
-        told = {"code": f"R{error.status_code}", "text": f"{phrase}."}
-        return JSONResponse(told, error.status_code, headers=dict(error.headers or {}))
+        body = {"code": f"R{error.status_code}", "text": f"{phrase}."}
+        return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
 
     @app.exception_handler(Exception)
     def _unexpected(_request: Request, error: Exception) -> JSONResponse:
         log.error("a request failed", exc_info=error)
-        return answer(Unexpected("Something went wrong that nobody thought of.", "The server's log says what."))
+        return error_response(Unexpected("Something went wrong that nobody thought of.", "The server's log says what."))

@@ -25,8 +25,8 @@ from redact.track.appearance import Look
 from redact.track.motion import Motion, MotionEstimator
 from redact.track.propagation import Carrier
 
-MOST_SECONDS = 10.0
-LEAST_SEEN = 0.05
+MAX_FOLLOW_SECONDS = 10.0
+MIN_INSIDE = 0.05
 """Share of the box in the picture below which there is nothing left to follow."""
 
 
@@ -65,7 +65,7 @@ def follow(
             break
         box = carrier.back(box, motion) if back else carrier.on(box, motion)
         box[0] = look.again(grey, box[0])
-        if carrier.inside(box)[0] < LEAST_SEEN or not _sound(box[0], width, height):
+        if carrier.inside(box)[0] < MIN_INSIDE or not _sound(box[0], width, height):
             break
         placed = Box(*(round(float(value), 2) for value in box[0]))
         rows.append(PlacedBox(start.frame + (-step if back else step), *placed, start.angle))

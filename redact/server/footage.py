@@ -22,13 +22,13 @@ from redact.media.types import FrameTable
 from redact.records.accounts import Right
 from redact.schema.tables import Footage, MachineTracks
 from redact.server import footage_views, mask_segments
-from redact.server.services import Parts, Seeing, TheParts, reading
+from redact.server.services import CaseViewer, Services, ServicesDep, limited_read
 from redact.settings import Effect
 from redact.track.types import COLUMNS, Source, Track, TrackSet
 
 router = APIRouter(prefix="/api/footage")
 
-MOST_FRAMES, MOST_BOXES, MOST_TRACKS = 20_000, 5_000, 5_000
+MAX_FRAMES, MAX_BOXES, MAX_TRACKS = 20_000, 5_000, 5_000
 """In one answer: rows of the frame table, frames with their boxes or masks, and tracks with their lanes."""
 
 Whole = Annotated[int, Query(ge=0, lt=2**31)]
@@ -40,16 +40,16 @@ _NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for 
 
 
 @router.get("/{footage_id}")
-@reading
-def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
+@limited_read
+def describe(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
     """What the reviewer has to know before anything else."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         row = machine_tracks.newest(session, footage)
         held = footage.state == footage_records.FootageState.HELD
-        proxy = footage_views.proxy_of(parts, footage).video if held else None
-        table = footage_views.table_of(parts, footage) if held else None
-        cuts = footage_views.machine_of(parts, session, row).cuts if row is not None and held else ()
+        proxy = footage_views.proxy_of(services, footage).video if held else None
+        table = footage_views.table_of(services, footage) if held else None
+        cuts = footage_views.machine_of(services, session, row).cuts if row is not None and held else ()
         media = footage.media
         return {
             "id": footage.id,
@@ -63,7 +63,7 @@ def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
             "proxy_height": proxy.height if proxy else media["height"],
             "frames": media["frames"],
             "time_base": [table.time_base.numerator, table.time_base.denominator] if table else None,
-            "start": footage_views.proxy_start_of(parts, footage) if held else None,
+            "start": footage_views.proxy_start_of(services, footage) if held else None,
             "duration": media["duration_seconds"],
             "has_proxy": held,
             "tracks_id": row.id if row else None,
@@ -71,38 +71,38 @@ def about(footage_id: int, parts: TheParts, who: Seeing) -> Json:
             "cuts": list(cuts),
             "sound": bool(media["sound"]),
             "recorded_start": footage.recorded_start.isoformat() if footage.recorded_start else None,
-            "user": who.name,
-            "may_edit": held and row is not None and who.may(Right.EDIT),
-            "csrf": who.csrf,
+            "user": user.name,
+            "may_edit": held and row is not None and user.may(Right.EDIT),
+            "csrf": user.csrf,
         }
 
 
 @router.get("/{footage_id}/frames")
-@reading
+@limited_read
 def frames(
     footage_id: int,
-    parts: TheParts,
-    who: Seeing,
+    services: ServicesDep,
+    user: CaseViewer,
     first: First = 0,
-    count: Annotated[int, Query(ge=0, le=MOST_FRAMES)] = MOST_FRAMES,
+    count: Annotated[int, Query(ge=0, le=MAX_FRAMES)] = MAX_FRAMES,
 ) -> Json:
     """Timestamps from the first frame's, in units of the footage's ``time_base``."""
-    with parts.db.reading() as session:
-        table = footage_views.table_of(parts, _held(session, footage_id))
+    with services.db.reading() as session:
+        table = footage_views.table_of(services, _held_footage(session, footage_id))
     return {"from": first, "pts": (table.pts[first : first + count] - table.pts[0]).tolist()}
 
 
 @router.get("/{footage_id}/tracks")
-@reading
+@limited_read
 def all_tracks(
     footage_id: int,
-    parts: TheParts,
-    who: Seeing,
+    services: ServicesDep,
+    user: CaseViewer,
     *,
     revision: Revision = None,
     after: Revision = None,
     first: First = 0,
-    count: Annotated[int, Query(ge=1, le=MOST_TRACKS)] = MOST_TRACKS,
+    count: Annotated[int, Query(ge=1, le=MAX_TRACKS)] = MAX_TRACKS,
 ) -> Json:
     """Tracks with their lanes on the timeline, in order of their numbers; sounds, and edits that had no effect.
 
@@ -110,23 +110,23 @@ def all_tracks(
     there were, and as ``changed`` first and last frames outside of which all boxes and masks are as they were then.
     Of more than ``count`` the others are asked for with ``from``; ``total`` says how many there are.
     """
-    with parts.db.reading() as session:
-        shown = _Shown(parts, session, footage_id, revision)
-        before = _Shown(parts, session, footage_id, after).edited if after is not None else None
-    edited = shown.edited
-    about: Json = {"revision": shown.revision, "after": after, "tracks_id": shown.key[0] or None, "from": first}
+    with services.db.reading() as session:
+        view = _FootageAtRevision(services, session, footage_id, revision)
+        before = _FootageAtRevision(services, session, footage_id, after).edited if after is not None else None
+    edited = view.edited
+    summary: Json = {"revision": view.revision, "after": after, "tracks_id": view.key[0] or None, "from": first}
     if edited is None:
-        return about | {name: [] for name in ("tracks", "gone", "changed", "sounds", "skipped")} | {"total": 0}
-    seconds = footage_views.seconds_of(shown.table)
+        return summary | {name: [] for name in ("tracks", "gone", "changed", "sounds", "skipped")} | {"total": 0}
+    seconds = footage_views.seconds_of(view.table)
     now, then = _by_id(edited), _by_id(before) if before is not None else {}
-    other = sorted(id_ for id_ in now.keys() | then.keys() if not _same(now.get(id_), then.get(id_)))
-    listed = [now[id_] for id_ in other if id_ in now]
+    changed_ids = sorted(id_ for id_ in now.keys() | then.keys() if not _unchanged(now.get(id_), then.get(id_)))
+    listed = [now[id_] for id_ in changed_ids if id_ in now]
     return {
-        **about,
+        **summary,
         "total": len(listed),
         "tracks": [_lane(track, state, seconds) for track, state in listed[first : first + count]],
         "gone": sorted(then.keys() - now.keys()),
-        "changed": [_extent(now.get(id_), then.get(id_)) for id_ in other],
+        "changed": [_extent(now.get(id_), then.get(id_)) for id_ in changed_ids],
         "sounds": [
             {"id": id_, "start": span.start, "end": span.end, "effect": span.effect.value}
             for id_, span in sorted(edited.sounds.items())
@@ -136,38 +136,38 @@ def all_tracks(
 
 
 @router.get("/{footage_id}/boxes")
-@reading
+@limited_read
 def boxes(
     footage_id: int,
-    parts: TheParts,
-    who: Seeing,
+    services: ServicesDep,
+    user: CaseViewer,
     *,
     revision: Revision = None,
     first: First = 0,
-    count: Annotated[int, Query(ge=0, le=MOST_BOXES)] = 250,
+    count: Annotated[int, Query(ge=0, le=MAX_BOXES)] = 250,
 ) -> Response:
     """The tracks' own boxes, frame by frame: track, centre, size, angle."""
-    with parts.db.reading() as session:
-        shown = _Shown(parts, session, footage_id, revision)
-    frames = range(first, min(first + count, len(shown.table)))
-    told = (
-        mask_segments.boxes(shown.edited.tracks, first, frames.stop)
-        if shown.edited is not None and frames
-        else _nothing(frames)
+    with services.db.reading() as session:
+        view = _FootageAtRevision(services, session, footage_id, revision)
+    frames = range(first, min(first + count, len(view.table)))
+    rows = (
+        mask_segments.boxes(view.edited.tracks, first, frames.stop)
+        if view.edited is not None and frames
+        else _empty_rows(frames)
     )
-    return _quick({"revision": shown.revision, "from": first, "frames": told})
+    return _json_response({"revision": view.revision, "from": first, "frames": rows})
 
 
 @router.get("/{footage_id}/shapes")
-@reading
+@limited_read
 def shapes(
     footage_id: int,
-    parts: TheParts,
-    who: Seeing,
+    services: ServicesDep,
+    user: CaseViewer,
     *,
     revision: Revision = None,
     first: First = 0,
-    count: Annotated[int, Query(ge=0, le=MOST_BOXES)] = 250,
+    count: Annotated[int, Query(ge=0, le=MAX_BOXES)] = 250,
     release: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     """Masks as they are rendered, frame by frame: of all tracks, or of what a release hides with its effects. Track,
@@ -175,56 +175,56 @@ def shapes(
 
     A release is shown as it stands, whatever the revision; outside of its clips nothing is told.
     """
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         if release is not None:
-            return _release_shapes(parts, session, footage_id, (release, first, count))
-        shown = _Shown(parts, session, footage_id, revision)
-    frames = range(first, min(first + count, len(shown.table)))
-    told = _told(shown.edited.tracks, shown.table, frames, {}) if shown.edited is not None else _nothing(frames)
-    return _quick({"revision": shown.revision, "from": first, **_NAMES, "frames": told})
+            return _release_shapes(services, session, footage_id, (release, first, count))
+        view = _FootageAtRevision(services, session, footage_id, revision)
+    frames = range(first, min(first + count, len(view.table)))
+    rows = _mask_rows(view.edited.tracks, view.table, frames, {}) if view.edited is not None else _empty_rows(frames)
+    return _json_response({"revision": view.revision, "from": first, **_NAMES, "frames": rows})
 
 
 @router.get("/{footage_id}/risks")
-@reading
+@limited_read
 def risks(
     footage_id: int,
-    parts: TheParts,
-    who: Seeing,
+    services: ServicesDep,
+    user: CaseViewer,
     *,
     revision: Revision = None,
     release: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Json:
     """What to look at, the most pressing first. Of a release as it stands, whatever the revision, with what detectors
     found in its rendered copy."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         if release is not None:
-            footage = _held(session, footage_id)
-            plan = footage_views.plan_in(parts, session, releases.find(session, release))
+            footage = _held_footage(session, footage_id)
+            plan = footage_views.cached_plan(services, session, releases.find(session, release))
             return {
                 "revision": footage.revision,
-                "items": review_items.footage_items(session, parts.store, plan, footage),
+                "items": review_items.footage_items(session, services.store, plan, footage),
             }
-        shown = _Shown(parts, session, footage_id, revision)
-    items = footage_views.risks_of(parts, shown.edited, shown.table, shown.key) if shown.edited is not None else ()
-    return {"revision": shown.revision, "items": [review_items.item_record(risk) for risk in items]}
+        view = _FootageAtRevision(services, session, footage_id, revision)
+    items = footage_views.risks_of(services, view.edited, view.table, view.key) if view.edited is not None else ()
+    return {"revision": view.revision, "items": [review_items.item_record(risk) for risk in items]}
 
 
-class _Shown:
+class _FootageAtRevision:
     """Footage at a revision; ``edited`` is None where nobody has looked for anything in it yet."""
 
-    def __init__(self, parts: Parts, session: Session, footage_id: int, revision: int | None) -> None:
-        footage = _held(session, footage_id)
+    def __init__(self, services: Services, session: Session, footage_id: int, revision: int | None) -> None:
+        footage = _held_footage(session, footage_id)
         row = machine_tracks.newest(session, footage)
         self.revision = footage.revision if revision is None else revision
-        self.table: FrameTable = footage_views.table_of(parts, footage)
+        self.table: FrameTable = footage_views.table_of(services, footage)
         self.edited: Edited | None = None
         self.key = (0, self.revision)
         if row is not None:
-            self.edited = footage_views.edited_of(parts, session, row, self.revision)
+            self.edited = footage_views.edited_of(services, session, row, self.revision)
             self.key = (row.id, self.revision)
 
 
-def found_tracks(session: Session, footage: Footage) -> MachineTracks:
+def require_tracks(session: Session, footage: Footage) -> MachineTracks:
     """Its newest machine tracks. Raises RecordMissing where there are none yet."""
     row = machine_tracks.newest(session, footage)
     if row is None:
@@ -232,7 +232,7 @@ def found_tracks(session: Session, footage: Footage) -> MachineTracks:
     return row
 
 
-def _held(session: Session, footage_id: int) -> Footage:
+def _held_footage(session: Session, footage_id: int) -> Footage:
     footage = footage_views.find_footage(session, footage_id)
     footage_records.require_held(footage)
     return footage
@@ -242,7 +242,7 @@ def _by_id(edited: Edited) -> dict[int, tuple[Track, TrackState]]:
     return {track.id: (track, edited.states[track.id]) for track in (*edited.tracks.tracks, *edited.deleted.values())}
 
 
-def _same(one: tuple[Track, TrackState] | None, other: tuple[Track, TrackState] | None) -> bool:
+def _unchanged(one: tuple[Track, TrackState] | None, other: tuple[Track, TrackState] | None) -> bool:
     """A track that no edit reached is the same object; of others an edit elsewhere makes new ones that are equal."""
     if one is None or other is None or one[1] != other[1]:
         return False
@@ -285,18 +285,18 @@ def _runs(track: Track, filled: list[Span]) -> list[list[int]]:
 
 
 def _confidence(track: Track) -> float | None:
-    seen = track.scores[track.sources == Source.DETECTOR]
-    return round(float(np.median(seen)), 3) if seen.size else None
+    scores = track.scores[track.sources == Source.DETECTOR]
+    return round(float(np.median(scores)), 3) if scores.size else None
 
 
-def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tuple[str, int, int]) -> Response:
-    reference, first, count = asked
-    footage = _held(session, footage_id)
+def _release_shapes(services: Services, session: Session, footage_id: int, request: tuple[str, int, int]) -> Response:
+    reference, first, count = request
+    footage = _held_footage(session, footage_id)
     release = releases.find(session, reference)
-    plan = footage_views.plan_in(parts, session, release)
-    table = footage_views.table_of(parts, footage)
+    plan = footage_views.cached_plan(services, session, release)
+    table = footage_views.table_of(services, footage)
     frames = range(first, min(first + count, len(table)))
-    told = _nothing(frames)
+    rows = _empty_rows(frames)
     clips = [place for place, clip in enumerate(plan.release.clips) if clip.footage_id == footage.id]
     if not clips:
         raise BadRecord("The release has nothing of this footage.")
@@ -305,25 +305,27 @@ def _release_shapes(parts: Parts, session: Session, footage_id: int, asked: tupl
         effects = {id_: settings.effect for id_, settings in resolved.effects.items()}
         span = range(max(first, clip.first_frame), min(frames.stop, clip.last_frame + 1))
         if span:
-            told[span.start - first : span.stop - first] = _told(resolved.hidden, table, span, effects)
-    return _quick({"revision": footage.revision, "from": first, "content": plan.content, **_NAMES, "frames": told})
+            rows[span.start - first : span.stop - first] = _mask_rows(resolved.hidden, table, span, effects)
+    return _json_response(
+        {"revision": footage.revision, "from": first, "content": plan.content, **_NAMES, "frames": rows}
+    )
 
 
-def _told(
+def _mask_rows(
     tracks: TrackSet, table: FrameTable, frames: range, effects: Mapping[int, Effect]
 ) -> list[mask_segments.Rows]:
     if not frames:
         return []
-    told = mask_segments.masks(tracks, frames.start, frames.stop, effects)
+    rows = mask_segments.masks(tracks, frames.start, frames.stop, effects)
     for place in np.flatnonzero(table.corrupt[frames.start : frames.stop]).tolist():
-        told[place] = mask_segments.hidden_whole()
-    return told
+        rows[place] = mask_segments.fully_masked()
+    return rows
 
 
-def _nothing(frames: range) -> list[mask_segments.Rows]:
+def _empty_rows(frames: range) -> list[mask_segments.Rows]:
     return [np.zeros((0, 0), np.float64) for _ in frames]
 
 
-def _quick(told: Json) -> Response:
+def _json_response(body: Json) -> Response:
     """Thousands of numbers, for which lists of Python's would take longer than all else."""
-    return Response(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+    return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")

@@ -19,20 +19,20 @@ from redact.records.accounts import Right
 from redact.records.release_state import ReleaseState
 from redact.schema.tables import Clip, Release
 from redact.server import footage_views
-from redact.server.services import Seeing, TheParts
+from redact.server.services import CaseViewer, ServicesDep
 from redact.settings import EffectSettings
 
 router = APIRouter(prefix="/api/footage/{footage_id}")
 
 Json = dict[str, Any]
-OPEN = (ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
+DECIDABLE = (ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
 """States in which something can still be decided."""
 
 
 @router.get("/releases")
-def of_footage(footage_id: int, parts: TheParts, who: Seeing) -> Json:
+def list_releases(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
     """Releases that have a part of the footage, the newest first."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         having = select(Clip.release_id).where(Clip.footage_id == footage.id)
         rows = session.scalars(select(Release).where(Release.id.in_(having)).order_by(Release.id.desc()))
@@ -45,60 +45,67 @@ def of_footage(footage_id: int, parts: TheParts, who: Seeing) -> Json:
 
 @router.get("/decisions")
 def decisions(
-    footage_id: int, parts: TheParts, who: Seeing, release: Annotated[str, Query(min_length=1, max_length=100)]
+    footage_id: int,
+    services: ServicesDep,
+    user: CaseViewer,
+    release: Annotated[str, Query(min_length=1, max_length=100)],
 ) -> Json:
     """What a release does with each track and sound of the footage, and the reason codes there are for it.
 
     What lies outside of the release's clips is in neither list. ``same_tracks`` is false where the release was made of
     an earlier search, whose tracks have other numbers.
     """
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         footage_records.require_held(footage)
         found = releases.find(session, release)
-        plan = footage_views.plan_in(parts, session, found)
+        plan = footage_views.cached_plan(services, session, found)
         newest = machine_tracks.newest(session, footage)
         pairs = list(zip(found.clips, plan.resolved.clips, strict=True))
-        mine = [(clip, resolved) for clip, resolved in pairs if clip.footage_id == footage.id]
-        if not mine:
+        clips_here = [(clip, resolved) for clip, resolved in pairs if clip.footage_id == footage.id]
+        if not clips_here:
             raise BadRecord("The release has nothing of this footage.")
         return {
             "release": releases.reference(found),
             "state": found.state,
             "policy": plan.policy.title,
-            "may_decide": who.may(Right.RELEASE) and found.state in OPEN,
+            "may_decide": user.may(Right.RELEASE) and found.state in DECIDABLE,
             "content": plan.content,
             "exhibit": releases.exhibit_of(found, footage.id),
-            "same_tracks": newest is not None and all(clip.tracks_id == newest.id for clip, _ in mine),
-            "clips": [[clip.first_frame, clip.last_frame] for clip, _ in mine],
+            "same_tracks": newest is not None and all(clip.tracks_id == newest.id for clip, _ in clips_here),
+            "clips": [[clip.first_frame, clip.last_frame] for clip, _ in clips_here],
             "codes": [
                 {"id": code.id, "title": code.title} for code in plan.codes.hiding(plan.policy.kind, plan.policy.regime)
             ],
-            **_outcomes(plan, [resolved for _, resolved in mine]),
+            **_outcomes(plan, [resolved for _, resolved in clips_here]),
         }
 
 
 def _outcomes(plan: ReleasePlan, clips: list[ResolvedClip]) -> Json:
     """By track, by sound and by class. A track that is in two clips has the same outcome in both."""
-    things: dict[int, Json] = {}
+    tracks: dict[int, Json] = {}
     sounds: dict[int, Json] = {}
     labels = set(plan.policy.classes)
     for clip in clips:
         labels |= {track.label for track in clip.clip.tracks.tracks}
-        seen: tuple[PictureMask | ShownTrack, ...] = (*clip.masks, *clip.shown_tracks)
-        heard: tuple[SoundMask | ShownSound, ...] = (*clip.sound, *clip.shown_sound)
-        things |= {one.track_id: {"id": one.track_id, **_outcome(plan, one)} for one in seen}
-        sounds |= {one.span_id: {"id": one.span_id, **_outcome(plan, one)} for one in heard if one.span_id is not None}
-    held = latest(plan.decisions).values()
-    of_class = {d.target.label: (at, d) for at, d in held if isinstance(d.target, ClassTarget) and _active(d)}
+        picture_outcomes: tuple[PictureMask | ShownTrack, ...] = (*clip.masks, *clip.shown_tracks)
+        sound_outcomes: tuple[SoundMask | ShownSound, ...] = (*clip.sound, *clip.shown_sound)
+        tracks |= {item.track_id: {"id": item.track_id, **_outcome(plan, item)} for item in picture_outcomes}
+        sounds |= {
+            item.span_id: {"id": item.span_id, **_outcome(plan, item)}
+            for item in sound_outcomes
+            if item.span_id is not None
+        }
+    decided = latest(plan.decisions).values()
+    of_class = {d.target.label: (at, d) for at, d in decided if isinstance(d.target, ClassTarget) and _is_decision(d)}
     return {
-        "tracks": _in_order(things.values()),
+        "tracks": _in_order(tracks.values()),
         "sounds": _in_order(sounds.values()),
         "classes": [
             {
                 "label": label,
-                "policy": _by_policy(plan.policy, label),
-                "decided": {**_class_outcome(of_class[label][1]), **_who(plan, of_class[label][0])}
+                "policy": _policy_outcome(plan.policy, label),
+                "decided": {**_class_outcome(of_class[label][1]), **_decided_by(plan, of_class[label][0])}
                 if label in of_class
                 else None,
             }
@@ -107,27 +114,27 @@ def _outcomes(plan: ReleasePlan, clips: list[ResolvedClip]) -> Json:
     }
 
 
-def _in_order(told: Iterable[Json]) -> list[Json]:
-    return sorted(told, key=lambda one: int(one["id"]))
+def _in_order(outcomes: Iterable[Json]) -> list[Json]:
+    return sorted(outcomes, key=lambda outcome: int(outcome["id"]))
 
 
-def _active(decision: RedactionDecision) -> bool:
+def _is_decision(decision: RedactionDecision) -> bool:
     return decision.action is not Action.DEFAULT
 
 
-def _outcome(plan: ReleasePlan, one: PictureMask | ShownTrack | SoundMask | ShownSound) -> Json:
-    told: Json = {"hidden": False, "effect": None, "codes": [], "reason": one.reason, "subject": one.subject}
-    if isinstance(one, PictureMask):
-        told |= {"hidden": True, "effect": one.effect.effect.value, "codes": list(one.codes)}
-    elif isinstance(one, SoundMask):
-        told |= {"hidden": True, "effect": one.effect.value, "codes": list(one.codes)}
-    if one.decision is None:
-        return {**told, "by": "policy", "who": None, "at": None}
-    on_class = isinstance(plan.decisions[one.decision].target, ClassTarget)
-    return {**told, "by": "class" if on_class else "own", **_who(plan, one.decision)}
+def _outcome(plan: ReleasePlan, item: PictureMask | ShownTrack | SoundMask | ShownSound) -> Json:
+    outcome: Json = {"hidden": False, "effect": None, "codes": [], "reason": item.reason, "subject": item.subject}
+    if isinstance(item, PictureMask):
+        outcome |= {"hidden": True, "effect": item.effect.effect.value, "codes": list(item.codes)}
+    elif isinstance(item, SoundMask):
+        outcome |= {"hidden": True, "effect": item.effect.value, "codes": list(item.codes)}
+    if item.decision is None:
+        return {**outcome, "by": "policy", "who": None, "at": None}
+    on_class = isinstance(plan.decisions[item.decision].target, ClassTarget)
+    return {**outcome, "by": "class" if on_class else "own", **_decided_by(plan, item.decision)}
 
 
-def _who(plan: ReleasePlan, place: int) -> Json:
+def _decided_by(plan: ReleasePlan, place: int) -> Json:
     name, at = plan.decided_by[place]
     return {"who": name, "at": at}
 
@@ -142,7 +149,7 @@ def _class_outcome(decision: RedactionDecision) -> Json:
     }
 
 
-def _by_policy(policy: Policy, label: str) -> Json:
+def _policy_outcome(policy: Policy, label: str) -> Json:
     rule = policy.rule(label)
     hidden = rule.action is Action.HIDE
     return {

@@ -26,14 +26,14 @@ from redact.media.probe import probe
 from redact.media.proxy import proxy_shift
 from redact.media.types import FrameTable, MediaInfo
 from redact.schema.tables import Footage, MachineTracks, Release
-from redact.server.services import Parts
+from redact.server.services import Services
 from redact.track.types import TrackSet
 
-_ROW = 64
+_ROW_BYTES = 64
 """Bytes that a box takes in a track, about."""
-_EDIT = 2_000
-_RISK = 500
-_BACK = 64
+_EDIT_BYTES = 2_000
+_RISK_BYTES = 500
+_MAX_STEPS_BACK = 64
 """Revisions among which is looked for one to go on from: an edit that is undone is a late one, as a rule."""
 
 
@@ -45,10 +45,10 @@ def find_footage(session: Session, footage_id: int) -> Footage:
     return footage
 
 
-def table_of(parts: Parts, footage: Footage) -> FrameTable:
+def table_of(services: Services, footage: Footage) -> FrameTable:
     """Its frame table."""
-    return parts.cache.get(
-        ("table", footage.sha256), lambda: frame_table(parts.store, footage), lambda table: 12 * len(table)
+    return services.cache.get(
+        ("table", footage.sha256), lambda: frame_table(services.store, footage), lambda table: 12 * len(table)
     )
 
 
@@ -58,83 +58,85 @@ def seconds_of(table: FrameTable) -> NDArray[np.float64]:
     return seconds
 
 
-def proxy_of(parts: Parts, footage: Footage) -> MediaInfo:
+def proxy_of(services: Services, footage: Footage) -> MediaInfo:
     """What there is to know of its proxy."""
-    return parts.cache.get(
-        ("proxy", footage.sha256), lambda: probe(parts.store.derived(footage.sha256, PROXY)), lambda _: 4_000
+    return services.cache.get(
+        ("proxy", footage.sha256), lambda: probe(services.store.derived(footage.sha256, PROXY)), lambda _: 4_000
     )
 
 
-def master_of(parts: Parts, footage: Footage) -> MediaInfo:
+def master_of(services: Services, footage: Footage) -> MediaInfo:
     """What there is to know of the file itself."""
-    return parts.cache.get(
-        ("master", footage.sha256), lambda: probe(parts.store.master(footage.sha256)), lambda _: 4_000
+    return services.cache.get(
+        ("master", footage.sha256), lambda: probe(services.store.master(footage.sha256)), lambda _: 4_000
     )
 
 
-def proxy_start_of(parts: Parts, footage: Footage) -> float:
+def proxy_start_of(services: Services, footage: Footage) -> float:
     """Seconds from the proxy's beginning to its first frame: some, where sound was recorded before the picture."""
-    table = table_of(parts, footage)
-    return float(table.seconds(0) + proxy_shift(master_of(parts, footage), table))
+    table = table_of(services, footage)
+    return float(table.seconds(0) + proxy_shift(master_of(services, footage), table))
 
 
-def machine_of(parts: Parts, session: Session, row: MachineTracks) -> TrackSet:
+def machine_of(services: Services, session: Session, row: MachineTracks) -> TrackSet:
     """Machine tracks."""
-    return parts.cache.get(("machine", row.id), lambda: machine_tracks.load_tracks(session, parts.store, row), _size)
+    return services.cache.get(
+        ("machine", row.id), lambda: machine_tracks.load_tracks(session, services.store, row), _size
+    )
 
 
-def edited_of(parts: Parts, session: Session, row: MachineTracks, revision: int) -> Edited:
+def edited_of(services: Services, session: Session, row: MachineTracks, revision: int) -> Edited:
     """Machine tracks with the edits up to ``revision``. Raises EditInvalid for a revision that is still to come."""
     newest = session.get_one(Footage, row.footage_id).revision
     if not 0 <= revision <= newest:
         raise EditInvalid(f"The edits of this footage have no revision {revision}.", "Reload the page.")
 
     def make() -> Replayed:
-        before: list[Replayed] = list(_known(parts, "edited", row.id, revision))
+        before: list[Replayed] = list(_cached_before(services, "edited", row.id, revision))
         log = before[0].log if before else ()
         new = edit_log.logged_edits(session, row.id, after=log[-1].revision if log else 0)
         log += tuple(entry for entry in new if entry.revision <= revision)
-        return replayed(machine_of(parts, session, row), log, before)
+        return replayed(machine_of(services, session, row), log, before)
 
     # Tracks that an edit did not reach are the same as before it, and in memory once: this counts too much rather than
     # too little.
-    def size(made: Replayed) -> int:
-        return _size(made.edited.tracks) + _EDIT * (len(made.edited.states) + 1)
+    def size(value: Replayed) -> int:
+        return _size(value.edited.tracks) + _EDIT_BYTES * (len(value.edited.states) + 1)
 
-    return parts.cache.get(("edited", row.id, revision), make, size).edited
+    return services.cache.get(("edited", row.id, revision), make, size).edited
 
 
-def risks_of(parts: Parts, edited: Edited, table: FrameTable, key: tuple[int, int]) -> tuple[Risk, ...]:
+def risks_of(services: Services, edited: Edited, table: FrameTable, key: tuple[int, int]) -> tuple[Risk, ...]:
     """The risk queue; ``key`` is of tracks and revision. All who review the footage ask for it after each edit."""
 
     def make() -> Mapping[int, TrackRisks]:
-        return risks_by_track(edited, table, next(_known(parts, "risks", *key), {}))
+        return risks_by_track(edited, table, next(_cached_before(services, "risks", *key), {}))
 
-    def size(made: Mapping[int, TrackRisks]) -> int:
-        return _RISK * (1 + sum(1 + len(one.risks) for one in made.values()))
+    def size(value: Mapping[int, TrackRisks]) -> int:
+        return _RISK_BYTES * (1 + sum(1 + len(one.risks) for one in value.values()))
 
-    return left_of(parts.cache.get(("risks", *key), make, size), edited, table)
+    return left_of(services.cache.get(("risks", *key), make, size), edited, table)
 
 
-def plan_in(parts: Parts, session: Session, release: Release) -> ReleasePlan:
+def cached_plan(services: Services, session: Session, release: Release) -> ReleasePlan:
     """A release as it stands. Raises what :func:`redact.disclose.release.plan.plan_of` raises."""
     digest = releases.content_digest(session, release)
 
     def make() -> ReleasePlan:
-        return plan_of(session, parts.store, release)
+        return plan_of(session, services.store, release)
 
-    kept = parts.cache.get(
-        ("plan", release.id, digest), make, lambda made: sum(_size(edited.tracks) for edited in made.edited)
+    cached = services.cache.get(
+        ("plan", release.id, digest), make, lambda value: sum(_size(edited.tracks) for edited in value.edited)
     )
-    return replace(kept, release=release)  # how far it is has changed, perhaps
+    return replace(cached, release=release)  # how far it is has changed, perhaps
 
 
-def _known(parts: Parts, kind: str, tracks_id: int, revision: int) -> Iterator[Any]:
+def _cached_before(services: Services, kind: str, tracks_id: int, revision: int) -> Iterator[Any]:
     """What there is of the latest revisions before this one, the latest first."""
-    earlier = range(revision - 1, max(-1, revision - 1 - _BACK), -1)
-    known = (parts.cache.known((kind, tracks_id, each)) for each in earlier)
-    return (one for one in known if one is not None)
+    earlier = range(revision - 1, max(-1, revision - 1 - _MAX_STEPS_BACK), -1)
+    values = (services.cache.peek((kind, tracks_id, each)) for each in earlier)
+    return (value for value in values if value is not None)
 
 
-def _size(made: TrackSet) -> int:
-    return int(made.media.pts.nbytes) + sum(_ROW * len(track) for track in made.tracks)
+def _size(value: TrackSet) -> int:
+    return int(value.media.pts.nbytes) + sum(_ROW_BYTES * len(track) for track in value.tracks)

@@ -24,46 +24,46 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from redact.errors import NotAllowed, NotSignedIn, RecordMissing, RedactError, RequestRefused, RequestTooLarge
-from redact.server.error_responses import answer
-from redact.server.sessions import Sessions, SignedIn
+from redact.server.error_responses import error_response
+from redact.server.sessions import Sessions, SignedInUser
 from redact.server.settings import ServerSettings
 
 SIGN_IN, SIGN_OUT, PASSWORD, HEALTH = "/sign-in", "/sign-out", "/password", "/healthz"
 PROVIDER, PROVIDER_RETURN = "/sign-in/provider", "/sign-in/provider/return"
 PUBLIC_FILES, ICON = "/static/public/", "/favicon.ico"
 PAGES = "/work"
-LOOKING_UP = 2
+SESSION_LOOKUPS = 2
 """Threads that look for sessions: every request asks, so it never waits for what others ask besides."""
 API = "/api/"
 TOKEN_HEADER = "x-csrf-token"  # noqa: S105 - the name of a header
-BY_ITSELF_HEADER = "x-by-itself"
+AUTOMATIC_HEADER = "x-by-itself"
 _SAFE = frozenset({"GET", "HEAD"})
-_OPEN = frozenset({PROVIDER, PROVIDER_RETURN, ICON})
+_OPEN_PATHS = frozenset({PROVIDER, PROVIDER_RETURN, ICON})
 """To anybody, in safe requests."""
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_FORMS = frozenset({SIGN_OUT, PASSWORD})
+_FORM_PATHS = frozenset({SIGN_OUT, PASSWORD})
 """Their token is a field of the form, which these routes check with :func:`is_token`."""
-_OF_PAGES = re.compile(
+_PAGE_PATHS = re.compile(
     r"/work|/work/(?:(?:case|release|audit|admin)/?)?|/work/(?:assets|static)/.+|/work/theme\.css"
     r"|/work/gradio_api/(?:queue/(?:join|data)|heartbeat/[^/]+|app_id)"
 )
 """What there is of Gradio: our pages and what these need. Its other routes know nothing of who may see what."""
-_PIECE = re.compile(r"/api/uploads/[0-9a-f-]{1,64}")
-_EDITS = re.compile(r"/api/footage/[0-9]{1,18}/ops")
-_BY_ITSELF = re.compile(
+_CHUNK_PATH = re.compile(r"/api/uploads/[0-9a-f-]{1,64}")
+_EDITS_PATH = re.compile(r"/api/footage/[0-9]{1,18}/ops")
+_AUTOMATIC_PATHS = re.compile(
     r"/api/footage/[0-9]+/edits|/api/jobs(?:/[^/]*)?|/work/gradio_api/(?:heartbeat/.*|queue/data|app_id)"
 )
 """What open pages ask for again and again while nobody is there: it does not keep a session alive. Where a path does
 not tell, the page does, in a header."""
-_ODD = re.compile(r"//|\\|\x00|/\.{1,2}(?:/|$)")
+_AMBIGUOUS = re.compile(r"//|\\|\x00|/\.{1,2}(?:/|$)")
 """In a path: what two pieces of code could read in two ways."""
 
-_POLICY = (
+_CSP = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
     "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'; script-src 'self'"
 )
-_PAGES_POLICY = f"{_POLICY} 'unsafe-inline' 'unsafe-eval'; worker-src 'self' blob:"
+_PAGES_CSP = f"{_CSP} 'unsafe-inline' 'unsafe-eval'; worker-src 'self' blob:"
 """Gradio's pages need it; they are built of no text that was not made inert."""
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -80,7 +80,7 @@ def cookie_name(settings: ServerSettings) -> str:
     return "__Host-redact" if settings.tls else "redact"
 
 
-def is_token(signed_in: SignedIn, untrusted: str) -> bool:
+def is_session_token(signed_in: SignedInUser, untrusted: str) -> bool:
     """Whether a token is that of the session."""
     return hmac.compare_digest(signed_in.csrf.encode(), untrusted.encode("utf-8", "surrogatepass"))
 
@@ -92,7 +92,7 @@ class Gate:
     def __init__(self, app: ASGIApp, sessions: Sessions, settings: ServerSettings) -> None:
         self._app, self._sessions, self._settings = app, sessions, settings
         self._names = _own_names(settings)
-        self._looking_up = CapacityLimiter(LOOKING_UP)
+        self._lookup_limiter = CapacityLimiter(SESSION_LOOKUPS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -102,24 +102,24 @@ class Gate:
             send = self._with_headers(scope, send)
             response: Response | None
             try:
-                response = await self._checked(scope)
+                response = await self._refuse(scope)
             except RedactError as error:
-                response = answer(error)
+                response = error_response(error)
             if response is not None:
                 await response(scope, receive, send)
             else:
-                await self._app(scope, self._limited(scope, receive), send)
+                await self._app(scope, self._limit_body(scope, receive), send)
         elif scope["type"] == "websocket":
             # The workbench has none.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _checked(self, scope: Scope) -> Response | None:
+    async def _refuse(self, scope: Scope) -> Response | None:
         """None where the request may go on; otherwise the answer it gets instead, or the error raised."""
         headers, path, method = Headers(scope=scope), scope["path"], scope["method"]
         self._check_host(headers)
-        of_pages = path == PAGES or path.startswith(f"{PAGES}/")
-        if _ODD.search(path) or (of_pages and not _OF_PAGES.fullmatch(path)):
+        is_page = path == PAGES or path.startswith(f"{PAGES}/")
+        if _AMBIGUOUS.search(path) or (is_page and not _PAGE_PATHS.fullmatch(path)):
             raise RecordMissing("There is nothing here.")
         if method not in _SAFE:
             if method not in _UNSAFE:
@@ -128,30 +128,30 @@ class Gate:
         self._check_length(headers, path)
         if path == HEALTH:
             return PlainTextResponse("ok")
-        by_itself = BY_ITSELF_HEADER in headers or (method in _SAFE and _BY_ITSELF.fullmatch(path) is not None)
-        signed_in = await self._signed_in(headers, in_use=not by_itself)
+        automatic = AUTOMATIC_HEADER in headers or (method in _SAFE and _AUTOMATIC_PATHS.fullmatch(path) is not None)
+        signed_in = await self._signed_in(headers, in_use=not automatic)
         scope["state"] = {**scope.get("state", {}), "signed_in": signed_in, "user": signed_in and signed_in.name}
-        if path == SIGN_IN or (method in _SAFE and (path in _OPEN or path.startswith(PUBLIC_FILES))):
+        if path == SIGN_IN or (method in _SAFE and (path in _OPEN_PATHS or path.startswith(PUBLIC_FILES))):
             return None
         if signed_in is None:
             if _wants_page(scope, headers):
                 query = scope.get("query_string", b"").decode("latin-1")
                 return RedirectResponse(f"{SIGN_IN}?next={quote(f'{path}?{query}' if query else path)}", 303)
             raise NotSignedIn("You are not signed in, or were away for too long.", "Sign in again.")
-        if method in _UNSAFE and path not in _FORMS:
+        if method in _UNSAFE and path not in _FORM_PATHS:
             self._check_token(signed_in, headers, path)
-        if signed_in.person.must_change and path not in _FORMS:
+        if signed_in.person.must_change and path not in _FORM_PATHS:
             if _wants_page(scope, headers):
                 return RedirectResponse(PASSWORD, 303)
             raise NotAllowed("You still have the password that was given out.", "Choose your own first.")
         return None
 
-    async def _signed_in(self, headers: Headers, *, in_use: bool) -> SignedIn | None:
+    async def _signed_in(self, headers: Headers, *, in_use: bool) -> SignedInUser | None:
         token = cookie_parser(headers.get("cookie", "")).get(cookie_name(self._settings), "")
         if not 0 < len(token) <= 128:
             return None
         find = functools.partial(self._sessions.find, token, in_use=in_use)
-        return await to_thread.run_sync(find, limiter=self._looking_up)
+        return await to_thread.run_sync(find, limiter=self._lookup_limiter)
 
     def _check_host(self, headers: Headers) -> None:
         """A page of somebody else whose name was made to lead here must not be taken for one of ours."""
@@ -172,16 +172,16 @@ class Gate:
         if scope["path"].startswith(f"{PAGES}/") and site is None and origin is None:
             raise RequestRefused("This request does not say where it came from.")
 
-    def _check_token(self, signed_in: SignedIn, headers: Headers, path: str) -> None:
+    def _check_token(self, signed_in: SignedInUser, headers: Headers, path: str) -> None:
         # Gradio's pages cannot send the header. For them it was checked that they name their origin, and that it is
         # ours.
-        if not path.startswith(f"{PAGES}/") and not is_token(signed_in, headers.get(TOKEN_HEADER, "")):
+        if not path.startswith(f"{PAGES}/") and not is_session_token(signed_in, headers.get(TOKEN_HEADER, "")):
             raise RequestRefused("This request did not come from a page of yours.", "Reload the page.")
 
     def _limit(self, path: str) -> int:
-        if _PIECE.fullmatch(path):
-            return self._settings.largest_piece
-        return self._settings.largest_edits if _EDITS.fullmatch(path) else self._settings.largest_body
+        if _CHUNK_PATH.fullmatch(path):
+            return self._settings.largest_chunk
+        return self._settings.largest_edits if _EDITS_PATH.fullmatch(path) else self._settings.largest_body
 
     def _check_length(self, headers: Headers, path: str) -> None:
         length = headers.get("content-length", "0")
@@ -190,7 +190,7 @@ class Gate:
         if int(length) > self._limit(path):
             raise RequestTooLarge("The request is larger than is taken.")
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+    def _limit_body(self, scope: Scope, receive: Receive) -> Receive:
         """For requests that do not say how long they are."""
         left = self._limit(scope["path"])
 
@@ -213,7 +213,7 @@ class Gate:
                 for name, value in _HEADERS.items():
                     headers[name] = value
                 pages = path == PAGES or path.startswith(f"{PAGES}/")
-                headers["content-security-policy"] = _PAGES_POLICY if pages else _POLICY
+                headers["content-security-policy"] = _PAGES_CSP if pages else _CSP
                 if self._settings.tls:
                     headers["strict-transport-security"] = "max-age=31536000"
                 if "cache-control" not in headers:
@@ -225,7 +225,7 @@ class Gate:
 
 def local_path(untrusted: str) -> str:
     """A path of this server to go on to, or its first page: never another host's."""
-    fits = untrusted.startswith("/") and untrusted.isprintable() and not _ODD.search(untrusted)
+    fits = untrusted.startswith("/") and untrusted.isprintable() and not _AMBIGUOUS.search(untrusted)
     return untrusted if fits and not untrusted.startswith((SIGN_IN, SIGN_OUT, PASSWORD)) else "/"
 
 

@@ -14,7 +14,7 @@ from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Job
 from redact.server import footage_views
 from redact.server.review import UntrustedJson
-from redact.server.services import Seeing, TheParts
+from redact.server.services import CaseViewer, ServicesDep
 
 router = APIRouter(prefix="/api")
 
@@ -25,39 +25,43 @@ _TOO_EARLY = 2.0
 
 
 @router.get("/jobs")
-def listed(parts: TheParts, who: Seeing, mine: bool = True, active: bool = False, subject: str | None = None) -> Json:
+def list_jobs(
+    services: ServicesDep, user: CaseViewer, mine: bool = True, active: bool = False, subject: str | None = None
+) -> Json:
     """Jobs, the newest first."""
-    jobs = queue.listed(parts.db, who.name, mine=mine, active=active, subject=subject)
-    return {"jobs": [record(job) for job in jobs]}
+    jobs = queue.listed(services.db, user.name, mine=mine, active=active, subject=subject)
+    return {"jobs": [job_json(job) for job in jobs]}
 
 
 @router.get("/jobs/{job_id}")
-def one(job_id: str, parts: TheParts, who: Seeing) -> Json:
+def get_job(job_id: str, services: ServicesDep, user: CaseViewer) -> Json:
     """One job as it stands."""
-    return record(queue.find(parts.db, _checked(job_id)))
+    return job_json(queue.find(services.db, _checked_id(job_id)))
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel(job_id: str, parts: TheParts, who: Seeing) -> Json:
+def cancel(job_id: str, services: ServicesDep, user: CaseViewer) -> Json:
     """Ask for its end. Of one that has ended already, nothing changes."""
-    return record(queue.cancel(parts.db, who.name, _checked(job_id)))
+    return job_json(queue.cancel(services.db, user.name, _checked_id(job_id)))
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202)
-def retry(job_id: str, parts: TheParts, who: Seeing) -> Json:
+def retry(job_id: str, services: ServicesDep, user: CaseViewer) -> Json:
     """The same work once more, after it failed or was cancelled."""
-    return started(queue.retry(parts.db, who.name, _checked(job_id)))
+    return started(queue.retry(services.db, user.name, _checked_id(job_id)))
 
 
 @router.post("/footage/{footage_id}/detect", status_code=202)
-def detect(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def detect(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Look for faces and plates; ``classes``, ``preset``, ``interlaced`` and ``on_corrupt`` may be given."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
     footage_records.require_held(footage)
     arguments = {**untrusted, "footage": footage.sha256}
     subject = footage_records.subject(footage.sha256)
-    job = queue.enqueue(parts.db, who.name, JobKind.DETECT, subject, arguments, unique_key=f"detect:{footage.sha256}")
+    job = queue.enqueue(
+        services.db, user.name, JobKind.DETECT, subject, arguments, unique_key=f"detect:{footage.sha256}"
+    )
     return started(job)
 
 
@@ -66,7 +70,7 @@ def started(job: Job) -> Json:
     return {"job": job.id}
 
 
-def record(job: Job) -> Json:
+def job_json(job: Job) -> Json:
     """A job for a page."""
     return {
         "id": job.id,
@@ -100,7 +104,7 @@ def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _checked(untrusted_id: str) -> str:
+def _checked_id(untrusted_id: str) -> str:
     if len(untrusted_id) > _LONGEST_ID:
         raise RecordMissing("There is no such job.")
     return untrusted_id

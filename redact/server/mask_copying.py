@@ -20,24 +20,24 @@ from redact.mask.edits.types import Draw, HideFrames, SetArea
 from redact.records.accounts import Right
 from redact.schema.tables import Exhibit, Footage, MachineTracks
 from redact.server import footage_views
-from redact.server.footage import found_tracks
+from redact.server.footage import require_tracks
 from redact.server.review import UntrustedJson
-from redact.server.services import Seeing, TheParts
+from redact.server.services import CaseViewer, ServicesDep
 
 router = APIRouter(prefix="/api/footage/{footage_id}")
 
 Json = dict[str, Any]
-LONGEST_ACT = 56
+MAX_COPY_ID = 56
 """Letters of an act's id: the ids of its edits have their number behind it."""
 FIRST_NEW, LAST_NEW = 100_000, 999_999
 """Numbers of tracks that people make, as the reviewer chooses them too."""
 
 
 @router.get("/others")
-def others(footage_id: int, parts: TheParts, who: Seeing) -> Json:
+def list_others(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
     """Other footage of the same cases. ``clock_shift``: how many seconds later something is there than here by the
     cameras' corrected clocks; None where one of them has none."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         return {
             "footage": [
@@ -55,54 +55,54 @@ def others(footage_id: int, parts: TheParts, who: Seeing) -> Json:
 
 
 @router.post("/copy")
-def copy(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def copy(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Give footage ``to`` what hides ``track`` here, ``shift_seconds`` later, as a new track there.
 
     ``id`` is the client's name for the act: what was copied under it already is acknowledged again, not copied twice.
     404 for a target that is not of the same case, and for a track that hides nothing.
     """
-    who.require(Right.EDIT)
-    track, to, shift, act = _asked(untrusted)
-    with parts.db.reading() as session:
+    user.require(Right.EDIT)
+    track, to, shift, copy_id = _parse_request(untrusted)
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         footage_records.require_held(footage)
         target = next((other for other in _same_case(session, footage) if other.id == to), None)
         if target is None:
             raise RecordMissing("There is no such footage in the same case.")
-        row, here = found_tracks(session, target), found_tracks(session, footage)
-        known = [entry for entry in edit_log.logged_edits(session, row.id) if entry.id.startswith(f"{act}_")]
-        if known:
-            first = known[0].edit
+        row, here = require_tracks(session, target), require_tracks(session, footage)
+        earlier = [entry for entry in edit_log.logged_edits(session, row.id) if entry.id.startswith(f"{copy_id}_")]
+        if earlier:
+            first = earlier[0].edit
             assert isinstance(first, Draw | SetArea | HideFrames)
-            return _told(target, row, first.track, [entry.id for entry in known])
-        there = footage_views.edited_of(parts, session, row, target.revision)
-        new = _free(there)
-        source = footage_views.edited_of(parts, session, here, footage.revision)
+            return _copy_response(target, row, first.track, [entry.id for entry in earlier])
+        there = footage_views.edited_of(services, session, row, target.revision)
+        new = _free_id(there)
+        source = footage_views.edited_of(services, session, here, footage.revision)
         try:
-            made = copy_track(source, track, there.tracks.media, new=new, shift_seconds=shift)
+            edits = copy_track(source, track, there.tracks.media, new=new, shift_seconds=shift)
         except KeyError:
             raise RecordMissing("There is no such track, or it hides nothing.") from None
-    if not made:
+    if not edits:
         raise BadRecord(
             f"Nothing of the mask falls within {target.original_name}: at these times it has ended or not begun.",
             "Choose other times.",
         )
-    sent = [SentEdit(f"{act}_{n}", edit) for n, edit in enumerate(made)]
-    recorded = edit_log.record(parts.db, who.name, row.id, sent, base_revision=target.revision)
-    told = _told(target, row, new, [entry.id for entry in recorded.edits])
-    return {**told, "revision": recorded.revision}
+    sent = [SentEdit(f"{copy_id}_{n}", edit) for n, edit in enumerate(edits)]
+    recorded = edit_log.record(services.db, user.name, row.id, sent, base_revision=target.revision)
+    response = _copy_response(target, row, new, [entry.id for entry in recorded.edits])
+    return {**response, "revision": recorded.revision}
 
 
-def _asked(untrusted: Json) -> tuple[int, int, float, str]:
+def _parse_request(untrusted: Json) -> tuple[int, int, float, str]:
     track, to, shift = untrusted.get("track"), untrusted.get("to"), untrusted.get("shift_seconds", 0)
     if type(track) is not int or type(to) is not int or not (0 <= track <= MAX_ID and 0 <= to < 2**31):
         raise BadRecord("That does not say what is to be copied, and where to.")
     if type(shift) not in (int, float) or not (math.isfinite(shift) and abs(shift) <= MAX_SECONDS):
         raise BadRecord("That is no number of seconds.")
-    act = parse_edit_id(untrusted.get("id"))
-    if len(act) > LONGEST_ACT:
+    copy_id = parse_edit_id(untrusted.get("id"))
+    if len(copy_id) > MAX_COPY_ID:
         raise EditInvalid("The name of this act is too long.", "Reload the page and copy again.")
-    return track, to, float(shift), act
+    return track, to, float(shift), copy_id
 
 
 def _same_case(session: Session, footage: Footage) -> list[Footage]:
@@ -122,7 +122,7 @@ def _clock_shift(footage: Footage, other: Footage) -> float | None:
     return round(apart + footage.clock_offset_seconds - other.clock_offset_seconds, 3)
 
 
-def _free(edited: Edited) -> int:
+def _free_id(edited: Edited) -> int:
     """A number that no track and no sound there has."""
     while True:
         number = FIRST_NEW + secrets.randbelow(LAST_NEW - FIRST_NEW + 1)
@@ -130,7 +130,7 @@ def _free(edited: Edited) -> int:
             return number
 
 
-def _told(target: Footage, row: MachineTracks, track: int, ids: list[str]) -> Json:
+def _copy_response(target: Footage, row: MachineTracks, track: int, ids: list[str]) -> Json:
     return {
         "footage": target.id,
         "name": target.original_name,

@@ -16,7 +16,7 @@ from redact.settings import Effect
 from redact.track.types import COLUMNS, Track, TrackSet
 
 EFFECTS = tuple(Effect)
-NOBODY = 0
+NO_TRACK = 0
 """In the place of a track, for what is hidden because the frame is damaged."""
 
 Rows = NDArray[np.float64]
@@ -24,10 +24,10 @@ Rows = NDArray[np.float64]
 
 def boxes(tracks: TrackSet, first: int, stop: int) -> list[Rows]:
     """For each frame from ``first`` to before ``stop``: rows of track, centre, size and angle."""
-    near = _near(tracks, first, stop)
-    ids, starts, order = _by_frame(near, first, stop)
-    corners = np.concatenate([track.boxes for track in near.tracks] or [np.zeros((0, 4), np.float32)])[order]
-    angles = np.concatenate([track.angles for track in near.tracks] or [np.zeros(0, np.float32)])[order]
+    segment = _segment(tracks, first, stop)
+    ids, starts, order = _by_frame(segment, first, stop)
+    corners = np.concatenate([track.boxes for track in segment.tracks] or [np.zeros((0, 4), np.float32)])[order]
+    angles = np.concatenate([track.angles for track in segment.tracks] or [np.zeros(0, np.float32)])[order]
     centres, sizes = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
     return _split(starts, ids, _rounded(centres), _rounded(sizes), _rounded(angles))
 
@@ -35,38 +35,40 @@ def boxes(tracks: TrackSet, first: int, stop: int) -> list[Rows]:
 def masks(tracks: TrackSet, first: int, stop: int, effects: Mapping[int, Effect]) -> list[Rows]:
     """For each frame from ``first`` to before ``stop``: rows of track, centre, size, angle, form and effect, these
     two as places in :data:`redact.mask.mask_plan.FORMS` and :data:`EFFECTS`."""
-    near = _near(tracks, first, stop)
-    ids, starts, _ = _by_frame(near, first, stop)
-    forms, rows = MaskPlan(near).columns(first, stop)
-    places = {track.id: EFFECTS.index(effects.get(track.id, Effect.SOLID)) for track in near.tracks}
+    segment = _segment(tracks, first, stop)
+    ids, starts, _ = _by_frame(segment, first, stop)
+    forms, rows = MaskPlan(segment).columns(first, stop)
+    places = {track.id: EFFECTS.index(effects.get(track.id, Effect.SOLID)) for track in segment.tracks}
     return _split(starts, ids, _rounded(rows), forms, np.array([places[id_] for id_ in ids.tolist()]))
 
 
-def hidden_whole() -> Rows:
+def fully_masked() -> Rows:
     """The rows of a frame that is damaged."""
-    return np.array([[NOBODY, 0, 0, 0, 0, 0, FORMS.index(Form.FULL), EFFECTS.index(Effect.SOLID)]], np.float64)
+    return np.array([[NO_TRACK, 0, 0, 0, 0, 0, FORMS.index(Form.FULL), EFFECTS.index(Effect.SOLID)]], np.float64)
 
 
-def _near(tracks: TrackSet, first: int, stop: int) -> TrackSet:
+def _segment(tracks: TrackSet, first: int, stop: int) -> TrackSet:
     """The rows on these frames. How far a mask reaches depends on the row before and after, which are there too."""
-    kept = []
+    tracks_in = []
     for track in tracks.tracks:
         if track.frames[0] < stop and track.frames[-1] >= first:
             low, high = np.searchsorted(track.frames, (first, stop))
             if low < high:
-                kept.append(_cut(track, slice(max(0, low - 1), high + 1)))
-    return replace(tracks, tracks=tuple(kept))
+                tracks_in.append(_cut(track, slice(max(0, low - 1), high + 1)))
+    return replace(tracks, tracks=tuple(tracks_in))
 
 
 def _cut(track: Track, rows: slice) -> Track:
     return Track(track.id, track.label, *(getattr(track, name)[rows] for name in COLUMNS))
 
 
-def _by_frame(near: TrackSet, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _by_frame(
+    segment: TrackSet, first: int, stop: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """In order of frames, and of tracks within each: (n,) whose row it is, (frames + 1,) where the rows of each frame
     begin, and (n,) places of the rows among all of ``near``."""
-    frames = np.concatenate([track.frames for track in near.tracks] or [np.zeros(0, np.int32)])
-    ids = np.repeat([track.id for track in near.tracks], [len(track) for track in near.tracks]).astype(np.int64)
+    frames = np.concatenate([track.frames for track in segment.tracks] or [np.zeros(0, np.int32)])
+    ids = np.repeat([track.id for track in segment.tracks], [len(track) for track in segment.tracks]).astype(np.int64)
     order = np.argsort(frames, kind="stable")
     order = order[(frames[order] >= first) & (frames[order] < stop)]
     return ids[order], np.searchsorted(frames[order], np.arange(first, stop + 1)), order

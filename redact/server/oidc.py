@@ -38,7 +38,7 @@ from redact.strict_toml import is_line
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 600
+FLOW_SECONDS = 600
 """Seconds in which somebody has to come back from the provider."""
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 """Of signatures that a public key can check: with any other, whoever knows the key could sign."""
@@ -46,17 +46,17 @@ LEEWAY = 60
 """Seconds by which two clocks may differ."""
 LONGEST_NEXT = 1024
 """Longer paths are not kept: cookies have a limit."""
-_SECONDS = 10.0
+_TIMEOUT = 10.0
 """For each step of a request to the provider."""
-_AT_ONCE = 8
+_MAX_REQUESTS = 8
 """Conversations with the provider. One that hangs must not take the threads that sign-in with a password needs."""
-_FRESH = 3600.0
+_METADATA_SECONDS = 3600.0
 """Seconds for which what the provider says of itself is believed."""
-_Answer = TypeVar("_Answer")
+_Reply = TypeVar("_Reply")
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class SignInFlow:
     """A sign-in under way. ``next`` is where to go after it, ``until`` when it lapses in seconds of the clock."""
 
     id: str
@@ -65,7 +65,7 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProviderIdentity:
     """Whom the provider has confirmed. ``admitted``: in the group that may use the workbench, if there is one."""
 
     subject: str
@@ -73,7 +73,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _ProviderMetadata:
     """What the provider says of itself."""
 
     authorize: str
@@ -89,33 +89,33 @@ class Provider:
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
         self._key = secrets.token_bytes(32)
-        self._talking = threading.BoundedSemaphore(_AT_ONCE)
-        self._last: _Known | None = None
+        self._slots = threading.BoundedSemaphore(_MAX_REQUESTS)
+        self._cached: _ProviderMetadata | None = None
         self._used: dict[str, int] = {}
 
     def begin(self, next_path: str) -> tuple[str, str]:
         """The provider's page to go to, and the cookie to go with. Raises ProviderUnusable."""
         path = next_path if len(next_path) <= LONGEST_NEXT else "/"
-        flow = Flow(secrets.token_urlsafe(16), int(time.time()) + PATIENCE, path)
+        flow = SignInFlow(secrets.token_urlsafe(16), int(time.time()) + FLOW_SECONDS, path)
         scope = f"openid {self.settings.group.scope if self.settings.group else ''}".strip()
         client = Urls(None, self.settings.client_id, scope=scope, code_challenge_method="S256")
         url, _ = client.create_authorization_url(
-            self._known().authorize,
-            state=self._derived("state", flow.id),
-            nonce=self._derived("nonce", flow.id),
-            code_verifier=self._derived("verifier", flow.id),
+            self._metadata().authorize,
+            state=self._derive("state", flow.id),
+            nonce=self._derive("nonce", flow.id),
+            code_verifier=self._derive("verifier", flow.id),
             redirect_uri=f"{self.settings.address}{PROVIDER_RETURN}",
         )
         body = _base64(json.dumps([flow.id, flow.until, flow.next]).encode())
-        return str(url), f"{body}.{self._derived('cookie', body)}"
+        return str(url), f"{body}.{self._derive('cookie', body)}"
 
-    def resumed(self, untrusted_cookie: str, untrusted_state: str, untrusted_issuer: str) -> Flow:
+    def resume(self, untrusted_cookie: str, untrusted_state: str, untrusted_issuer: str) -> SignInFlow:
         """The flow that a browser comes back from. Raises SignInFailed unless this very browser began it, not long ago,
         and has not finished it yet."""
-        flow = self._opened(untrusted_cookie)
+        flow = self._unseal(untrusted_cookie)
         if (
             flow is None
-            or not _same(self._derived("state", flow.id), untrusted_state)
+            or not _equal(self._derive("state", flow.id), untrusted_state)
             or untrusted_issuer not in ("", self.settings.issuer)  # RFC 9207
             or flow.until < time.time()
             or flow.id in self._used
@@ -125,16 +125,18 @@ class Provider:
             )
         return flow
 
-    def identity(self, flow: Flow, untrusted_code: str) -> Identity:
+    def identity(self, flow: SignInFlow, untrusted_code: str) -> ProviderIdentity:
         """Whom the provider confirms for its code. Raises SignInFailed, ProviderUnusable."""
-        known = self._known()
-        token = self._asked(lambda: self._token(known, flow, untrusted_code))
-        claims = self._claims(known, flow, token)
+        metadata = self._metadata()
+        token = self._request(lambda: self._token(metadata, flow, untrusted_code))
+        claims = self._claims(metadata, flow, token)
         group = self.settings.group
-        has = claims.get(group.claim) if group else None
-        return Identity(claims["sub"], group is None or group.value in (has if isinstance(has, list) else [has]))
+        value = claims.get(group.claim) if group else None
+        return ProviderIdentity(
+            claims["sub"], group is None or group.value in (value if isinstance(value, list) else [value])
+        )
 
-    def finished(self, flow: Flow) -> None:
+    def finish(self, flow: SignInFlow) -> None:
         """Nobody signs in with ``flow`` again."""
         self._used[flow.id] = flow.until
         for old in [id for id, until in list(self._used.items()) if until < time.time()]:
@@ -142,63 +144,63 @@ class Provider:
 
     def check(self) -> None:
         """Raise ProviderUnusable unless it answers as it should."""
-        self._last = None
-        self._known()
+        self._cached = None
+        self._metadata()
 
-    def _known(self, *, afresh: bool = False) -> _Known:
+    def _metadata(self, *, refresh: bool = False) -> _ProviderMetadata:
         """What the provider says of itself (OpenID Connect Discovery 1.0, 4)."""
-        last = self._last
-        if last is None or afresh or time.monotonic() - last.at > _FRESH:
-            last = self._last = self._asked(self._discovered)
+        last = self._cached
+        if last is None or refresh or time.monotonic() - last.at > _METADATA_SECONDS:
+            last = self._cached = self._request(self._discover)
         return last
 
-    def _discovered(self) -> _Known:
-        with httpx2.Client(timeout=_SECONDS) as client:
-            told = _json(client, f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
-            if told.get("issuer") != self.settings.issuer:
+    def _discover(self) -> _ProviderMetadata:
+        with httpx2.Client(timeout=_TIMEOUT) as client:
+            document = _json(client, f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
+            if document.get("issuer") != self.settings.issuer:
                 raise ValueError("it says that it is another issuer")
-            urls = [told.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
+            urls = [document.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
             authorize, token, keys = [url if isinstance(url, str) and is_safe_url(url) else "" for url in urls]
             if not (authorize and token and keys):
                 raise ValueError("an address it names is missing or not safe")
-            methods = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-            return _Known(authorize, token, tuple(methods), _keys(_json(client, keys)), time.monotonic())
+            methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+            return _ProviderMetadata(authorize, token, tuple(methods), _keys(_json(client, keys)), time.monotonic())
 
-    def _token(self, known: _Known, flow: Flow, untrusted_code: str) -> Mapping[str, Any]:
+    def _token(self, metadata: _ProviderMetadata, flow: SignInFlow, untrusted_code: str) -> Mapping[str, Any]:
         """The provider's answer to the code (Core, 3.1.3)."""
-        basic = "client_secret_basic" in known.methods or "client_secret_post" not in known.methods
+        basic = "client_secret_basic" in metadata.methods or "client_secret_post" not in metadata.methods
         method = ("client_secret_basic" if basic else "client_secret_post") if self.settings.secret else "none"
         with OAuth2Client(
             self.settings.client_id,
             self.settings.secret or None,
             token_endpoint_auth_method=method,
             redirect_uri=f"{self.settings.address}{PROVIDER_RETURN}",
-            timeout=_SECONDS,
+            timeout=_TIMEOUT,
         ) as client:
             token: Mapping[str, Any] = client.fetch_token(
-                known.token,
+                metadata.token,
                 grant_type="authorization_code",
                 code=untrusted_code,
-                code_verifier=self._derived("verifier", flow.id),
+                code_verifier=self._derive("verifier", flow.id),
             )
             return token
 
-    def _claims(self, known: _Known, flow: Flow, token: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _claims(self, metadata: _ProviderMetadata, flow: SignInFlow, token: Mapping[str, Any]) -> Mapping[str, Any]:
         """The claims of an ID token that holds (Core, 3.1.3.7)."""
         untrusted, issuer, client_id = token.get("id_token"), self.settings.issuer, self.settings.client_id
         try:
             if not isinstance(untrusted, str):
                 raise ValueError("there is no ID token")
             try:
-                signed = _signed(untrusted, known.keys)
+                signed = _signed(untrusted, metadata.keys)
             except (InvalidKeyIdError, BadSignatureError):
-                signed = _signed(untrusted, self._known(afresh=True).keys)  # its keys change now and then
+                signed = _signed(untrusted, self._metadata(refresh=True).keys)  # its keys change now and then
             claims = CodeIDToken(
                 signed.claims,
                 signed.header,
                 {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}},
                 {
-                    "nonce": self._derived("nonce", flow.id),
+                    "nonce": self._derive("nonce", flow.id),
                     "client_id": client_id,
                     "access_token": token.get("access_token"),
                 },
@@ -207,18 +209,18 @@ class Provider:
             if not is_line(claims["sub"], LONGEST_SUBJECT):
                 raise ValueError("the subject is no line of text")
         except (JoseError, ValueError, TypeError) as error:
-            raise self._refused(error) from error
+            raise self._refusal(error) from error
         checked: Mapping[str, Any] = claims
         return checked
 
-    def _asked(self, question: Callable[[], _Answer]) -> _Answer:
+    def _request(self, request: Callable[[], _Reply]) -> _Reply:
         """What the provider answers. Raises SignInFailed where it says no, ProviderUnusable where it says nothing that
         makes sense."""
         with self._slot():
             try:
-                return question()
+                return request()
             except AuthlibBaseError as error:
-                raise self._refused(error) from error
+                raise self._refusal(error) from error
             except (httpx2.HTTPError, httpx2.InvalidURL, JoseError, ValueError, TypeError) as error:
                 log.warning("the sign-in provider cannot be used: %s: %.200r", type(error).__name__, str(error))
                 raise ProviderUnusable(
@@ -228,7 +230,7 @@ class Provider:
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        if not self._talking.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise ProviderUnusable(
                 f"Too many people are signing in with {self.settings.name} at this moment.",
                 "Sign in with your password, or try again in a moment.",
@@ -236,37 +238,37 @@ class Provider:
         try:
             yield
         finally:
-            self._talking.release()
+            self._slots.release()
 
-    def _refused(self, error: Exception) -> SignInFailed:
+    def _refusal(self, error: Exception) -> SignInFailed:
         log.warning("a sign-in with the provider was refused: %s: %.200r", type(error).__name__, str(error))
         return SignInFailed(
             f"{self.settings.name} did not confirm who you are.",
             "Try again. If that does not help, ask an administrator: the server's log says why.",
         )
 
-    def _opened(self, untrusted_cookie: str) -> Flow | None:
+    def _unseal(self, untrusted_cookie: str) -> SignInFlow | None:
         body, _, seal = untrusted_cookie.partition(".")
-        if not _same(self._derived("cookie", body), seal):
+        if not _equal(self._derive("cookie", body), seal):
             return None
-        return Flow(*json.loads(base64.urlsafe_b64decode(f"{body}==")))
+        return SignInFlow(*json.loads(base64.urlsafe_b64decode(f"{body}==")))
 
-    def _derived(self, use: str, text: str) -> str:
+    def _derive(self, use: str, text: str) -> str:
         """43 letters of a URL that only this process can make for this use of ``text``."""
         return _base64(hmac.digest(self._key, f"{use} {text}".encode("utf-8", "surrogatepass"), hashlib.sha256))
 
 
 def _json(client: httpx2.Client, url: str) -> dict[str, Any]:
-    answer = client.get(url, headers={"accept": "application/json"})
-    answer.raise_for_status()
-    told = answer.json()
-    if not isinstance(told, dict):
+    response = client.get(url, headers={"accept": "application/json"})
+    response.raise_for_status()
+    document = response.json()
+    if not isinstance(document, dict):
         raise ValueError("its answer is no table")
-    return told
+    return document
 
 
-def _keys(told: dict[str, Any]) -> KeySet:
-    listed = told.get("keys")
+def _keys(document: dict[str, Any]) -> KeySet:
+    listed = document.get("keys")
     if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):
         raise ValueError("its keys are no list")
     return KeySet.import_key_set({"keys": listed})
@@ -276,7 +278,7 @@ def _signed(untrusted_token: str, keys: KeySet) -> jwt.Token:
     return jwt.decode(untrusted_token, keys, registry=JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False))
 
 
-def _same(text: str, untrusted: str) -> bool:
+def _equal(text: str, untrusted: str) -> bool:
     return hmac.compare_digest(text.encode(), untrusted.encode("utf-8", "surrogatepass"))
 
 

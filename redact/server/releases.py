@@ -27,110 +27,114 @@ from redact.schema.tables import Export, Release
 from redact.server import footage_views
 from redact.server.jobs import started
 from redact.server.review import UntrustedJson
-from redact.server.services import Parts, Seeing, TheParts
-from redact.server.sessions import SignedIn
+from redact.server.services import CaseViewer, Services, ServicesDep
+from redact.server.sessions import SignedInUser
 
 router = APIRouter(prefix="/api/releases/{reference:path}")
 
 Json = dict[str, Any]
-MOST_SPANS = 1000
+MAX_SPANS = 1000
 _BLOCK = 1 << 20
 
 
 @router.post("/decide")
-def decide(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def decide(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """``decision`` as :mod:`redact.disclose.release.decision_json` says; ``exhibit``: whose track or sound it is
     about."""
-    releases.decide(parts.db, who.name, reference, untrusted.get("decision"), _text(untrusted, "exhibit", None))
-    return _state(parts, reference)
+    releases.decide(services.db, user.name, reference, untrusted.get("decision"), _text(untrusted, "exhibit", None))
+    return _state(services, reference)
 
 
 @router.post("/submit")
-def submit(reference: str, parts: TheParts, who: Seeing) -> Json:
+def submit(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
     """Hand it to those who approve."""
-    who.require(Right.RELEASE)
-    with parts.db.reading() as session:
-        problems = footage_views.plan_in(parts, session, releases.find(session, reference)).problems
-    releases.submit(parts.db, who.name, reference, problems)
-    return _state(parts, reference)
+    user.require(Right.RELEASE)
+    with services.db.reading() as session:
+        problems = footage_views.cached_plan(services, session, releases.find(session, reference)).problems
+    releases.submit(services.db, user.name, reference, problems)
+    return _state(services, reference)
 
 
 @router.post("/approve")
-def approve(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def approve(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Approve it; ``override`` is the reason for doing so although something is open, and ``content`` the digest of
     what was on show."""
-    who.require(Right.APPROVE)
+    user.require(Right.APPROVE)
     override = _text(untrusted, "override", "") or ""
     approval.approve(
-        parts.db, parts.store, who.name, reference, override=override, content=_text(untrusted, "content", None)
+        services.db, services.store, user.name, reference, override=override, content=_text(untrusted, "content", None)
     )
-    return _state(parts, reference)
+    return _state(services, reference)
 
 
 @router.get("/open")
-def still_open(reference: str, parts: TheParts, who: Seeing) -> Json:
+def open_items(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
     """What stands between the release and its approval: see :class:`redact.disclose.release.approval.OpenItems`."""
-    with parts.db.reading() as session:
-        plan = footage_views.plan_in(parts, session, releases.find(session, reference))
-        found = approval.open_items(session, parts.store, plan)
+    with services.db.reading() as session:
+        plan = footage_views.cached_plan(services, session, releases.find(session, reference))
+        items = approval.open_items(session, services.store, plan)
     return {
-        "content": found.content,
-        "items": list(found.items),
-        "unwatched": [[list(span) for span in spans] for spans in found.unwatched],
-        "look": found.second_pass.value,
+        "content": items.content,
+        "items": list(items.items),
+        "unwatched": [[list(span) for span in spans] for spans in items.unwatched],
+        "look": items.second_pass.value,
     }
 
 
 @router.post("/send-back")
-def send_back(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def send_back(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Back to a draft, with a ``note``."""
-    releases.send_back(parts.db, who.name, reference, _text(untrusted, "note", "") or "")
-    return _state(parts, reference)
+    releases.send_back(services.db, user.name, reference, _text(untrusted, "note", "") or "")
+    return _state(services, reference)
 
 
 @router.post("/withdraw")
-def withdraw(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def withdraw(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """No more exports, with a ``reason``."""
-    releases.withdraw(parts.db, who.name, reference, _text(untrusted, "reason", "") or "")
-    return _state(parts, reference)
+    releases.withdraw(services.db, user.name, reference, _text(untrusted, "reason", "") or "")
+    return _state(services, reference)
 
 
 @router.post("/preview", status_code=202)
-def make_preview(reference: str, parts: TheParts, who: Seeing) -> Json:
+def make_preview(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
     """Have the release rendered as it stands."""
-    return _work(parts, who, reference, JobKind.PREVIEW)
+    return _enqueue(services, user, reference, JobKind.PREVIEW)
 
 
 @router.post("/second-look", status_code=202)
-def second_look(reference: str, parts: TheParts, who: Seeing) -> Json:
+def second_pass(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
     """Have detectors look at what was rendered."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
-    return started(handlers.request_second_pass(parts.db, who.name, releases.reference(release), digest))
+    return started(handlers.request_second_pass(services.db, user.name, releases.reference(release), digest))
 
 
 @router.post("/export", status_code=202)
-def export(reference: str, parts: TheParts, who: Seeing) -> Json:
+def export(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
     """Have the pack of an approved release made."""
-    who.require(Right.EXPORT)
-    with parts.db.reading() as session:
+    user.require(Right.EXPORT)
+    with services.db.reading() as session:
         releases.check_exportable(session, releases.find(session, reference))
-    return _work(parts, who, reference, JobKind.EXPORT)
+    return _enqueue(services, user, reference, JobKind.EXPORT)
 
 
 @router.api_route("/preview/{number}.mp4", methods=["GET", "HEAD"])
 def preview(
-    reference: str, number: int, parts: TheParts, who: Seeing, content: Annotated[str, Query(max_length=64)] = ""
+    reference: str,
+    number: int,
+    services: ServicesDep,
+    user: CaseViewer,
+    content: Annotated[str, Query(max_length=64)] = "",
 ) -> FileResponse:
     """Output ``number``, from 1, as it was rendered; of the release as it stands or not at all. With ``content``, also
     not at all if it is another one now."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
         if not 1 <= number <= len(release.clips):
             raise RecordMissing("The release has no such output.")
-        path = parts.store.preview_path(release.clips[number - 1].footage.sha256, digest, number)
+        path = services.store.preview_path(release.clips[number - 1].footage.sha256, digest, number)
     if content not in ("", digest) or not path.is_file():
         raise RecordMissing("There is no preview of the release as it stands.", "Have one made.")
     return FileResponse(
@@ -142,10 +146,10 @@ def preview(
 
 
 @router.get("/watched")
-def watched(reference: str, parts: TheParts, who: Seeing) -> Json:
+def watched(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
     """What was watched of the release as it stands: per output its frames, spans of them that nobody has watched yet,
     and how many everybody did."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
         gaps = watching.unwatched(session, release, digest)
@@ -164,62 +168,64 @@ def watched(reference: str, parts: TheParts, who: Seeing) -> Json:
 
 
 @router.post("/watched")
-def note_watched(reference: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def record_watched(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Note ``spans`` (first and last frame of the preview, from 0) of ``output`` (from 1) as watched; ``content`` is
     the digest that was on show."""
     output, untrusted_spans = untrusted.get("output"), untrusted.get("spans")
     content = _text(untrusted, "content", "") or ""
-    if type(output) is not int or not isinstance(untrusted_spans, list) or not 0 < len(untrusted_spans) <= MOST_SPANS:
+    if type(output) is not int or not isinstance(untrusted_spans, list) or not 0 < len(untrusted_spans) <= MAX_SPANS:
         raise BadRecord("That does not say what was watched.")
     spans = [_span(untrusted_span) for untrusted_span in untrusted_spans]
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         current = releases.content_digest(session, releases.find(session, reference))
     if content != current:
         raise WrongState("The release was changed since this was rendered.", "Have a new preview made.")
-    watching.record_watched(parts.db, who.name, reference, output - 1, spans=spans, content=content)
-    return watched(reference, parts, who)
+    watching.record_watched(services.db, user.name, reference, output - 1, spans=spans, content=content)
+    return watched(reference, services, user)
 
 
 @router.get("/pack.zip")
-def pack(reference: str, parts: TheParts, who: Seeing) -> StreamingResponse:
+def pack(reference: str, services: ServicesDep, user: CaseViewer) -> StreamingResponse:
     """The pack as one file. Taking it away is noted."""
-    who.require(Right.EXPORT)
-    with parts.db.writing(who.name) as work:
+    user.require(Right.EXPORT)
+    with services.db.writing(user.name) as work:
         accounts.authorise_actor(work, Right.EXPORT)
         release = releases.find(work.session, reference)
         releases.check_exportable(work.session, release)
-        made = _made(work.session, release)
-        folder = parts.store.folder / PACKS / made.log_id
+        export_row = _newest_export(work.session, release)
+        folder = services.store.folder / PACKS / export_row.log_id
         if not folder.is_dir():
             raise RecordMissing("The pack is missing from the store.")
-        work.event("release.delivered", release_subject(release), {"log_id": made.log_id, "archive": False})
-    name = f"{made.log_id}.zip"
+        work.event("release.delivered", release_subject(release), {"log_id": export_row.log_id, "archive": False})
+    name = f"{export_row.log_id}.zip"
     return StreamingResponse(
-        _zipped(folder, made.log_id),
+        _zipped(folder, export_row.log_id),
         media_type="application/zip",
         headers={"content-disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _made(session: Session, release: Release) -> Export:
+def _newest_export(session: Session, release: Release) -> Export:
     query = select(Export).where(Export.release_id == release.id, Export.content == release.approved_content)
-    made = session.scalars(query.order_by(Export.id.desc())).first()
-    if made is None:
+    export_row = session.scalars(query.order_by(Export.id.desc())).first()
+    if export_row is None:
         raise RecordMissing("The pack has not been made yet.", "Export the release first.")
-    return made
+    return export_row
 
 
-def _work(parts: Parts, who: SignedIn, reference: str, kind: JobKind) -> Json:
-    with parts.db.reading() as session:
+def _enqueue(services: Services, user: SignedInUser, reference: str, kind: JobKind) -> Json:
+    with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
     name = releases.reference(release)
     key = f"{kind}:{name}:{digest}"
-    return started(queue.enqueue(parts.db, who.name, kind, release_subject(release), {"release": name}, unique_key=key))
+    return started(
+        queue.enqueue(services.db, user.name, kind, release_subject(release), {"release": name}, unique_key=key)
+    )
 
 
-def _state(parts: Parts, reference: str) -> Json:
-    with parts.db.reading() as session:
+def _state(services: Services, reference: str) -> Json:
+    with services.db.reading() as session:
         release = releases.find(session, reference)
         return {
             "release": releases.reference(release),
@@ -241,7 +247,7 @@ def _span(untrusted: object) -> tuple[int, int]:
     return untrusted[0], untrusted[1]
 
 
-class _Drain:
+class _ZipBuffer:
     """A file that is written on one side and emptied on the other; it cannot seek, which ``zipfile`` takes for a
     pipe."""
 
@@ -256,7 +262,7 @@ class _Drain:
     def flush(self) -> None:
         """As files do."""
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """What was written since."""
         data, self._written = b"".join(self._written), []
         return data
@@ -264,13 +270,13 @@ class _Drain:
 
 def _zipped(folder: Path, name: str) -> Iterator[bytes]:
     """The files of ``folder`` as they are, in an archive that is never whole in memory or on the disk."""
-    drain = _Drain()
+    buffer = _ZipBuffer()
     paths: Sequence[Path] = sorted(folder.iterdir())
-    with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for path in paths:
             entry = zipfile.ZipInfo.from_file(path, f"{name}/{path.name}")
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while block := source.read(_BLOCK):
                     target.write(block)
-                    yield drain.taken()
-    yield drain.taken()
+                    yield buffer.take()
+    yield buffer.take()

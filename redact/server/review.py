@@ -17,10 +17,10 @@ from redact.mask.edits.types import AddBoxes
 from redact.records.accounts import Right
 from redact.schema.tables import MachineTracks
 from redact.server import footage_views
-from redact.server.follow import MOST_SECONDS, follow
-from redact.server.footage import found_tracks
-from redact.server.pages import page
-from redact.server.services import Seeing, TheParts, editing, reading
+from redact.server.follow import MAX_FOLLOW_SECONDS, follow
+from redact.server.footage import require_tracks
+from redact.server.html_pages import page
+from redact.server.services import CaseViewer, ServicesDep, limited_edit, limited_read
 
 router = APIRouter()
 
@@ -29,30 +29,32 @@ UntrustedJson = Annotated[Json, Body()]
 
 
 @router.post("/api/footage/{footage_id}/ops")
-@editing
-def ops(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+@limited_edit
+def ops(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Record edits: all or none. What the log has already is acknowledged again. A conflict is answered with 409."""
-    who.require(Right.EDIT)
+    user.require(Right.EDIT)
     untrusted_tracks, untrusted_base = untrusted.get("tracks_id"), untrusted.get("base_revision")
     if type(untrusted_tracks) is not int or type(untrusted_base) is not int or not 0 <= untrusted_tracks < 2**31:
         raise EditInvalid("The edits do not say what they are of.", "Reload the page.")
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         row = session.get(MachineTracks, untrusted_tracks)
         if row is None or row.footage_id != footage.id:
             raise RecordMissing("There are no such tracks of this footage.", "Reload the page.")
     sent = edit_log.parse_sent(untrusted.get("ops"), footage)
-    recorded = edit_log.record(parts.db, who.name, row.id, sent, base_revision=untrusted_base)
+    recorded = edit_log.record(services.db, user.name, row.id, sent, base_revision=untrusted_base)
     return {"revision": recorded.revision, "edits": [edit.id for edit in recorded.edits]}
 
 
 @router.get("/api/footage/{footage_id}/edits")
-@reading
-def log(footage_id: int, parts: TheParts, who: Seeing, after: Annotated[int, Query(ge=0, lt=2**31)] = 0) -> Json:
+@limited_read
+def log(
+    footage_id: int, services: ServicesDep, user: CaseViewer, after: Annotated[int, Query(ge=0, lt=2**31)] = 0
+) -> Json:
     """What was recorded after a revision, by anybody."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        logged = edit_log.logged_edits(session, found_tracks(session, footage).id, after=after)
+        logged = edit_log.logged_edits(session, require_tracks(session, footage).id, after=after)
     return {
         "revision": footage.revision,
         "edits": [
@@ -69,13 +71,13 @@ def log(footage_id: int, parts: TheParts, who: Seeing, after: Annotated[int, Que
 
 
 @router.post("/api/footage/{footage_id}/follow")
-def follow_box(footage_id: int, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def follow_box(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Where a box goes from a frame on, or back: rows as an ``add-boxes`` edit has them, the given one among them."""
-    who.require(Right.EDIT)
-    with parts.db.reading() as session:
+    user.require(Right.EDIT)
+    with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         footage_records.require_held(footage)
-        table = footage_views.table_of(parts, footage)
+        table = footage_views.table_of(services, footage)
     untrusted_box, media = untrusted.get("box"), footage.media
     row = [
         untrusted.get("frame"),
@@ -92,12 +94,12 @@ def follow_box(footage_id: int, parts: TheParts, who: Seeing, untrusted: Untrust
     direction, seconds = untrusted.get("direction"), untrusted.get("seconds", 3)
     if direction not in ("on", "back"):
         raise BadRecord("A box is followed on or back.")
-    if type(seconds) not in (int, float) or not (math.isfinite(seconds) and 0 < seconds <= MOST_SECONDS):
-        raise BadRecord(f"A box is followed for up to {MOST_SECONDS:g} seconds.")
-    with parts.decoding:
+    if type(seconds) not in (int, float) or not (math.isfinite(seconds) and 0 < seconds <= MAX_FOLLOW_SECONDS):
+        raise BadRecord(f"A box is followed for up to {MAX_FOLLOW_SECONDS:g} seconds.")
+    with services.decode_slots:
         rows = follow(
-            footage_views.proxy_of(parts, footage),
-            footage_views.master_of(parts, footage),
+            footage_views.proxy_of(services, footage),
+            footage_views.master_of(services, footage),
             table,
             start.rows[0],
             back=direction == "back",
@@ -108,15 +110,15 @@ def follow_box(footage_id: int, parts: TheParts, who: Seeing, untrusted: Untrust
 
 @router.get("/review/{footage_id}")
 def review_page(
-    footage_id: int, parts: TheParts, who: Seeing, release: Annotated[str, Query(max_length=100)] = ""
+    footage_id: int, services: ServicesDep, user: CaseViewer, release: Annotated[str, Query(max_length=100)] = ""
 ) -> HTMLResponse:
     """The reviewer on a page of its own."""
     try:
-        with parts.db.reading() as session:
+        with services.db.reading() as session:
             footage = footage_views.find_footage(session, footage_id)
     except RecordMissing:
         return page("Not found", "<main><h1>There is no such footage</h1></main>", status=HTTPStatus.NOT_FOUND)
-    attributes = {"footage": str(footage.id), "csrf": who.csrf, "release": release}
+    attributes = {"footage": str(footage.id), "csrf": user.csrf, "release": release}
     data = " ".join(f'data-{name}="{escape(value)}"' for name, value in attributes.items())
     return page(
         footage.original_name,

@@ -25,16 +25,16 @@ from redact.server.settings import ServerSettings
 
 TOKEN_BYTES = 32
 ENDED_KEPT = timedelta(days=30)
-TOLD_EVERY = timedelta(hours=1)
+RECORD_EVERY = timedelta(hours=1)
 """More than the window of any throttle."""
-MOST_SOURCES = 10
+MAX_SOURCES = 10
 """Named in one event."""
-NOBODY = "sign-in"
+UNKNOWN_NAMES = "sign-in"
 """Subject of the event on names that are nobody's. They are not named: people type passwords into the wrong field."""
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedInUser:
     """Somebody's session. ``person`` is as the records have them at this request; ``issuer`` is the sign-in provider by
     which it began, None for a password."""
 
@@ -67,9 +67,9 @@ class Sessions:
         """A new session; gives its token, which is kept nowhere. What failed before from the same ``source`` is told,
         and slows down nothing any more. Sessions long ended are forgotten."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._tell_old()
+        self._record_old_failures()
         with self._db.writing(person.name) as work:
-            self._tell(work, SignInAttempt.name == _hash(person.name), SignInAttempt.source == source)
+            self._record_failures(work, SignInAttempt.name == _hash(person.name), SignInAttempt.source == source)
             work.session.execute(delete(SignIn).where(SignIn.created_at < work.at - ENDED_KEPT))
             work.session.add(
                 SignIn(
@@ -84,14 +84,14 @@ class Sessions:
             work.event("person.signed-in", f"person:{person.name}", {"issuer": issuer} if issuer else {})
         return token
 
-    def find(self, untrusted_token: str, *, in_use: bool) -> SignedIn | None:
+    def find(self, untrusted_token: str, *, in_use: bool) -> SignedInUser | None:
         """The session of a token, if it has not ended. Where it is ``in_use``, its idle time begins anew."""
         hashed, now = _hash(untrusted_token), datetime.now(UTC)
         with self._db.single_read() as session:
             found = session.execute(
                 select(SignIn, Person).join(Person, SignIn.person_id == Person.id).where(SignIn.token_hash == hashed)
             ).one_or_none()
-        if found is None or not _lasts(found[0], self._settings, now) or found[1].disabled_at is not None:
+        if found is None or not _is_active(found[0], self._settings, now) or found[1].disabled_at is not None:
             return None
         row, person = found
         if in_use and now - row.seen_at >= self._settings.seen_every:
@@ -99,9 +99,9 @@ class Sessions:
                 # Never backwards, and never for one that has been ended meanwhile.
                 live = and_(SignIn.token_hash == hashed, SignIn.ended_at.is_(None), SignIn.seen_at < now)
                 session.execute(update(SignIn).where(live).values(seen_at=now))
-        return SignedIn(person, row.csrf, hashed, row.issuer)
+        return SignedInUser(person, row.csrf, hashed, row.issuer)
 
-    def end(self, signed_in: SignedIn) -> None:
+    def end(self, signed_in: SignedInUser) -> None:
         """Sign out."""
         with self._db.writing(signed_in.name) as work:
             live = and_(SignIn.token_hash == signed_in.token_hash, SignIn.ended_at.is_(None))
@@ -113,7 +113,7 @@ class Sessions:
 
         Raises SignInThrottled where there have been too many.
         """
-        self._tell_old()
+        self._record_old_failures()
         # People type passwords into the wrong field: only a hash of what they typed is kept.
         name, now = _hash(untrusted_name.strip().lower()), datetime.now(UTC)
         limits = self._settings.throttle
@@ -125,17 +125,17 @@ class Sessions:
                 (of_source, limits.of_source),
                 (of_name, limits.of_name),
             )
-            for which, most in checks:
-                count = session.scalar(select(func.count()).select_from(SignInAttempt).where(which, recent)) or 0
-                if count >= most:
+            for conditions, limit in checks:
+                count = session.scalar(select(func.count()).select_from(SignInAttempt).where(conditions, recent)) or 0
+                if count >= limit:
                     minutes = round(limits.window.total_seconds() / 60)
                     raise SignInThrottled(
                         "There were too many attempts to sign in.", f"Wait {minutes} minutes, and try again."
                     )
-            noted = SignInAttempt(name=name, source=source, at=now)
-            session.add(noted)
+            attempt = SignInAttempt(name=name, source=source, at=now)
+            session.add(attempt)
             session.flush()
-            return noted.id
+            return attempt.id
 
     def succeeded(self, attempt: int) -> None:
         """It was the right password."""
@@ -147,31 +147,31 @@ class Sessions:
         with self._db.bookkeeping() as session:
             session.add(SignInAttempt(name=_hash(person.name if person else ""), source=source, at=datetime.now(UTC)))
 
-    def _tell_old(self) -> None:
+    def _record_old_failures(self) -> None:
         """Tell of what failed and slows down nothing any more, unless some of it was told not long ago."""
         with self._db.reading() as session:
             oldest = session.scalar(select(func.min(SignInAttempt.at)))
-        if oldest is None or datetime.now(UTC) - oldest < TOLD_EVERY:
+        if oldest is None or datetime.now(UTC) - oldest < RECORD_EVERY:
             return
-        with suppress(_NothingToTellError), self._db.writing(SYSTEM) as work:
-            self._tell(work, SignInAttempt.at < work.at - self._settings.throttle.window)
+        with suppress(_NothingToRecordError), self._db.writing(SYSTEM) as work:
+            self._record_failures(work, SignInAttempt.at < work.at - self._settings.throttle.window)
             if not work.events:  # another request was faster
-                raise _NothingToTellError
+                raise _NothingToRecordError
 
     @staticmethod
-    def _tell(work: UnitOfWork, *which: ColumnElement[bool]) -> None:
+    def _record_failures(work: UnitOfWork, *conditions: ColumnElement[bool]) -> None:
         """Turn attempts into events."""
         names = {_hash(person.name): person.name for person in accounts.all_people(work.session)}
         known, until_now = SignInAttempt.name.in_(names), SignInAttempt.at <= work.at
-        found = select(SignInAttempt.name).where(*which, until_now, known).distinct().order_by(SignInAttempt.name)
+        found = select(SignInAttempt.name).where(*conditions, until_now, known).distinct().order_by(SignInAttempt.name)
         for hashed in work.session.scalars(found).all():
             subject = f"person:{names[hashed]}"
-            _count(work, "person.sign-in-failed", subject, *which, until_now, SignInAttempt.name == hashed)
-        _count(work, "sign-in.failed", NOBODY, *which, until_now, ~known)
-        work.session.execute(delete(SignInAttempt).where(*which, until_now))
+            _record_count(work, "person.sign-in-failed", subject, *conditions, until_now, SignInAttempt.name == hashed)
+        _record_count(work, "sign-in.failed", UNKNOWN_NAMES, *conditions, until_now, ~known)
+        work.session.execute(delete(SignInAttempt).where(*conditions, until_now))
 
 
-class _NothingToTellError(Exception):
+class _NothingToRecordError(Exception):
     """Leaves a change that turned out to be none."""
 
 
@@ -183,22 +183,22 @@ def listed(session: Session, settings: ServerSettings, now: datetime) -> list[tu
         .where(SignIn.ended_at.is_(None), Person.disabled_at.is_(None))
         .order_by(SignIn.seen_at.desc())
     )
-    return [(row, person) for row, person in session.execute(everything) if _lasts(row, settings, now)]
+    return [(row, person) for row, person in session.execute(everything) if _is_active(row, settings, now)]
 
 
-def _count(work: UnitOfWork, kind: str, subject: str, *which: ColumnElement[bool]) -> None:
+def _record_count(work: UnitOfWork, kind: str, subject: str, *conditions: ColumnElement[bool]) -> None:
     """One event on attempts, if there are any. Counted by the database: there may be very many."""
     source, at = SignInAttempt.source, SignInAttempt.at
-    totals = select(func.count(), func.min(at), func.max(at), func.count(source.distinct())).where(*which)
+    totals = select(func.count(), func.min(at), func.max(at), func.count(source.distinct())).where(*conditions)
     count, first, last, source_count = work.session.execute(totals).one()
     if count:
-        sources = work.session.scalars(select(source).where(*which).distinct().order_by(source).limit(MOST_SOURCES))
-        told = {"count": count, "from": as_text(first), "until": as_text(last)}
-        told |= {"sources": list(sources), "source_count": source_count}
-        work.event(kind, subject, told, SYSTEM)
+        sources = work.session.scalars(select(source).where(*conditions).distinct().order_by(source).limit(MAX_SOURCES))
+        body = {"count": count, "from": as_text(first), "until": as_text(last)}
+        body |= {"sources": list(sources), "source_count": source_count}
+        work.event(kind, subject, body, SYSTEM)
 
 
-def _lasts(row: SignIn, settings: ServerSettings, now: datetime) -> bool:
+def _is_active(row: SignIn, settings: ServerSettings, now: datetime) -> bool:
     return row.ended_at is None and now - row.seen_at < settings.idle and now - row.created_at < settings.absolute
 
 

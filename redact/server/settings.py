@@ -64,11 +64,11 @@ class ServerSettings:
     throttle: Throttle = field(default_factory=Throttle)
     largest_body: int = MEBIBYTE
     largest_edits: int = 32 * MEBIBYTE
-    largest_piece: int = 64 * MEBIBYTE
+    largest_chunk: int = 64 * MEBIBYTE
     largest_upload: int = 256 * 1024 * MEBIBYTE
     spare_disk: int = 2 * 1024 * MEBIBYTE
     """Left free by uploads."""
-    most_uploads: int = 20
+    max_uploads: int = 20
     """Under way at once, of one person."""
     upload_kept: timedelta = timedelta(days=7)
     """After its last piece, an upload that was never finished."""

@@ -31,126 +31,139 @@ from redact.server.gate import (
     SIGN_IN,
     SIGN_OUT,
     cookie_name,
-    is_token,
+    is_session_token,
     local_path,
 )
-from redact.server.oidc import PATIENCE, Flow, Provider
-from redact.server.pages import card, field, hidden, problem
-from redact.server.services import Parts, TheParts, Who
-from redact.server.sessions import SignedIn
+from redact.server.html_pages import card, field, hidden, problem
+from redact.server.oidc import FLOW_SECONDS, Provider, SignInFlow
+from redact.server.services import CurrentUser, Services, ServicesDep
+from redact.server.sessions import SignedInUser
 
 router = APIRouter()
 
 LONGEST_FIELD = 4096
-AT_ONCE = 2
+MAX_PASSWORD_CHECKS = 2
 """Each check of a password takes 64 MiB and a core for a moment: strangers must not take all of either."""
-_checking = threading.BoundedSemaphore(AT_ONCE)
-Field = Annotated[str, Form(max_length=LONGEST_FIELD)]
-Told = Annotated[str, Query(max_length=LONGEST_FIELD)]
-LEFT = "provider"
+_password_checks = threading.BoundedSemaphore(MAX_PASSWORD_CHECKS)
+FormField = Annotated[str, Form(max_length=LONGEST_FIELD)]
+QueryText = Annotated[str, Query(max_length=LONGEST_FIELD)]
+LEFT_PROVIDER = "provider"
 """Of ``left`` in the address of the sign-in page: the session that has just ended had begun by the provider."""
 
 
 @router.get(SIGN_IN)
-def sign_in_page(request: Request, parts: TheParts, next: str = "/", left: str = "") -> Response:
+def sign_in_page(request: Request, services: ServicesDep, next: str = "/", left: str = "") -> Response:
     """The form; whoever is signed in already goes on."""
     if request.state.signed_in is not None:
         return RedirectResponse(local_path(next), 303)
-    return _sign_in_form(parts, next, left=left == LEFT)
+    return _sign_in_form(services, next, left=left == LEFT_PROVIDER)
 
 
 @router.post(SIGN_IN)
-def sign_in(request: Request, parts: TheParts, name: Field, password: Field, next: Field = "/") -> Response:
+def sign_in(
+    request: Request, services: ServicesDep, name: FormField, password: FormField, next: FormField = "/"
+) -> Response:
     """Begin a session with a password."""
     try:
-        attempt = parts.sessions.attempt(name, _source(request))
-        person = _authenticated(parts, name, password)
+        attempt = services.sessions.attempt(name, _source(request))
+        person = _authenticate(services, name, password)
     except (SignInFailed, SignInThrottled) as error:
-        return _sign_in_form(parts, next, _text(error), status_of(error))
-    parts.sessions.succeeded(attempt)
-    return _begun(request, parts, person, next)
+        return _sign_in_form(services, next, _text(error), status_of(error))
+    services.sessions.succeeded(attempt)
+    return _start_session(request, services, person, next)
 
 
 @router.get(PROVIDER)
-def ask_provider(request: Request, parts: TheParts, next: str = "/") -> Response:
+def begin_provider_sign_in(request: Request, services: ServicesDep, next: str = "/") -> Response:
     """Go to the provider. Only from a page of ours: no other site begins a sign-in that goes through unseen."""
-    provider = _provider(parts)
+    provider = _provider(services)
     if request.state.signed_in is not None:
         return RedirectResponse(local_path(next), 303)
     name, address = provider.settings.name, provider.settings.address
     if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-        return _sign_in_form(parts, next, f"To sign in with {name}, begin here.")
+        return _sign_in_form(services, next, f"To sign in with {name}, begin here.")
     if request.headers["host"].lower() != urlsplit(address).netloc:
-        return _sign_in_form(parts, next, f"You can sign in with {name} at {address} only: open that address.")
+        return _sign_in_form(services, next, f"You can sign in with {name} at {address} only: open that address.")
     try:
         url, cookie = provider.begin(local_path(next))
     except ProviderUnusable as error:
-        return _sign_in_form(parts, next, _text(error), status_of(error))
+        return _sign_in_form(services, next, _text(error), status_of(error))
     response = RedirectResponse(url, 303)
-    _set_cookie(parts, response, _flow_cookie(parts), cookie, PATIENCE)
+    _set_cookie(services, response, _flow_cookie(services), cookie, FLOW_SECONDS)
     return response
 
 
 @router.get(PROVIDER_RETURN)
-def provider_answered(request: Request, parts: TheParts, state: Told = "", code: Told = "", iss: Told = "") -> Response:
+def finish_provider_sign_in(
+    request: Request, services: ServicesDep, state: QueryText = "", code: QueryText = "", iss: QueryText = ""
+) -> Response:
     """Begin a session for whom the provider confirms. What it says in words of a failure is not shown: anybody could
     have put it into the address."""
-    provider, next = _provider(parts), "/"
+    provider, next = _provider(services), "/"
     response: Response
     try:
-        flow = provider.resumed(request.cookies.get(_flow_cookie(parts), ""), state, iss)
+        flow = provider.resume(request.cookies.get(_flow_cookie(services), ""), state, iss)
         next = flow.next
-        person = _confirmed(parts, provider, flow, code, _source(request))
+        person = _confirmed_person(services, provider, flow, code, _source(request))
     except (SignInFailed, ProviderUnusable) as error:
-        response = _sign_in_form(parts, next, _text(error), status_of(error))
+        response = _sign_in_form(services, next, _text(error), status_of(error))
         if request.state.signed_in is not None:  # who came back by the browser's history
             response = RedirectResponse(local_path(next), 303)
     else:
-        response = _begun(request, parts, person, next, provider.settings.issuer)
-    _drop_cookie(parts, response, _flow_cookie(parts))
+        response = _start_session(request, services, person, next, provider.settings.issuer)
+    _drop_cookie(services, response, _flow_cookie(services))
     return response
 
 
 @router.post(SIGN_OUT)
-def sign_out(parts: TheParts, who: Who, csrf: Field) -> Response:
+def sign_out(services: ServicesDep, user: CurrentUser, csrf: FormField) -> Response:
     """End the session."""
-    _check_token(who, csrf)
-    parts.sessions.end(who)
-    return _signed_out(parts, f"{SIGN_IN}?left={LEFT}" if who.issuer is not None else SIGN_IN)
+    _check_token(user, csrf)
+    services.sessions.end(user)
+    return _sign_out_response(services, f"{SIGN_IN}?left={LEFT_PROVIDER}" if user.issuer is not None else SIGN_IN)
 
 
 @router.get(PASSWORD)
-def password_page(who: Who) -> Response:
+def password_page(user: CurrentUser) -> Response:
     """The form to choose another password."""
-    return _password_form(who)
+    return _password_form(user)
 
 
 @router.post(PASSWORD)
 def change_password(
-    request: Request, parts: TheParts, who: Who, *, csrf: Field, current: Field, new: Field, again: Field
+    request: Request,
+    services: ServicesDep,
+    user: CurrentUser,
+    *,
+    csrf: FormField,
+    current: FormField,
+    new: FormField,
+    again: FormField,
 ) -> Response:
     """Another password. All sessions end with the old one, and the person signs in with the new one."""
-    _check_token(who, csrf)
+    _check_token(user, csrf)
     try:
-        attempt = parts.sessions.attempt(who.name, _source(request))
-        _authenticated(parts, who.name, current)
-        parts.sessions.succeeded(attempt)
+        attempt = services.sessions.attempt(user.name, _source(request))
+        _authenticate(services, user.name, current)
+        services.sessions.succeeded(attempt)
         if new != again:
             raise BadRecord("The two new passwords differ.", "Type the same one twice.")
-        accounts.set_password(parts.db, who.name, who.name, new)
+        accounts.set_password(services.db, user.name, user.name, new)
     except SignInFailed:
-        return _password_form(who, "The current password is another one.", HTTPStatus.UNAUTHORIZED)
+        return _password_form(user, "The current password is another one.", HTTPStatus.UNAUTHORIZED)
     except RedactError as error:
-        return _password_form(who, _text(error), status_of(error))
-    return _signed_out(parts, SIGN_IN)
+        return _password_form(user, _text(error), status_of(error))
+    return _sign_out_response(services, SIGN_IN)
 
 
-def _authenticated(parts: Parts, name: str, password: str) -> Person:
-    with _checking:
-        return accounts.authenticate(parts.db, name, password)
+def _authenticate(services: Services, name: str, password: str) -> Person:
+    with _password_checks:
+        return accounts.authenticate(services.db, name, password)
 
 
-def _confirmed(parts: Parts, provider: Provider, flow: Flow, untrusted_code: str, source: str) -> Person:
+def _confirmed_person(
+    services: Services, provider: Provider, flow: SignInFlow, untrusted_code: str, source: str
+) -> Person:
     """Who the provider says it is, if an account here is linked with that. Raises SignInFailed, ProviderUnusable."""
     name, issuer = provider.settings.name, provider.settings.issuer
     if not untrusted_code:
@@ -158,14 +171,14 @@ def _confirmed(parts: Parts, provider: Provider, flow: Flow, untrusted_code: str
     try:
         identity = provider.identity(flow, untrusted_code)
     except SignInFailed:
-        parts.sessions.refused(None, source)
+        services.sessions.refused(None, source)
         raise
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         person = accounts.linked_person(session, issuer, identity.subject)
     if person is not None and person.disabled_at is None and identity.admitted:
-        provider.finished(flow)
+        provider.finish(flow)
         return person
-    parts.sessions.refused(person, source)
+    services.sessions.refused(person, source)
     if not identity.admitted:
         raise SignInFailed(
             f"{name} knows you, but not as one of those who may use the workbench.", f"Ask those who run {name}."
@@ -178,20 +191,24 @@ def _confirmed(parts: Parts, provider: Provider, flow: Flow, untrusted_code: str
     raise SignInFailed(f"Your account {person.name} is disabled.", "Ask an administrator.")
 
 
-def _begun(request: Request, parts: Parts, person: Person, next: str, issuer: str | None = None) -> Response:
+def _start_session(
+    request: Request, services: Services, person: Person, next: str, issuer: str | None = None
+) -> Response:
     """A session. One that the browser had is ended: nobody goes on in one that others may know."""
-    if isinstance(request.state.signed_in, SignedIn):
-        parts.sessions.end(request.state.signed_in)
-    token = parts.sessions.begin(person, _source(request), issuer)
+    if isinstance(request.state.signed_in, SignedInUser):
+        services.sessions.end(request.state.signed_in)
+    token = services.sessions.begin(person, _source(request), issuer)
     response = RedirectResponse(PASSWORD if person.must_change else local_path(next), 303)
-    _set_cookie(parts, response, cookie_name(parts.settings), token, int(parts.settings.absolute.total_seconds()))
+    _set_cookie(
+        services, response, cookie_name(services.settings), token, int(services.settings.absolute.total_seconds())
+    )
     return response
 
 
-def _provider(parts: Parts) -> Provider:
-    if parts.provider is None:
+def _provider(services: Services) -> Provider:
+    if services.provider is None:
         raise RecordMissing("There is nothing here.")
-    return parts.provider
+    return services.provider
 
 
 def _source(request: Request) -> str:
@@ -202,37 +219,37 @@ def _text(error: RedactError) -> str:
     return f"{error.happened} {error.todo}"
 
 
-def _flow_cookie(parts: Parts) -> str:
-    return f"{cookie_name(parts.settings)}-provider"
+def _flow_cookie(services: Services) -> str:
+    return f"{cookie_name(services.settings)}-provider"
 
 
-def _set_cookie(parts: Parts, response: Response, name: str, value: str, seconds: int) -> None:
-    response.set_cookie(name, value, max_age=seconds, httponly=True, secure=parts.settings.tls, samesite="lax")
+def _set_cookie(services: Services, response: Response, name: str, value: str, seconds: int) -> None:
+    response.set_cookie(name, value, max_age=seconds, httponly=True, secure=services.settings.tls, samesite="lax")
 
 
-def _drop_cookie(parts: Parts, response: Response, name: str) -> None:
-    response.delete_cookie(name, httponly=True, secure=parts.settings.tls, samesite="lax")
+def _drop_cookie(services: Services, response: Response, name: str) -> None:
+    response.delete_cookie(name, httponly=True, secure=services.settings.tls, samesite="lax")
 
 
-def _check_token(who: SignedIn, untrusted_csrf: str) -> None:
-    if not is_token(who, untrusted_csrf):
+def _check_token(user: SignedInUser, untrusted_csrf: str) -> None:
+    if not is_session_token(user, untrusted_csrf):
         raise RequestRefused("This request did not come from a page of yours.", "Go back and reload the page.")
 
 
-def _signed_out(parts: Parts, path: str) -> Response:
+def _sign_out_response(services: Services, path: str) -> Response:
     response = RedirectResponse(path, 303)
-    _drop_cookie(parts, response, cookie_name(parts.settings))
+    _drop_cookie(services, response, cookie_name(services.settings))
     response.headers["clear-site-data"] = '"cache"'
     return response
 
 
 def _sign_in_form(
-    parts: Parts, untrusted_next: str, text: str = "", status: HTTPStatus = HTTPStatus.OK, *, left: bool = False
+    services: Services, untrusted_next: str, text: str = "", status: HTTPStatus = HTTPStatus.OK, *, left: bool = False
 ) -> HTMLResponse:
     path = local_path(untrusted_next)
     other = note = ""
-    if parts.provider is not None:
-        name = escape(parts.provider.settings.name)
+    if services.provider is not None:
+        name = escape(services.provider.settings.name)
         # A link and no form: the policy for forms would have to list every page the provider leads through.
         other = f'<a class="button quiet" href="{PROVIDER}?next={quote(path)}">Sign in with {name}</a>'
         if left:
@@ -250,18 +267,18 @@ def _sign_in_form(
     return card("Sign in", form, status=status)
 
 
-def _password_form(who: SignedIn, text: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
+def _password_form(user: SignedInUser, text: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
     why = "<p>You have the password that was given out. Choose your own before you go on.</p>"
     hint = f"{SHORTEST_PASSWORD} characters or more. Several words are easy to keep."
     form = (
-        f'{why if who.person.must_change else ""}<form method="post" action="{PASSWORD}">{problem(text)}'
-        f'<input type="hidden" name="username" autocomplete="username" value="{who.name}">'
+        f'{why if user.person.must_change else ""}<form method="post" action="{PASSWORD}">{problem(text)}'
+        f'<input type="hidden" name="username" autocomplete="username" value="{user.name}">'
         + field("current", "Current password", kind="password", complete="current-password", focus=True)
         + field("new", "New password", kind="password", complete="new-password", hint=hint)
         + field("again", "New password again", kind="password", complete="new-password")
-        + hidden("csrf", who.csrf)
+        + hidden("csrf", user.csrf)
         + '<button type="submit">Change password</button></form>'
-        + f'<form method="post" action="{SIGN_OUT}">{hidden("csrf", who.csrf)}'
+        + f'<form method="post" action="{SIGN_OUT}">{hidden("csrf", user.csrf)}'
         '<button type="submit" class="quiet">Sign out</button></form>'
     )
     return card("Choose a password", form, status=status)

@@ -50,8 +50,8 @@ from redact.records.untrusted_text import clean
 from redact.schema.tables import Case, Job, Upload
 from redact.server.jobs import started
 from redact.server.review import UntrustedJson
-from redact.server.services import Parts, Seeing, TheParts
-from redact.server.sessions import SignedIn
+from redact.server.services import CaseViewer, Services, ServicesDep
+from redact.server.sessions import SignedInUser
 
 router = APIRouter(prefix="/api/uploads")
 
@@ -64,32 +64,32 @@ Json = dict[str, Any]
 
 
 @router.post("", status_code=201)
-def begin(parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def begin(services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Announce a file: ``case``, ``name`` and ``size`` in bytes."""
-    who.require(Right.INTAKE)
+    user.require(Right.INTAKE)
     untrusted_case, untrusted_name, size = (untrusted.get(key) for key in ("case", "name", "size"))
     if not isinstance(untrusted_case, str) or not isinstance(untrusted_name, str) or type(size) is not int:
         raise BadRecord("An upload needs a case, a name and a size.")
     if size <= 0:
         raise BadRecord("The file is empty.", "Choose another one.")
-    if size > parts.settings.largest_upload:
-        most = _gigabytes(parts.settings.largest_upload)
-        raise RequestTooLarge(f"The file has {_gigabytes(size)}; up to {most} can be sent.", "Add it on the server.")
-    forget_old(parts)
+    if size > services.settings.largest_upload:
+        limit = _gigabytes(services.settings.largest_upload)
+        raise RequestTooLarge(f"The file has {_gigabytes(size)}; up to {limit} can be sent.", "Add it on the server.")
+    remove_abandoned(services)
     upload_id = str(uuid.uuid4())
-    with parts.db.bookkeeping() as session:
-        _check_room(parts, session, size)
+    with services.db.bookkeeping() as session:
+        _check_room(services, session, size)
         case = cases.find(session, untrusted_case)
         if case.state == cases.CLOSED:
             raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
-        mine = select(func.count()).select_from(Upload)
-        mine = mine.where(Upload.person_id == who.person.id, Upload.state == RECEIVING)
-        if (session.scalar(mine) or 0) >= parts.settings.most_uploads:
+        own = select(func.count()).select_from(Upload)
+        own = own.where(Upload.person_id == user.person.id, Upload.state == RECEIVING)
+        if (session.scalar(own) or 0) >= services.settings.max_uploads:
             raise WrongState("Too many uploads are under way.", "Finish some of them, or drop them.")
         now = datetime.now(UTC)
         upload = Upload(
             id=upload_id,
-            person_id=who.person.id,
+            person_id=user.person.id,
             case_id=case.id,
             name=_plain_name(untrusted_name),
             size=size,
@@ -98,39 +98,43 @@ def begin(parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
             created_at=now,
             changed_at=now,
         )
-        with _writing():
-            place(upload_id).open("xb").close()
+        with _storage_errors():
+            upload_path(upload_id).open("xb").close()
         session.add(upload)
         session.flush()
-        return _record(upload, case)
+        return _upload_json(upload, case)
 
 
 @router.get("")
-def listed(parts: TheParts, who: Seeing) -> Json:
+def list_uploads(services: ServicesDep, user: CaseViewer) -> Json:
     """One's own uploads that are not finished, to go on with."""
-    with parts.db.reading() as session:
+    with services.db.reading() as session:
         query = select(Upload, Case).join(Case, Case.id == Upload.case_id).order_by(Upload.created_at)
-        rows = session.execute(query.where(Upload.person_id == who.person.id, Upload.state == RECEIVING)).all()
-        return {"uploads": [_record(upload, case) for upload, case in rows]}
+        rows = session.execute(query.where(Upload.person_id == user.person.id, Upload.state == RECEIVING)).all()
+        return {"uploads": [_upload_json(upload, case) for upload, case in rows]}
 
 
 @router.get("/{upload_id}")
-def one(upload_id: str, parts: TheParts, who: Seeing) -> Json:
+def get_upload(upload_id: str, services: ServicesDep, user: CaseViewer) -> Json:
     """How far it is."""
-    with parts.db.reading() as session:
-        upload = _mine(session, who, upload_id)
-        return _record(upload, session.get_one(Case, upload.case_id))
+    with services.db.reading() as session:
+        upload = _own_upload(session, user, upload_id)
+        return _upload_json(upload, session.get_one(Case, upload.case_id))
 
 
 @router.patch("/{upload_id}")
-async def piece(
-    upload_id: str, request: Request, parts: TheParts, who: Seeing, offset: Annotated[int, Query(ge=0, lt=2**62)]
+async def add_chunk(
+    upload_id: str,
+    request: Request,
+    services: ServicesDep,
+    user: CaseViewer,
+    offset: Annotated[int, Query(ge=0, lt=2**62)],
 ) -> Json:
     """Add the bytes of the body from ``offset`` on, which has to be what was received before. What arrives before a
     connection breaks is kept."""
-    upload = await run_in_threadpool(_receiving, parts, who, upload_id)
-    with _writing(), place(upload.id).open("r+b") as file:
-        received = await run_in_threadpool(_start, parts, who, file, upload.id, offset)
+    upload = await run_in_threadpool(_open_upload, services, user, upload_id)
+    with _storage_errors(), upload_path(upload.id).open("r+b") as file:
+        received = await run_in_threadpool(_lock_at_offset, services, user, file, upload.id, offset)
         try:
             async for block in request.stream():
                 if received + len(block) > upload.size:
@@ -140,75 +144,75 @@ async def piece(
         except ClientDisconnect:
             pass
         finally:
-            await run_in_threadpool(_note, parts, file, upload.id, received)
+            await run_in_threadpool(_save_progress, services, file, upload.id, received)
     return {"id": upload.id, "received": received, "size": upload.size}
 
 
 @router.post("/{upload_id}/finish", status_code=202)
-def finish(upload_id: str, parts: TheParts, who: Seeing, untrusted: UntrustedJson) -> Json:
+def finish(upload_id: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
     """Have it taken in, once all of it is there; the body is what is told of the footage, such as its ``exhibit``."""
-    with parts.db.reading() as session:
-        upload = _mine(session, who, upload_id)
+    with services.db.reading() as session:
+        upload = _own_upload(session, user, upload_id)
         case = session.get_one(Case, upload.case_id).reference
     if upload.state == FINISHED:
-        return started(queue.find(parts.db, upload.id))
+        return started(queue.find(services.db, upload.id))
     if upload.received != upload.size:
         raise UploadOutOfStep("The upload is not complete.", "Send the rest of it.", received=upload.received)
     try:
-        probe(place(upload.id))
+        probe(upload_path(upload.id))
     except (NotMedia, NoVideo, UnsupportedMedia) as error:
-        drop(upload_id, parts, who)
+        cancel(upload_id, services, user)
         raise UploadUnusable(f'"{upload.name}" is no footage that can be read.', "Check that it plays.") from error
     arguments = {**untrusted, "upload": upload.id, "name": upload.name, "case": case}
-    with parts.db.bookkeeping() as session:
+    with services.db.bookkeeping() as session:
         # The job has the upload's id: there is one of it, however many ask and whenever the server is killed.
-        _mine(session, who, upload.id).state = FINISHED
-        job = queue.add(session, who.name, JobKind.INTAKE, f"case:{case}", arguments, job_id=upload.id)
-    queue.announce(parts.db, job)
+        _own_upload(session, user, upload.id).state = FINISHED
+        job = queue.add(session, user.name, JobKind.INTAKE, f"case:{case}", arguments, job_id=upload.id)
+    queue.announce(services.db, job)
     return started(job)
 
 
 @router.delete("/{upload_id}")
-def drop(upload_id: str, parts: TheParts, who: Seeing) -> Json:
+def cancel(upload_id: str, services: ServicesDep, user: CaseViewer) -> Json:
     """Give up an upload that is not finished."""
-    with parts.db.bookkeeping() as session:
-        upload = _mine(session, who, upload_id)
+    with services.db.bookkeeping() as session:
+        upload = _own_upload(session, user, upload_id)
         if upload.state == FINISHED:
             raise WrongState("The upload is finished already.")
         session.delete(upload)
-    place(upload.id).unlink(missing_ok=True)
+    upload_path(upload.id).unlink(missing_ok=True)
     return {"id": upload.id}
 
 
-def place(upload_id: str) -> Path:
+def upload_path(upload_id: str) -> Path:
     """Where the bytes of an upload lie."""
     return folder_for(UPLOADS) / str(uuid.UUID(upload_id))
 
 
-def _mine(session: Session, who: SignedIn, untrusted_id: str) -> Upload:
+def _own_upload(session: Session, user: SignedInUser, untrusted_id: str) -> Upload:
     upload = session.get(Upload, untrusted_id) if len(untrusted_id) == 36 else None
-    if upload is None or upload.person_id != who.person.id:
+    if upload is None or upload.person_id != user.person.id:
         raise RecordMissing("There is no such upload.")
     return upload
 
 
-def _receiving(parts: Parts, who: SignedIn, upload_id: str) -> Upload:
-    who.require(Right.INTAKE)
-    with parts.db.reading() as session:
-        upload = _mine(session, who, upload_id)
+def _open_upload(services: Services, user: SignedInUser, upload_id: str) -> Upload:
+    user.require(Right.INTAKE)
+    with services.db.reading() as session:
+        upload = _own_upload(session, user, upload_id)
     if upload.state != RECEIVING:  # by another window, which sent the rest
         raise UploadOutOfStep("The upload is finished already.", received=upload.received)
     return upload
 
 
-def _start(parts: Parts, who: SignedIn, file: BufferedRandom, upload_id: str, offset: int) -> int:
+def _lock_at_offset(services: Services, user: SignedInUser, file: BufferedRandom, upload_id: str, offset: int) -> int:
     """Hold the file for this request alone, and be where the next byte belongs."""
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        received = _receiving(parts, who, upload_id).received
+        received = _open_upload(services, user, upload_id).received
         raise UploadOutOfStep("Another piece is on its way.", "Wait for it.", received=received) from error
-    received = _receiving(parts, who, upload_id).received
+    received = _open_upload(services, user, upload_id).received
     if offset != received:
         raise UploadOutOfStep("This piece does not follow what is there.", "Go on from there.", received=received)
     # A server that was killed may have left more than it could note.
@@ -217,20 +221,20 @@ def _start(parts: Parts, who: SignedIn, file: BufferedRandom, upload_id: str, of
     return received
 
 
-def _note(parts: Parts, file: BufferedRandom, upload_id: str, received: int) -> None:
+def _save_progress(services: Services, file: BufferedRandom, upload_id: str, received: int) -> None:
     """On the disk first, in the record then."""
     file.flush()
     os.fsync(file.fileno())
-    with parts.db.bookkeeping() as session:
+    with services.db.bookkeeping() as session:
         upload = session.get(Upload, upload_id)
         if upload is not None:  # it may have been given up meanwhile
             upload.received, upload.changed_at = received, datetime.now(UTC)
 
 
-def _check_room(parts: Parts, session: Session, size: int) -> None:
+def _check_room(services: Services, session: Session, size: int) -> None:
     """Raise StoreFull where the disk will not hold the file, with all that is still to come of others."""
-    coming = session.scalar(select(func.sum(Upload.size - Upload.received)).where(Upload.state == RECEIVING)) or 0
-    room = shutil.disk_usage(folder_for(UPLOADS)).free - parts.settings.spare_disk - int(coming)
+    outstanding = session.scalar(select(func.sum(Upload.size - Upload.received)).where(Upload.state == RECEIVING)) or 0
+    room = shutil.disk_usage(folder_for(UPLOADS)).free - services.settings.spare_disk - int(outstanding)
     if size * COPIES > room:
         raise StoreFull(
             f"There is no room for this file: it has {_gigabytes(size)}, and the server can take "
@@ -243,23 +247,23 @@ def _gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= GIGABYTE else f"{size / 1e6:.1f} MB"
 
 
-def forget_old(parts: Parts) -> None:
+def remove_abandoned(services: Services) -> None:
     """Remove uploads that nobody went on with, and what their jobs left, with their files; and files that belong to no
     upload: a server that was killed left them."""
     now = datetime.now(UTC)
-    with parts.db.bookkeeping() as session:
-        asked = select(Job).where(Job.kind == JobKind.INTAKE.value, Job.state.in_(ACTIVE))
-        wanted = {job.arguments["upload"] for job in session.scalars(asked)}
+    with services.db.bookkeeping() as session:
+        pending = select(Job).where(Job.kind == JobKind.INTAKE.value, Job.state.in_(ACTIVE))
+        keep = {job.arguments["upload"] for job in session.scalars(pending)}
         for upload in session.scalars(select(Upload)).all():
-            old = upload.changed_at < now - parts.settings.upload_kept and upload.id not in wanted
-            if old or (upload.state == RECEIVING and not place(upload.id).exists()):
+            old = upload.changed_at < now - services.settings.upload_kept and upload.id not in keep
+            if old or (upload.state == RECEIVING and not upload_path(upload.id).exists()):
                 session.delete(upload)
-                place(upload.id).unlink(missing_ok=True)
+                upload_path(upload.id).unlink(missing_ok=True)
             else:
-                wanted.add(upload.id)
+                keep.add(upload.id)
     for path in folder_for(UPLOADS).iterdir():
         # One that was begun just now is recorded next.
-        if path.name not in wanted and now.timestamp() - path.lstat().st_mtime > STRAY_SECONDS and path.is_file():
+        if path.name not in keep and now.timestamp() - path.lstat().st_mtime > STRAY_SECONDS and path.is_file():
             path.unlink(missing_ok=True)
 
 
@@ -270,7 +274,7 @@ def _plain_name(untrusted: str) -> str:
     return name if name.strip(".") else "unnamed"
 
 
-def _record(upload: Upload, case: Case) -> Json:
+def _upload_json(upload: Upload, case: Case) -> Json:
     return {
         "id": upload.id,
         "case": case.reference,
@@ -282,7 +286,7 @@ def _record(upload: Upload, case: Case) -> Json:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def _storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:

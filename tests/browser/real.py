@@ -136,11 +136,11 @@ class Workbench:
         assert self._server is None
         from redact.cli.doctor import all_checks
         from redact.cli.serve import _config
-        from redact_ui import pages
+        from redact_ui.mount import mount_pages
 
         settings = ServerSettings()
         with warnings.catch_warnings(action="ignore"):
-            app = create_app(self.db, self.store, settings, mount_pages=lambda app: pages.mount(app, all_checks))
+            app = create_app(self.db, self.store, settings, mount_pages=lambda app: mount_pages(app, all_checks))
         listening = socket.create_server((DEFAULT_HOST, self._port), backlog=128)
         self._port = listening.getsockname()[1]
         server = uvicorn.Server(_config(app, settings))

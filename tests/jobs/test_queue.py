@@ -40,7 +40,7 @@ from redact.records.database import Database
 from redact.records.deadlines import CaseKind
 from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Event, Exhibit, Footage, Job, Json, MachineTracks
-from redact.server.jobs import record
+from redact.server.jobs import job_json
 from tests.jobs import steps
 from tests.killing import children
 from tests.media.clips import make_clip
@@ -198,7 +198,7 @@ def test_the_time_left_is_that_of_the_stage_at_hand(db: Database) -> None:
                 assert now.stage_at is not None
                 now.started_at = now.stage_at - timedelta(seconds=started + passed)
                 now.stage_at -= timedelta(seconds=passed)
-            left = record(queue.find(db, job.id))["seconds_left"]
+            left = job_json(queue.find(db, job.id))["seconds_left"]
             assert left == pytest.approx(passed * (1000 - done) / done, rel=0.3), stage
 
 

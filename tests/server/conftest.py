@@ -94,7 +94,7 @@ def db(home: Path) -> Iterator[Database]:
 @pytest.fixture
 def app(db: Database) -> FastAPI:
     """Served with small limits."""
-    return create_app(db, Store(), ServerSettings(largest_piece=50_000, largest_upload=200_000, spare_disk=0))
+    return create_app(db, Store(), ServerSettings(largest_chunk=50_000, largest_upload=200_000, spare_disk=0))
 
 
 @pytest.fixture

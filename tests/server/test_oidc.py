@@ -317,7 +317,7 @@ def test_one_that_hangs_takes_a_few_threads_only(new: Callable[..., Browser], mo
         going_on.wait(20)
         raise ValueError("it hung")
 
-    monkeypatch.setattr(Provider, "_discovered", hang)
+    monkeypatch.setattr(Provider, "_discover", hang)
     browsers = [new() for _ in range(8)]
     one = browsers[0].client.app
     threads = [threading.Thread(target=Browser(one).get, args=("/sign-in/provider",)) for _ in browsers]  # type: ignore[arg-type]

@@ -213,10 +213,10 @@ def test_pictures_and_sound(browser: New, app: FastAPI, db: Database) -> None:
     assert all(0.05 < peak <= 1 for peak in wave["peaks"][1:-1])
     (place,) = Store().folder.glob("derived/*/waveform.npy")
     np.save(place, np.full(20_000, 51, np.uint8))
-    app.state.parts = replace(app.state.parts, cache=Cache(1))  # as after a restart
+    app.state.services = replace(app.state.services, cache=Cache(1))  # as after a restart
     assert told(rita, f"{FOOTAGE}/waveform?buckets=3")["peaks"] == [0.2, 0.2, 0.2]
     place.write_bytes(b"cut off")
-    app.state.parts = replace(app.state.parts, cache=Cache(1))
+    app.state.services = replace(app.state.services, cache=Cache(1))
     assert told(rita, f"{FOOTAGE}/waveform?buckets=20") == wave
     assert verify_store(db, Store()).sound
 

@@ -21,7 +21,7 @@ from redact.records.job_states import JobKind, JobState
 from redact.schema.tables import Footage
 from redact.server.app import create_app
 from redact.server.settings import ServerSettings
-from redact_ui import pages
+from redact_ui.mount import mount_pages
 from tests.server.browser import HERE, PASSWORD, Browser
 from tests.server.conftest import STAFF
 
@@ -108,7 +108,7 @@ PAGES = re.compile(
 def whole(db: Database) -> FastAPI:
     """The application as it is served, with its pages."""
     with warnings.catch_warnings(action="ignore"):  # Gradio's advice to developers
-        return create_app(db, Store(), ServerSettings(), mount_pages=lambda app: pages.mount(app, list))
+        return create_app(db, Store(), ServerSettings(), mount_pages=lambda app: mount_pages(app, list))
 
 
 def every_route(routes: list[BaseRoute], within: str = "") -> Iterator[Route]:

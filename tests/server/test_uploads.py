@@ -23,7 +23,7 @@ from redact.records.database import Database
 from redact.schema.tables import Job, Upload
 from redact.server import uploads
 from redact.server.app import create_app
-from redact.server.uploads import place
+from redact.server.uploads import upload_path
 from tests.media.clips import make_clip
 from tests.server.browser import Browser
 
@@ -63,7 +63,7 @@ def test_a_file_comes_in_by_pieces_and_is_taken_in(browser: New, db: Database, t
     assert added["name"] == "night.mp4" and added["exhibits"] == [{"case": CASE, "reference": "AB2"}]
     assert added["tracks_id"] is None and not added["may_edit"]
     assert again.get("/api/footage/2/tracks").json()["tracks"] == []
-    assert not place(id_).exists()
+    assert not upload_path(id_).exists()
 
 
 def test_the_size_is_what_was_announced_and_no_more_than_is_taken(browser: New) -> None:
@@ -80,9 +80,9 @@ def test_what_a_killed_server_left_is_cut_off(browser: New) -> None:
     officer = browser("officer")
     id_ = begin(officer, 10).json()["id"]
     piece(officer, id_, 0, b"abcd")
-    place(id_).write_bytes(b"abcdXXXXXXXX")
+    upload_path(id_).write_bytes(b"abcdXXXXXXXX")
     assert piece(officer, id_, 4, b"efghij").status_code == 200
-    assert place(id_).read_bytes() == b"abcdefghij"
+    assert upload_path(id_).read_bytes() == b"abcdefghij"
 
 
 def test_two_windows_send_one_file_and_it_is_taken_in_once(browser: New, db: Database, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_two_windows_send_one_file_and_it_is_taken_in_once(browser: New, db: Dat
     one, other = browser("officer"), browser("officer")
     id_ = begin(one, len(content)).json()["id"]
     piece(one, id_, 0, content[:100])
-    with place(id_).open("r+b") as file:  # while a piece of the one is on its way
+    with upload_path(id_).open("r+b") as file:  # while a piece of the one is on its way
         fcntl.flock(file, fcntl.LOCK_EX)
         busy = piece(other, id_, 50, content[50:])
     assert (busy.status_code, busy.json()["received"]) == (409, 100)
@@ -109,20 +109,20 @@ def test_two_windows_send_one_file_and_it_is_taken_in_once(browser: New, db: Dat
 def test_what_nobody_goes_on_with_is_forgotten_with_its_file(browser: New, db: Database, app: FastAPI) -> None:
     officer = browser("officer")
     old, new, failed, bare = (begin(officer, 10, f"{n}.mp4").json()["id"] for n in range(4))
-    place(bare).unlink()  # removed by hand, or by a crash
-    stray, fresh = (place(old).with_name(f"0000000{n}-0000-0000-0000-000000000000") for n in (1, 2))
+    upload_path(bare).unlink()  # removed by hand, or by a crash
+    stray, fresh = (upload_path(old).with_name(f"0000000{n}-0000-0000-0000-000000000000") for n in (1, 2))
     for path in (stray, fresh):
         path.write_bytes(b"x")
     os.utime(stray, (0, time.time() - uploads.STRAY_SECONDS - 1))
-    settings = app.state.parts.settings
+    settings = app.state.services.settings
     with db.bookkeeping() as session:
         long_ago = session.get_one(Upload, old).created_at - settings.upload_kept - timedelta(minutes=1)
         session.execute(update(Upload).where(Upload.id.in_([old, failed])).values(changed_at=long_ago))
         session.execute(update(Upload).where(Upload.id == failed).values(state=uploads.FINISHED))
     again = create_app(db, Store(), settings)
-    assert [path for path in (place(old), place(failed), stray) if path.exists()] == []
-    assert place(new).exists() and fresh.exists()
-    with again.state.parts.db.reading() as session:
+    assert [path for path in (upload_path(old), upload_path(failed), stray) if path.exists()] == []
+    assert upload_path(new).exists() and fresh.exists()
+    with again.state.services.db.reading() as session:
         assert session.scalars(select(Upload.id)).all() == [new]
 
 
@@ -145,7 +145,7 @@ def test_what_is_no_footage_is_known_by_its_content(browser: New, db: Database) 
     answer = officer.post(f"/api/uploads/{id_}/finish")
     told = answer.json()
     assert answer.status_code == 400 and told["code"] == "R718" and '"film.mp4"' in told["text"]
-    assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not place(id_).exists()
+    assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not upload_path(id_).exists()
     with db.reading() as session:
         assert session.scalars(select(Job)).first() is None
 
@@ -161,7 +161,7 @@ def test_an_upload_is_its_owners_alone(browser: New, db: Database) -> None:
     assert olive.send("DELETE", f"/api/uploads/{id_}").status_code == 404
     assert begin(browser("rita"), 10).status_code == 403
     assert officer.send("DELETE", f"/api/uploads/{id_}").status_code == 200
-    assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not place(id_).exists()
+    assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not upload_path(id_).exists()
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,4 @@ def test_names_are_texts_and_never_paths(browser: New, untrusted: str, name: str
     headers = {"origin": "http://localhost", "x-csrf-token": officer.csrf, "content-type": "application/json"}
     answer = officer.client.post("/api/uploads", content=body, headers=headers)
     assert answer.json()["name"] == name
-    assert place(answer.json()["id"]).parent.name == "uploads"
+    assert upload_path(answer.json()["id"]).parent.name == "uploads"

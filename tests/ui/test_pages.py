@@ -15,18 +15,18 @@ from redact.disclose.release import details, releases
 from redact.jobs import queue
 from redact.records import accounts, cases
 from redact.records.deadlines import CaseKind
-from redact_ui.admin import AdminPage
-from redact_ui.audit import AuditPage
-from redact_ui.case import CasePage
-from redact_ui.decisions import seconds, targets
-from redact_ui.detail_lists import LISTS, DetailList
-from redact_ui.details import FIELDS, DetailsForm, Shown
+from redact_ui.admin_page import AdminPage
+from redact_ui.audit_page import AuditPage
+from redact_ui.case_page import CasePage
 from redact_ui.formatting import text
+from redact_ui.mount import build_pages
 from redact_ui.page import Context
-from redact_ui.pages import build
-from redact_ui.release import ReleasePage
+from redact_ui.release_decisions import seconds, targets
+from redact_ui.release_detail_lists import DETAIL_LISTS, DetailList
+from redact_ui.release_details import DETAIL_FIELDS, DetailsForm, FormSnapshot
+from redact_ui.release_page import ReleasePage
 from redact_ui.theme import colours
-from redact_ui.work_list import ANY, WorkList, _fields
+from redact_ui.work_list_page import ANY, WorkListPage, _fields
 from tests.disclose.approved import DETAILS, PASSWORD
 from tests.ui.conftest import single_read
 
@@ -58,7 +58,7 @@ def whole(parts: Any) -> str:
 
 
 def listing(
-    work: WorkList,
+    work: WorkListPage,
     me: Any,
     *,
     mine: bool = False,
@@ -84,7 +84,7 @@ def state_of(context: Context, name: str = "R-1#1") -> str:
 
 @pytest.mark.parametrize("records", ["context", "filled"])
 def test_the_pages_are_built(records: str, request: pytest.FixtureRequest) -> None:
-    blocks = build(request.getfixturevalue(records))
+    blocks = build_pages(request.getfixturevalue(records))
     assert [path for path, _, _ in blocks.pages] == ["", "case", "release", "audit", "admin"]
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 
@@ -92,7 +92,7 @@ def test_the_pages_are_built(records: str, request: pytest.FixtureRequest) -> No
 def test_empty_pages_say_what_to_do(context: Context) -> None:
     accounts.add(context.db, "admin", "admin", PASSWORD, full_name="A", roles=list(accounts.Role), must_change=False)
     me = single_read("admin")
-    listed = whole(listing(WorkList(context), me))
+    listed = whole(listing(WorkListPage(context), me))
     assert "Open the first one" in listed and "Nothing needs you now" in listed
     cases.open_case(context.db, "admin", "F-1", kind=CaseKind.FOI, title="t", received=date.today())
     assert "Add a file below" in whole(CasePage(context).show("F-1", me))
@@ -100,7 +100,7 @@ def test_empty_pages_say_what_to_do(context: Context) -> None:
 
 
 def test_nobody_sees_anything_without_signing_in(filled: Context) -> None:
-    work, case, release = WorkList(filled), CasePage(filled), ReleasePage(filled)
+    work, case, release = WorkListPage(filled), CasePage(filled), ReleasePage(filled)
     for shown in (
         listing(work, single_read(None)),
         case.show("R-1", single_read(None)),
@@ -123,7 +123,7 @@ def test_rights_are_those_of_the_records(filled: Context) -> None:
     assert "R654" in audit.verify(single_read("reviewer"))
     assert "R654" in whole(audit.first("", "", "", "", "", single_read("reviewer")))
     assert "R654" in CasePage(filled).detect("R-1", "AB/1", "fast", single_read("approver"))
-    assert "R654" in WorkList(filled).open_case(single_read("reviewer"), *new_case("F-9"))
+    assert "R654" in WorkListPage(filled).open_case(single_read("reviewer"), *new_case("F-9"))
     with filled.db.reading() as session:
         assert {p.name for p in accounts.all_people(session)} == {
             "administrator", "approver", "auditor", "officer", "reviewer",
@@ -136,7 +136,7 @@ def new_case(reference: str, **told: str) -> list[str]:
 
 
 def test_hostile_text_is_only_ever_text(filled: Context) -> None:
-    work = WorkList(filled)
+    work = WorkListPage(filled)
     values = new_case("F-2", requester=HOSTILE)
     values[2] = HOSTILE
     assert "is open" in work.open_case(single_read("officer"), *values)
@@ -162,9 +162,9 @@ def test_hostile_text_is_only_ever_text(filled: Context) -> None:
 def test_the_list_says_what_is_overdue_and_filters(filled: Context) -> None:
     long_ago = date.today() - timedelta(90)
     cases.open_case(filled.db, "officer", "OLD", kind=CaseKind.FOI, title="t", received=long_ago)
-    assert "Nobody has it yet" in listing(WorkList(filled), single_read("officer"))[1]
+    assert "Nobody has it yet" in listing(WorkListPage(filled), single_read("officer"))[1]
     cases.add_member(filled.db, "officer", "OLD", "approver", "approver")
-    work, me = WorkList(filled), single_read("officer")
+    work, me = WorkListPage(filled), single_read("officer")
     _, _, overdue, *_ = listing(work, me, overdue=True)
     assert "OLD" in overdue and "R-1" not in overdue and "Overdue by" in overdue
     _, needs, mine, *_ = listing(work, me, mine=True)
@@ -174,7 +174,7 @@ def test_the_list_says_what_is_overdue_and_filters(filled: Context) -> None:
 
 
 def test_from_draft_to_approved_and_back(filled: Context) -> None:
-    page, work = ReleasePage(filled), WorkList(filled)
+    page, work = ReleasePage(filled), WorkListPage(filled)
     rita, anna = single_read("reviewer"), single_read("approver")
     assert "is a draft" in listing(work, rita)[1]
     face = next(key for words, key in choices(filled) if "track 1" in words)
@@ -213,9 +213,9 @@ def test_a_sound_of_this_release_only(filled: Context) -> None:
 
 def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
     form, rita = DetailsForm(filled), single_read("reviewer")
-    keys = [field.key for field in FIELDS]
-    before = form.show("R-1#1", Shown(), rita)[0]
-    assert isinstance(before, Shown)
+    keys = [field.key for field in DETAIL_FIELDS]
+    before = form.show("R-1#1", FormSnapshot(), rita)[0]
+    assert isinstance(before, FormSnapshot)
     values = list(before.fields)
     assert values[keys.index("recipient.name")] == "CPS"
     assert "R653" in form.save("R-1#1", before, rita, *values)[0]  # nothing was changed
@@ -247,7 +247,7 @@ def test_details_are_shown_changed_and_taken_away(filled: Context) -> None:
 
 
 def test_orders_are_added_and_taken_away(filled: Context) -> None:
-    orders, rita = DetailList(filled, LISTS[0]), single_read("reviewer")
+    orders, rita = DetailList(filled, DETAIL_LISTS[0]), single_read("reviewer")
     assert "R653" in orders.add("R-1#1", rita, "Crown Court", "", "Only the face of D")
     assert "R653" in orders.add("R-1#1", rita, "Crown Court", "soon", "Only the face of D")
     assert "noted" in orders.add("R-1#1", rita, HOSTILE, "2026-11-20", "Only the face of D")
@@ -255,7 +255,7 @@ def test_orders_are_added_and_taken_away(filled: Context) -> None:
 
     def entries() -> list[tuple[str, str]]:
         with filled.db.reading() as session:
-            _, listed, chosen = orders.shown(releases.find(session, "R-1#1").details, ReleaseKind.COURT)
+            _, listed, chosen = orders.render(releases.find(session, "R-1#1").details, ReleaseKind.COURT)
         assert "<img" not in str(listed)
         return chosen["choices"]  # type: ignore[index, no-any-return]
 
@@ -292,7 +292,7 @@ def test_the_trail_is_checked_and_searched(filled: Context) -> None:
 
 
 def test_old_events_are_a_page_further_on(filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("redact_ui.audit.PAGE", 2)
+    monkeypatch.setattr("redact_ui.audit_page.PAGE", 2)
     page, me = AuditPage(filled), single_read("auditor")
     found, before, older, newest = page.first("", "", "", "", "", me)
     assert older["interactive"] and not newest["interactive"]  # type: ignore[index]
@@ -304,7 +304,7 @@ def test_old_events_are_a_page_further_on(filled: Context, monkeypatch: pytest.M
 def test_the_list_finds_by_words_person_and_state(filled: Context) -> None:
     cases.open_case(filled.db, "officer", "F-7", kind=CaseKind.FOI, title="Mill Lane", received=date.today())
     cases.add_member(filled.db, "officer", "F-7", "approver", "approver")
-    work, me = WorkList(filled), single_read("officer")
+    work, me = WorkListPage(filled), single_read("officer")
     for wish, there, not_there in (
         ({"find": "mill 7"}, "F-7", "R-1"),
         ({"who": "approver"}, "F-7", "R-1"),
@@ -368,9 +368,9 @@ def test_times_are_read(written: str, right: float) -> None:
 
 def test_all_details_of_a_kind_have_a_field() -> None:
     for kind in ReleaseKind:
-        from redact_ui.details import COMMON, OF_KIND
+        from redact_ui.release_details import COMMON, OF_KIND
 
         parts = {field.key.partition(".")[0] for field in (*COMMON, *OF_KIND[kind])}
-        parts |= {one.part for one in LISTS if one.kind is kind}
+        parts |= {one.part for one in DETAIL_LISTS if one.kind is kind}
         # All that can be noted can be noted here; arguments for codes have a form of their own.
         assert parts | {"grounds"} == {*details.COMMON, *details.OF_KIND[kind]}

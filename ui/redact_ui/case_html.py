@@ -24,10 +24,10 @@ from redact_ui.formatting import (
     chip,
     clock,
     day,
+    empty_state,
     facts,
     link,
     moment,
-    nothing,
     size,
     state,
     table,
@@ -37,27 +37,27 @@ from redact_ui.page import (
     release_link,
     review_link,
 )  # fmt: skip
-from redact_ui.work_list import LABELS, NATIONS
+from redact_ui.work_list_page import LABELS, NATIONS
 
 HISTORY = 200
 
 
 def case_facts(case: Case) -> str:
     """What is noted of it."""
-    told = {
+    values = {
         "Due": f"{day(case.due_on)}<br><span class='quiet'>{text(_rule(case))}</span>",
         "Received": day(case.received_on),
         "Assigned to": "<br>".join(f"{text(m.person.full_name)} <span class='quiet'>{text(m.role)}</span>"
                                    for m in case.members) or "nobody yet",
         "Working time": f"{case.minutes_locating} minutes locating<br>{case.minutes_redacting} minutes redacting",
     }  # fmt: skip
-    told |= {LABELS.get(key, key.replace("_", " ")): text(value) for key, value in case.details.items()}
+    values |= {LABELS.get(key, key.replace("_", " ")): text(value) for key, value in case.details.items()}
     kind = text(KINDS.get(case.kind, case.kind))
     # A closed case's clock says so itself.
     marks = clock(case, date.today()) + (state(case.state) if case.state != cases.CLOSED else "")
     return (
         f'<div class="title"><h1>{text(case.reference)}: {text(case.title)}</h1><p>{kind} {marks}</p></div>'
-        f'<div class="panel">{facts(told)}</div>'
+        f'<div class="panel">{facts(values)}</div>'
     )
 
 
@@ -69,51 +69,52 @@ def _rule(case: Case) -> str:
 def footage_html(session: Session, case: Case) -> str:
     """Its footage, each with a strip of pictures."""
     if not case.exhibits:
-        return nothing("There is no footage yet. Add a file below; whoever may add footage sees the form.")
+        return empty_state("There is no footage yet. Add a file below; whoever may add footage sees the form.")
     return "".join(_clip(session, exhibit) for exhibit in case.exhibits)
 
 
 def _clip(session: Session, exhibit: Exhibit) -> str:
-    film = exhibit.footage
-    held = film.state == FootageState.HELD
-    row = machine_tracks.newest(session, film)
-    media = film.media
+    footage = exhibit.footage
+    held = footage.state == FootageState.HELD
+    row = machine_tracks.newest(session, footage)
+    media = footage.media
     strip = (
         f'<div class="film" role="group" tabindex="0" aria-label="Pictures from {text(exhibit.reference)}">'
-        f'<img class="strip" src="/api/footage/{film.id}/strip.jpg" loading="lazy"'
+        f'<img class="strip" src="/api/footage/{footage.id}/strip.jpg" loading="lazy"'
         f' alt="{text(exhibit.reference)} from its beginning to its end"></div>'
         if held
         else ""
     )
-    looked = (
-        f"{_count(row.tracks, 'track')} found on {moment(row.made_at)}; {_count(film.revision, 'correction')}"
+    detection = (
+        f"{_count(row.tracks, 'track')} found on {moment(row.made_at)}; {_count(footage.revision, 'correction')}"
         if row
         else "Nobody has looked for faces and plates yet."
     )
     facts_ = [
         timecode(float(media["duration_seconds"])),
         f"{media['width']} × {media['height']}",
-        size(film.size),
-        f"recorded {moment(film.recorded_start)}" if film.recorded_start else "when it was recorded is not known",
-        *([f"worn by {text(film.wearer)}"] if film.wearer else []),
+        size(footage.size),
+        f"recorded {moment(footage.recorded_start)}" if footage.recorded_start else "when it was recorded is not known",
+        *([f"worn by {text(footage.wearer)}"] if footage.wearer else []),
     ]
     chips = [
-        *([] if held else [state(film.state)]),
+        *([] if held else [state(footage.state)]),
         *(
             chip("⚑", f"{mark.kind.replace('-', ' ').capitalize()}: {mark.reason}", "warn")
-            for mark in active_marks(film)
+            for mark in active_marks(footage)
         ),
         *([chip("⚠", f"{media['damaged_frames']} damaged frames", "warn")] if media.get("damaged_frames") else []),
     ]
-    act = (
-        f'<a class="button" href="{text(review_link(film.id))}">Review the masks of {text(exhibit.reference)}</a>'
+    review_button = (
+        f'<a class="button" href="{text(review_link(footage.id))}">Review the masks of {text(exhibit.reference)}</a>'
         if held and row
         else ""
     )
     return (
         f'<div class="clip">{strip}<div class="line"><div class="words">'
-        f"<span><strong>{text(exhibit.reference)}</strong> {text(film.original_name)} {' '.join(chips)}</span>"
-        f'<span class="quiet">{" · ".join(facts_)}</span><span class="quiet">{looked}</span></div>{act}</div></div>'
+        f"<span><strong>{text(exhibit.reference)}</strong> {text(footage.original_name)} {' '.join(chips)}</span>"
+        f'<span class="quiet">{" · ".join(facts_)}</span><span class="quiet">{detection}</span></div>'
+        f"{review_button}</div></div>"
     )
 
 
@@ -141,12 +142,12 @@ def subjects_of(session: Session, case: Case) -> list[str]:
     """How events and jobs name the case, its footage and its releases."""
     return [
         cases.subject(case),
-        *films_of(case),
+        *exhibit_names(case),
         *(release_subject(release) for release in releases.listed(session, case)),
     ]
 
 
-def films_of(case: Case) -> dict[str, str]:
+def exhibit_names(case: Case) -> dict[str, str]:
     """What footage is called in the case, by how events and jobs name it."""
     return {footage_records.subject(exhibit.footage.sha256): exhibit.reference for exhibit in case.exhibits}
 
@@ -154,22 +155,22 @@ def films_of(case: Case) -> dict[str, str]:
 def history_table(session: Session, case: Case) -> str:
     """What has happened to any of it, the newest first."""
     query_ = select(Event).where(Event.subject.in_(subjects_of(session, case)))
-    found = list(session.scalars(query_.order_by(Event.seq.desc()).limit(HISTORY)))
+    events = list(session.scalars(query_.order_by(Event.seq.desc()).limit(HISTORY)))
     names = {p.name: p.full_name for p in session.scalars(select(Person))}
-    films = films_of(case)
+    exhibits = exhibit_names(case)
     heads = ("When", "Who", "What", "About", "Said")
-    return table(heads, _told(found, names, films), caption="History", empty="Nothing yet.")
+    return table(heads, _history_rows(events, names, exhibits), caption="History", empty="Nothing yet.")
 
 
-def _told(events: list[Event], names: dict[str, str], films: dict[str, str]) -> Iterator[tuple[str, ...]]:
+def _history_rows(events: list[Event], names: dict[str, str], exhibits: dict[str, str]) -> Iterator[tuple[str, ...]]:
     for event in events:
         body = json.loads(event.body)
-        said = next((str(body[key]) for key in WHY if body.get(key)), "")
-        about = films.get(event.subject) or event.subject.partition(":")[2]
+        remark = next((str(body[key]) for key in WHY if body.get(key)), "")
+        about = exhibits.get(event.subject) or event.subject.partition(":")[2]
         yield (
             moment(event.at),
             text(names.get(event.actor, event.actor)),
             text(EVENTS.get(event.kind, event.kind)),
             text(about),
-            text(said),
+            text(remark),
         )

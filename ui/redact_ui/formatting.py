@@ -106,9 +106,9 @@ def text(value: object) -> str:
     return escape(str(value)).translate(_INERT)
 
 
-def chip(sign: str, words: str, colour: str) -> str:
+def chip(sign: str, label: str, colour: str) -> str:
     """A state: sign and words, in a colour."""
-    return f'<span class="chip {colour}"><span aria-hidden="true">{sign}</span> {text(words)}</span>'
+    return f'<span class="chip {colour}"><span aria-hidden="true">{sign}</span> {text(label)}</span>'
 
 
 def state(name: str) -> str:
@@ -125,12 +125,12 @@ def clock(case: Case, today: date) -> str:
     """When an answer is due."""
     if case.state == CLOSED:
         return state("closed")
-    words = describe_due(case.due_on, today).capitalize()
+    label = describe_due(case.due_on, today).capitalize()
     if case.due_on is None:
-        return chip("–", words, "plain")
+        return chip("–", label, "plain")
     if case.due_on < today:
-        return chip("⚠", words, "bad")
-    return chip("◔", words, "warn") if pressing(case, today) else chip("○", words, "plain")
+        return chip("⚠", label, "bad")
+    return chip("◔", label, "warn") if pressing(case, today) else chip("○", label, "plain")
 
 
 def day(value: date | None) -> str:
@@ -172,16 +172,16 @@ def time_left(seconds: float | None) -> str:
     )
 
 
-def link(address: str, words: object) -> str:
+def link(address: str, label: object) -> str:
     """A link; ``address`` is one of ours."""
-    return f'<a href="{text(address)}">{text(words)}</a>'
+    return f'<a href="{text(address)}">{text(label)}</a>'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, empty: str) -> str:
     """A table of cells that are HTML already; ``empty`` says what to do where there is nothing yet."""
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     if not body:
-        return nothing(empty)
+        return empty_state(empty)
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in heads)
     return (
         f'<div class="scroll" role="region" aria-label="{text(caption)}" tabindex="0"><table class="records">'
@@ -196,9 +196,9 @@ def facts(pairs: Mapping[str, str]) -> str:
     return f'<dl class="facts">{rows}</dl>'
 
 
-def nothing(words: str) -> str:
+def empty_state(label: str) -> str:
     """There is nothing yet, and what to do."""
-    return f'<p class="nothing">{text(words)}</p>'
+    return f'<p class="nothing">{text(label)}</p>'
 
 
 def listing(items: Iterable[str]) -> str:
@@ -206,12 +206,12 @@ def listing(items: Iterable[str]) -> str:
     return f'<ul class="items">{"".join(f"<li>{item}</li>" for item in items)}</ul>'
 
 
-def done(words: str) -> str:
+def success(label: str) -> str:
     """Something was done; ``words`` are HTML already."""
-    return f'<p class="said well" role="status"><span aria-hidden="true">✓</span> {words}</p>' if words else ""
+    return f'<p class="said well" role="status"><span aria-hidden="true">✓</span> {label}</p>' if label else ""
 
 
-def failed(error: RedactError) -> str:
+def failure(error: RedactError) -> str:
     """Something was not done, and why."""
     return (
         f'<p class="said bad" role="alert"><span aria-hidden="true">✕</span> {text(text_of(error))}'

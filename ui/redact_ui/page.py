@@ -19,7 +19,7 @@ from redact.records import accounts
 from redact.records.accounts import Right
 from redact.records.database import Database
 from redact.schema.tables import Person, Release
-from redact_ui.formatting import done, failed, text
+from redact_ui.formatting import failure, success, text
 
 ROOT = "/work"
 """Where the pages are mounted: see :data:`redact.server.gate.PAGES`."""
@@ -58,29 +58,29 @@ def login(request: gr.Request) -> str:
 
 
 @contextmanager
-def seeing(context: Context, request: gr.Request, right: Right = Right.SEE) -> Iterator[tuple[Session, Person]]:
+def authorised(context: Context, request: gr.Request, right: Right = Right.SEE) -> Iterator[tuple[Session, Person]]:
     """One state of the records, for somebody who may. Raises NotSignedIn, NotAllowed."""
     name = login(request)
     with context.db.reading() as session:
         yield session, accounts.authorise(session, name, right)
 
 
-def answered(work: Callable[[], str]) -> str:
+def run_action(work: Callable[[], str]) -> str:
     """What ``work`` says it has done, or why it has not."""
-    return attempted(work)[0]
+    return try_action(work)[0]
 
 
-def attempted(work: Callable[[], str]) -> tuple[str, bool]:
+def try_action(work: Callable[[], str]) -> tuple[str, bool]:
     """The same, and whether it was done."""
     try:
-        return done(work()), True
+        return success(work()), True
     except RedactError as error:
-        return failed(error), False
+        return failure(error), False
 
 
-def lost(error: RedactError) -> str:
+def unavailable(error: RedactError) -> str:
     """In place of what a page is about: why it is not there, and the way back. The rest of the page is not shown."""
-    return f'<div class="lost">{failed(error)}<p><a href="{ROOT}/">Go to the work list</a></p></div>'
+    return f'<div class="lost">{failure(error)}<p><a href="{ROOT}/">Go to the work list</a></p></div>'
 
 
 def case_link(reference: str) -> str:
@@ -101,10 +101,10 @@ def review_link(footage_id: int, release: str = "") -> str:
 _PLACES = (("", "Work list", Right.SEE), ("audit", "Audit", Right.AUDIT), ("admin", "Admin", Right.ADMINISTER))
 
 
-def top(context: Context, request: gr.Request, here: str) -> str:
+def top_bar(context: Context, request: gr.Request, here: str) -> str:
     """The line at a page's top: where one may go, who one is, and the way out."""
     try:
-        with seeing(context, request) as (_, person):
+        with authorised(context, request) as (_, person):
             links = [
                 f'<a href="{ROOT}/{path}"{" aria-current=page" if path == here else ""}>{name}</a>'
                 for path, name, right in _PLACES
@@ -112,7 +112,7 @@ def top(context: Context, request: gr.Request, here: str) -> str:
             ]
             who = person.full_name
     except RedactError as error:
-        return failed(error)
+        return failure(error)
     csrf = escape(_csrf(request))
     return (
         f'<div class="top"><strong class="brand">Redaction workbench</strong>'

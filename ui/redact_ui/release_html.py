@@ -16,7 +16,7 @@ from redact.records.release_state import ReleaseState, release_subject
 from redact.schema.tables import Event, Export, Release
 from redact.settings import AudioMode
 from redact.timecode import timecode
-from redact_ui.formatting import facts, link, listing, moment, nothing, state, table, text
+from redact_ui.formatting import empty_state, facts, link, listing, moment, state, table, text
 from redact_ui.page import Context, case_link, review_link
 
 
@@ -31,7 +31,7 @@ def release_facts(session: Session, plan: ReleasePlan) -> str:
         f" (frames {clip.clip.first_frame} to {clip.clip.last_frame})"
         for exhibit, clip in zip(plan.exhibits, plan.resolved.clips, strict=True)
     )
-    told = {
+    values = {
         "State": state(release.state),
         "Case": link(case_link(release.case.reference), release.case.reference),
         "Policy": f"{text(plan.policy.title)} <span class='quiet'>version {text(plan.policy.version)}</span>",
@@ -40,9 +40,11 @@ def release_facts(session: Session, plan: ReleasePlan) -> str:
         "Approved": _by(names, release.approved_by, release.approved_at),
         "All other sound": text(plan.policy.sound.mode.value),
     }
-    films = {e: c.footage_id for e, c in zip(plan.exhibits, release.clips, strict=True)}
-    told["Masks"] = ", ".join(link(review_link(id_, name), f"Review {exhibit}") for exhibit, id_ in films.items())
-    return f'<h1>Release {text(name)}</h1>{_sent_back(session, release)}<div class="panel">{facts(told)}</div>'
+    footage_ids = {e: c.footage_id for e, c in zip(plan.exhibits, release.clips, strict=True)}
+    values["Masks"] = ", ".join(
+        link(review_link(id_, name), f"Review {exhibit}") for exhibit, id_ in footage_ids.items()
+    )
+    return f'<h1>Release {text(name)}</h1>{_sent_back(session, release)}<div class="panel">{facts(values)}</div>'
 
 
 def clip_frames(plan: ReleasePlan, exhibit: str) -> tuple[int, int]:
@@ -63,9 +65,9 @@ def exportable(release: Release) -> bool:
 def pack_html(session: Session, release: Release) -> str:
     """The way to the pack, or what is to be done for one."""
     if not exportable(release):
-        return nothing("A pack can be made once the release is approved.")
+        return empty_state("A pack can be made once the release is approved.")
     if not _packed(session, release):
-        return nothing("The pack has not been made yet.")
+        return empty_state("The pack has not been made yet.")
     address = f"/api/releases/{quote(releases.reference(release), safe='')}/pack.zip"
     return f"<p>{link(address, 'Download the pack')} <span class='quiet'>Taking it away is noted.</span></p>"
 
@@ -87,7 +89,7 @@ def _sent_back(session: Session, release: Release) -> str:
     return f'<p class="said bad">Sent back by {text(newest.actor)} on {moment(newest.at)}: {text(note)}</p>'
 
 
-def what_is_missing(plan: ReleasePlan) -> str:
+def missing_html(plan: ReleasePlan) -> str:
     """What keeps a draft from being submitted."""
     if plan.release.state != ReleaseState.DRAFT:
         return ""
@@ -115,28 +117,28 @@ def policy_html(plan: ReleasePlan) -> str:
     hidden = policy.sound.mode is not AudioMode.KEEP
     sound = f"hidden: {policy.sound.effect.value}" if hidden else "heard"
     rows.append(("Sound", sound, text(", ".join(policy.sound.codes)) if hidden else "", ""))
-    asked = [
+    conditions = [
         "Whoever worked on it cannot approve it." if policy.four_eyes else "",
         "All of it has to be watched, every open item settled, and detectors have a second look." * policy.watch_all,
     ]
-    told = table(("What", "Happens", "Codes", "Reason"), rows, caption="What the policy says", empty="")
-    return f"{told}<p>{text(' '.join(filter(None, asked)))}</p>"
+    rules = table(("What", "Happens", "Codes", "Reason"), rows, caption="What the policy says", empty="")
+    return f"{rules}<p>{text(' '.join(filter(None, conditions)))}</p>"
 
 
 def preview_html(context: Context, plan: ReleasePlan) -> str:
     """Every clip, side by side with its master. The same as long as the release and its rendered copies are: whoever is
     watching is not to be interrupted."""
     release, name = plan.release, releases.reference(plan.release)
-    parts = []
+    sections = []
     for number, (clip, exhibit) in enumerate(zip(release.clips, plan.exhibits, strict=True), start=1):
-        there = context.store.preview_path(clip.footage.sha256, plan.content, number).is_file()
+        rendered = context.store.preview_path(clip.footage.sha256, plan.content, number).is_file()
         title = f"<h3>{text(exhibit)}</h3>"
-        if not there:
-            parts.append(f"{title}{nothing('There is no preview of it as it is now. Have it rendered below.')}")
+        if not rendered:
+            sections.append(f"{title}{empty_state('There is no preview of it as it is now. Have it rendered below.')}")
             continue
         start = float(plan.resolved.clips[number - 1].clip.seconds(clip.first_frame))
         source = f"/api/releases/{quote(name, safe='')}/preview/{number}.mp4?content={plan.content}"
-        parts.append(
+        sections.append(
             f'<section class="watch" aria-label="Preview of {text(exhibit)}" data-release="{text(name)}"'
             f' data-output="{number}" data-content="{plan.content}" data-footage="{clip.footage_id}"'
             f' data-first="{clip.first_frame}" data-last="{clip.last_frame}">{title}'
@@ -148,4 +150,4 @@ def preview_html(context: Context, plan: ReleasePlan) -> str:
             f'<canvas class="coverage" height="18" role="img" aria-label="Which parts were watched"></canvas>'
             f'<p class="quiet coverage-words" aria-live="polite"></p></section>'
         )
-    return "".join(parts)
+    return "".join(sections)

@@ -13,10 +13,10 @@ from redact.disclose.release.plan import ReleasePlan
 from redact.disclose.release.second_pass import SecondPassState
 from redact.evidence import machine_tracks
 from redact.timecode import timecode
-from redact_ui.formatting import chip, facts, link, nothing, table, text
+from redact_ui.formatting import chip, empty_state, facts, link, table, text
 from redact_ui.page import Context, review_link
 
-MOST_ITEMS = 50
+MAX_ITEMS = 50
 """In the table; the reviewer has them all."""
 _SECOND_PASS: Mapping[SecondPassState, tuple[str, str, str, str]] = {
     SecondPassState.NONE: (
@@ -33,28 +33,28 @@ _SECOND_PASS: Mapping[SecondPassState, tuple[str, str, str, str]] = {
 def open_html(context: Context, session: Session, plan: ReleasePlan) -> str:
     """All of it, and in a sentence what is left to do."""
     if not plan.policy.watch_all:
-        return nothing("The policy asks nobody to look at the copy before it is approved.")
-    found = approval.open_items(session, context.store, plan)
-    sign, word, colour, words = _SECOND_PASS[found.second_pass]
-    said = f" <span class='quiet'>{text(found.second_pass_error)}</span>" if found.second_pass_error else ""
-    told = {
-        "Watched": _watched(session, plan, found),
-        "Second look": f"{chip(sign, word, colour)} {text(words)}{said}",
-        "Open items": _count(len(found.items)),
+        return empty_state("The policy asks nobody to look at the copy before it is approved.")
+    items = approval.open_items(session, context.store, plan)
+    sign, label, colour, explanation = _SECOND_PASS[items.second_pass]
+    remark = f" <span class='quiet'>{text(items.second_pass_error)}</span>" if items.second_pass_error else ""
+    values = {
+        "Watched": _watched(session, plan, items),
+        "Second look": f"{chip(sign, label, colour)} {text(explanation)}{remark}",
+        "Open items": _count(len(items.items)),
     }
-    return f"{_whole(found)}{facts(told)}{_renewed(session, plan)}{_items(plan, found)}"
+    return f"{_summary(items)}{facts(values)}{_outdated_notice(session, plan)}{_items(plan, items)}"
 
 
-def _whole(found: OpenItems) -> str:
-    left = [
-        "parts of it have not been watched" if any(found.unwatched) else "",
-        "items are open" if found.items else "",
-        "" if found.second_pass is SecondPassState.DONE else "detectors have not had their second look",
+def _summary(items: OpenItems) -> str:
+    remaining = [
+        "parts of it have not been watched" if any(items.unwatched) else "",
+        "items are open" if items.items else "",
+        "" if items.second_pass is SecondPassState.DONE else "detectors have not had their second look",
     ]
-    left = [one for one in left if one]
-    if not left:
+    remaining = [one for one in remaining if one]
+    if not remaining:
         return '<p class="said well">Nothing is open: the release can be approved.</p>'
-    return f'<p class="said">Still to be seen to: {text("; ".join(left))}.</p>'
+    return f'<p class="said">Still to be seen to: {text("; ".join(remaining))}.</p>'
 
 
 def _count(items: int) -> str:
@@ -63,14 +63,18 @@ def _count(items: int) -> str:
     return chip("!", f"{items} to look at", "warn")
 
 
-def _watched(session: Session, plan: ReleasePlan, found: OpenItems) -> str:
+def _watched(session: Session, plan: ReleasePlan, items: OpenItems) -> str:
     shares = watching.watched_by(session, plan.release, plan.content)
     names = releases.full_names(session, {person for share in shares for person in share})
     lines = []
-    for exhibit, clip, gaps, share in zip(plan.exhibits, plan.release.clips, found.unwatched, shares, strict=True):
+    for exhibit, clip, gaps, share in zip(plan.exhibits, plan.release.clips, items.unwatched, shares, strict=True):
         frames = clip.last_frame - clip.first_frame + 1
-        done = frames - sum(last - first + 1 for first, last in gaps)
-        state = chip("✓", "all of it", "well") if done == frames else chip("◔", _share(done, frames), "warn")
+        watched_frames = frames - sum(last - first + 1 for first, last in gaps)
+        state = (
+            chip("✓", "all of it", "well")
+            if watched_frames == frames
+            else chip("◔", _share(watched_frames, frames), "warn")
+        )
         by = ", ".join(f"{text(names[who])} {_share(count, frames)}" for who, count in sorted(share.items()))
         lines.append(f"{text(exhibit)} {state} <span class='quiet'>{by or 'by nobody yet'}</span>")
     return "<br>".join(lines)
@@ -80,7 +84,7 @@ def _share(part: int, whole: int) -> str:
     return "all of it" if part == whole else f"{100 * part // whole}%"
 
 
-def _renewed(session: Session, plan: ReleasePlan) -> str:
+def _outdated_notice(session: Session, plan: ReleasePlan) -> str:
     """Footage that was looked through again since the clips were chosen: the reviewer shows the newer tracks."""
     stale = []
     for exhibit, clip in zip(plan.exhibits, plan.release.clips, strict=True):
@@ -96,8 +100,8 @@ def _renewed(session: Session, plan: ReleasePlan) -> str:
     )
 
 
-def _items(plan: ReleasePlan, found: OpenItems) -> str:
-    if not found.items:
+def _items(plan: ReleasePlan, items: OpenItems) -> str:
+    if not items.items:
         return ""
     name = releases.reference(plan.release)
     clips = dict(zip(plan.exhibits, (one.clip for one in plan.resolved.clips), strict=True))
@@ -112,11 +116,11 @@ def _items(plan: ReleasePlan, found: OpenItems) -> str:
             f"{item['first']} to {item['last']}",
         )
 
-    more = len(found.items) - MOST_ITEMS
+    more = len(items.items) - MAX_ITEMS
     rest = f"<p class='quiet'>And {more} more, in the reviewer.</p>" if more > 0 else ""
     shown = table(
         ("Look at it", "Why", "About", "Frames"),
-        [row(item) for item in found.items[:MOST_ITEMS]],
+        [row(item) for item in items.items[:MAX_ITEMS]],
         caption="Open items",
         empty="There are none.",
     )

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from redact.disclose.release.plan import ReleasePlan
 from redact.schema.tables import Release
 from redact.server import footage_views
-from redact.server.services import Parts
-from redact_ui.admin import AdminPage
-from redact_ui.audit import AuditPage
-from redact_ui.case import CasePage
+from redact.server.services import Services
+from redact_ui.admin_page import AdminPage
+from redact_ui.audit_page import AuditPage
+from redact_ui.case_page import CasePage
 from redact_ui.page import ROOT, Context, HealthLine
-from redact_ui.release import ReleasePage
+from redact_ui.release_page import ReleasePage
 from redact_ui.theme import head, theme
-from redact_ui.work_list import WorkList
+from redact_ui.work_list_page import WorkListPage
 
 TITLE = "Redaction workbench"
 
@@ -28,11 +28,11 @@ class _Page(Protocol):
     def build(self, blocks: gr.Blocks) -> None: ...
 
 
-def build(context: Context) -> gr.Blocks:
+def build_pages(context: Context) -> gr.Blocks:
     """All pages: the work list, and by address a case, a release, the audit trail and administration."""
     blocks = gr.Blocks(analytics_enabled=False, title=TITLE, fill_width=True)
     with blocks:
-        WorkList(context).build(blocks)
+        WorkListPage(context).build(blocks)
     pages: tuple[tuple[str, str, _Page], ...] = (
         ("case", "Case", CasePage(context)),
         ("release", "Release", ReleasePage(context)),
@@ -46,20 +46,20 @@ def build(context: Context) -> gr.Blocks:
     return blocks
 
 
-def mount(app: FastAPI, health: Callable[[], Iterable[HealthLine]]) -> None:
+def mount_pages(app: FastAPI, health: Callable[[], Iterable[HealthLine]]) -> None:
     """Put the pages into an application of :func:`redact.server.app.create_app`, whose gate is before them.
 
     Gradio's own sign-in, sharing, monitoring, run history and error texts are off; who asks is whom the gate let in.
     """
-    parts = app.state.parts
-    assert isinstance(parts, Parts)
+    services = app.state.services
+    assert isinstance(services, Services)
 
     def plan(session: Session, release: Release) -> ReleasePlan:
-        return footage_views.plan_in(parts, session, release)
+        return footage_views.cached_plan(services, session, release)
 
     gr.mount_gradio_app(
         app,
-        build(Context(parts.db, parts.store, plan, health)),
+        build_pages(Context(services.db, services.store, plan, health)),
         path=ROOT,
         auth_dependency=_user,
         show_error=False,

@@ -15,9 +15,9 @@ from redact.errors import RedactError
 from redact.records import accounts
 from redact.records.accounts import Right
 from redact.schema.tables import Event, as_text
-from redact_ui.formatting import EVENTS, WHY, failed, link, listing, moment, table, text
-from redact_ui.page import QUIET, SLOW, Context, case_link, html, release_link, section, seeing, top
-from redact_ui.work_list import parse_day
+from redact_ui.formatting import EVENTS, WHY, failure, link, listing, moment, table, text
+from redact_ui.page import QUIET, SLOW, Context, authorised, case_link, html, release_link, section, top_bar
+from redact_ui.work_list_page import parse_day
 
 PAGE = 100
 LONGEST = 300
@@ -30,74 +30,75 @@ class AuditPage:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def top(self, request: gr.Request) -> str:
+    def top_bar(self, request: gr.Request) -> str:
         """The line at the top."""
-        return top(self._context, request, "audit")
+        return top_bar(self._context, request, "audit")
 
     def search(
-        self, words: str, kind: str, who: str, since: str, until: str, before: int, request: gr.Request
+        self, terms: str, kind: str, actor: str, since: str, until: str, before: int, request: gr.Request
     ) -> tuple[object, ...]:
         """Events that fit, from the one before number ``before`` (0: from the newest); where to go on, and the buttons
         for the older and the newest ones."""
         try:
             first, last = parse_day(since, "first day"), parse_day(until, "last day")
-            with seeing(self._context, request, Right.AUDIT) as (session, _):
+            with authorised(self._context, request, Right.AUDIT) as (session, _):
                 query = select(Event).order_by(Event.seq.desc())
                 if before:
                     query = query.where(Event.seq < before)
                 if kind:
                     query = query.where(Event.kind == kind)
-                if (who or "").strip():
-                    query = query.where(Event.actor == who.strip().lower())
+                if (actor or "").strip():
+                    query = query.where(Event.actor == actor.strip().lower())
                 if first is not None:
                     query = query.where(Event.at >= as_text(_midnight(first)))
                 if last is not None:
                     query = query.where(Event.at < as_text(_midnight(last + timedelta(1))))
-                for word in (words or "").split():
+                for word in (terms or "").split():
                     query = query.where(
                         Event.subject.icontains(word, autoescape=True) | Event.body.icontains(word, autoescape=True)
                     )
-                found = list(session.scalars(query.limit(PAGE + 1)))
+                events = list(session.scalars(query.limit(PAGE + 1)))
                 head = chain.signed_head(session)
                 names = {p.name: p.full_name for p in accounts.all_people(session)}
         except RedactError as error:
-            return failed(error), 0, gr.update(interactive=False), gr.update(interactive=False)
-        shown, more = found[:PAGE], len(found) > PAGE
-        rows = [_row(event, names) for event in shown]
+            return failure(error), 0, gr.update(interactive=False), gr.update(interactive=False)
+        results, more = events[:PAGE], len(events) > PAGE
+        rows = [_row(event, names) for event in results]
         heads = ("Number", "When", "Who", "What", "About", "Said")
         listed = table(heads, rows, caption="Audit trail, the newest first", empty="No event fits. Search for less.")
-        if shown:
+        if results:
             count = head.count if head else 0
-            listed = f'<p class="quiet">Events {shown[0].seq:,} down to {shown[-1].seq:,}, of {count:,}</p>{listed}'
-        return listed, shown[-1].seq if more else 0, gr.update(interactive=more), gr.update(interactive=bool(before))
+            listed = f'<p class="quiet">Events {results[0].seq:,} down to {results[-1].seq:,}, of {count:,}</p>{listed}'
+        return listed, results[-1].seq if more else 0, gr.update(interactive=more), gr.update(interactive=bool(before))
 
-    def first(self, words: str, kind: str, who: str, since: str, until: str, request: gr.Request) -> tuple[object, ...]:
+    def first(
+        self, terms: str, kind: str, actor: str, since: str, until: str, request: gr.Request
+    ) -> tuple[object, ...]:
         """From the newest on."""
-        return self.search(words, kind, who, since, until, 0, request)
+        return self.search(terms, kind, actor, since, until, 0, request)
 
     def verify(self, request: gr.Request) -> str:
         """Read the whole trail, and compare it with every head that was noted."""
         try:
-            with seeing(self._context, request, Right.AUDIT) as (session, _):
+            with authorised(self._context, request, Right.AUDIT) as (session, _):
                 known = heads.known_heads(session)
                 report = chain.verify(session, [self._context.db.key.public], known)
                 if report.sound and report.head is not None:
                     heads.record_head(report.head)
         except RedactError as error:
-            return failed(error)
+            return failure(error)
         head = f" The last one's hash is {text(report.head.hash)}." if report.head else ""
         if report.sound:
             return (
                 f'<p class="said well" role="status">✓ {report.events:,} events: all are what was written, and none is'
                 f" missing. Compared with {len(known)} heads that were noted before.{head}</p>"
             )
-        told = [text(fault.what) for fault in report.faults[:PAGE]]
+        faults = [text(fault.what) for fault in report.faults[:PAGE]]
         if len(report.faults) > PAGE:
-            told.append(f"and {len(report.faults) - PAGE:,} more; <code>redact audit verify</code> tells all of them")
-        faults = listing(told)
+            faults.append(f"and {len(report.faults) - PAGE:,} more; <code>redact audit verify</code> tells all of them")
         return (
             f'<div class="said bad" role="alert"><p>✕ {report.events:,} events, and {len(report.faults):,} faults. Keep'
-            f" the database as it is, and tell whoever looks after it.</p>{faults}</div>"
+            f" the database as it is, and tell whoever looks after it.</p>{listing(faults)}</div>"
         )
 
     def build(self, blocks: gr.Blocks) -> None:
@@ -111,27 +112,27 @@ class AuditPage:
             with gr.Row():
                 html("<p>Every event is read, and compared with the signatures that were kept.</p>")
                 verify = gr.Button("Check the whole trail")
-            said = html()
+            message = html()
         with section("Search"):
             with gr.Row():
-                words = gr.Textbox(label="Words", placeholder="About or said", min_width=160)
+                terms = gr.Textbox(label="Words", placeholder="About or said", min_width=160)
                 kinds = [("Everything", ""), *sorted((name, kind) for kind, name in EVENTS.items())]
                 kind = gr.Dropdown(kinds, value="", label="What happened", interactive=True, min_width=160)
-                who = gr.Textbox(label="Login of who did it", min_width=120)
+                actor = gr.Textbox(label="Login of who did it", min_width=120)
                 since = gr.Textbox(label="From this day on", placeholder="2026-05-01", min_width=120)
                 until = gr.Textbox(label="Up to this day", placeholder="2026-05-31", min_width=120)
                 search = gr.Button("Search", variant="primary")
-            shown, before = html(), gr.State(0)
+            results, before = html(), gr.State(0)
             with gr.Row():
                 newest, older = gr.Button("Newest"), gr.Button("Older ones")
-        wish = [words, kind, who, since, until]
-        outputs = [shown, before, older, newest]
-        blocks.load(self.top, None, line, **QUIET)
-        blocks.load(self.first, wish, outputs, **QUIET)
-        for event in (search.click, newest.click, kind.input, *(part.submit for part in (words, who, since, until))):
-            event(self.first, wish, outputs, **QUIET)
-        older.click(self.search, [*wish, before], outputs, **QUIET)
-        verify.click(self.verify, None, said, **SLOW)
+        filters = [terms, kind, actor, since, until]
+        outputs = [results, before, older, newest]
+        blocks.load(self.top_bar, None, line, **QUIET)
+        blocks.load(self.first, filters, outputs, **QUIET)
+        for event in (search.click, newest.click, kind.input, *(part.submit for part in (terms, actor, since, until))):
+            event(self.first, filters, outputs, **QUIET)
+        older.click(self.search, [*filters, before], outputs, **QUIET)
+        verify.click(self.verify, None, message, **SLOW)
 
 
 def _midnight(day: date) -> datetime:
@@ -141,18 +142,18 @@ def _midnight(day: date) -> datetime:
 
 def _row(event: Event, names: dict[str, str]) -> tuple[str, ...]:
     body = json.loads(event.body)
-    said = next((str(body[key]) for key in WHY if body.get(key)), "")
-    told = "".join(f"<dt>{text(_named(key))}</dt><dd>{text(_short(value))}</dd>" for key, value in body.items())
-    more = f"<details><summary>Details</summary><dl>{told}</dl></details>" if told else ""
-    who = names.get(event.actor, event.actor)
-    login = f"<br><span class='quiet'>{text(event.actor)}</span>" if who != event.actor else ""
+    remark = next((str(body[key]) for key in WHY if body.get(key)), "")
+    pairs = "".join(f"<dt>{text(_named(key))}</dt><dd>{text(_short(value))}</dd>" for key, value in body.items())
+    more = f"<details><summary>Details</summary><dl>{pairs}</dl></details>" if pairs else ""
+    actor = names.get(event.actor, event.actor)
+    login = f"<br><span class='quiet'>{text(event.actor)}</span>" if actor != event.actor else ""
     return (
         f"<span class='whole'>{event.seq:,}</span>",
         moment(event.at, seconds=True),
-        f"<span class='whole'>{text(who)}</span>{login}",
+        f"<span class='whole'>{text(actor)}</span>{login}",
         f"<span class='whole'>{text(EVENTS.get(event.kind, event.kind))}</span>",
         _about(event.subject),
-        (f"{text(said)}<br>" if said else "") + more,
+        (f"{text(remark)}<br>" if remark else "") + more,
     )
 
 
@@ -164,10 +165,10 @@ def _about(subject: str) -> str:
 
 
 def _named(key: str) -> str:
-    words = key.replace("_", " ")
-    return "SHA-256" if key == "sha256" else words[:1].upper() + words[1:]
+    name = key.replace("_", " ")
+    return "SHA-256" if key == "sha256" else name[:1].upper() + name[1:]
 
 
 def _short(value: object) -> str:
-    told = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+    shortened = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return shortened if len(shortened) <= LONGEST else f"{shortened[:LONGEST]}…"

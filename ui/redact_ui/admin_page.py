@@ -26,8 +26,8 @@ from redact.records.job_states import JobState
 from redact.retention import disposal
 from redact.retention.clock import RetentionStatus
 from redact.schema.tables import Footage, Job, Person
-from redact_ui.formatting import chip, done, facts, failed, listing, moment, size, state, table, text
-from redact_ui.page import QUIET, SLOW, Context, HealthLine, answered, html, login, section, seeing, top
+from redact_ui.formatting import chip, facts, failure, listing, moment, size, state, success, table, text
+from redact_ui.page import QUIET, SLOW, Context, HealthLine, authorised, html, login, run_action, section, top_bar
 
 LOW_SPACE = 20 * 10**9
 """Bytes left on the disk below which it is time to make room: some hours of footage."""
@@ -42,9 +42,9 @@ class AdminPage:
 
     def show(self, request: gr.Request) -> tuple[object, ...]:
         """Top line, people, whom there is to choose from, policies, codes, models, retention, and storage."""
-        line = top(self._context, request, "admin")
+        line = top_bar(self._context, request, "admin")
         try:
-            with seeing(self._context, request, Right.ADMINISTER) as (session, _):
+            with authorised(self._context, request, Right.ADMINISTER) as (session, _):
                 everybody = accounts.all_people(session)
                 due = disposal.status(session, datetime.now(UTC))
                 stored = _stored(session)
@@ -52,7 +52,7 @@ class AdminPage:
             chosen = gr.update(choices=active)
             return line, _people(everybody), *[chosen] * 3, _policies(), _codes(), _models(), _due(due), stored
         except RedactError as error:
-            return line, failed(error), *[gr.skip()] * 3, "", "", "", "", ""
+            return line, failure(error), *[gr.skip()] * 3, "", "", "", "", ""
 
     def add(self, name: str, full_name: str, roles: list[str], request: gr.Request) -> str:
         """A new account, with a password that is shown this once."""
@@ -70,7 +70,7 @@ class AdminPage:
             )
             return f"{text(person.full_name)} can sign in as {text(person.name)}. {_once(password)}"
 
-        return answered(work)
+        return run_action(work)
 
     def reset(self, name: str, request: gr.Request) -> str:
         """Another password for somebody, shown this once."""
@@ -83,12 +83,12 @@ class AdminPage:
             accounts.set_password(self._context.db, actor, name, password)
             return f"{text(name)} has another password. {_once(password)}"
 
-        return answered(work)
+        return run_action(work)
 
     def roles_of(self, name: str, request: gr.Request) -> object:
         """The roles that somebody has, to begin with."""
         try:
-            with seeing(self._context, request, Right.ADMINISTER) as (session, _):
+            with authorised(self._context, request, Right.ADMINISTER) as (session, _):
                 return gr.update(value=accounts.find(session, _chosen(name)).roles)
         except RedactError:
             return gr.skip()  # the change says what is wrong
@@ -101,27 +101,27 @@ class AdminPage:
             accounts.set_roles(self._context.db, login(request), _chosen(name), wanted, reason or "")
             return f"{text(name)} is now {text(', '.join(sorted(role.value for role in wanted)))}."
 
-        return answered(work)
+        return run_action(work)
 
-    def dispose(self, sure: bool, organisation: str, request: gr.Request) -> str:
+    def dispose(self, confirmed: bool, organisation: str, request: gr.Request) -> str:
         """Dispose of what is due, for good, and write the certificates."""
         try:
-            if not sure:
+            if not confirmed:
                 raise BadRecord("Nothing was done.", "Tick that you know that there is no way back.")
             ran = disposal.run(self._context.db, login(request), self._context.store, dry_run=False)
             write_certificates(self._context.db, (organisation or "").strip())
         except RedactError as error:
-            return failed(error)
-        told = [f"{text(one['certificate'])}: {text(one['original_name'])}" for one in ran.certificates]
-        count = len(told)
-        said = (
+            return failure(error)
+        certificates = [f"{text(one['certificate'])}: {text(one['original_name'])}" for one in ran.certificates]
+        count = len(certificates)
+        message = (
             f"{count} file{'' if count == 1 else 's'} disposed of. The certificates are in the folder"
-            f" “{FOLDER}” of the server.{listing(told)}"
-            if told
+            f" “{FOLDER}” of the server.{listing(certificates)}"
+            if certificates
             else "Nothing is due: nothing was disposed of."
         )
-        refused = "".join(f"<p>{text(due.original_name)}</p>{failed(error)}" for due, error in ran.failed)
-        return (done(said) if told or not refused else "") + refused
+        refused = "".join(f"<p>{text(due.original_name)}</p>{failure(error)}" for due, error in ran.failed)
+        return (success(message) if certificates or not refused else "") + refused
 
     def disable(self, name: str, reason: str, request: gr.Request) -> str:
         """End what somebody may do."""
@@ -130,25 +130,25 @@ class AdminPage:
             accounts.disable(self._context.db, login(request), _chosen(name), reason or "")
             return f"{text(name)} is disabled."
 
-        return answered(work)
+        return run_action(work)
 
     def check_store(self, request: gr.Request) -> str:
         """Read every file of the store."""
         try:
-            with seeing(self._context, request, Right.ADMINISTER):
+            with authorised(self._context, request, Right.ADMINISTER):
                 pass
             report = verify_store(self._context.db, self._context.store)
         except RedactError as error:
-            return failed(error)
+            return failure(error)
         return _store(report)
 
     def check_health(self, request: gr.Request) -> str:
         """Look at the machine."""
         try:
-            with seeing(self._context, request, Right.ADMINISTER):
+            with authorised(self._context, request, Right.ADMINISTER):
                 pass
         except RedactError as error:
-            return failed(error)
+            return failure(error)
         return _health(list(self._context.health()))
 
     def build(self, blocks: gr.Blocks) -> None:
@@ -156,7 +156,7 @@ class AdminPage:
         line = html()
         html("<h1>Admin</h1>")
         with gr.Tab("People"):
-            listed, chosen, acts = self._people_tab()
+            people_table, chosen, events = self._people_tab()
         with gr.Tab("Policies and codes"):
             html('<p class="lead">They are files, which come with the workbench or lie on the server.</p>')
             with section("Policies"):
@@ -169,23 +169,23 @@ class AdminPage:
         with gr.Tab("Retention"):
             with section("What is kept, and until when"):
                 due = html()
-            acts.append(self._retention_form())
+            events.append(self._retention_form())
         with gr.Tab("Storage and health"):
             with section("Storage"):
                 stored = html()
-                check, found = gr.Button("Read every file of the store and compare"), html()
+                store_button, store_result = gr.Button("Read every file of the store and compare"), html()
             with section("Health of this machine"):
-                look, health = gr.Button("Look at this machine"), html()
-        outputs = [line, listed, *chosen, policies, codes, models, due, stored]
+                health_button, health = gr.Button("Look at this machine"), html()
+        outputs = [line, people_table, *chosen, policies, codes, models, due, stored]
         blocks.load(self.show, None, outputs, **QUIET)
-        for event in acts:
+        for event in events:
             event.then(self.show, None, outputs, **QUIET)
-        check.click(self.check_store, None, found, **SLOW)
-        look.click(self.check_health, None, health, **SLOW)
+        store_button.click(self.check_store, None, store_result, **SLOW)
+        health_button.click(self.check_health, None, health, **SLOW)
 
     def _people_tab(self) -> tuple[gr.HTML, list[gr.Dropdown], list[Any]]:
         with section("People"):
-            listed = html()
+            people_table = html()
         with gr.Accordion("Add a person", open=False):
             with gr.Row():
                 name = gr.Textbox(label="Login", info="2 to 64 small letters, digits, dots, dashes, @")
@@ -194,30 +194,30 @@ class AdminPage:
             add, added = gr.Button("Add", variant="primary"), html()
         with gr.Accordion("Change somebody's roles", open=False):
             with gr.Row():
-                whose = gr.Dropdown([], label="Person", interactive=True)
-                why = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
+                person = gr.Dropdown([], label="Person", interactive=True)
+                reason_box = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
             other = gr.CheckboxGroup(ROLES, label="Roles from now on")
             change, changed = gr.Button("Change the roles"), html()
         with gr.Accordion("Give another one-time password", open=False):
             with gr.Row():
-                forgetful = gr.Dropdown([], label="Person", interactive=True)
+                reset_person = gr.Dropdown([], label="Person", interactive=True)
                 reset = gr.Button("Give another password")
-            given = html()
+            reset_message = html()
         with gr.Accordion("Disable an account", open=False):
             html('<p class="lead">There is no way back; what the person did stays in the records under their name.</p>')
             with gr.Row():
-                leaving = gr.Dropdown([], label="Person", interactive=True)
+                disable_person = gr.Dropdown([], label="Person", interactive=True)
                 reason = gr.Textbox(label="Reason for disabling", placeholder="It goes into the audit trail")
                 disable = gr.Button("Disable for good", variant="stop")
-            said = html()
-        whose.input(self.roles_of, whose, other, **QUIET)
-        acts: list[Any] = [
+            message = html()
+        person.input(self.roles_of, person, other, **QUIET)
+        events: list[Any] = [
             add.click(self.add, [name, full_name, roles], added, **QUIET),
-            change.click(self.set_roles, [whose, other, why], changed, **QUIET),
-            reset.click(self.reset, forgetful, given, **QUIET),
-            disable.click(self.disable, [leaving, reason], said, **QUIET),
+            change.click(self.set_roles, [person, other, reason_box], changed, **QUIET),
+            reset.click(self.reset, reset_person, reset_message, **QUIET),
+            disable.click(self.disable, [disable_person, reason], message, **QUIET),
         ]
-        return listed, [whose, forgetful, leaving], acts
+        return people_table, [person, reset_person, disable_person], events
 
     def _retention_form(self) -> Any:
         with section("Dispose of what is due"):
@@ -226,14 +226,14 @@ class AdminPage:
                 " each file gets a certificate. What is held, in an open case or in a release that still counts, is "
                 "left alone.</p>"
             )
-            sure = gr.Checkbox(label="I know that there is no way back")
+            confirmed = gr.Checkbox(label="I know that there is no way back")
             with gr.Row():
                 organisation = gr.Textbox(
                     os.environ.get(environment.ORGANISATION, ""), label="Organisation, as certificates name it"
                 )
                 dispose = gr.Button("Dispose of what is due", variant="stop")
-            said = html()
-        return dispose.click(self.dispose, [sure, organisation], said, **SLOW)
+            message = html()
+        return dispose.click(self.dispose, [confirmed, organisation], message, **SLOW)
 
 
 def _once(password: str) -> str:
@@ -276,7 +276,7 @@ def _policies() -> str:
         try:
             one = load_policy(name)
         except RedactError as error:
-            rows.append((text(name), failed(error), "", "", ""))
+            rows.append((text(name), failure(error), "", "", ""))
             continue
         rules = ("four eyes" if one.four_eyes else "", "all of it watched" if one.watch_all else "")
         rows.append(
@@ -298,7 +298,7 @@ def _codes() -> str:
         try:
             known = load_codes(name)
         except RedactError as error:
-            rows.append(("", failed(error), "", "", text(name)))
+            rows.append(("", failure(error), "", "", text(name)))
             continue
         rows += [
             (
@@ -323,13 +323,13 @@ _WEIGHTS = {
 def _models() -> str:
     rows = []
     for model in registry.everything().models:
-        found = str(model.state())
+        weights = str(model.state())
         rows.append(
             (
                 text(model.name),
                 text(", ".join(model.classes)),
                 text(model.licence),
-                chip(*_WEIGHTS.get(found, ("✕", found, "bad"))),
+                chip(*_WEIGHTS.get(weights, ("✕", weights, "bad"))),
                 text(f"{model.sha256[:16]}…"),
             )
         )
@@ -337,7 +337,7 @@ def _models() -> str:
     return table(heads, rows, caption="Models", empty="There is no model: run make models on the server.")
 
 
-def _due(found: list[RetentionStatus]) -> str:
+def _due(footage: list[RetentionStatus]) -> str:
     rows = [
         (
             text(", ".join(exhibit.replace(":", ", ") for exhibit in one.exhibits) or one.original_name),
@@ -347,10 +347,10 @@ def _due(found: list[RetentionStatus]) -> str:
             chip("⚠", "Due", "warn") if one.due else chip("✓", "Kept", "well"),
             "<br>".join(text(keeper.why) for keeper in one.kept_by),
         )
-        for one in found
+        for one in footage
     ]
     heads = ("Footage", "Class", "Size", "Clock runs out", "State", "Kept by")
-    count = sum(one.due for one in found)
+    count = sum(one.due for one in footage)
     words = f"{count} file{' is' if count == 1 else 's are'} due." if count else "Nothing is due."
     return f'<p class="lead">{words}</p>' * bool(rows) + table(
         heads, rows, caption="Retention", empty="There is no footage in the store yet."

@@ -28,16 +28,27 @@ from redact_ui.formatting import (
     chip,
     clock,
     day,
-    failed,
+    empty_state,
+    failure,
     link,
     listing,
-    nothing,
     pressing,
     state,
     table,
     text,
 )  # fmt: skip
-from redact_ui.page import QUIET, Context, answered, case_link, html, login, release_link, section, seeing, top
+from redact_ui.page import (
+    QUIET,
+    Context,
+    authorised,
+    case_link,
+    html,
+    login,
+    release_link,
+    run_action,
+    section,
+    top_bar,
+)
 
 RECENT = timedelta(days=3)
 """How long a failed job asks for attention."""
@@ -76,58 +87,76 @@ STAGES = {
 """How far a request is, by its newest release that was not withdrawn."""
 
 
-class WorkList:
+class WorkListPage:
     """The first page. Handlers are plain methods: they take what the fields hold, and the request."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def show(
-        self, kind: str, mine: bool, overdue: bool, closed: bool, find: str, who: str, stage: str, request: gr.Request
+        self,
+        kind: str,
+        mine: bool,
+        overdue: bool,
+        closed: bool,
+        find: str,
+        assignee: str,
+        stage: str,
+        request: gr.Request,
     ) -> tuple[object, ...]:
         """Top line, what needs the one who asks, the table, and whom there is to filter by."""
-        line = top(self._context, request, "")
+        line = top_bar(self._context, request, "")
         try:
-            with seeing(self._context, request) as (session, person):
-                today, words = date.today(), (find or "").casefold().split()
+            with authorised(self._context, request) as (session, person):
+                today, terms = date.today(), (find or "").casefold().split()
                 found = [
                     (case, at)
                     for case, at in _stages(session, closed=closed)
                     if kind in (ANY, case.kind)
                     and stage in (ANY, at)
                     and (not mine or _member(case, person.name))
-                    and (not who or (_member(case, who) if who != NOBODY else not case.members))
+                    and (not assignee or (_member(case, assignee) if assignee != NOBODY else not case.members))
                     and (not overdue or _overdue(case, today))
-                    and all(word in f"{case.reference} {case.title}".casefold() for word in words)
+                    and all(word in f"{case.reference} {case.title}".casefold() for word in terms)
                 ]
-                filtered = bool(mine or overdue or words or who) or not kind == stage == ANY
+                filtered = bool(mine or overdue or terms or assignee) or not kind == stage == ANY
                 people_ = [(p.full_name, p.name) for p in accounts.all_people(session) if p.disabled_at is None]
                 return (
                     line,
                     _needs(session, person, today),
                     _table(found, today, filtered=filtered),
-                    gr.update(choices=[("Anybody", ""), ("Nobody yet", NOBODY), *people_], value=who or ""),
+                    gr.update(choices=[("Anybody", ""), ("Nobody yet", NOBODY), *people_], value=assignee or ""),
                     gr.update(visible=accounts.may(person, Right.CASES)),
                 )
         except RedactError as error:
-            return line, "", failed(error), gr.skip(), gr.update(visible=False)
+            return line, "", failure(error), gr.skip(), gr.update(visible=False)
 
     def open_case(self, request: gr.Request, *values: str) -> str:
         """A new case of reference, kind, title, day of receipt, nation, due date, and the details of all kinds in
         order, of which only those of its own kind count. Says where it is, or what is wrong."""
-        return answered(lambda: self._opened(login(request), *values))
+        return run_action(lambda: self._opened(login(request), *values))
 
     def _opened(
-        self, actor: str, reference: str, kind: str, title: str, received: str, nation: str, due: str, *told: str
+        self,
+        actor: str,
+        reference: str,
+        kind: str,
+        title: str,
+        received: str,
+        nation: str,
+        due: str,
+        *detail_values: str,
     ) -> str:
-        of = CaseKind(kind)
-        values = dict(zip(_fields(), told, strict=True))
-        details = {key: values[of, key].strip() for key in DETAILS[of] if (values[of, key] or "").strip()}
+        case_kind = CaseKind(kind)
+        values = dict(zip(_fields(), detail_values, strict=True))
+        details = {
+            key: values[case_kind, key].strip() for key in DETAILS[case_kind] if (values[case_kind, key] or "").strip()
+        }
         case = cases.open_case(
             self._context.db,
             actor,
             reference.strip(),
-            kind=of,
+            kind=case_kind,
             title=title,
             received=parse_day(received, "day of receipt") or date.today(),
             nation=Nation(nation),
@@ -141,31 +170,33 @@ class WorkList:
         line = html()
         html("<h1>Work list</h1>")
         with section("Needs me now"):
-            needs = html()
+            needs_html = html()
         with section("Cases"):
             with gr.Row():
                 find = gr.Textbox(label="Find a case", placeholder="Words or a number", min_width=160)
                 kind = gr.Dropdown([("All kinds", ANY), *((name, key) for key, name in KINDS.items())], value=ANY,
                                    label="Kind of case", interactive=True, min_width=160)  # fmt: skip
-                stages = [("All states", ANY), *((words, key) for key, (_, words, _) in STAGES.items())]
+                stages = [("All states", ANY), *((terms, key) for key, (_, terms, _) in STAGES.items())]
                 stage = gr.Dropdown(stages, value=ANY, label="State", interactive=True, min_width=160)
-                who = gr.Dropdown([("Anybody", "")], value="", label="Assigned to", interactive=True, min_width=160)
+                assignee = gr.Dropdown(
+                    [("Anybody", "")], value="", label="Assigned to", interactive=True, min_width=160
+                )
             with gr.Row(elem_classes="ticks"):
                 mine = gr.Checkbox(label="Only cases I am a member of")
                 overdue = gr.Checkbox(label="Only overdue")
                 closed = gr.Checkbox(label="Closed cases, too")
-            listed = html()
-        filters: list[Any] = [kind, mine, overdue, closed, find, who, stage]
+            cases_table = html()
+        filters: list[Any] = [kind, mine, overdue, closed, find, assignee, stage]
         opening = gr.Accordion("New case", open=False, visible=False)
-        shown = [line, needs, listed, who, opening]
-        for part in (kind, mine, overdue, closed, who, stage):
-            part.input(self.show, filters, shown, **QUIET)
-        find.change(self.show, filters, shown, trigger_mode="always_last", **QUIET)
-        blocks.load(self.show, filters, shown, **QUIET)
+        outputs = [line, needs_html, cases_table, assignee, opening]
+        for part in (kind, mine, overdue, closed, assignee, stage):
+            part.input(self.show, filters, outputs, **QUIET)
+        find.change(self.show, filters, outputs, trigger_mode="always_last", **QUIET)
+        blocks.load(self.show, filters, outputs, **QUIET)
         with opening:
-            self._form(filters, shown)
+            self._form(filters, outputs)
 
-    def _form(self, filters: list[Any], shown: list[Any]) -> None:
+    def _form(self, filters: list[Any], outputs: list[Any]) -> None:
         with gr.Row():
             reference = gr.Textbox(label="Reference", placeholder="Letters, digits, spaces and . _ / -", max_length=64)
             kind = gr.Dropdown([(name, key) for key, name in KINDS.items()], value="foi", label="Kind of case",
@@ -177,23 +208,23 @@ class WorkList:
             received = gr.Textbox(label="Day of receipt", placeholder="2026-05-01; empty for today")
             due = gr.Textbox(label="Due date, if one was given", placeholder="2026-05-01; empty: worked out")
         groups, fields = [], []
-        for of in CaseKind:
-            with gr.Row(visible=of is CaseKind.FOI) as group:
-                fields += [gr.Textbox(label=LABELS[key], min_width=400) for key in DETAILS[of]]
+        for case_kind in CaseKind:
+            with gr.Row(visible=case_kind is CaseKind.FOI) as group:
+                fields += [gr.Textbox(label=LABELS[key], min_width=400) for key in DETAILS[case_kind]]
             groups.append(group)
         kind.change(
-            lambda name: [gr.update(visible=of.value == name) for of in CaseKind],
+            lambda name: [gr.update(visible=case_kind.value == name) for case_kind in CaseKind],
             kind, groups, **QUIET,
         )  # fmt: skip
-        button, said = gr.Button("Open the case", variant="primary"), html()
+        button, message = gr.Button("Open the case", variant="primary"), html()
         button.click(
-            self.open_case, [reference, kind, title, received, nation, due, *fields], said,
+            self.open_case, [reference, kind, title, received, nation, due, *fields], message,
             **QUIET,
-        ).then(self.show, filters, shown, **QUIET)  # fmt: skip
+        ).then(self.show, filters, outputs, **QUIET)  # fmt: skip
 
 
 def _fields() -> list[tuple[CaseKind, str]]:
-    return [(of, key) for of in CaseKind for key in DETAILS[of]]
+    return [(case_kind, key) for case_kind in CaseKind for key in DETAILS[case_kind]]
 
 
 def parse_day(untrusted: str, what: str) -> date | None:
@@ -223,10 +254,10 @@ def _overdue(case: Case, today: date) -> bool:
 def _stages(session: Session, *, closed: bool) -> list[tuple[Case, str]]:
     """Cases, the most pressing first, and how far each is: of :data:`STAGES`."""
     # In the order they were made: the newest counts.
-    far = {r.case_id: r.state for r in releases.listed(session) if r.state != ReleaseState.WITHDRAWN}
+    newest = {r.case_id: r.state for r in releases.listed(session) if r.state != ReleaseState.WITHDRAWN}
     found = []
     for case in cases.list_cases(session, closed=closed):
-        at = far.get(case.id) or ("footage" if case.exhibits else "empty")
+        at = newest.get(case.id) or ("footage" if case.exhibits else "empty")
         found.append((case, "closed" if case.state == CLOSED else at))
     return found
 
@@ -259,7 +290,7 @@ def _table(found: list[tuple[Case, str]], today: date, *, filtered: bool) -> str
 
 def _needs(session: Session, person: Person, today: date) -> str:
     items = [*_late(session, person, today), *_releases(session, person, today), *_failed_jobs(session, person)]
-    return listing(items) if items else nothing("Nothing needs you now. Work that does will be listed here.")
+    return listing(items) if items else empty_state("Nothing needs you now. Work that does will be listed here.")
 
 
 def _releases(session: Session, person: Person, today: date) -> Iterator[str]:

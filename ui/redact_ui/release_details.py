@@ -12,15 +12,15 @@ import gradio as gr
 from redact.disclose.policy.reason_codes import ReleaseKind
 from redact.disclose.release import details, releases
 from redact.errors import BadRecord, RedactError
-from redact_ui.detail_lists import LISTS, DetailList
-from redact_ui.page import QUIET, Context, answered, attempted, html, login, seeing
+from redact_ui.page import QUIET, Context, authorised, html, login, run_action, try_action
+from redact_ui.release_detail_lists import DETAIL_LISTS, DetailList
 
 YES_NO = (("Yes", "yes"), ("No", "no"))
 NOT_SAID = ("–", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DetailField:
     """One thing to note. ``key`` is where it is kept: a part, or a part and a name in it. With ``choices`` one of
     them; ``lines``: several, one a line."""
 
@@ -32,63 +32,63 @@ class Field:
     number: bool = False
 
 
-def _internal(key: str, label: str, **more: Any) -> Field:
-    return Field(f"internal.{key}", label, "Never leaves the force", **more)
+def _internal(key: str, label: str, **more: Any) -> DetailField:
+    return DetailField(f"internal.{key}", label, "Never leaves the force", **more)
 
 
-COMMON: tuple[Field, ...] = (
-    Field("organisation", "Organisation that releases"),
-    Field("request_reference", "Reference of the request"),
-    Field("recipient.name", "Recipient"),
-    Field("recipient.organisation", "Recipient's organisation"),
-    Field("recipient.purpose", "What they get it for"),
-    Field("delivery.method", "How it is delivered"),
-    Field("delivery.encryption", "How it is kept closed on the way"),
-    Field("retention.rule", "How long the release is kept"),
-    Field("retention.keep_until", "Kept until", "As 2028-12-01"),
-    Field("retention.destroy_on", "Destroyed on", "As 2028-12-01"),
+COMMON: tuple[DetailField, ...] = (
+    DetailField("organisation", "Organisation that releases"),
+    DetailField("request_reference", "Reference of the request"),
+    DetailField("recipient.name", "Recipient"),
+    DetailField("recipient.organisation", "Recipient's organisation"),
+    DetailField("recipient.purpose", "What they get it for"),
+    DetailField("delivery.method", "How it is delivered"),
+    DetailField("delivery.encryption", "How it is kept closed on the way"),
+    DetailField("retention.rule", "How long the release is kept"),
+    DetailField("retention.keep_until", "Kept until", "As 2028-12-01"),
+    DetailField("retention.destroy_on", "Destroyed on", "As 2028-12-01"),
     _internal("notes", "Internal notes, one a line", lines=True),
 )
-OF_KIND: Mapping[ReleaseKind, tuple[Field, ...]] = {
+OF_KIND: Mapping[ReleaseKind, tuple[DetailField, ...]] = {
     ReleaseKind.COURT: (
-        Field("defendants", "Defendants, one a line", "Where they are others than the case's", lines=True),
-        Field("offences", "Offences, one a line", "Where they are others than the case's", lines=True),
-        Field("material", "Material", choices=(("Used", "used"), ("Unused", "unused"))),
-        Field("mg6c_item", "Item on the MG6C"),
-        Field("clip_reason", "Why parts of the footage stay out"),
-        Field("cpia.hidden_may_meet_test", "What is hidden may meet the disclosure test", choices=YES_NO),
-        Field("cpia.considered_by", "Considered by"),
-        Field("cpia.considered_at", "Considered on", "As 2026-11-20 10:00"),
-        Field("producing_statement.name", "Produced in evidence by"),
-        Field("producing_statement.role", "Their role"),
-        Field("producing_statement.exhibit", "Exhibit it is produced as"),
-        Field("producing_statement.made_on", "Statement made on", "As 2026-11-20"),
-        Field("producing_statement.words", "Words of the statement"),
+        DetailField("defendants", "Defendants, one a line", "Where they are others than the case's", lines=True),
+        DetailField("offences", "Offences, one a line", "Where they are others than the case's", lines=True),
+        DetailField("material", "Material", choices=(("Used", "used"), ("Unused", "unused"))),
+        DetailField("mg6c_item", "Item on the MG6C"),
+        DetailField("clip_reason", "Why parts of the footage stay out"),
+        DetailField("cpia.hidden_may_meet_test", "What is hidden may meet the disclosure test", choices=YES_NO),
+        DetailField("cpia.considered_by", "Considered by"),
+        DetailField("cpia.considered_at", "Considered on", "As 2026-11-20 10:00"),
+        DetailField("producing_statement.name", "Produced in evidence by"),
+        DetailField("producing_statement.role", "Their role"),
+        DetailField("producing_statement.exhibit", "Exhibit it is produced as"),
+        DetailField("producing_statement.made_on", "Statement made on", "As 2026-11-20"),
+        DetailField("producing_statement.words", "Words of the statement"),
         _internal("mg6d_reference", "Reference on the MG6D"),
         _internal("cpia_reasons", "Why it may or may not meet the test, for the MG6E"),
     ),
     ReleaseKind.PUBLIC: (
-        Field(
+        DetailField(
             "personal_data.condition",
             "Section 40 condition",
             choices=tuple((word, word) for word in ("3A", "3B", "4A")),
         ),
-        Field("personal_data.legitimate_interest", "Legitimate interest"),
-        Field("personal_data.necessity", "Necessity"),
-        Field("personal_data.balance", "Balance"),
-        Field("personal_data.conclusion", "Conclusion"),
-        Field("retrieving_minutes", "Minutes spent retrieving", "Counted towards the cost limit", number=True),
-        Field("extracting_minutes", "Minutes spent extracting", "Counted towards the cost limit", number=True),
-        Field("review.internal_review", "How to ask for a review", "Empty: the usual words"),
-        Field("review.commissioner", "How to complain to the Commissioner", "Empty: the usual words"),
+        DetailField("personal_data.legitimate_interest", "Legitimate interest"),
+        DetailField("personal_data.necessity", "Necessity"),
+        DetailField("personal_data.balance", "Balance"),
+        DetailField("personal_data.conclusion", "Conclusion"),
+        DetailField("retrieving_minutes", "Minutes spent retrieving", "Counted towards the cost limit", number=True),
+        DetailField("extracting_minutes", "Minutes spent extracting", "Counted towards the cost limit", number=True),
+        DetailField("review.internal_review", "How to ask for a review", "Empty: the usual words"),
+        DetailField("review.commissioner", "How to complain to the Commissioner", "Empty: the usual words"),
     ),
     ReleaseKind.SUBJECT_ACCESS: (
-        Field("requester_subject", "Who the requester is, as decisions name them"),
-        Field("identity_check.how", "How their identity was checked"),
-        Field("identity_check.checked_by", "Checked by"),
-        Field("identity_check.checked_on", "Checked on", "As 2026-11-20"),
-        Field("extended", "If the time was extended: why"),
-        Field("supply", "How it is supplied", choices=(("As a copy", "copy"), ("For viewing", "viewing"))),
+        DetailField("requester_subject", "Who the requester is, as decisions name them"),
+        DetailField("identity_check.how", "How their identity was checked"),
+        DetailField("identity_check.checked_by", "Checked by"),
+        DetailField("identity_check.checked_on", "Checked on", "As 2026-11-20"),
+        DetailField("extended", "If the time was extended: why"),
+        DetailField("supply", "How it is supplied", choices=(("As a copy", "copy"), ("For viewing", "viewing"))),
     ),
     ReleaseKind.INTERNAL: (),
 }
@@ -102,15 +102,15 @@ GROUND: tuple[tuple[str, str], ...] = (
 )
 LIMBS = [NOT_SAID, ("would", "would"), ("would be likely to", "would be likely to")]
 _GROUND_LISTS = ("factors_for", "factors_against")
-FIELDS: tuple[Field, ...] = (*COMMON, *(field for kind in ReleaseKind for field in OF_KIND[kind]))
+DETAIL_FIELDS: tuple[DetailField, ...] = (*COMMON, *(field for kind in ReleaseKind for field in OF_KIND[kind]))
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FormSnapshot:
     """What one page was filled with last: the value of each field, and the codes in use. What differs from it was
     typed since, and is neither filled over nor taken for what is noted."""
 
-    fields: tuple[str, ...] = ("",) * len(FIELDS)
+    fields: tuple[str, ...] = ("",) * len(DETAIL_FIELDS)
     codes: tuple[str, ...] = ()
 
 
@@ -120,27 +120,27 @@ class DetailsForm:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lists = [DetailList(context, one) for one in LISTS]
-        self.shown: Any = None
+        self._lists = [DetailList(context, item) for item in DETAIL_LISTS]
+        self.snapshot: Any = None
         self.outputs: list[Any] = []
 
-    def show(self, reference: str, before: Shown, request: gr.Request) -> list[object]:
+    def show(self, reference: str, before: FormSnapshot, request: gr.Request) -> list[object]:
         """What is on show now, then what is noted where that is not what was on show ``before``, which kind's fields
         there are, and the codes in use."""
         try:
-            with seeing(self._context, request) as (session, _):
+            with authorised(self._context, request) as (session, _):
                 release = releases.find(session, reference)
                 kind = releases.rules_of(release)[0].kind
                 used = tuple(code.id for code in self._context.plan(session, release).resolved.codes)
-                told = tuple(_shown(_held(release.details, field.key)) for field in FIELDS)
-                fields = [gr.skip() if new == old else new for new, old in zip(told, before.fields, strict=True)]
-                visible = [gr.update(visible=kind is one) for one in ReleaseKind]
-                lists = [part for one in self._lists for part in one.shown(release.details, kind)]
-                return [Shown(told, used), *fields, *visible, _codes(used, before.codes), *lists]
+                values = tuple(_as_text(_stored_value(release.details, field.key)) for field in DETAIL_FIELDS)
+                fields = [gr.skip() if new == old else new for new, old in zip(values, before.fields, strict=True)]
+                visible = [gr.update(visible=kind is item) for item in ReleaseKind]
+                lists = [part for item in self._lists for part in item.render(release.details, kind)]
+                return [FormSnapshot(values, used), *fields, *visible, _codes(used, before.codes), *lists]
         except RedactError:
             return [gr.skip() for _ in self.outputs]  # the page says what is wrong
 
-    def save(self, reference: str, before: Shown, request: gr.Request, *values: str) -> tuple[str, Shown]:
+    def save(self, reference: str, before: FormSnapshot, request: gr.Request, *values: str) -> tuple[str, FormSnapshot]:
         """Note what was filled in; what was emptied is taken away, and what nobody touched here stays as it is. Says
         what is on show with that."""
         typed = tuple((value or "").strip() for value in values)
@@ -149,26 +149,26 @@ class DetailsForm:
             actor = login(request)
             with self._context.db.reading() as session:
                 release = releases.find(session, reference)
-                kind, held = releases.rules_of(release)[0].kind, dict(release.details)
-            mine = (*COMMON, *OF_KIND[kind])
-            rows = zip(FIELDS, typed, before.fields, strict=True)
-            given = {field: value for field, value, old in rows if field in mine and value != old}
-            told = details.check(kind, _changed(given, held))
-            if not told:
+                kind, stored = releases.rules_of(release)[0].kind, dict(release.details)
+            shown_fields = (*COMMON, *OF_KIND[kind])
+            rows = zip(DETAIL_FIELDS, typed, before.fields, strict=True)
+            edited = {field: value for field, value, old in rows if field in shown_fields and value != old}
+            changes = details.check(kind, _changes(edited, stored))
+            if not changes:
                 raise BadRecord("Nothing was changed.", "Fill in a field first.")
-            releases.set_details(self._context.db, actor, reference, told)
+            releases.set_details(self._context.db, actor, reference, changes)
             return "The details are noted."
 
-        said, noted = attempted(work)
-        return said, replace(before, fields=typed) if noted else before
+        message, saved = try_action(work)
+        return message, replace(before, fields=typed) if saved else before
 
     def ground(self, reference: str, code: str, request: gr.Request) -> list[str]:
         """What was argued for a code so far."""
         try:
-            with seeing(self._context, request) as (session, _):
+            with authorised(self._context, request) as (session, _):
                 release = releases.find(session, reference)
                 entry = release.details.get("grounds", {}).get(code, {})
-                return [entry.get("limb") or "", *(_shown(entry.get(key)) for key, _ in GROUND)]
+                return [entry.get("limb") or "", *(_as_text(entry.get(key)) for key, _ in GROUND)]
         except RedactError:
             return ["" for _ in ("limb", *GROUND)]
 
@@ -187,34 +187,34 @@ class DetailsForm:
             with self._context.db.reading() as session:
                 release = releases.find(session, reference)
                 kind, grounds = releases.rules_of(release)[0].kind, dict(release.details.get("grounds", {}))
-            told = details.check(kind, {"grounds": {**grounds, code: entry}})
-            releases.set_details(self._context.db, actor, reference, told)
+            changes = details.check(kind, {"grounds": {**grounds, code: entry}})
+            releases.set_details(self._context.db, actor, reference, changes)
             return "The argument is noted."
 
-        return answered(work)
+        return run_action(work)
 
     def build(self, ref: gr.State) -> list[Any]:
         """Put the form here; gives the events after which the page has changed."""
         with gr.Accordion("Recipient, delivery, and what the law asks for", open=False):
-            fields = _boxes(COMMON)
+            fields = _inputs(COMMON)
             groups = []
             for kind in ReleaseKind:
                 with gr.Column(visible=False) as group:
-                    fields += _boxes(OF_KIND[kind])
+                    fields += _inputs(OF_KIND[kind])
                 groups.append(group)
             save, saved = gr.Button("Note these details", variant="primary"), html()
-        added = [event for one in self._lists for event in one.build(ref)]
-        self.shown = gr.State(Shown())
+        added = [event for item in self._lists for event in item.build(ref)]
+        self.snapshot = gr.State(FormSnapshot())
         with gr.Accordion("Arguments for reason codes", open=False):
             code = gr.Dropdown([], label="Reason code in use", interactive=True)
             limb = gr.Dropdown(LIMBS, value="", label="Prejudice", interactive=True)
-            argued = [gr.Textbox(label=label, lines=2) for _, label in GROUND]
-            argue, said = gr.Button("Note the argument", variant="primary"), html()
-        self.outputs = [self.shown, *fields, *groups, code, *(part for one in self._lists for part in one.outputs)]
-        code.change(self.ground, [ref, code], [limb, *argued], **QUIET)
+            argument_boxes = [gr.Textbox(label=label, lines=2) for _, label in GROUND]
+            save_argument, message = gr.Button("Note the argument", variant="primary"), html()
+        self.outputs = [self.snapshot, *fields, *groups, code, *(part for item in self._lists for part in item.outputs)]
+        code.change(self.ground, [ref, code], [limb, *argument_boxes], **QUIET)
         return [
-            save.click(self.save, [ref, self.shown, *fields], [saved, self.shown], **QUIET),
-            argue.click(self.save_ground, [ref, code, limb, *argued], said, **QUIET),
+            save.click(self.save, [ref, self.snapshot, *fields], [saved, self.snapshot], **QUIET),
+            save_argument.click(self.save_ground, [ref, code, limb, *argument_boxes], message, **QUIET),
             *added,
         ]
 
@@ -228,29 +228,29 @@ def _codes(used: tuple[str, ...], before: tuple[str, ...]) -> object:
     return gr.update(choices=list(used), value=used[0] if used else None)
 
 
-def _boxes(fields: Sequence[Field]) -> list[Any]:
+def _inputs(fields: Sequence[DetailField]) -> list[Any]:
     """Two in a row."""
     made = []
     for place in range(0, len(fields), 2):
         with gr.Row():
-            made += [_box(field) for field in fields[place : place + 2]]
+            made += [_input(field) for field in fields[place : place + 2]]
     return made
 
 
-def _box(field: Field) -> Any:
+def _input(field: DetailField) -> Any:
     info = field.info or None
     if field.choices:
         return gr.Dropdown([NOT_SAID, *field.choices], value="", label=field.label, info=info, interactive=True)
     return gr.Textbox(label=field.label, info=info, lines=3 if field.lines else 1)
 
 
-def _held(held: Mapping[str, Any], key: str) -> object:
+def _stored_value(stored: Mapping[str, Any], key: str) -> object:
     part, _, inner = key.partition(".")
-    value = held.get(part)
+    value = stored.get(part)
     return value.get(inner) if inner and isinstance(value, Mapping) else None if inner else value
 
 
-def _shown(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -262,17 +262,17 @@ def _lines(value: str) -> list[str]:
     return [line.strip() for line in value.splitlines() if line.strip()]
 
 
-def _changed(given: Mapping[Field, str], held: Mapping[str, Any]) -> dict[str, object]:
+def _changes(edited: Mapping[DetailField, str], stored: Mapping[str, Any]) -> dict[str, object]:
     """The parts that differ from what is held; a part of which nothing is left is None."""
     parts: dict[str, dict[str, object]] = {}
     plain: dict[str, object] = {}
-    for field, untrusted in given.items():
+    for field, untrusted in edited.items():
         part, _, inner = field.key.partition(".")
-        value = _read(field, untrusted)
+        value = _parse(field, untrusted)
         if not inner:
             plain[part] = value
         else:
-            parts.setdefault(part, dict(held.get(part) or {}))
+            parts.setdefault(part, dict(stored.get(part) or {}))
             if value is None:
                 parts[part].pop(inner, None)
             else:
@@ -280,13 +280,13 @@ def _changed(given: Mapping[Field, str], held: Mapping[str, Any]) -> dict[str, o
     if "cpia" in parts:
         # Nobody has considered it yet is an answer, too: it has neither person nor time.
         parts["cpia"].setdefault("hidden_may_meet_test", None)
-        if parts["cpia"] == {"hidden_may_meet_test": None} and "cpia" not in held:
+        if parts["cpia"] == {"hidden_may_meet_test": None} and "cpia" not in stored:
             parts["cpia"] = {}
-    told = plain | {part: values or None for part, values in parts.items()}
-    return {part: value for part, value in told.items() if value != held.get(part)}
+    changes = plain | {part: values or None for part, values in parts.items()}
+    return {part: value for part, value in changes.items() if value != stored.get(part)}
 
 
-def _read(field: Field, value: str) -> object:
+def _parse(field: DetailField, value: str) -> object:
     if not value:
         return None
     if field.choices is YES_NO:

@@ -22,27 +22,27 @@ from redact.records.job_states import JobKind
 from redact.retention import disposal
 from redact.retention.clock import MarkKind
 from redact.retention.rules import load_rules
-from redact_ui.case_html import case_facts, films_of, footage_html, history_table, release_table, subjects_of
+from redact_ui.case_html import case_facts, exhibit_names, footage_html, history_table, release_table, subjects_of
 from redact_ui.formatting import (
     link,
     text,
 )  # fmt: skip
-from redact_ui.jobs import job_lines, jobs_about, signature
+from redact_ui.jobs_html import job_lines, jobs_about, signature
 from redact_ui.page import (
     QUIET,
     Context,
-    answered,
+    authorised,
     html,
     login,
-    lost,
     module,
     query,
     release_link,
+    run_action,
     section,
-    seeing,
-    top,
+    top_bar,
+    unavailable,
 )  # fmt: skip
-from redact_ui.work_list import LABELS, parse_day, parse_moment
+from redact_ui.work_list_page import LABELS, parse_day, parse_moment
 
 PRESETS = [("Quick", "fast"), ("Balanced", "balanced"), ("Thorough", "thorough")]
 _POLLED = 8
@@ -58,9 +58,9 @@ class CasePage:
 
     def show(self, reference: str, request: gr.Request) -> tuple[object, ...]:
         """Reference, top line, facts, footage, releases, history, and the choices of the forms."""
-        line = top(self._context, request, "case")
+        line = top_bar(self._context, request, "case")
         try:
-            with seeing(self._context, request) as (session, person):
+            with authorised(self._context, request) as (session, person):
                 if not reference:
                     raise RecordMissing("No case was chosen.", "Choose one on the work list.")
                 case = cases.find(session, reference)
@@ -88,22 +88,22 @@ class CasePage:
                 )
         except RedactError as error:
             hidden = [gr.update(visible=False)] * 6
-            return (reference, line, lost(error), "", "", "", *[gr.skip()] * 6, *hidden)
+            return (reference, line, unavailable(error), "", "", "", *[gr.skip()] * 6, *hidden)
 
-    def poll(self, reference: str, seen: str, request: gr.Request) -> tuple[object, ...]:
+    def poll(self, reference: str, known_state: str, request: gr.Request) -> tuple[object, ...]:
         """What is under way; and, where something has ended since ``seen``, footage and history anew."""
         try:
-            with seeing(self._context, request) as (session, person):
+            with authorised(self._context, request) as (session, person):
                 case = cases.find(session, reference)
-                found = jobs_about(session, subjects_of(session, case))
-                now = signature(found)
+                jobs = jobs_about(session, subjects_of(session, case))
+                now = signature(jobs)
                 lines = job_lines(
-                    found,
+                    jobs,
                     "Nothing is under way. Add footage, then have faces and plates looked for.",
                     person,
-                    films_of(case),
+                    exhibit_names(case),
                 )
-                if now == seen:
+                if now == known_state:
                     return (lines, now, *[gr.skip()] * (_POLLED - 2))
                 held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
                 detected = [e.reference for e in case.exhibits if machine_tracks.newest(session, e.footage) is not None]
@@ -121,19 +121,19 @@ class CasePage:
 
     def detect(self, reference: str, exhibit: str, preset: str, request: gr.Request) -> str:
         """Have faces and plates looked for."""
-        return answered(lambda: self._detect(reference, exhibit, preset, login(request)))
+        return run_action(lambda: self._detect(reference, exhibit, preset, login(request)))
 
     def _detect(self, reference: str, exhibit: str, preset: str, actor: str) -> str:
         with self._context.db.reading() as session:
-            found = footage_records.find(session, _chosen(exhibit, "footage"), reference)
-        footage_records.require_held(found)
+            footage = footage_records.find(session, _chosen(exhibit, "footage"), reference)
+        footage_records.require_held(footage)
         queue.enqueue(
             self._context.db,
             actor,
             JobKind.DETECT,
-            footage_records.subject(found.sha256),
-            {"footage": found.sha256, "preset": preset},
-            unique_key=f"detect:{found.sha256}",
+            footage_records.subject(footage.sha256),
+            {"footage": footage.sha256, "preset": preset},
+            unique_key=f"detect:{footage.sha256}",
         )
         return f"Faces and plates are looked for in {text(exhibit)}. You can leave this page meanwhile."
 
@@ -150,7 +150,7 @@ class CasePage:
             name = releases.reference(made)
             return f"The release {link(release_link(name), name)} is a draft. Decide there what is hidden."
 
-        return answered(work)
+        return run_action(work)
 
     def change(
         self, reference: str, title: str, due: str, key: str, value: str, reason: str, request: gr.Request
@@ -165,7 +165,7 @@ class CasePage:
             )  # fmt: skip
             return "The case is changed."
 
-        return answered(work)
+        return run_action(work)
 
     def add_member(self, reference: str, name: str, role: str, request: gr.Request) -> str:
         """Note who is who."""
@@ -174,7 +174,7 @@ class CasePage:
             cases.add_member(self._context.db, login(request), reference, _chosen(name, "person"), role)
             return f"{text(name)} is {text(role)} of this case."
 
-        return answered(work)
+        return run_action(work)
 
     def note_time(self, reference: str, locating: float, redacting: float, request: gr.Request) -> str:
         """Note working time."""
@@ -186,7 +186,7 @@ class CasePage:
             )  # fmt: skip
             return "The time is noted."
 
-        return answered(work)
+        return run_action(work)
 
     def close(self, reference: str, reason: str, request: gr.Request) -> str:
         """Close the case."""
@@ -201,7 +201,7 @@ class CasePage:
             cases.set_closed(self._context.db, login(request), reference, closed=closed, reason=reason or "")
             return "The case is closed." if closed else "The case is open again."
 
-        return answered(work)
+        return run_action(work)
 
     def note(
         self, reference: str, exhibit: str, wearer: str, start: str, kept_as: str, reason: str, request: gr.Request
@@ -216,7 +216,7 @@ class CasePage:
             )  # fmt: skip
             return f"What is noted of {text(exhibit)} is changed."
 
-        return answered(work)
+        return run_action(work)
 
     def hold(self, reference: str, exhibit: str, kind: str, reason: str, request: gr.Request) -> str:
         """Keep footage from being disposed of."""
@@ -228,7 +228,7 @@ class CasePage:
             )  # fmt: skip
             return f"{text(exhibit)} is held: it will not be disposed of until the hold is lifted."
 
-        return answered(work)
+        return run_action(work)
 
     def lift(self, reference: str, exhibit: str, kind: str, reason: str, request: gr.Request) -> str:
         """Lift a hold."""
@@ -240,52 +240,54 @@ class CasePage:
             )  # fmt: skip
             return f"The hold on {text(exhibit)} is lifted."
 
-        return answered(work)
+        return run_action(work)
 
     def build(self, blocks: gr.Blocks) -> None:
         """Put the page into ``blocks``."""
-        ref, seen = gr.State(""), gr.State("")
+        ref, known_state = gr.State(""), gr.State("")
         address = gr.Textbox(visible=False)
-        line, about = html(), html()
+        line, facts = html(), html()
         with section("Footage"):
-            shown = html()
+            footage = html()
             with gr.Column(visible=False) as intake:
                 module("pages/upload.js", "upload-place")
             with gr.Row(visible=False) as detecting:
                 exhibit = gr.Dropdown([], label="Footage", interactive=True)
                 preset = gr.Dropdown(PRESETS, value="balanced", label="How closely to look", interactive=True)
                 detect = gr.Button("Look for faces and plates", variant="primary")
-            said = html()
+            message = html()
         with section("Under way"):
             running = html()
             module("pages/job_buttons.js", "jobs-acts")
         with section("Releases"):
-            listed = html()
+            releases_table = html()
             with gr.Row(visible=False) as releasing:
                 policy = gr.Dropdown(_policies(), label="For whom (policy)", interactive=True)
                 clips = gr.CheckboxGroup([], label="Footage in it")
-                begin = gr.Button("New release", variant="primary")
-            begun = html()
+                create = gr.Button("New release", variant="primary")
+            release_message = html()
         with gr.Accordion("Change this case", open=False, visible=False) as changing:
             person, actions = self._forms(ref)
-        with gr.Accordion("Change what is noted of footage", open=False, visible=False) as noted:
+        with gr.Accordion("Change what is noted of footage", open=False, visible=False) as changing_footage:
             which, kept_as, note = self._note_form(ref)
         with gr.Accordion("Hold footage, or lift a hold", open=False, visible=False) as holding:
             kept, holds = self._hold_form(ref)
         with gr.Accordion("History", open=False):
             history = html()
         outputs = [
-            ref, line, about, shown, listed, history, exhibit, which, kept, clips, person, kept_as,
-            intake, detecting, releasing, changing, noted, holding,
+            ref, line, facts, footage, releases_table, history, exhibit, which, kept, clips, person, kept_as,
+            intake, detecting, releasing, changing, changing_footage, holding,
         ]  # fmt: skip
-        polled = [running, seen, shown, history, exhibit, which, kept, clips]
+        polled = [running, known_state, footage, history, exhibit, which, kept, clips]
         blocks.load(self.show, address, outputs, js=query("case"), **QUIET).then(
-            self.poll, [ref, seen], polled, **QUIET
+            self.poll, [ref, known_state], polled, **QUIET
         )
-        gr.Timer(2).tick(self.poll, [ref, seen], polled, **QUIET)
-        detect.click(self.detect, [ref, exhibit, preset], said, **QUIET).then(self.poll, [ref, seen], polled, **QUIET)
+        gr.Timer(2).tick(self.poll, [ref, known_state], polled, **QUIET)
+        detect.click(self.detect, [ref, exhibit, preset], message, **QUIET).then(
+            self.poll, [ref, known_state], polled, **QUIET
+        )
         changes: list[Any] = [
-            begin.click(self.new_release, [ref, policy, clips], begun, **QUIET),
+            create.click(self.new_release, [ref, policy, clips], release_message, **QUIET),
             note,
             *holds,
             *actions,
@@ -306,8 +308,8 @@ class CasePage:
         with gr.Row():
             reason = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
             button = gr.Button("Change what is noted")
-        said = html()
-        return which, kept_as, button.click(self.note, [ref, which, wearer, start, kept_as, reason], said, **QUIET)
+        message = html()
+        return which, kept_as, button.click(self.note, [ref, which, wearer, start, kept_as, reason], message, **QUIET)
 
     def _hold_form(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
         with gr.Row():
@@ -315,10 +317,10 @@ class CasePage:
             mark = gr.Dropdown(MARKS, value="evidence", label="Why it is kept", interactive=True, min_width=160)
             why = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
             place, lift = gr.Button("Hold"), gr.Button("Lift the hold")
-        told = html()
+        message = html()
         return kept, [
-            place.click(self.hold, [ref, kept, mark, why], told, **QUIET),
-            lift.click(self.lift, [ref, kept, mark, why], told, **QUIET),
+            place.click(self.hold, [ref, kept, mark, why], message, **QUIET),
+            lift.click(self.lift, [ref, kept, mark, why], message, **QUIET),
         ]
 
     def _forms(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
@@ -342,13 +344,13 @@ class CasePage:
             locating = gr.Number(label="Minutes locating and retrieving", value=0, precision=0, minimum=0)
             redacting = gr.Number(label="Minutes redacting", value=0, precision=0, minimum=0)
             note = gr.Button("Note working time")
-        said = html()
+        message = html()
         return person, [
-            change.click(self.change, [ref, title, due, key, value, reason], said, **QUIET),
-            close.click(self.close, [ref, reason], said, **QUIET),
-            reopen.click(self.reopen, [ref, reason], said, **QUIET),
-            add.click(self.add_member, [ref, person, role], said, **QUIET),
-            note.click(self.note_time, [ref, locating, redacting], said, **QUIET),
+            change.click(self.change, [ref, title, due, key, value, reason], message, **QUIET),
+            close.click(self.close, [ref, reason], message, **QUIET),
+            reopen.click(self.reopen, [ref, reason], message, **QUIET),
+            add.click(self.add_member, [ref, person, role], message, **QUIET),
+            note.click(self.note_time, [ref, locating, redacting], message, **QUIET),
         ]
 
 

@@ -22,21 +22,34 @@ from redact.records.accounts import Right
 from redact.records.job_states import JobKind
 from redact.records.release_state import ReleaseState, release_subject
 from redact.schema.tables import Release, Watched
-from redact_ui.approval_html import open_html
-from redact_ui.decisions import decision_rows, sound_target, targets, what_is_told
-from redact_ui.details import DetailsForm
 from redact_ui.formatting import text
-from redact_ui.jobs import job_lines, jobs_about, signature
-from redact_ui.page import QUIET, Context, answered, attempted, html, login, lost, module, query, section, seeing, top
+from redact_ui.jobs_html import job_lines, jobs_about, signature
+from redact_ui.page import (
+    QUIET,
+    Context,
+    authorised,
+    html,
+    login,
+    module,
+    query,
+    run_action,
+    section,
+    top_bar,
+    try_action,
+    unavailable,
+)
+from redact_ui.release_approval_html import open_html
+from redact_ui.release_decisions import decision_content, decision_rows, sound_target, targets
+from redact_ui.release_details import DetailsForm
 from redact_ui.release_html import (
     clip_frames,
     exportable,
+    missing_html,
     pack_html,
     policy_html,
     preview_html,
     release_facts,
     usable_codes,
-    what_is_missing,
 )
 
 EFFECTS = [
@@ -65,9 +78,9 @@ class ReleasePage:
     def show(self, reference: str, request: gr.Request) -> tuple[object, ...]:
         """Reference, digest of what is on show, top line, facts, what is missing, decisions, policy, choices of
         targets, codes and exhibits with its frames, preview, what is open, pack, and the parts that one may use."""
-        line = top(self._context, request, "release")
+        line = top_bar(self._context, request, "release")
         try:
-            with seeing(self._context, request) as (session, person):
+            with authorised(self._context, request) as (session, person):
                 if not reference:
                     raise RecordMissing("No release was chosen.", "Choose one on the work list, or in its case.")
                 release = releases.find(session, reference)
@@ -81,7 +94,7 @@ class ReleasePage:
                     plan.content,
                     line,
                     release_facts(session, plan),
-                    what_is_missing(plan),
+                    missing_html(plan),
                     decision_rows(plan),
                     policy_html(plan),
                     gr.update(choices=targets(plan), value=[]),
@@ -102,41 +115,43 @@ class ReleasePage:
         except RedactError as error:
             texts: list[object] = ["", "", "", *[gr.skip()] * 5, "", "", ""]
             hidden = [gr.update(visible=False)] * 7
-            return (reference, "", line, lost(error), *texts, *hidden)
+            return (reference, "", line, unavailable(error), *texts, *hidden)
 
     def again(self, reference: str, request: gr.Request) -> tuple[object, ...]:
         """The same after a change: what somebody has begun to choose in the meantime stays chosen."""
-        parts = list(self.show(reference, request))
+        changed = list(self.show(reference, request))
         for place in _CHOICES:
-            if isinstance(update := parts[place], dict):
+            if isinstance(update := changed[place], dict):
                 update.pop("value", None)
-        parts[_FRAMES] = [gr.skip()] * 2
-        return tuple(parts)
+        changed[_FRAMES] = [gr.skip()] * 2
+        return tuple(changed)
 
-    def poll(self, reference: str, seen: str, request: gr.Request) -> tuple[object, ...]:
+    def poll(self, reference: str, known_state: str, request: gr.Request) -> tuple[object, ...]:
         """What is under way; where anything has changed since ``seen``, facts, preview, what is open, pack, and the
         digest of what is on show: each only where it is another one, so that no film is taken from under one's eyes."""
         try:
-            with seeing(self._context, request) as (session, person):
+            with authorised(self._context, request) as (session, person):
                 release = releases.find(session, reference)
                 found = jobs_about(session, [release_subject(release)])
                 lines = job_lines(found, "Nothing is under way.", person)
-                before = json.loads(seen) if seen else {}
+                before = json.loads(known_state) if known_state else {}
                 now = _standing(session, release, signature(found))
                 if now == before.get("now"):
-                    return lines, seen, *[gr.skip()] * _POLLED
+                    return lines, known_state, *[gr.skip()] * _POLLED
                 plan = self._context.plan(session, release)
-                told = (
+                current = (
                     release_facts(session, plan),
                     preview_html(self._context, plan),
                     open_html(self._context, session, plan),
                     pack_html(session, release),
                     plan.content,
                 )
-                marks = [hashlib.sha256(part.encode()).hexdigest() for part in told]
+                marks = [hashlib.sha256(part.encode()).hexdigest() for part in current]
                 known = before.get("marks") or [""] * _POLLED
-                parts = [part if mark != old else gr.skip() for part, mark, old in zip(told, marks, known, strict=True)]
-                return lines, json.dumps({"now": now, "marks": marks}), *parts
+                changed = [
+                    part if mark != old else gr.skip() for part, mark, old in zip(current, marks, known, strict=True)
+                ]
+                return lines, json.dumps({"now": now, "marks": marks}), *changed
         except RedactError:
             # The page itself says what is wrong; every two seconds again would help nobody.
             return tuple([gr.skip()] * (_POLLED + 2))
@@ -157,15 +172,15 @@ class ReleasePage:
         def work() -> str:
             if not chosen:
                 raise BadRecord("Nothing was chosen.", "Choose the tracks, classes or sounds that it is about.")
-            told = what_is_told(action, effect, codes, subject, reason)
-            for one in chosen:
-                about = json.loads(one)
-                content = {"target": about["target"], **told}
+            decision = decision_content(action, effect, codes, subject, reason)
+            for item in chosen:
+                about = json.loads(item)
+                content = {"target": about["target"], **decision}
                 releases.decide(self._context.db, login(request), reference, content, about["exhibit"])
             return f"{len(chosen)} decision{'' if len(chosen) == 1 else 's'} noted."
 
-        said, noted = attempted(work)
-        return (said, [], []) if noted else (said, gr.skip(), gr.skip())
+        message, recorded = try_action(work)
+        return (message, [], []) if recorded else (message, gr.skip(), gr.skip())
 
     def decide_sound(
         self,
@@ -188,17 +203,17 @@ class ReleasePage:
                 plan = self._context.plan(session, releases.find(session, reference))
             content = {
                 "target": sound_target(plan, exhibit, start, end),
-                **what_is_told(action, effect, codes, subject, reason),
+                **decision_content(action, effect, codes, subject, reason),
             }
             releases.decide(self._context.db, actor, reference, content, exhibit)
             return "The decision about this sound is noted."
 
-        return answered(work)
+        return run_action(work)
 
     def frames(self, reference: str, exhibit: str, request: gr.Request) -> tuple[object, object]:
         """First and last frame of an exhibit in the release."""
         try:
-            with seeing(self._context, request) as (session, _):
+            with authorised(self._context, request) as (session, _):
                 return clip_frames(self._context.plan(session, releases.find(session, reference)), exhibit)
         except RedactError:
             return gr.skip(), gr.skip()  # the page says what is wrong
@@ -210,27 +225,27 @@ class ReleasePage:
             actor = login(request)
             with self._context.db.reading() as session:
                 release = releases.find(session, reference)
-                wishes = [
+                clips = [
                     ClipRequest(releases.exhibit_of(release, c.footage_id), c.first_frame, c.last_frame)
                     for c in release.clips
                 ]
             given = None if last is None else int(last)
-            wishes = [w if w.exhibit != exhibit else ClipRequest(exhibit, int(first or 0), given) for w in wishes]
-            releases.set_clips(self._context.db, actor, reference, wishes)
+            clips = [w if w.exhibit != exhibit else ClipRequest(exhibit, int(first or 0), given) for w in clips]
+            releases.set_clips(self._context.db, actor, reference, clips)
             return f"{text(exhibit)} is cut to these frames."
 
-        return answered(work)
+        return run_action(work)
 
     def submit(self, reference: str, request: gr.Request) -> str:
         """Hand the draft to those who approve."""
 
         def work() -> str:
-            with seeing(self._context, request, Right.RELEASE) as (session, person):
+            with authorised(self._context, request, Right.RELEASE) as (session, person):
                 problems = self._context.plan(session, releases.find(session, reference)).problems
             releases.submit(self._context.db, person.name, reference, problems)
             return "The release is in review. Somebody else approves it."
 
-        return answered(work)
+        return run_action(work)
 
     def approve(self, reference: str, content: str, request: gr.Request) -> str:
         """Approve it; ``content`` is the digest of what was on show."""
@@ -246,7 +261,7 @@ class ReleasePage:
             )
             return "The release is approved. Its pack can be made now."
 
-        return answered(work)
+        return run_action(work)
 
     def send_back(self, reference: str, note: str, request: gr.Request) -> str:
         """Back to those who prepare it."""
@@ -255,7 +270,7 @@ class ReleasePage:
             releases.send_back(self._context.db, login(request), reference, note or "")
             return "The release is a draft again, with your note."
 
-        return answered(work)
+        return run_action(work)
 
     def withdraw(self, reference: str, reason: str, request: gr.Request) -> str:
         """For good."""
@@ -264,7 +279,7 @@ class ReleasePage:
             releases.withdraw(self._context.db, login(request), reference, reason or "")
             return "The release is withdrawn."
 
-        return answered(work)
+        return run_action(work)
 
     def preview(self, reference: str, request: gr.Request) -> str:
         """Have it rendered."""
@@ -281,7 +296,7 @@ class ReleasePage:
             request_second_pass(self._context.db, actor, name, digest)
             return "A second look at the rendered copy was asked for. You can leave this page meanwhile."
 
-        return answered(work)
+        return run_action(work)
 
     def export(self, reference: str, request: gr.Request) -> str:
         """Have the pack made."""
@@ -291,7 +306,7 @@ class ReleasePage:
 
         return self._work(reference, JobKind.EXPORT, "The pack was asked for.", request, check)
 
-    def _work(self, reference: str, kind: JobKind, words: str, request: gr.Request, check: Any = None) -> str:
+    def _work(self, reference: str, kind: JobKind, message: str, request: gr.Request, check: Any = None) -> str:
         def work() -> str:
             actor = login(request)
             with self._context.db.reading() as session:
@@ -308,17 +323,17 @@ class ReleasePage:
                 {"release": name},
                 unique_key=f"{kind}:{name}:{digest}",
             )
-            return f"{words} You can leave this page meanwhile."
+            return f"{message} You can leave this page meanwhile."
 
-        return answered(work)
+        return run_action(work)
 
     def build(self, blocks: gr.Blocks) -> None:
         """Put the page into ``blocks``."""
-        ref, on_show, seen = gr.State(""), gr.State(""), gr.State("")
+        ref, on_show, known_state = gr.State(""), gr.State(""), gr.State("")
         address = gr.Textbox(visible=False)
         line, about, missing = html(), html(), html()
         with section("What is hidden and shown"):
-            decided = html()
+            decisions = html()
             with gr.Accordion("What the policy says where nobody decides otherwise", open=False):
                 policy = html()
         with section("Prepare it", visible=False) as preparing:
@@ -329,7 +344,7 @@ class ReleasePage:
             shown = html()
             module("pages/preview.js", "watch-place")
             with gr.Row():
-                render, look = gr.Button("Render the preview"), gr.Button("Have detectors look at it")
+                render, second_pass_button = gr.Button("Render the preview"), gr.Button("Have detectors look at it")
             asked = html()
         with section("Before it can be approved"):
             still_open = html()
@@ -344,32 +359,32 @@ class ReleasePage:
             note = gr.Textbox(label="Note or reason", info="Needed to send back and to withdraw")
             with gr.Row():
                 back, withdraw = gr.Button("Send back"), gr.Button("Withdraw for good", variant="stop")
-            judged = html()
+            outcome = html()
         with section("Pack"):
             pack = html()
             export, exported = gr.Button("Make the pack", variant="primary", visible=False), html()
         outputs = [
-            ref, on_show, line, about, missing, decided, policy, chosen, codes, exhibit, *frames,
+            ref, on_show, line, about, missing, decisions, policy, chosen, codes, exhibit, *frames,
             shown, still_open, pack, preparing, submit, approving, approve, back, overriding, export,
         ]  # fmt: skip
-        polled = [running, seen, about, shown, still_open, pack, on_show]
+        polled = [running, known_state, about, shown, still_open, pack, on_show]
         loaded = blocks.load(self.show, address, outputs, js=query("release"), **QUIET)
-        loaded.then(self.poll, [ref, seen], polled, **QUIET)
-        filled = [ref, self._details.shown]
+        loaded.then(self.poll, [ref, known_state], polled, **QUIET)
+        filled = [ref, self._details.snapshot]
         loaded.then(self._details.show, filled, self._details.outputs, **QUIET)
-        gr.Timer(2).tick(self.poll, [ref, seen], polled, **QUIET)
+        gr.Timer(2).tick(self.poll, [ref, known_state], polled, **QUIET)
         for event in (
             render.click(self.preview, ref, asked, **QUIET),
-            look.click(self.second_look, ref, asked, **QUIET),
+            second_pass_button.click(self.second_look, ref, asked, **QUIET),
             export.click(self.export, ref, exported, **QUIET),
         ):
-            event.then(self.poll, [ref, seen], polled, **QUIET)
+            event.then(self.poll, [ref, known_state], polled, **QUIET)
         changes += [
             submit.click(self.submit, ref, submitted, **QUIET),
-            approve.click(self.approve, [ref, on_show], judged, **QUIET),
-            override.click(self.override, [ref, on_show, why], judged, **QUIET),
-            back.click(self.send_back, [ref, note], judged, **QUIET),
-            withdraw.click(self.withdraw, [ref, note], judged, **QUIET),
+            approve.click(self.approve, [ref, on_show], outcome, **QUIET),
+            override.click(self.override, [ref, on_show, why], outcome, **QUIET),
+            back.click(self.send_back, [ref, note], outcome, **QUIET),
+            withdraw.click(self.withdraw, [ref, note], outcome, **QUIET),
         ]
         for event in changes:
             shown_again = event.then(self.again, ref, outputs, **QUIET)
@@ -397,7 +412,7 @@ class ReleasePage:
                 first = gr.Number(label="First frame", value=0, precision=0, minimum=0)
                 last = gr.Number(label="Last frame", value=None, precision=0, minimum=0)
                 cut = gr.Button("Release only these frames")
-        said = html()
+        message = html()
         exhibit.input(self.frames, [ref, exhibit], [first, last], **QUIET)
         how = [action, effect, codes, subject, reason]
         return (
@@ -406,9 +421,9 @@ class ReleasePage:
             exhibit,
             [first, last],
             [
-                decide.click(self.decide, [ref, chosen, *how], [said, chosen, codes], **QUIET),
-                decide_sound.click(self.decide_sound, [ref, exhibit, start, end, *how], said, **QUIET),
-                cut.click(self.set_clip, [ref, exhibit, first, last], said, **QUIET),
+                decide.click(self.decide, [ref, chosen, *how], [message, chosen, codes], **QUIET),
+                decide_sound.click(self.decide_sound, [ref, exhibit, start, end, *how], message, **QUIET),
+                cut.click(self.set_clip, [ref, exhibit, first, last], message, **QUIET),
             ],
         )
 

@@ -12,7 +12,7 @@ from redact.errors import BadRecord
 from redact.timecode import timecode
 from redact_ui.formatting import chip, table, text
 
-MOST_SPANS = 6
+MAX_SPANS = 6
 """Of a track, written out."""
 _TIME = re.compile(r"(?:(\d{1,2}):)?(?:(\d{1,3}):)?(\d{1,5}(?:\.\d{1,3})?)")
 Json = dict[str, object]
@@ -23,23 +23,23 @@ def decision_rows(plan: ReleasePlan) -> str:
     rows = []
     for number, clip in enumerate(plan.resolved.clips):
         exhibit, footage = plan.exhibits[number], plan.release.clips[number].footage_id
-        for one in _pictures(clip):
-            spans = [f"{timecode(clip.clip.seconds(a))} to {timecode(clip.clip.seconds(b + 1))}" for a, b in one.runs]
-            more = f" and {len(spans) - MOST_SPANS} more" if len(spans) > MOST_SPANS else ""
-            picture = f'<img src="/api/footage/{footage}/thumbs/{one.track_id}.jpg" loading="lazy" alt="">'
+        for item in _pictures(clip):
+            spans = [f"{timecode(clip.clip.seconds(a))} to {timecode(clip.clip.seconds(b + 1))}" for a, b in item.runs]
+            rest = f" and {len(spans) - MAX_SPANS} more" if len(spans) > MAX_SPANS else ""
+            picture = f'<img src="/api/footage/{footage}/thumbs/{item.track_id}.jpg" loading="lazy" alt="">'
             rows.append(
                 (
                     picture,
-                    f"{text(exhibit)}, track {one.track_id}<br>"
-                    f"<span class='quiet'>{text(one.label)}, {text(one.subject)}</span>",
-                    "<br>".join(spans[:MOST_SPANS]) + more,
-                    *_what(plan, one),
+                    f"{text(exhibit)}, track {item.track_id}<br>"
+                    f"<span class='quiet'>{text(item.label)}, {text(item.subject)}</span>",
+                    "<br>".join(spans[:MAX_SPANS]) + rest,
+                    *_outcome(plan, item),
                 )
             )
         for sound in _sounds(clip):
             name = f"sound {sound.span_id}" if sound.span_id is not None else "all other sound"
             span = f"{timecode(sound.start)} to {timecode(sound.end)}"
-            rows.append(("", f"{text(exhibit)}, {name}", span, *_what(plan, sound)))
+            rows.append(("", f"{text(exhibit)}, {name}", span, *_outcome(plan, sound)))
     heads = ("", "What", "When", "Happens", "Codes", "Reason", "Decided by")
     empty = "Nothing was found in these clips. Review the footage: what nobody marked is not hidden."
     return table(heads, rows, caption="What is hidden and shown", empty=empty)
@@ -47,20 +47,20 @@ def decision_rows(plan: ReleasePlan) -> str:
 
 def _pictures(clip: ResolvedClip) -> list[PictureMask | ShownTrack]:
     both: list[PictureMask | ShownTrack] = [*clip.masks, *clip.shown_tracks]
-    return sorted(both, key=lambda one: one.track_id)
+    return sorted(both, key=lambda item: item.track_id)
 
 
 def _sounds(clip: ResolvedClip) -> list[SoundMask | ShownSound]:
     both: list[SoundMask | ShownSound] = [*clip.sound, *clip.shown_sound]
-    return sorted(both, key=lambda one: one.start)
+    return sorted(both, key=lambda item: item.start)
 
 
-def _what(plan: ReleasePlan, one: PictureMask | ShownTrack | SoundMask | ShownSound) -> tuple[str, str, str, str]:
-    by = plan.decided_by[one.decision][0] if one.decision is not None else "the policy"
-    if isinstance(one, ShownTrack | ShownSound):
-        return chip("○", "shown" if isinstance(one, ShownTrack) else "heard", "warn"), "", text(one.reason), text(by)
-    effect = one.effect.value if isinstance(one, SoundMask) else one.effect.effect.value
-    return chip("■", f"hidden: {effect}", "plain"), text(", ".join(one.codes)), text(one.reason), text(by)
+def _outcome(plan: ReleasePlan, item: PictureMask | ShownTrack | SoundMask | ShownSound) -> tuple[str, str, str, str]:
+    by = plan.decided_by[item.decision][0] if item.decision is not None else "the policy"
+    if isinstance(item, ShownTrack | ShownSound):
+        return chip("○", "shown" if isinstance(item, ShownTrack) else "heard", "warn"), "", text(item.reason), text(by)
+    effect = item.effect.value if isinstance(item, SoundMask) else item.effect.effect.value
+    return chip("■", f"hidden: {effect}", "plain"), text(", ".join(item.codes)), text(item.reason), text(by)
 
 
 def targets(plan: ReleasePlan) -> list[tuple[str, str]]:
@@ -68,17 +68,17 @@ def targets(plan: ReleasePlan) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     labels: set[str] = set()
     for exhibit, clip in zip(plan.exhibits, plan.resolved.clips, strict=True):
-        for one in _pictures(clip):
-            labels.add(one.label)
-            key = _key({"track": one.track_id}, exhibit)
-            found[key] = f"{exhibit}, track {one.track_id} ({one.label}, {one.subject})"
+        for item in _pictures(clip):
+            labels.add(item.label)
+            key = _key({"track": item.track_id}, exhibit)
+            found[key] = f"{exhibit}, track {item.track_id} ({item.label}, {item.subject})"
         for sound in _sounds(clip):
             if sound.span_id is not None:
                 target: Json = {"sound": sound.span_id, "start": float(sound.start), "end": float(sound.end)}
                 when = f"{timecode(sound.start)} to {timecode(sound.end)}"
                 found[_key(target, exhibit)] = f"{exhibit}, sound {sound.span_id} ({when})"
     classes = {_key({"class": label}, None): f"Every {label}, in all clips" for label in sorted(labels)}
-    return [(words, key) for key, words in (classes | found).items()]
+    return [(label, key) for key, label in (classes | found).items()]
 
 
 def _key(target: Json, exhibit: str | None) -> str:
@@ -107,9 +107,9 @@ def seconds(untrusted: str) -> Fraction:
     return int(hours) * 3600 + int(minutes) * 60 + Fraction(last)
 
 
-def what_is_told(action: str, effect: str, codes: list[str] | None, subject: str, reason: str) -> Json:
+def decision_content(action: str, effect: str, codes: list[str] | None, subject: str, reason: str) -> Json:
     """The part of a decision that does not say what it is about. Only hiding has an effect and codes."""
-    told: Json = {"action": action}
+    decision: Json = {"action": action}
     hides = action == "hide"
     optional = {
         "effect": effect if hides else None,
@@ -117,4 +117,4 @@ def what_is_told(action: str, effect: str, codes: list[str] | None, subject: str
         "reason": (reason or "").strip(),
         "subject": (subject or "").strip(),
     }
-    return told | {key: value for key, value in optional.items() if value}
+    return decision | {key: value for key, value in optional.items() if value}

@@ -13,13 +13,13 @@ from redact.disclose.policy.reason_codes import ReleaseKind
 from redact.disclose.release import details, releases
 from redact.errors import BadRecord
 from redact_ui.formatting import table, text
-from redact_ui.page import QUIET, Context, answered, html, login
+from redact_ui.page import QUIET, Context, html, login, run_action
 
 Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class EntryColumn:
     """A name in an entry and its label. ``choices``: one of them, or whether it holds where it is a ``flag``."""
 
     name: str
@@ -30,47 +30,47 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class ListOf:
+class DetailListSpec:
     """A part of the details that is a list, of releases of one kind."""
 
     part: str
     kind: ReleaseKind
     title: str
-    one: str
-    columns: tuple[Column, ...]
+    noun: str
+    columns: tuple[EntryColumn, ...]
 
 
-LISTS: tuple[ListOf, ...] = (
-    ListOf(
+DETAIL_LISTS: tuple[DetailListSpec, ...] = (
+    DetailListSpec(
         "orders", ReleaseKind.COURT, "Orders of the court", "order",
         (
-            Column("court", "Court"),
-            Column("made_on", "Made on", "As 2026-11-20"),
-            Column("terms", "Terms", "What may be shown, and to whom"),
+            EntryColumn("court", "Court"),
+            EntryColumn("made_on", "Made on", "As 2026-11-20"),
+            EntryColumn("terms", "Terms", "What may be shown, and to whom"),
         ),
     ),
-    ListOf(
+    DetailListSpec(
         "already_public", ReleaseKind.PUBLIC, "What is public already", "entry",
-        (Column("what", "What"), Column("where", "Where it can be found")),
+        (EntryColumn("what", "What"), EntryColumn("where", "Where it can be found")),
     ),
-    ListOf(
+    DetailListSpec(
         "third_parties", ReleaseKind.SUBJECT_ACCESS, "Other people in the footage", "person",
         (
-            Column("subject", "Who, as decisions name them"),
-            Column("identifiable", "Can be recognised", flag=True),
-            Column("consent", "Consent", choices=("given", "refused", "not sought")),
-            Column("reasonable_to_disclose", "Reasonable to disclose without consent", flag=True),
-            Column("reason", "Reason"),
+            EntryColumn("subject", "Who, as decisions name them"),
+            EntryColumn("identifiable", "Can be recognised", flag=True),
+            EntryColumn("consent", "Consent", choices=("given", "refused", "not sought")),
+            EntryColumn("reasonable_to_disclose", "Reasonable to disclose without consent", flag=True),
+            EntryColumn("reason", "Reason"),
         ),
     ),
-    ListOf(
+    DetailListSpec(
         "restrictions", ReleaseKind.SUBJECT_ACCESS, "Restrictions", "restriction",
         (
-            Column("code", "Reason code"),
-            Column("ground", "Ground"),
-            Column("necessity", "Why it is necessary"),
-            Column("proportionality", "Why it is proportionate"),
-            Column("may_be_told", "The requester may be told of it", flag=True),
+            EntryColumn("code", "Reason code"),
+            EntryColumn("ground", "Ground"),
+            EntryColumn("necessity", "Why it is necessary"),
+            EntryColumn("proportionality", "Why it is proportionate"),
+            EntryColumn("may_be_told", "The requester may be told of it", flag=True),
         ),
     ),
 )  # fmt: skip
@@ -80,36 +80,36 @@ _FLAGS = (("Yes", "yes"), ("No", "no"))
 class DetailList:
     """One such list on the page: what there is, a form for another, and a way to take one away."""
 
-    def __init__(self, context: Context, about: ListOf) -> None:
-        self._context, self._about = context, about
+    def __init__(self, context: Context, spec: DetailListSpec) -> None:
+        self._context, self._spec = context, spec
         self.outputs: list[Any] = []
 
-    def shown(self, held: Mapping[str, Any], kind: ReleaseKind) -> list[object]:
+    def render(self, stored: Mapping[str, Any], kind: ReleaseKind) -> list[object]:
         """For :attr:`outputs`: whether it is there at all, the entries, and what can be taken away."""
-        entries = held.get(self._about.part) or []
-        heads = [column.label for column in self._about.columns]
-        rows = [[text(_words(entry.get(c.name))) for c in self._about.columns] for entry in entries]
-        told = table(heads, rows, caption=self._about.title, empty="There is none yet. Add one below.")
+        entries = stored.get(self._spec.part) or []
+        heads = [column.label for column in self._spec.columns]
+        rows = [[text(_as_text(entry.get(c.name))) for c in self._spec.columns] for entry in entries]
+        entries_table = table(heads, rows, caption=self._spec.title, empty="There is none yet. Add one below.")
         choices = [
-            (f"{place}. {_words(entry.get(self._about.columns[0].name))}", json.dumps(entry))
+            (f"{place}. {_as_text(entry.get(self._spec.columns[0].name))}", json.dumps(entry))
             for place, entry in enumerate(entries, start=1)
         ]
-        return [gr.update(visible=kind is self._about.kind), told, gr.update(choices=choices, value=None)]
+        return [gr.update(visible=kind is self._spec.kind), entries_table, gr.update(choices=choices, value=None)]
 
     def add(self, reference: str, request: gr.Request, *values: str) -> str:
         """Another entry."""
 
         def work() -> str:
             entry: Json = {}
-            for column, untrusted in zip(self._about.columns, values, strict=True):
+            for column, untrusted in zip(self._spec.columns, values, strict=True):
                 value = (untrusted or "").strip()
                 if not value:
                     raise BadRecord(f'"{column.label}" is empty.', "Fill it in.")
                 entry[column.name] = value == "yes" if column.flag else value
             self._set(reference, request, lambda entries: [*entries, entry])
-            return f"The {self._about.one} is noted."
+            return f"The {self._spec.noun} is noted."
 
-        return answered(work)
+        return run_action(work)
 
     def remove(self, reference: str, chosen: str, request: gr.Request) -> str:
         """One entry less."""
@@ -126,37 +126,37 @@ class DetailList:
                 return [*entries[:place], *entries[place + 1 :]]
 
             self._set(reference, request, without)
-            return f"The {self._about.one} is taken away."
+            return f"The {self._spec.noun} is taken away."
 
-        return answered(work)
+        return run_action(work)
 
     def _set(self, reference: str, request: gr.Request, change: Any) -> None:
         actor = login(request)
         with self._context.db.reading() as session:
             release = releases.find(session, reference)
-            kind, entries = releases.rules_of(release)[0].kind, list(release.details.get(self._about.part) or [])
-        told = details.check(kind, {self._about.part: change(entries) or None})
-        releases.set_details(self._context.db, actor, reference, told)
+            kind, entries = releases.rules_of(release)[0].kind, list(release.details.get(self._spec.part) or [])
+        changes = details.check(kind, {self._spec.part: change(entries) or None})
+        releases.set_details(self._context.db, actor, reference, changes)
 
     def build(self, ref: gr.State) -> list[Any]:
         """Put it here; gives the events after which the page has changed."""
-        about = self._about
-        with gr.Accordion(about.title, open=False, visible=False) as whole:
+        spec = self._spec
+        with gr.Accordion(spec.title, open=False, visible=False) as accordion:
             listed = html()
-            boxes = [_box(column) for column in about.columns]
-            add = gr.Button(f"Add this {about.one}", variant="primary")
+            inputs = [_input(column) for column in spec.columns]
+            add = gr.Button(f"Add this {spec.noun}", variant="primary")
             with gr.Row():
                 chosen = gr.Dropdown([], label="Take away", interactive=True)
                 remove = gr.Button("Take it away")
-            said = html()
-        self.outputs = [whole, listed, chosen]
+            message = html()
+        self.outputs = [accordion, listed, chosen]
         return [
-            add.click(self.add, [ref, *boxes], said, **QUIET),
-            remove.click(self.remove, [ref, chosen], said, **QUIET),
+            add.click(self.add, [ref, *inputs], message, **QUIET),
+            remove.click(self.remove, [ref, chosen], message, **QUIET),
         ]
 
 
-def _box(column: Column) -> Any:
+def _input(column: EntryColumn) -> Any:
     info = column.info or None
     if column.flag or column.choices:
         choices = _FLAGS if column.flag else tuple((word.capitalize(), word) for word in column.choices)
@@ -164,5 +164,5 @@ def _box(column: Column) -> Any:
     return gr.Textbox(label=column.label, info=info)
 
 
-def _words(value: object) -> str:
+def _as_text(value: object) -> str:
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value or "")
