@@ -1,4 +1,4 @@
-"""The commands and their order in ``redact --help``."""
+"""Every command, in the order of ``redact --help``."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"redact {__version__}")
         raise typer.Exit
 
@@ -53,13 +53,14 @@ def _version(asked: bool) -> None:
 @app.callback()
 def redact(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Hide faces and number plates in footage, and disclose it with a log that stands up.
+    """Redact faces and number plates in footage, and disclose it with a log of every decision.
 
-    The footage itself is never changed. Every command ends with 0 only when all that was asked is done, with 1 when
-    something failed, with 2 when it was asked wrongly, and with 130 when it was stopped.
+    Masters are never changed.
+
+    Exit status: 0 when everything requested succeeded, 1 when something failed, 2 for a usage error, 130 when stopped.
     """
 
 
@@ -72,8 +73,8 @@ app.command()(bench.bench)
 app.command()(batch.batch)
 app.command()(demo.demo)
 app.command()(verify.verify)
-for command in (footage_marks.mark, footage_marks.hold, footage_marks.lift):
-    footage.app.command()(command)
+for footage_command in (footage_marks.mark, footage_marks.hold, footage_marks.lift):
+    footage.app.command()(footage_command)
 app.add_typer(case.app, name="case")
 app.add_typer(footage.app, name="footage")
 app.add_typer(release.app, name="release")
@@ -82,8 +83,8 @@ app.add_typer(codes.app, name="codes")
 app.add_typer(store.app, name="store")
 app.add_typer(retention.app, name="retention")
 app.add_typer(audit.app, name="audit")
-for way in (user_sign_in.link, user_sign_in.unlink, user_sign_in.sessions, user_sign_in.sign_out):
-    user.app.command()(way)
+for user_command in (user_sign_in.link, user_sign_in.unlink, user_sign_in.sessions, user_sign_in.sign_out):
+    user.app.command()(user_command)
 app.add_typer(user.app, name="user")
 app.add_typer(models.app, name="models")
 app.command()(serve.serve)

@@ -1,9 +1,9 @@
-"""``redact apply``: make the redacted copy from tracks."""
+"""``redact apply``: make a redacted copy from tracks."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,15 +12,12 @@ from redact.cli.shared.copies import copy_record, loading, print_copy
 from redact.cli.shared.output import CommandReport
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, VideoCodec
 
-if TYPE_CHECKING:
-    pass
-
 
 def apply(
     source: opt.Footage,
     tracks_file: Annotated[Path, typer.Argument(metavar="TRACKS.json", help="Tracks made from IN.")],
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The copy to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The redacted copy to write.")],
     effect: opt.EffectOption = Effect.SOLID,
     fill: opt.Fill = "#000000",
     audio: opt.Audio = AudioMode.KEEP,
@@ -36,7 +33,7 @@ def apply(
     overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Make the copy from tracks that are there already.
+    """Make a redacted copy from existing tracks.
 
     Example: redact apply bodycam.mp4 bodycam.tracks.json -o copy.mp4 --effect mosaic
     """

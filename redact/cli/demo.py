@@ -1,4 +1,4 @@
-"""``redact demo``: make footage, redact it, and show before and after."""
+"""``redact demo``: make footage, redact it, and show both side by side."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SHEET_SECONDS = (0.4, 1.6, 2.8, 4.0, 5.2, 6.6)
 
 
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to put it all.")] = Path(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to write the files.")] = Path(
         "demo"
     ),
     device: opt.Device = DeviceChoice.AUTO,
     overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Make a short film with a face and number plates, redact it, and put pictures side by side.
+    """Make a short clip with a face and number plates, redact it, and show before and after side by side.
 
     Example: redact demo -o demo
     """
@@ -38,7 +38,9 @@ def demo(
         try:
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputNotWritable(f"{output} cannot be made: {error.strerror}.", "Name another folder.") from error
+            raise OutputNotWritable(
+                f"{output} cannot be created: {error.strerror}.", "Choose another folder."
+            ) from error
         for path in (footage, copy, tracks_file, sheet):
             opt.check_side_file(path, overwrite=overwrite, others=())
         from redact.audio.spans import parse_span
@@ -55,18 +57,18 @@ def demo(
         before, after = stills(footage), stills(copy)
         contact_sheet([(f"{s:.1f} s", a, b) for s, a, b in zip(SHEET_SECONDS, before, after, strict=True)], sheet, 2)
         print_copy(report, rendered, tracks)
-        for path, what in (
-            (footage, "the film as it was made, coded sideways with a rotation flag"),
+        for path, description in (
+            (footage, "the clip, encoded sideways with a rotation flag"),
             (copy, f"the redacted copy, with a bleep at {BLEEP}"),
-            (tracks_file, "what was found, frame by frame"),
+            (tracks_file, "the tracks, frame by frame"),
             (sheet, "before and after, side by side"),
         ):
-            report.print(f"{path}: {what}")
+            report.print(f"{path}: {description}")
         report.finish({**copy_record(footage, rendered, tracks), "tracks_file": tracks_file, "contact_sheet": sheet})
 
 
 def stills(path: Path) -> list[Picture]:
-    """The upright pictures at :data:`SHEET_SECONDS`."""
+    """Upright frames at :data:`SHEET_SECONDS`."""
     import numpy as np
 
     from redact.demo.footage import RATE

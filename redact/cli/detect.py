@@ -1,9 +1,9 @@
-"""``redact detect``: find faces and number plates, and write their tracks."""
+"""``redact detect``: detect faces and number plates and write their tracks."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from redact.cli.shared import options as opt
 from redact.cli.shared.copies import loading, tracks_count, tracks_summary
 from redact.cli.shared.output import CommandReport
 from redact.settings import DeviceChoice, Interlaced, OnCorrupt, Preset
-
-if TYPE_CHECKING:
-    pass
 
 
 def detect(
@@ -29,7 +26,7 @@ def detect(
     overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Find faces and number plates and write their tracks; no copy is made.
+    """Detect faces and number plates and write their tracks. No copy is made.
 
     Example: redact detect bodycam.mp4 -o bodycam.tracks.json
     """
@@ -45,7 +42,7 @@ def detect(
         with report.working() as progress:
             tracks = analyse(source, find, progress=progress)
         file.save(tracks, output, overwrite=overwrite)
-        report.print(f"{output}: {tracks_summary(tracks)}, found on {tracks.provenance['device']}")
+        report.print(f"{output}: {tracks_summary(tracks)}, detected on {tracks.provenance['device']}")
         report.finish(
             {
                 "source": source,

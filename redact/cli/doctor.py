@@ -1,4 +1,4 @@
-"""``redact doctor``: what is there, what is missing, and how to get it."""
+"""``redact doctor``: check the installation and say how to fix it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ REINSTALL = "pip install --force-reinstall --no-deps {}"
 ENCODERS = ("libx264", "libx265", "libsvtav1", "aac")
 DECODERS = ("h264", "hevc", "mpeg4", "mjpeg", "vp9", "av1", "aac", "mp3", "ac3", "opus", "pcm_s16le", "wmav2")
 LOW_SPACE = 2 * 2**30
-"""Bytes: footage of an hour takes about this much."""
+"""Bytes: about one hour of footage."""
 
 
 class CheckState(StrEnum):
-    """What was found."""
+    """Result of a check."""
 
     OK = "ok"
     NOTE = "note"
-    """Not there, and nothing needs it."""
+    """Worth knowing; nothing needs it."""
     BAD = "bad"
 
 
@@ -49,16 +49,16 @@ class Check:
 def doctor(
     *,
     ask_provider: Annotated[
-        bool, typer.Option("--ask-provider", help="Also ask the sign-in provider of oidc.toml, over the network.")
+        bool, typer.Option("--ask-provider", help="Also contact the sign-in provider in oidc.toml over the network.")
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Check devices, runtimes, opencv, codecs, weights and disk space.
+    """Check devices, runtimes, OpenCV, codecs, model weights, disk space and sign-in.
 
     Example: redact doctor --json
     """
     with CommandReport("doctor", as_json) as report:
-        checks = [*all_checks(), *(guarded(provider_answers) if ask_provider else ())]
+        checks = [*all_checks(), *(guarded(sign_in_provider) if ask_provider else ())]
         report.print_table(("what", "state", "found"), [(check.what, check.state, check.found) for check in checks])
         bad = [check for check in checks if check.state is CheckState.BAD]
         remedies = [check for check in checks if check.remedy]
@@ -71,13 +71,13 @@ def doctor(
 
 
 def all_checks() -> Iterator[Check]:
-    """Every check; one that breaks is reported as bad itself instead of ending the report."""
+    """Every check. A check that raises is reported as bad instead of ending the report."""
     for group in (python, processor, cuda, card_video, runtimes, opencv, codecs, weights, space, sign_in):
         yield from guarded(group)
 
 
 def guarded(group: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """The checks of ``group``, and a bad one if it raised."""
+    """The checks in ``group``, plus a bad one if it raised."""
     try:
         yield from group()
     except Exception as error:
@@ -85,7 +85,7 @@ def guarded(group: Callable[[], Iterator[Check]]) -> Iterator[Check]:
         if isinstance(failure, SetupIncomplete):
             yield Check(group.__name__, CheckState.BAD, failure.happened.rstrip("."), failure.todo)
         else:
-            remedy = "Install the workbench again; in a checkout, run: make clean setup"
+            remedy = "Reinstall the workbench. In a checkout: make clean setup"
             yield Check(group.__name__, CheckState.BAD, f"{type(error).__name__}: {error}", remedy)
 
 
@@ -110,9 +110,11 @@ def cuda() -> Iterator[Check]:  # noqa: D103
             yield Check(f"CUDA device {index}", CheckState.OK, f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB")
         return
     built = torch.version.cuda
-    why = f"torch is built for CUDA {built}, but no device answers" if built else "torch is built without CUDA"
-    remedy = "The CPU is used. " + (
-        "For CUDA, install NVIDIA's driver." if built else "For CUDA, install torch from PyPI instead of a CPU index."
+    why = f"torch is built for CUDA {built}, but no device responds" if built else "torch is built without CUDA"
+    remedy = "redact uses the CPU. " + (
+        "To use CUDA, install the NVIDIA driver."
+        if built
+        else "To use CUDA, install torch from PyPI instead of a CPU index."
     )
     yield Check("CUDA", CheckState.NOTE, why, remedy)
 
@@ -122,9 +124,7 @@ def card_video() -> Iterator[Check]:  # noqa: D103
 
     from redact.media.encoder import CARD_ENCODERS, card_problem
 
-    yield Check(
-        "decoding", CheckState.OK, "in software: a card's decoder (NVDEC) does not say which frames are damaged"
-    )
+    yield Check("decoding", CheckState.OK, "in software: a GPU decoder (NVDEC) does not report damaged frames")
     if not torch.cuda.is_available():
         yield Check("encoding", CheckState.OK, "in software")
         return
@@ -204,28 +204,28 @@ def sign_in() -> Iterator[Check]:  # noqa: D103
     yield Check("sign-in", CheckState.OK, found)
 
 
-def provider_answers() -> Iterator[Check]:  # noqa: D103
+def sign_in_provider() -> Iterator[Check]:  # noqa: D103
     from redact.errors import ProviderUnusable
     from redact.server.oidc import Provider
     from redact.server.oidc_file import load_provider
 
     settings = load_provider()
     if settings is None:
-        yield Check("sign-in provider", CheckState.NOTE, "there is no oidc.toml in the home folder")
+        yield Check("sign-in provider", CheckState.NOTE, "no oidc.toml in the home folder")
         return
     try:
         Provider(settings).check()
     except ProviderUnusable as error:
         yield Check("sign-in provider", CheckState.BAD, error.happened.rstrip("."), "Check the issuer and the network.")
     else:
-        yield Check("sign-in provider", CheckState.OK, f"{settings.issuer} answers as it should")
+        yield Check("sign-in provider", CheckState.OK, f"{settings.issuer} responds correctly")
 
 
 def space() -> Iterator[Check]:  # noqa: D103
     for name, folder in (("working folder", Path.cwd()), ("temporary folder", Path(tempfile.gettempdir()))):
         free = shutil.disk_usage(folder).free
         low = free < LOW_SPACE
-        remedy = f"Make room on the disk of {folder}, or write copies to another." if low else ""
+        remedy = f"Free space on the disk that holds {folder}, or write copies to another disk." if low else ""
         yield Check(
             f"space, {name}",
             CheckState.NOTE if low else CheckState.OK,

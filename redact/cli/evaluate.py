@@ -1,4 +1,4 @@
-"""``redact evaluate``: tracks against ground truth."""
+"""``redact evaluate``: compare tracks with ground truth."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from redact.cli.shared.output import CommandReport
 
 
 def evaluate(
-    tracks_file: Annotated[Path, typer.Argument(metavar="TRACKS.json", help="The tracks to judge.")],
+    tracks_file: Annotated[Path, typer.Argument(metavar="TRACKS.json", help="The tracks to evaluate.")],
     truth: Annotated[
         Path, typer.Option("--truth", metavar="T.txt", help="MOTChallenge ground truth of the same footage.")
     ],
     labels: Annotated[
         Path | None,
         typer.Option(
-            "--labels", metavar="LABELS.txt", help="Names of the truth's classes, one a line; else what lies beside it."
+            "--labels",
+            metavar="LABELS.txt",
+            help="Class names of the ground truth, one per line. Default: the file beside it.",
         ),
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Count what the masks of these tracks leave uncovered, and what they cover for nothing.
+    """Measure what the masks of these tracks leave uncovered, and what they cover unnecessarily.
 
-    A box is covered when at least 90 % of it is masked (of a face: of the ellipse in it). An object is exposed when one
-    of its boxes is not. The figures are a result: leaks do not change the exit code.
+    A box counts as covered when at least 90 % of it is masked (for a face: of the ellipse inside the box). An object is
+    exposed when any of its boxes is not covered. Leaks do not change the exit status.
 
     Example: redact evaluate clip.tracks.json --truth clip.gt.txt
     """
     with CommandReport("evaluate", as_json) as report:
-        from redact.evaluate import evaluate as judge
+        from redact.evaluate import evaluate as measure
         from redact.evaluate import read_truth
         from redact.track import file
 
-        result = judge(file.load(tracks_file), read_truth(truth, labels))
+        result = measure(file.load(tracks_file), read_truth(truth, labels))
         report.print_table(
             ("class", "objects", "exposed", "boxes", "uncovered", "leak rate"),
             [

@@ -1,4 +1,4 @@
-"""``redact footage``: take footage into cases, list it, and find faces and number plates in it."""
+"""``redact footage``: add footage to cases, list it, and detect faces and number plates in it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from redact.settings import DeviceChoice, Interlaced, OnCorrupt, Preset
 if TYPE_CHECKING:
     from redact.schema.tables import Footage, MachineTracks
 
-app = typer.Typer(no_args_is_help=True, help="Take footage into a case, list it, and look for faces in it.")
+app = typer.Typer(no_args_is_help=True, help="Add footage to cases, list it, run detection, and mark or hold it.")
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Footage. It is only ever read.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Footage to add. The files are never changed.")]
 Name = Annotated[
     str,
     typer.Argument(metavar="FOOTAGE", help="First digits of its SHA-256 or, with --case, its exhibit reference."),
@@ -34,44 +34,50 @@ CaseOf = Annotated[str | None, typer.Option("--case", metavar="REF", help="The c
 def add(
     files: Files,
     *,
-    case: Annotated[str, typer.Option("--case", metavar="REF", help="Reference of the case it belongs to.")],
+    case: Annotated[str, typer.Option("--case", metavar="REF", help="Reference of the case.")],
     login: As,
     exhibit: Annotated[
-        str | None, typer.Option("--exhibit", metavar="REF", help="Exhibit reference; else BWV-1, BWV-2, ...")
+        str | None, typer.Option("--exhibit", metavar="REF", help="Exhibit reference. Default: BWV-1, BWV-2, ...")
     ] = None,
     wearer: Annotated[str | None, typer.Option("--wearer", metavar="NAME", help="Who wore the camera.")] = None,
     start: Annotated[
         str | None,
         typer.Option(
-            "--start", metavar="TIME", help="Start by the camera's clock, as 2026-05-01T10:11:12Z; else from the file."
+            "--start",
+            metavar="TIME",
+            help="Start by the camera's clock, such as 2026-05-01T10:11:12Z. Default: from the file.",
         ),
     ] = None,
     clock_offset: Annotated[
         float | None,
-        typer.Option("--clock-offset", metavar="SECONDS", help="To add to the camera's clock for the true time."),
+        typer.Option(
+            "--clock-offset", metavar="SECONDS", help="Seconds to add to the camera's clock to get the true time."
+        ),
     ] = None,
     pre_event: Annotated[
         float | None,
         typer.Option(
-            "--pre-event", metavar="SECONDS", help="Silent span at the start, 0 to 120; else measured from the sound."
+            "--pre-event",
+            metavar="SECONDS",
+            help="Silent pre-event recording at the start, 0 to 120. Default: measured from the sound.",
         ),
     ] = None,
     retention_class: Annotated[
-        str | None, typer.Option("--retention-class", metavar="NAME", help="Which rule says how long it is kept.")
+        str | None, typer.Option("--retention-class", metavar="NAME", help="Retention class: how long it is kept.")
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Take footage into the store and into a case as an exhibit.
+    """Add footage to a case as an exhibit.
 
-    Each file is hashed while it is copied, and refused if it changes meanwhile. Footage that is in the store already
-    becomes another exhibit of the same record.
+    Each file is hashed while it is copied into the store, and refused if it changes during the copy. Footage that is
+    already in the store becomes another exhibit of the same record.
 
     Example: redact footage add bodycam.mp4 --case FOI-2026-017 --exhibit JS/1 --wearer "PC 1234" --as jsmith
     """
     with CommandReport("footage add", as_json) as report:
         begins = parse_time(start)
         if len(files) > 1 and (exhibit is not None or start is not None):
-            raise BadUsage("--exhibit and --start are of one file.", "Add the files one by one.")
+            raise BadUsage("--exhibit and --start apply to a single file.", "Add the files one by one.")
         added: list[dict[str, object]] = []
         failed: list[dict[str, object]] = []
         with acting(login) as (db, actor):
@@ -109,7 +115,7 @@ def add(
 @app.command("list")
 def list_footage(
     *,
-    case: Annotated[str | None, typer.Option("--case", metavar="REF", help="Only that of this case.")] = None,
+    case: Annotated[str | None, typer.Option("--case", metavar="REF", help="Only footage of this case.")] = None,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
@@ -131,7 +137,7 @@ def list_footage(
 
 @app.command()
 def show(name: Name, *, case: CaseOf = None, login: As, as_json: opt.Json = False) -> None:
-    """Show all that is known of one file, with what its camera wrote into it.
+    """Show everything recorded about a piece of footage, including the camera's metadata.
 
     Example: redact footage show JS/1 --case FOI-2026-017 --as jsmith
     """
@@ -144,10 +150,10 @@ def show(name: Name, *, case: CaseOf = None, login: As, as_json: opt.Json = Fals
                 report.print(f"{key.replace('_', ' ')}: {'-' if value in (None, '') else value}")
         for exhibit in found.exhibits:
             report.print(f"exhibit {exhibit.reference} of case {exhibit.case.reference}")
-        for part, told in (("media", found.media), ("camera", found.camera)):
-            for key, value in told.items():
+        for source, metadata in (("media", found.media), ("camera", found.camera)):
+            for key, value in metadata.items():
                 if not isinstance(value, dict | list):
-                    report.print(f"{part}, {key.replace('_', ' ')}: {value}")
+                    report.print(f"{source}, {key.replace('_', ' ')}: {value}")
         for place in found.camera["positions"]:
             report.print(f"camera, position: {place['latitude']}, {place['longitude']}")
         report.finish({"footage": {**brief(found), "media": found.media, "camera": found.camera}})
@@ -157,23 +163,26 @@ def show(name: Name, *, case: CaseOf = None, login: As, as_json: opt.Json = Fals
 def change(
     name: Name,
     *,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the audit trail.")],
     case: CaseOf = None,
     wearer: Annotated[str | None, typer.Option("--wearer", metavar="NAME", help="Who wore the camera.")] = None,
     start: Annotated[
-        str | None, typer.Option("--start", metavar="TIME", help="By the camera's clock, as 2026-05-01T10:11:12Z.")
+        str | None,
+        typer.Option("--start", metavar="TIME", help="Start by the camera's clock, such as 2026-05-01T10:11:12Z."),
     ] = None,
     clock_offset: Annotated[
         float | None,
-        typer.Option("--clock-offset", metavar="SECONDS", help="To add to the camera's clock for the true time."),
+        typer.Option(
+            "--clock-offset", metavar="SECONDS", help="Seconds to add to the camera's clock to get the true time."
+        ),
     ] = None,
     retention_class: Annotated[
-        str | None, typer.Option("--retention-class", metavar="NAME", help="Which rule says how long it is kept.")
+        str | None, typer.Option("--retention-class", metavar="NAME", help="Retention class: how long it is kept.")
     ] = None,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Note something else of footage. Releases of it that are in review or approved become drafts again.
+    """Change the details of footage. Its releases in review or approved become drafts again.
 
     Example: redact footage change JS/1 --case CC-17 --wearer "PC 4711" --reason "wrong number" --as jsmith
     """
@@ -193,9 +202,9 @@ def change(
                 clock_offset=clock_offset,
                 retention_class=retention_class,
             )
-            told = brief(footage)
-        report.print(f"What is noted of {inert(footage.original_name)} is changed.")
-        report.finish({"footage": told})
+            changed = brief(footage)
+        report.print(f"The details of {footage.original_name} have been changed.")
+        report.finish({"footage": changed})
 
 
 @app.command()
@@ -212,7 +221,7 @@ def detect(
     on_corrupt: opt.OnCorruptOption = OnCorrupt.STOP,
     as_json: opt.Json = False,
 ) -> None:
-    """Find faces and number plates in footage of the store; the tracks are kept beside it.
+    """Detect faces and number plates in footage and keep the tracks in the store.
 
     Example: redact footage detect JS/1 --case FOI-2026-017 --as jsmith
     """
@@ -232,13 +241,14 @@ def detect(
                 made = detect_footage(db, actor, found, find, progress=progress, store=store)
             with db.reading() as session:
                 counted = tracks_count(load_tracks(session, store, made))
-        what = ", ".join(f"{label} {number}" for label, number in counted.items()) or "nothing was found"
-        report.print(f"{found.original_name}: {made.tracks} tracks ({what}), found on {made.provenance['device']}")
+        classes_found = ", ".join(f"{label} {number}" for label, number in counted.items()) or "nothing was detected"
+        device = made.provenance["device"]
+        report.print(f"{found.original_name}: {made.tracks} tracks ({classes_found}), detected on {device}")
         report.finish({"sha256": found.sha256, **tracks_record(made, counted)})
 
 
 def parse_time(untrusted: str | None) -> datetime | None:
-    """A time with its zone. Raises BadUsage."""
+    """A time with a time zone. Raises BadUsage."""
     if untrusted is None:
         return None
     try:
@@ -246,26 +256,28 @@ def parse_time(untrusted: str | None) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise BadUsage(f"--start {inert(untrusted)!r} is no time with its zone.", "Write it as 2026-05-01T10:11:12Z.")
+        raise BadUsage(
+            f"--start {inert(untrusted)!r} is not a time with a time zone.", "Write it like 2026-05-01T10:11:12Z."
+        )
     return moment
 
 
 def print_added(report: CommandReport, footage: Footage, case: str) -> None:
-    """Tell of footage that was taken in."""
+    """Print the summary of added footage."""
     reference = next(e.reference for e in footage.exhibits if e.case.reference == case.strip())
     media = footage.media
     report.print(f"{footage.original_name}: exhibit {reference} of case {case}, {media['frames']} frames")
     report.print(f"SHA-256 {footage.sha256}")
     if footage.pre_event_seconds:
-        report.print(f"silent for the first {footage.pre_event_seconds:g} s, as the camera's buffer is")
+        report.print(f"no sound for the first {footage.pre_event_seconds:g} s (pre-event recording)")
     if media["damaged_frames"]:
-        report.print(f"note: {media['damaged_frames']} frames cannot be decoded soundly")
+        report.print(f"note: {media['damaged_frames']} frames are damaged")
     if footage.recorded_start is None:
-        report.print("note: the file does not tell when it was recorded; --start says so")
+        report.print("note: the file does not say when it was recorded; set it with --start")
 
 
 def brief(footage: Footage) -> dict[str, object]:
-    """Footage in a document, without what the file tells."""
+    """Footage as JSON, without the metadata of the file."""
     return {
         "sha256": footage.sha256,
         "original_name": footage.original_name,
@@ -286,7 +298,7 @@ def brief(footage: Footage) -> dict[str, object]:
 
 
 def row(one: dict[str, object]) -> list[object]:
-    """Footage in a table."""
+    """Footage as a table row."""
     exhibits = one["exhibits"]
     assert isinstance(exhibits, list)
     named = ", ".join(f"{e['case']}: {e['reference']}" for e in exhibits)
@@ -295,7 +307,7 @@ def row(one: dict[str, object]) -> list[object]:
 
 
 def tracks_record(made: MachineTracks, counted: dict[str, int]) -> dict[str, object]:
-    """Machine tracks in a document."""
+    """Machine tracks as JSON."""
     return {
         "tracks_sha256": made.file_sha256,
         "made_at": made.made_at.isoformat(),

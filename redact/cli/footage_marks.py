@@ -1,4 +1,4 @@
-"""``redact footage mark``, ``hold`` and ``lift``: the marks that keep footage."""
+"""``redact footage mark``, ``hold`` and ``lift``: evidence marks and holds, which stop disposal."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from redact.cli.footage import CaseOf, Name
-from redact.cli.retention import one_due, print_clocks, record
+from redact.cli.retention import footage_clock, print_clocks, record
 from redact.cli.shared import options as opt
 from redact.cli.shared.acting_user import As, acting
 from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import parse_member
 from redact.errors import BadUsage
 
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the audit trail.")]
 
 
 def mark(name: Name, *, reason: Reason, case: CaseOf = None, login: As, as_json: opt.Json = False) -> None:
-    """Mark footage as evidence: its retention clock stops until the mark is lifted.
+    """Mark footage as evidence. Its retention clock stops until the mark is lifted.
 
     Example: redact footage mark JS/1 --case CC-17 --reason "shows the assault" --as jsmith
     """
@@ -34,7 +34,7 @@ def hold(
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Hold footage for a complaint or by law: its retention clock stops until the hold is lifted.
+    """Hold footage for a complaint or legal reasons. Its retention clock stops until the hold is lifted.
 
     Example: redact footage hold 9f86d081 --kind legal-hold --reason "claim 17/26" --as jsmith
     """
@@ -48,12 +48,14 @@ def lift(
     kind: Annotated[
         str | None, typer.Option("--kind", metavar="KIND", help="evidence, complaint or legal-hold.")
     ] = None,
-    number: Annotated[int | None, typer.Option("--mark", metavar="NUMBER", help="Which, if there are several.")] = None,
+    number: Annotated[
+        int | None, typer.Option("--mark", metavar="NUMBER", help="Number of the mark, if there are several.")
+    ] = None,
     case: CaseOf = None,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Lift a mark or a hold: the retention clock goes on with the days that were left.
+    """Lift an evidence mark or a hold. The retention clock resumes with the days that were left.
 
     Example: redact footage lift 9f86d081 --kind legal-hold --reason "claim settled" --as jsmith
     """
@@ -64,10 +66,10 @@ def lift(
 
             which = parse_member(kind, MarkKind, "--kind") if kind is not None else None
             lifted = disposal.lift(db, actor, name, reason, case=case, kind=which, number=number)
-            told = one_due(db, name, case)
-        report.print(f"Mark {lifted} is lifted.")
-        print_clocks(report, [told])
-        report.finish({"mark": lifted, "footage": record(told)})
+            clock = footage_clock(db, name, case)
+        report.print(f"Mark {lifted} has been lifted.")
+        print_clocks(report, [clock])
+        report.finish({"mark": lifted, "footage": record(clock)})
 
 
 def _place(command: str, name: str, case: str | None, kind: str, *, reason: str, login: str, as_json: bool) -> None:
@@ -80,7 +82,7 @@ def _place(command: str, name: str, case: str | None, kind: str, *, reason: str,
             if command == "hold" and which is MarkKind.EVIDENCE:
                 raise BadUsage("Evidence is marked, not held.", "Use `redact footage mark`.")
             number = disposal.place(db, actor, name, which, reason, case=case)
-            told = one_due(db, name, case)
-        report.print(f"Mark {number}: {told.original_name} is kept.")
-        print_clocks(report, [told])
-        report.finish({"mark": number, "footage": record(told)})
+            clock = footage_clock(db, name, case)
+        report.print(f"Mark {number}: {clock.original_name} is kept.")
+        print_clocks(report, [clock])
+        report.finish({"mark": number, "footage": record(clock)})

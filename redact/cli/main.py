@@ -1,4 +1,4 @@
-"""Entry point of ``redact``. Imports next to nothing, so that Ctrl-C has its meaning from the first moment on."""
+"""Entry point of ``redact``. Imports almost nothing, so that Ctrl-C works from the start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and exit with its code."""
     interrupt.install()
     try:
         code = _run()
@@ -23,9 +23,9 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except OSError:
-        code = 1  # the reader of a pipe went away before the last lines
-    # Taking the interpreter apart, torch with it, costs half a second. It would also end in SIGINT instead of this
-    # code where Ctrl-C struck inside code made by ``exec``, as the imports of dataclasses are.
+        code = 1  # the reader of a pipe closed it before the last lines
+    # Shutting down the interpreter, with torch, takes half a second. It would also end in SIGINT instead of this code
+    # after a Ctrl-C inside code run by ``exec``, such as the definitions of dataclasses.
     os._exit(code)
 
 

@@ -1,4 +1,4 @@
-"""``redact models``: which networks there are, whether they are the right ones, and adding one's own."""
+"""``redact models``: list, verify and add detection models."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from redact.settings import AnalyseSettings, Preset
 if TYPE_CHECKING:
     from redact.detect.entries import RegisteredModel, Registry, WeightState
 
-app = typer.Typer(no_args_is_help=True, help="List, verify and add the networks that find faces and plates.")
+app = typer.Typer(no_args_is_help=True, help="List, verify and add detection models.")
 
 
 @app.command("list")
 def list_models(as_json: opt.Json = False) -> None:
-    """Show every model: what it finds, its licence, where it lies, its state, and the presets that use it.
+    """List the models: classes, licence, location, state, and the presets that use each.
 
     Example: redact models list
     """
@@ -36,7 +36,7 @@ def list_models(as_json: opt.Json = False) -> None:
 
 @app.command()
 def verify(as_json: opt.Json = False) -> None:
-    """Hash the weights of every model and compare with the registry. Ends with 1 if one is missing or altered.
+    """Compare the hash of every model's weights with the registry. Exit status 1 if any are missing or altered.
 
     Example: redact models verify --json
     """
@@ -55,32 +55,39 @@ def verify(as_json: opt.Json = False) -> None:
 @app.command()
 def add(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An ONNX export of an Ultralytics YOLO, or with --trust a .pt.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="An ONNX export of an Ultralytics YOLO model or, with --trust, a .pt file."
+        ),
     ],
     *,
-    name: Annotated[str | None, typer.Option("--name", help="What to call it; else the file's name.")] = None,
-    licence: Annotated[str, typer.Option("--licence", metavar="TEXT", help="Said in lists and logs.")] = "not stated",
+    name: Annotated[str | None, typer.Option("--name", help="Name of the model. Default: the file name.")] = None,
+    licence: Annotated[
+        str, typer.Option("--licence", metavar="TEXT", help="Licence, shown in lists and logs.")
+    ] = "not stated",
     classes: Annotated[
         str | None,
         typer.Option(
             "--classes",
             metavar="NAMES",
-            help="Which of its classes to use, and under which name: license_plate=plate,face. Else all, as named.",
+            help="Classes to use, renamed if needed: license_plate=plate,face. Default: all, with their own names.",
         ),
     ] = None,
     preset: Annotated[
-        list[Preset] | None, typer.Option("--preset", help="Use it at this preset. Repeatable; else at all.")
+        list[Preset] | None, typer.Option("--preset", help="Preset that uses it. Repeatable. Default: all.")
     ] = None,
     trust: Annotated[
         bool,
-        typer.Option("--trust", help="I trust whoever made this .pt file: it is code, and is run once to convert it."),
+        typer.Option(
+            "--trust", help="Trust the maker of this .pt file. It contains code, which runs once to convert it."
+        ),
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Register weights of your own. From then on they run whenever one of their classes is asked for.
+    """Add your own model. It then runs whenever one of its classes is requested.
 
-    The file is copied to the folder REDACT_HOME (else ~/.local/share/redact). A .pt checkpoint is a pickle, which is
-    code: it is refused without --trust, and with it loaded once, converted to ONNX, and never used again.
+    The file is copied to REDACT_HOME (default ~/.local/share/redact). A .pt checkpoint is a pickle, which contains
+    code: without --trust it is refused; with it, it is loaded once, converted to ONNX and never used again.
 
     Example: redact models add plates.onnx --licence "Example Police" --classes license_plate=plate
 
@@ -93,12 +100,12 @@ def add(
 
         wish = Wish(name, licence, names, tuple(preset or Preset), trust)
         model = add(file, wish)
-        report.print(f"{model.name} finds {joined(model.classes)}; SHA-256 {model.sha256}; {model.place}")
+        report.print(f"{model.name} detects {joined(model.classes)}; SHA-256 {model.sha256}; {model.place}")
         notes = []
         if model.source_sha256:
-            notes.append("The checkpoint was converted to ONNX, which gives the same answers; it is not used again.")
+            notes.append("The checkpoint was converted to ONNX with the same results and is not used again.")
         if not set(model.classes) & set(AnalyseSettings().classes):
-            notes.append(f"It runs only when asked for: redact run IN --classes {','.join(model.classes)}")
+            notes.append(f"It runs only on request: redact run IN --classes {','.join(model.classes)}")
         for note in notes:
             report.print(note)
         report.finish({"model": record(registry.everything(), model, model.state()), "notes": notes})
@@ -118,7 +125,7 @@ def parse_names(untrusted_text: str | None) -> dict[str, str]:
 
 
 def record(known: Registry, model: RegisteredModel, state: WeightState) -> dict[str, object]:
-    """A model in a document."""
+    """A model as JSON."""
     return {
         "name": model.name,
         "family": model.family,
@@ -136,11 +143,11 @@ def record(known: Registry, model: RegisteredModel, state: WeightState) -> dict[
 
 
 def failure(model: RegisteredModel, state: WeightState) -> dict[str, object]:
-    """What is wrong with the weights, in a document."""
+    """A problem with the weights, as JSON."""
     kind = ModelMissing if state == "missing" else ModelHashMismatch
     return failure_record(kind(f"{model.name} is {state}.", model.place.remedy), name=model.name, state=state)
 
 
 def joined(value: object) -> str:
-    """A cell of the table."""
+    """A table cell: a list as comma-separated text."""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,4 +1,4 @@
-"""``redact policies``: what releases hide and show by default."""
+"""``redact policies``: list, show and check release policies."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from redact.errors import CodesInvalid, PolicyInvalid
 if TYPE_CHECKING:
     from redact.disclose.policy.policies import Policy
 
-app = typer.Typer(no_args_is_help=True, help="List, show and check the policies of releases.")
+app = typer.Typer(no_args_is_help=True, help="List, show and check release policies.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As `list` shows it.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `redact policies list`.")]
 
 
 @app.command("list")
 def list_all(as_json: opt.Json = False) -> None:
-    """Show every policy: whom it is for, its version and hash. Ends with 1 if one cannot be used.
+    """List the policies with kind, version and hash. Exit status 1 if any cannot be used.
 
     Example: redact policies list
     """
@@ -44,9 +44,9 @@ def list_all(as_json: opt.Json = False) -> None:
 
 @app.command()
 def show(name: Name, as_json: opt.Json = False) -> None:
-    """Print the file of a policy: to read it, or to make a policy of your own from it.
+    """Print a policy file, to read it or to start your own from it.
 
-    A force's own policies lie in the folder policies/ of REDACT_HOME (else ~/.local/share/redact), as NAME.toml.
+    Put a force's own policies in the folder policies/ of REDACT_HOME (default ~/.local/share/redact), as NAME.toml.
 
     Example: redact policies show public
     """
@@ -62,10 +62,10 @@ def show(name: Name, as_json: opt.Json = False) -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy as NAME.toml, wherever it lies.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file, NAME.toml, in any folder.")],
     as_json: opt.Json = False,
 ) -> None:
-    """Check a policy before it is used. Ends with 1, and says where and why, if it cannot be.
+    """Check a policy before it is used. Exit status 1 if it is invalid, with the place and the reason.
 
     Example: redact policies check our-court.toml
     """
@@ -73,12 +73,12 @@ def check(
         from redact.disclose.policy.policies import POLICY_FILES, checked_policy
 
         policy = checked_policy(POLICY_FILES.read_path(file))
-        report.print(f"{policy.name} is a policy of the kind {policy.kind}; SHA-256 {policy.sha256}")
+        report.print(f"{policy.name} is a valid policy of kind {policy.kind}; SHA-256 {policy.sha256}")
         report.finish({"policy": record(policy)})
 
 
 def record(policy: Policy) -> dict[str, object]:
-    """A policy in a document."""
+    """A policy as JSON."""
     return {
         "name": policy.name,
         "version": policy.version,

@@ -1,4 +1,4 @@
-"""``redact release``: preparing, deciding, reviewing, approving and handing out what a case discloses."""
+"""``redact release``: prepare, submit and export the releases of a case."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from redact.disclose.release.releases import ClipRequest
     from redact.schema.tables import Release
 
-app = typer.Typer(no_args_is_help=True, help="Prepare, decide, review, approve and export what a case discloses.")
+app = typer.Typer(no_args_is_help=True, help="Prepare, review, approve and export the releases of a case.")
 
 Exhibit = Annotated[
-    str | None, typer.Option("--exhibit", help="Whose track or sound; needed where the release has several.")
+    str | None, typer.Option("--exhibit", help="Exhibit of the track or sound. Needed if the release has several.")
 ]
 Clips = Annotated[
     list[str] | None,
     typer.Option(
         "--clip",
         metavar="EXHIBIT[:FIRST-LAST]",
-        help="An exhibit, or frames of it, both ends included. Repeatable; else all exhibits, whole.",
+        help="An exhibit, or a range of its frames, both ends included. Repeatable. Default: all exhibits, whole.",
     ),
 ]
 
@@ -47,12 +47,12 @@ Clips = Annotated[
 def new(
     case: Annotated[str, typer.Argument(metavar="CASE", help="Reference of the case.")],
     *,
-    policy: Annotated[str, typer.Option("--policy", help="court, public, subject-access, or one of your own.")],
+    policy: Annotated[str, typer.Option("--policy", help="court, public, subject-access, or a policy of your own.")],
     clip: Clips = None,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Start a release of a case's footage under a policy.
+    """Create a draft release of a case's footage under a policy.
 
     Example: redact release new FOI-26-17 --policy public --clip AB1:0-1499 --as anna
     """
@@ -60,18 +60,18 @@ def new(
         from redact.disclose.release import releases
 
         made = releases.create(db, actor, case, policy_name=policy, clips=_clips(clip))
-        report.print(f"{releases.reference(made)}: draft under the policy {made.policy_name}")
+        report.print(f"{releases.reference(made)}: draft under policy {made.policy_name}")
         report.finish({"release": _record(made)})
 
 
 @app.command("list")
 def list_releases(
     *,
-    case: Annotated[str | None, typer.Option("--case", help="Of this case only.")] = None,
+    case: Annotated[str | None, typer.Option("--case", help="Only releases of this case.")] = None,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Show releases and where they stand.
+    """List releases and their state.
 
     Example: redact release list --case FOI-26-17 --as rita
     """
@@ -80,36 +80,36 @@ def list_releases(
         from redact.records import cases
 
         rows = releases.listed(session, cases.find(session, case) if case else None)
-        told = [_record(row) for row in rows]
+        records = [_record(row) for row in rows]
         columns = ("release", "policy", "state", "clips")
-        report.print_table(columns, [[r["release"], r["policy"], r["state"], len(r["clips"])] for r in told])
-        report.finish({"releases": told})
+        report.print_table(columns, [[r["release"], r["policy"], r["state"], len(r["clips"])] for r in records])
+        report.finish({"releases": records})
 
 
 @app.command()
 def show(name: Name, *, login: As, as_json: opt.Json = False) -> None:
-    """Show what a release hides and shows as it stands, and what is missing.
+    """Show what a release currently hides and shows, and what is missing.
 
     Example: redact release show FOI-26-17#1 --as rita
     """
     with CommandReport("release show", as_json) as report, reading(login, SEE) as (_, _, session):
         plan, unwatched = _plan(session, name)
-        told = _plan_record(plan)
-        rows = told["tracks"]
+        masks = _plan_record(plan)
+        rows = masks["tracks"]
         columns = ("exhibit", "track", "class", "subject", "frames", "what", "codes", "reason")
         report.print_table(columns, [[row[column] for column in columns] for row in rows])
         for problem in plan.problems:
             report.print(f"missing: {problem}")
-        for place, gaps in enumerate(unwatched, start=1):
+        for number, gaps in enumerate(unwatched, start=1):
             if gaps:
                 spans = ", ".join(f"{first}-{last}" for first, last in gaps)
-                report.print(f"output {place}: frames not watched yet: {spans}")
-        report.finish({"release": _record(plan.release), **told, "problems": plan.problems, "unwatched": unwatched})
+                report.print(f"output {number}: frames not watched yet: {spans}")
+        report.finish({"release": _record(plan.release), **masks, "problems": plan.problems, "unwatched": unwatched})
 
 
 @app.command("clips")
 def set_clips(name: Name, *, clip: Clips, login: As, as_json: opt.Json = False) -> None:
-    """Choose other clips.
+    """Change the clips of a release.
 
     Example: redact release clips FOI-26-17#1 --clip AB1:250-1499 --as anna
     """
@@ -124,13 +124,16 @@ def set_clips(name: Name, *, clip: Clips, login: As, as_json: opt.Json = False) 
 def set_details(
     name: Name,
     file: Annotated[
-        Path, typer.Argument(metavar="DETAILS.json", help="What the log says besides masks; see docs/decisions.md.")
+        Path,
+        typer.Argument(
+            metavar="DETAILS.json", help="Details for the release log. For examples, see docs/decisions.md."
+        ),
     ],
     *,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Note recipient, delivery, grounds and what else the log of this kind of release holds.
+    """Record recipient, delivery, grounds and the other details that the release log needs.
 
     Example: redact release set FOI-26-17#1 details.json --as anna
     """
@@ -140,19 +143,19 @@ def set_details(
         untrusted = _json_object(file)
         with db.reading() as session:
             policy, _ = releases.rules_of(releases.find(session, name))
-        told = details.check(policy.kind, untrusted)
-        releases.set_details(db, actor, name, told)
-        report.print(f"{name}: noted {', '.join(told)}")
-        report.finish({"release": name, "noted": list(told)})
+        checked = details.check(policy.kind, untrusted)
+        releases.set_details(db, actor, name, checked)
+        report.print(f"{name}: recorded {', '.join(checked)}")
+        report.finish({"release": name, "noted": list(checked)})
 
 
 @app.command()
 def decide(
     name: Name,
-    action: Annotated[str, typer.Argument(metavar="hide|show|default", help="default takes a decision back.")],
+    action: Annotated[str, typer.Argument(metavar="hide|show|default", help="default withdraws an earlier decision.")],
     *,
-    track: Annotated[int | None, typer.Option("--track", help="Number of a track, see `release show`.")] = None,
-    label: Annotated[str | None, typer.Option("--class", help="All tracks of a class.")] = None,
+    track: Annotated[int | None, typer.Option("--track", help="Track number, from `release show`.")] = None,
+    label: Annotated[str | None, typer.Option("--class", help="All tracks of this class.")] = None,
     sound: Annotated[
         str | None, typer.Option("--sound", metavar="ID:START-END", help="A span of sound, in seconds.")
     ] = None,
@@ -160,13 +163,13 @@ def decide(
     effect: Annotated[str | None, typer.Option("--effect", help="solid, mosaic, blur; mute, bleep, disguise.")] = None,
     code: Annotated[list[str] | None, typer.Option("--code", help="Reason code. Repeatable.")] = None,
     subject: Annotated[
-        str | None, typer.Option("--subject", help="Who or what it is, the same for all of theirs.")
+        str | None, typer.Option("--subject", help="Who or what it is. Use the same text for every track of theirs.")
     ] = None,
     reason: Reason = "",
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Hide or show a track, a class or a span of sound, and say why.
+    """Hide or show a track, a class or a span of sound, and record why.
 
     Example: redact release decide FOI-26-17#1 show --track 3 --reason "the requester consented" --as anna
     """
@@ -188,13 +191,13 @@ def decide(
         if label is None and exhibit is None:
             exhibit = _only_exhibit(release)
         releases.decide(db, actor, name, content, None if label is not None else exhibit)
-        report.print(f"{name}: noted")
+        report.print(f"{name}: decision recorded")
         report.finish({"release": name, "decision": content, "exhibit": exhibit})
 
 
 @app.command()
 def submit(name: Name, *, login: As, as_json: opt.Json = False) -> None:
-    """Hand a draft in for approval. Refused while something is missing.
+    """Submit a draft for approval. Refused while anything is missing.
 
     Example: redact release submit FOI-26-17#1 --as anna
     """
@@ -213,7 +216,7 @@ app.add_typer(release_approval.app)
 
 @app.command()
 def withdraw(name: Name, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
-    """Withdraw a release for good.
+    """Withdraw a release permanently.
 
     Example: redact release withdraw FOI-26-17#1 --reason "the request was withdrawn" --as chris
     """
@@ -228,18 +231,18 @@ def withdraw(name: Name, *, reason: Reason, login: As, as_json: opt.Json = False
 def export(
     name: Name,
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="PACK", help="The folder to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PACK", help="Folder to write.")],
     archive: Annotated[
-        bool, typer.Option("--zip", help="Also write PACK.zip, AES-256; its password is to be handed over apart.")
+        bool, typer.Option("--zip", help="Also write PACK.zip, encrypted with AES-256. Send its password separately.")
     ] = False,
     overwrite: opt.Overwrite = False,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Write the pack of an approved release: copies, logs, signed statement, and how to check them.
+    """Export the disclosure pack of an approved release: copies, logs, signed statement and instructions to verify it.
 
-    The archive's password is taken from the file that REDACT_ARCHIVE_PASSWORD_FILE names or from
-    REDACT_ARCHIVE_PASSWORD; else one is made and printed once.
+    The ZIP password is read from the file named in REDACT_ARCHIVE_PASSWORD_FILE, or from REDACT_ARCHIVE_PASSWORD.
+    Otherwise one is generated and printed once.
 
     Example: redact release export FOI-26-17#1 -o pack --zip --as chris
     """
@@ -255,21 +258,21 @@ def export(
             )
         report.print(f"{done.pack}: log {done.log_id}, statement {done.statement_sha256}")
         if not done.new:
-            report.print("this content had been exported before: the same pack was delivered again")
+            report.print("this content was exported before: the same pack was written again")
         if done.drafts:
-            report.print(f"{done.drafts}: drafts to finish and send, not part of the pack")
+            report.print(f"{done.drafts}: draft documents to complete and send, not part of the pack")
         if done.archive:
             report.print(f"{done.archive}: AES-256")
         if made:
-            report.print(f"password of the archive, shown once: {password}")
-        told = asdict(done) | ({"archive_password": password} if made else {})
-        report.finish({"release": name, **told})
+            report.print(f"password of the ZIP, shown only once: {password}")
+        generated = {"archive_password": password} if made else {}
+        report.finish({"release": name, **asdict(done), **generated})
 
 
 def _archive_password() -> tuple[str, bool]:
-    """The password, and whether it was made here."""
+    """The password, and whether it was generated here."""
     if ARCHIVE_PASSWORD in os.environ or ARCHIVE_PASSWORD_FILE in os.environ:
-        return password_of("the archive", ARCHIVE_PASSWORD), False
+        return password_of("the ZIP", ARCHIVE_PASSWORD), False
     return secrets.token_urlsafe(18), True
 
 
@@ -308,8 +311,8 @@ def _plan_record(plan: ReleasePlan) -> dict[str, list[dict[str, object]]]:
     sounds: list[dict[str, object]] = []
     for exhibit, clip in zip(plan.exhibits, plan.resolved.clips, strict=True):
         for mask in clip.masks:
-            tracks.append(_track(exhibit, mask, mask.effect.effect.value, ", ".join(mask.codes)))
-        tracks += [_track(exhibit, track, "shown", "") for track in clip.shown_tracks]
+            tracks.append(_track_row(exhibit, mask, mask.effect.effect.value, ", ".join(mask.codes)))
+        tracks += [_track_row(exhibit, track, "shown", "") for track in clip.shown_tracks]
         for span in clip.sound:
             sounds.append(
                 {"exhibit": exhibit, "sound": span.span_id, "start": float(span.start), "end": float(span.end),
@@ -318,13 +321,21 @@ def _plan_record(plan: ReleasePlan) -> dict[str, list[dict[str, object]]]:
     return {"tracks": tracks, "sound": sounds}
 
 
-def _track(exhibit: str, what: object, done: str, codes: str) -> dict[str, object]:
+def _track_row(exhibit: str, track: object, action: str, codes: str) -> dict[str, object]:
     from redact.disclose.release.resolved import PictureMask, ShownTrack
 
-    assert isinstance(what, PictureMask | ShownTrack)
-    frames = ", ".join(f"{first}-{last}" for first, last in what.runs)
-    return {"exhibit": exhibit, "track": what.track_id, "class": what.label, "subject": what.subject, "frames": frames,
-            "what": done, "codes": codes, "reason": what.reason}  # fmt: skip
+    assert isinstance(track, PictureMask | ShownTrack)
+    frames = ", ".join(f"{first}-{last}" for first, last in track.runs)
+    return {
+        "exhibit": exhibit,
+        "track": track.track_id,
+        "class": track.label,
+        "subject": track.subject,
+        "frames": frames,
+        "what": action,
+        "codes": codes,
+        "reason": track.reason,
+    }
 
 
 def _only_exhibit(release: Release) -> str:
@@ -332,7 +343,7 @@ def _only_exhibit(release: Release) -> str:
 
     names = {releases.exhibit_of(release, clip.footage_id) for clip in release.clips}
     if len(names) != 1:
-        raise BadUsage("The release has several exhibits.", "Say which one with --exhibit.")
+        raise BadUsage("The release has several exhibits.", "Give one with --exhibit.")
     return names.pop()
 
 
@@ -355,7 +366,7 @@ def _sound(untrusted: str) -> dict[str, object]:
     try:
         return {"sound": int(number), "start": float(start), "end": float(end)}
     except ValueError:
-        raise BadUsage(f'"{untrusted}" is no span of sound.', "Write it as in 1:10.0-14.5.") from None
+        raise BadUsage(f'"{untrusted}" is not a span of sound.', "Write it like 1:10.0-14.5.") from None
 
 
 def _json_object(file: Path) -> dict[str, object]:
@@ -364,5 +375,5 @@ def _json_object(file: Path) -> dict[str, object]:
     except (OSError, ValueError) as error:
         raise BadUsage(f"{file} cannot be read as JSON.") from error
     if not isinstance(untrusted, dict):
-        raise BadUsage(f"{file} holds no JSON object.")
+        raise BadUsage(f"{file} does not contain a JSON object.")
     return untrusted

@@ -1,4 +1,4 @@
-"""``redact release``: what stands between a release and its approval, and approving it."""
+"""``redact release``: review and approve a release."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="RELEASE", help="Case reference, #, number: FOI-26-17#1.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Said in the log.")]
+Name = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="Release reference: case reference, #, number, as in FOI-26-17#1.")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the release log.")]
 _POLL_SECONDS = 0.25
 
 
@@ -31,11 +33,11 @@ _POLL_SECONDS = 0.25
 def preview(
     name: Name,
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="An existing folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Existing folder to write to.")],
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Render the copies of a release as it stands, to be watched.
+    """Render the copies of a release in its current state, for watching.
 
     Example: redact release preview FOI-26-17#1 -o previews --as ahmed
     """
@@ -57,12 +59,12 @@ def watched(
     *,
     output: Annotated[int, typer.Option("--output", metavar="N", help="Number of the copy, from 1.")] = 1,
     frames: Annotated[
-        str | None, typer.Option("--frames", metavar="FIRST-LAST", help="Of the clip, from 0; else all of it.")
+        str | None, typer.Option("--frames", metavar="FIRST-LAST", help="Frames of the clip, from 0. Default: all.")
     ] = None,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Note that you have watched a preview, or a part of it. It counts for the release as it stands now.
+    """Record that you have watched a preview or part of it. This counts only until the release changes.
 
     Example: redact release watched FOI-26-17#1 --frames 0-749 --as ben
     """
@@ -73,7 +75,7 @@ def watched(
             release = releases.find(session, name)
             content = releases.content_digest(session, release)
         if not 1 <= output <= len(release.clips):
-            raise BadUsage(f"Release {name} has {len(release.clips)} copies.", "Number them from 1.")
+            raise BadUsage(f"Release {name} has {len(release.clips)} copies.", "Give a number from 1 upwards.")
         clip = release.clips[output - 1]
         span = span_of_frames(frames) if frames else (0, clip.last_frame - clip.first_frame)
         watching.record_watched(db, actor, name, output - 1, spans=[span], content=content)
@@ -83,9 +85,9 @@ def watched(
 
 @app.command("second-look")
 def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
-    """Have detectors look at the rendered copies: what they find unmasked becomes open items.
+    """Run a second detection pass over the rendered copies. Unmasked detections become open items.
 
-    One look is enough for a release as it stands; after a change it needs another.
+    One pass is enough until the release changes.
 
     Example: redact release second-look FOI-26-17#1 --as rita
     """
@@ -100,20 +102,20 @@ def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
         if looked is None:
             asked = handlers.request_second_pass(db, actor, reference, content)
             with report.working() as progress:
-                looked = _seen_through(db, asked.id, progress)
+                looked = _run_to_end(db, asked.id, progress)
         found = len(looked.result["items"])
-        report.print(f"{name}: detectors found {found} thing{'' if found == 1 else 's'} unmasked in the copies")
+        report.print(f"{name}: the second detection pass found {found} unmasked item{'' if found == 1 else 's'}")
         report.finish({"release": name, **looked.result})
 
 
-def _seen_through(db: Database, job_id: str, progress: Progress) -> JobRecord:
-    """The job, done: here, or by a worker that was quicker."""
+def _run_to_end(db: Database, job_id: str, progress: Progress) -> JobRecord:
+    """Run the job here, unless a worker takes it first, and return it when done."""
     from redact.jobs import queue
     from redact.jobs.worker import run_job
     from redact.records.job_states import ACTIVE, JobState
 
     over = threading.Event()
-    worker = threading.Thread(target=run_job, args=(db, job_id, over.is_set, lambda line: None), name="second look")
+    worker = threading.Thread(target=run_job, args=(db, job_id, over.is_set, lambda line: None), name="second pass")
     worker.start()
     try:
         while (job := queue.find(db, job_id)).state in ACTIVE:
@@ -123,16 +125,16 @@ def _seen_through(db: Database, job_id: str, progress: Progress) -> JobRecord:
         over.set()
         worker.join()
     if job.state != JobState.DONE:
-        raise WrongState(f"Detectors could not look at the copies: {job.error_text or job.state}", "Try it again.")
+        raise WrongState(f"The second detection pass failed: {job.error_text or job.state}", "Try again.")
     return job
 
 
 @app.command("open")
 def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
-    """Show what stands between a release and its approval.
+    """List what is still open before a release can be approved.
 
-    Items are places where masks may be wrong, and what detectors saw in the rendered copies. Each is seen to by
-    correcting the masks, or by saying that it is in order: `redact release settle`.
+    Open items are places where masks may be wrong, and unmasked detections in the rendered copies. Resolve each by
+    correcting the masks, or confirm that it is in order with `redact release settle`.
 
     Example: redact release open FOI-26-17#1 --as ahmed
     """
@@ -150,11 +152,11 @@ def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
             for item in found.items
         ]  # fmt: skip
         report.print_table(("key", "exhibit", "track", "frames", "what"), rows)
-        for place, gaps in enumerate(found.unwatched, start=1):
+        for number, gaps in enumerate(found.unwatched, start=1):
             if gaps:
-                report.print(f"output {place}: frames not watched yet: {', '.join(f'{a}-{b}' for a, b in gaps)}")
+                report.print(f"output {number}: frames not watched yet: {', '.join(f'{a}-{b}' for a, b in gaps)}")
         if found.second_pass is not SecondPassState.DONE:
-            report.print("detectors have not had a second look at the copies as they are: `redact release second-look`")
+            report.print("the copies need a second detection pass: `redact release second-look`")
         report.finish(
             {"release": name, "content": found.content, "items": list(found.items), "unwatched": found.unwatched,
              "second_look": found.second_pass.value}
@@ -164,18 +166,20 @@ def show_open(name: Name, *, login: As, as_json: opt.Json = False) -> None:
 @app.command()
 def settle(
     name: Name,
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Of open items, see `release open`.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of open items, from `release open`.")],
     *,
     exhibit: Annotated[
-        str | None, typer.Option("--exhibit", help="Whose; needed where two have an item of this key.")
+        str | None, typer.Option("--exhibit", help="Exhibit of the item. Needed if two have an item with this key.")
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why they are in order. Kept in the trail.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why the items are in order. Recorded in the audit trail.")
+    ],
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Note that open items were looked at and are in order.
+    """Confirm that open items have been reviewed and are in order.
 
-    It is noted with the footage, who did it and why, and holds for its other releases too.
+    Recorded with the footage, your login and the reason. Applies to other releases of the footage too.
 
     Example: redact release settle FOI-26-17#1 birth:3:120 --reason "steps out of a door, masked at once" --as rita
     """
@@ -195,13 +199,13 @@ def approve(
     override: Annotated[
         str,
         typer.Option(
-            "--override", metavar="REASON", help="Approve although something is open; for supervisors. Said in the log."
+            "--override", metavar="REASON", help="Supervisors only: approve despite open items. Recorded in the log."
         ),
     ] = "",
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Approve a release that somebody else has prepared. Refused while something is open, see `release open`.
+    """Approve a release that somebody else prepared. Refused while anything is open, see `release open`.
 
     Example: redact release approve FOI-26-17#1 --as chris
     """
@@ -216,9 +220,9 @@ def approve(
 
 @app.command("send-back")
 def send_back(name: Name, *, reason: Reason, login: As, as_json: opt.Json = False) -> None:
-    """Make a draft of a release again, with a note.
+    """Send a release back to draft, with a reason.
 
-    Example: redact release send-back FOI-26-17#1 --reason "the plate at 00:10 is in sight" --as chris
+    Example: redact release send-back FOI-26-17#1 --reason "the plate at 00:10 is visible" --as chris
     """
     with CommandReport("release send-back", as_json) as report, acting(login) as (db, actor):
         from redact.disclose.release import releases
@@ -228,8 +232,8 @@ def send_back(name: Name, *, reason: Reason, login: As, as_json: opt.Json = Fals
 
 
 def span_of_frames(untrusted: str) -> tuple[int, int]:
-    """First and last frame as in 0-1499. Raises BadUsage."""
+    """First and last frame, as in 0-1499. Raises BadUsage."""
     first, dash, last = untrusted.partition("-")
     if not (dash and first.isdecimal() and last.isdecimal()):
-        raise BadUsage(f'"{untrusted}" is no span of frames.', "Write it as in 0-1499.")
+        raise BadUsage(f'"{untrusted}" is not a range of frames.', "Write it like 0-1499.")
     return int(first), int(last)

@@ -1,4 +1,4 @@
-"""``redact retention``: what is kept, why, until when, and disposing of what is due."""
+"""``redact retention``: retention clocks, and disposal of footage that is due."""
 
 from __future__ import annotations
 
@@ -17,24 +17,17 @@ if TYPE_CHECKING:
     from redact.records.database import Database
     from redact.retention.clock import RetentionStatus
 
-app = typer.Typer(no_args_is_help=True, help="What is kept, why, and until when; disposing of what is due.")
-
-Name = Annotated[
-    str,
-    typer.Argument(metavar="FOOTAGE", help="First digits of its SHA-256 or, with --case, its exhibit reference."),
-]
-CaseOf = Annotated[str | None, typer.Option("--case", metavar="REF", help="The case of the exhibit.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")]
+app = typer.Typer(no_args_is_help=True, help="See how long footage is kept and why, and dispose of what is due.")
 
 
 @app.command()
 def status(
     *,
-    due_only: Annotated[bool, typer.Option("--due", help="Only what is due.")] = False,
+    due_only: Annotated[bool, typer.Option("--due", help="Only footage due for disposal.")] = False,
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """List all footage with its retention clock: what is due, and what keeps the rest.
+    """List all footage with its retention clock: what is due for disposal, and why the rest is kept.
 
     Example: redact retention status --due --as admin
     """
@@ -52,19 +45,22 @@ def status(
 def run(
     *,
     really: Annotated[
-        bool, typer.Option("--dispose", help="Do it. Without this, only what would be done is shown.")
+        bool,
+        typer.Option(
+            "--dispose", help="Dispose of it. Without this, the command only lists what would be disposed of."
+        ),
     ] = False,
     organisation: Annotated[
         str,
-        typer.Option("--organisation", envvar=ORGANISATION, metavar="TEXT", help="Printed on certificates."),
+        typer.Option("--organisation", envvar=ORGANISATION, metavar="TEXT", help="Name printed on certificates."),
     ] = "",
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Dispose of what is due: files are deleted for good, records and trail stay, and each gets a certificate.
+    """Dispose of footage that is due. Files are deleted permanently; records and audit trail stay.
 
-    Whatever is marked, in an open case, or in a release that still counts is left alone. Certificates are written to
-    the folder certificates/ of REDACT_HOME; those that an earlier run did not come to are made up for.
+    Footage that is marked, in an open case or in a current release is kept. Each disposal gets a certificate in the
+    folder certificates/ of REDACT_HOME; certificates missing from an earlier run are written too.
 
     Example: redact retention run --dispose --as admin
     """
@@ -83,13 +79,13 @@ def run(
             failed.append(failure_record(error, sha256=one.sha256))
         if not really:
             print_clocks(report, listed)
-            report.print(f"{len(listed)} would be disposed of; nothing was done. Do it with --dispose.")
+            report.print(f"{len(listed)} would be disposed of. Nothing was deleted; use --dispose to do so.")
         for certificate in done.certificates:
-            report.print(f"{certificate['certificate']}: {certificate['original_name']} has been disposed of")
+            report.print(f"{certificate['certificate']}: {certificate['original_name']} disposed of")
         for path in files:
             report.print(f"certificate: {path}")
         if really and not listed:
-            report.print("Nothing is due.")
+            report.print("Nothing is due for disposal.")
         result = {
             "dry_run": not really,
             "due": [record(one) for one in done.due],
@@ -100,7 +96,7 @@ def run(
         report.finish(result, failed)
 
 
-def one_due(db: Database, name: str, case: str | None) -> RetentionStatus:
+def footage_clock(db: Database, name: str, case: str | None) -> RetentionStatus:
     """The retention clock of one piece of footage."""
     from redact.evidence import footage_records
     from redact.retention import disposal
@@ -111,7 +107,7 @@ def one_due(db: Database, name: str, case: str | None) -> RetentionStatus:
 
 
 def print_clocks(report: CommandReport, found: list[RetentionStatus]) -> None:
-    """Clocks for people."""
+    """Print retention clocks as a table."""
     rows = [
         (
             one.sha256[:12],
@@ -120,29 +116,29 @@ def print_clocks(report: CommandReport, found: list[RetentionStatus]) -> None:
             one.retention_class,
             f"{local(one.started)} ({one.started_by})",
             local(one.runs_out),
-            words(one),
+            clock_text(one),
         )
         for one in found
     ]
-    report.print_table(("footage", "name", "exhibits", "class", "clock from", "runs out", "state"), rows)
+    report.print_table(("footage", "name", "exhibits", "class", "clock started", "runs out", "state"), rows)
 
 
-def words(one: RetentionStatus) -> str:
-    """How the clock stands."""
+def clock_text(one: RetentionStatus) -> str:
+    """Why the footage is kept, or when it is due for disposal."""
     if one.state == "disposing":
-        return "being disposed of; the next run goes on"
+        return "disposal unfinished; the next run completes it"
     if one.kept_by:
         return "; ".join(f"[{k.number}] {k.why}" if k.number is not None else k.why for k in one.kept_by)
     from redact.records.deadlines import describe_due
 
-    assert one.runs_out is not None  # else something keeps it
+    assert one.runs_out is not None  # otherwise kept_by is set
     day: date = one.runs_out.astimezone().date()
-    said = describe_due(day, one.now.astimezone().date())
-    return f"{said}: disposed of by the next run" if one.due else said
+    due = describe_due(day, one.now.astimezone().date())
+    return f"{due}: the next run disposes of it" if one.due else due
 
 
 def record(one: RetentionStatus) -> dict[str, object]:
-    """A clock in a document."""
+    """A retention clock as JSON."""
     return {
         "sha256": one.sha256,
         "original_name": one.original_name,

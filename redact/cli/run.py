@@ -1,9 +1,9 @@
-"""``redact run``: footage in, redacted copy out."""
+"""``redact run``: make a redacted copy of footage."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,19 +12,16 @@ from redact.cli.shared.copies import copy_record, loading, print_copy
 from redact.cli.shared.output import CommandReport
 from redact.settings import AudioMode, DeviceChoice, Effect, Interlaced, OnCorrupt, Preset, VideoCodec
 
-if TYPE_CHECKING:
-    pass
-
 
 def run(
     source: opt.Footage,
     *,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="OUT", help="The copy; IN.redacted.mp4 beside IN if not given."),
+        typer.Option("-o", "--output", metavar="OUT", help="The redacted copy. Default: IN.redacted.mp4 beside IN."),
     ] = None,
     tracks_file: Annotated[
-        Path | None, typer.Option("--tracks", metavar="TRACKS.json", help="Also keep the tracks in this file.")
+        Path | None, typer.Option("--tracks", metavar="TRACKS.json", help="Also write the tracks to this file.")
     ] = None,
     classes: opt.Classes = opt.DEFAULT_CLASSES,
     preset: opt.PresetOption = Preset.BALANCED,
@@ -44,7 +41,7 @@ def run(
     overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Hide faces and number plates: footage in, redacted copy out.
+    """Detect faces and number plates in footage and make a redacted copy.
 
     Example: redact run bodycam.mp4 -o copy.mp4 --mute 00:10.0-00:14.5
     """

@@ -1,32 +1,28 @@
-"""``redact store``: whether the store still holds what was put there."""
+"""``redact store``: verify and clean the store."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.acting_user import records
+from redact.cli.shared.acting_user import open_records
 from redact.cli.shared.output import CommandReport, failure_record
 from redact.errors import StoreDamaged
 
-if TYPE_CHECKING:
-    pass
-
-app = typer.Typer(no_args_is_help=True, help="The store of masters and what belongs to them.")
+app = typer.Typer(no_args_is_help=True, help="Verify and clean the store of masters and the files made from them.")
 
 
 @app.command()
 def verify(as_json: opt.Json = False) -> None:
-    """Read every file of the store and compare it with the records. Ends with 1 if anything is wrong.
+    """Verify stored files against the records. Exit status 1 if anything is wrong.
 
-    Files that no record names are told of, too: a run that was killed may have left them.
+    Also lists orphans: files that no record names, such as leftovers of a killed run.
 
     Example: redact store verify
     """
-    with CommandReport("store verify", as_json) as report, records() as db:
+    with CommandReport("store verify", as_json) as report, open_records() as db:
         from redact.evidence.store import Store
         from redact.evidence.store_verification import verify_store
 
@@ -38,20 +34,20 @@ def verify(as_json: opt.Json = False) -> None:
                 report.print(f"{kind.removesuffix('s')}: {finding.place}: {finding.what}")
                 about = failure_record(StoreDamaged(f"{finding.place}: {finding.what}"), kind=kind, file=finding.place)
                 failed.append(about)
-        report.print(f"{verified.checked} files are there and were read; {len(failed) or 'none'} with something wrong.")
+        report.print(f"{verified.checked} files read; {len(failed) or 'no'} problem{'' if len(failed) == 1 else 's'}.")
         found = {key: value for key, value in asdict(verified).items() if key != "checked"}
         report.finish({"checked": verified.checked, **found}, failed)
 
 
 @app.command()
 def clean(as_json: opt.Json = False) -> None:
-    """Remove what killed runs left in the store and nothing needs.
+    """Remove leftovers of killed runs from the store.
 
-    Masters and packs are never touched. `redact store verify` tells of these files first, among what no record names.
+    Masters and packs are never removed. `redact store verify` lists these files first, as orphans.
 
     Example: redact store clean
     """
-    with CommandReport("store clean", as_json) as report, records() as db:
+    with CommandReport("store clean", as_json) as report, open_records() as db:
         from redact.evidence.store import Store
         from redact.evidence.store_verification import clean_store
 

@@ -1,4 +1,4 @@
-"""``redact user``: accounts, their roles and their passwords."""
+"""``redact user``: accounts, roles and passwords."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from redact.cli.shared import options as opt
-from redact.cli.shared.acting_user import As, acting, password_of, records
+from redact.cli.shared.acting_user import As, acting, open_records, password_of
 from redact.cli.shared.output import CommandReport
 from redact.cli.shared.records import SEE, local, parse_member, reading
 from redact.environment import NEW_PASSWORD, NEW_PASSWORD_FILE, USER
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from redact.records.database import Database
     from redact.schema.tables import Person
 
-app = typer.Typer(no_args_is_help=True, help="The people who may act, their roles and passwords.")
+app = typer.Typer(no_args_is_help=True, help="Manage accounts, roles, passwords and sessions.")
 
 
 Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The person's login.")]
@@ -31,7 +31,7 @@ AsUnlessFirst = Annotated[
         "--as",
         envvar=USER,
         metavar="LOGIN",
-        help="Who you are. Only the very first account, an administrator's, is added by nobody.",
+        help="Your login. Not needed for the very first account, which must be an administrator.",
         show_default=False,
     ),
 ]
@@ -49,13 +49,13 @@ def add(
             help="officer, reviewer, approver, supervisor, auditor or administrator. Repeatable.",
         ),
     ],
-    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="The full name; else the login.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="Full name. Default: the login.")] = "",
     acting_login: AsUnlessFirst = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Add an account. Its password has to be changed at first use, and is printed once, unless you give it.
+    """Add an account. Its one-time password is printed once, and must be changed at first sign-in.
 
-    To give it, set REDACT_NEW_PASSWORD_FILE to a file that holds it, or REDACT_NEW_PASSWORD.
+    To set the password yourself, put it in REDACT_NEW_PASSWORD, or in a file named in REDACT_NEW_PASSWORD_FILE.
 
     Example: redact user add jsmith --name "Jo Smith" --role officer --as admin
     """
@@ -63,12 +63,12 @@ def add(
         with _adding(acting_login) as (db, actor):
             from redact.records import accounts
 
-            roles = [accounts.Role(parse_member(word, accounts.Role, "--role")) for word in role]
-            password, made = given_or_made(login)
-            # Whoever adds the first account is the person it is for.
-            chosen = actor is None and not made
+            roles = [accounts.Role(parse_member(value, accounts.Role, "--role")) for value in role]
+            password, made = initial_password(login)
+            # The first account is added by the person it is for.
+            own_password = actor is None and not made
             person = accounts.add(
-                db, actor or login, login, password, full_name=name, roles=roles, must_change=not chosen
+                db, actor or login, login, password, full_name=name, roles=roles, must_change=not own_password
             )
         report.print(f"{person.name} ({person.full_name}) is {', '.join(person.roles)}.")
         _print_password(report, person.name, password if made else None)
@@ -79,11 +79,11 @@ def add(
 def disable(
     login: Login,
     *,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the audit trail.")],
     acting_login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """End what a person may do. The account stays in the records; there is no way back.
+    """Disable an account permanently. It stays in the records.
 
     Example: redact user disable jsmith --reason "left the force" --as admin
     """
@@ -92,7 +92,7 @@ def disable(
             from redact.records import accounts
 
             accounts.disable(db, actor, login, reason)
-        report.print(f"{login} is disabled.")
+        report.print(f"{login} has been disabled.")
         report.finish({"person": {"login": login, "disabled": True}})
 
 
@@ -100,12 +100,14 @@ def disable(
 def roles(
     login: Login,
     *,
-    role: Annotated[list[str], typer.Option("--role", metavar="ROLE", help="Repeatable: all that they are to have.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It goes into the audit trail.")],
+    role: Annotated[
+        list[str], typer.Option("--role", metavar="ROLE", help="Every role the person is to have. Repeatable.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the audit trail.")],
     acting_login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Give a person other roles, from now on.
+    """Replace a person's roles.
 
     Example: redact user roles jsmith --role officer --role reviewer --reason "new post" --as admin
     """
@@ -113,39 +115,39 @@ def roles(
         with acting(acting_login) as (db, actor):
             from redact.records import accounts
 
-            wanted = [accounts.Role(parse_member(word, accounts.Role, "--role")) for word in role]
-            accounts.set_roles(db, actor, login, wanted, reason)
-        names = sorted(one.value for one in wanted)
+            new_roles = [accounts.Role(parse_member(value, accounts.Role, "--role")) for value in role]
+            accounts.set_roles(db, actor, login, new_roles, reason)
+        names = sorted(one.value for one in new_roles)
         report.print(f"{login} is {', '.join(names)}.")
         report.finish({"person": {"login": login, "roles": names}})
 
 
 @app.command()
 def passwd(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None:
-    """Choose another password for yourself or, as an administrator, give somebody one to change at first use.
+    """Change your own password or, as an administrator, give somebody a one-time password.
 
-    Your new one is asked for, or taken from the file that REDACT_NEW_PASSWORD_FILE names, or from REDACT_NEW_PASSWORD.
-    Somebody else's is made and printed once, unless it is given that way.
+    Your new password is prompted for, or read from the file named in REDACT_NEW_PASSWORD_FILE, or from
+    REDACT_NEW_PASSWORD. A one-time password is generated and printed once, unless you set it in the same way.
 
     Example: redact user passwd jsmith --as jsmith
     """
     with CommandReport("user passwd", as_json) as report:
-        with records() as db:
+        with open_records() as db:
             from redact.records import accounts
 
-            # Not `acting`: this is how one gets rid of a password that was given out.
+            # Not `acting`, which refuses temporary passwords: this command is how they are replaced.
             person = accounts.authenticate(db, acting_login, password_of(acting_login))
             own = person.name == login.strip().lower()
-            password, made = (_own_new(login), False) if own else given_or_made(login)
+            password, made = (_own_new(login), False) if own else initial_password(login)
             accounts.set_password(db, person.name, login, password)
-        report.print(f"The password of {login} is changed.")
+        report.print(f"The password of {login} has been changed.")
         _print_password(report, login, password if made else None)
         report.finish({"person": {"login": login, "must_change": not own}, **({"password": password} if made else {})})
 
 
 @app.command("list")
 def list_users(*, acting_login: As, as_json: opt.Json = False) -> None:
-    """List everybody who has an account, with roles and state.
+    """List all accounts with roles and state.
 
     Example: redact user list --as jsmith
     """
@@ -170,7 +172,7 @@ def list_users(*, acting_login: As, as_json: opt.Json = False) -> None:
 
 
 def record(person: Person) -> dict[str, object]:
-    """A person in a document: nothing of the password."""
+    """An account as JSON, without the password."""
     return {
         "login": person.name,
         "full_name": person.full_name,
@@ -186,13 +188,13 @@ def record(person: Person) -> dict[str, object]:
 def _state(person: Person) -> str:
     if person.disabled_at is not None:
         return "disabled"
-    return "has to choose a password" if person.must_change else "active"
+    return "must change password" if person.must_change else "active"
 
 
 @contextmanager
 def _adding(login: str | None) -> Iterator[tuple[Database, str | None]]:
-    """The records, and who adds to them: nobody as long as there is nobody."""
-    with records() as db:
+    """The records and the login of the administrator; None for the very first account."""
+    with open_records() as db:
         from redact.records import accounts
 
         with db.reading() as session:
@@ -201,13 +203,13 @@ def _adding(login: str | None) -> Iterator[tuple[Database, str | None]]:
             yield db, None
             return
     if login is None:
-        raise BadUsage("There are accounts already.", "Say who adds another one, with --as LOGIN.")
+        raise BadUsage("There are already accounts.", "Give an administrator's login with --as LOGIN.")
     with acting(login) as (db, actor):
         yield db, actor
 
 
-def given_or_made(login: str) -> tuple[str, bool]:
-    """A password for somebody else, and whether it was made here."""
+def initial_password(login: str) -> tuple[str, bool]:
+    """A password for somebody else, and whether it was generated here rather than set in the environment."""
     if NEW_PASSWORD in os.environ or NEW_PASSWORD_FILE in os.environ:
         return password_of(login, NEW_PASSWORD), False
     from redact.records import accounts
@@ -218,10 +220,10 @@ def given_or_made(login: str) -> tuple[str, bool]:
 def _own_new(login: str) -> str:
     if NEW_PASSWORD in os.environ or NEW_PASSWORD_FILE in os.environ or not sys.stdin.isatty():
         return password_of(login, NEW_PASSWORD)
-    return str(typer.prompt(f"New password of {login}", hide_input=True, confirmation_prompt=True, err=True))
+    return str(typer.prompt(f"New password for {login}", hide_input=True, confirmation_prompt=True, err=True))
 
 
 def _print_password(report: CommandReport, login: str, made: str | None) -> None:
     if made is not None:
         report.print(f"One-time password: {made}")
-        report.print(f"It is shown this once. {login} chooses another with: redact user passwd {login} --as {login}")
+        report.print(f"It is shown only once. {login} changes it with: redact user passwd {login} --as {login}")

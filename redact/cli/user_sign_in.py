@@ -1,4 +1,4 @@
-"""``redact user link``, ``unlink``, ``sessions`` and ``sign-out``: by which ways people get into the workbench."""
+"""``redact user link``, ``unlink``, ``sessions`` and ``sign-out``: sign-in by provider, and sessions."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ def link(
     login: Login,
     *,
     subject: Annotated[
-        str, typer.Option("--subject", metavar="TEXT", help="What the provider calls the person: its claim `sub`.")
+        str, typer.Option("--subject", metavar="TEXT", help="The person's identifier at the provider: its `sub` claim.")
     ],
     issuer: Annotated[
         str,
-        typer.Option("--issuer", metavar="URL", help="The provider; else that of oidc.toml.", show_default=False),
+        typer.Option(
+            "--issuer", metavar="URL", help="The provider. Default: the one in oidc.toml.", show_default=False
+        ),
     ] = "",
     remove_password: Annotated[
-        bool, typer.Option("--remove-password", help="From now on, let the person sign in by the provider alone.")
+        bool,
+        typer.Option(
+            "--remove-password", help="Remove the password, so that the person signs in only through the provider."
+        ),
     ] = False,
     acting_login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Let a person sign in by the provider that oidc.toml in the home folder names.
+    """Let a person sign in through the sign-in provider set up in oidc.toml in the home folder.
 
-    Whoever is not linked yet is shown their subject when they try.
+    People who are not linked yet see their subject when they try to sign in.
 
     Example: redact user link jsmith --subject 4f1c-99a2 --as admin
     """
@@ -43,14 +48,14 @@ def link(
             from redact.records import accounts
 
             accounts.link(db, actor, login, known, subject, keep_password=not remove_password)
-        report.print(f"{login} can sign in as {subject} of {known}.")
+        report.print(f"{login} can sign in as {subject} at {known}.")
         if remove_password:
-            report.print(f"{login} has no password any more. To give a new one: redact user passwd {login}")
+            report.print(f"{login} no longer has a password. To set a new one: redact user passwd {login}")
         report.finish({"person": {"login": login, "issuer": known, "subject": subject}})
 
 
 def unlink(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None:
-    """Undo the link of a person with the sign-in provider, and end their sessions.
+    """Remove a person's link to the sign-in provider and end their sessions.
 
     Example: redact user unlink jsmith --as admin
     """
@@ -59,12 +64,12 @@ def unlink(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None
             from redact.records import accounts
 
             accounts.unlink(db, actor, login)
-        report.print(f"{login} can sign in with a password alone.")
+        report.print(f"{login} can now sign in only with a password.")
         report.finish({"person": {"login": login, "issuer": None, "subject": None}})
 
 
 def sessions(*, acting_login: As, as_json: opt.Json = False) -> None:
-    """List who is signed in to the workbench, since when, and by which way.
+    """List who is signed in to the workbench, since when and how.
 
     Example: redact user sessions --as admin
     """
@@ -75,7 +80,7 @@ def sessions(*, acting_login: As, as_json: opt.Json = False) -> None:
 
             found = listed(session, ServerSettings(), datetime.now(UTC))
         rows = [(p.name, local(s.created_at), local(s.seen_at), s.issuer or "password") for s, p in found]
-        report.print_table(("login", "signed in", "last active", "by"), rows)
+        report.print_table(("login", "signed in", "last active", "signed in by"), rows)
         records = [
             {
                 "login": person.name,
@@ -89,9 +94,9 @@ def sessions(*, acting_login: As, as_json: opt.Json = False) -> None:
 
 
 def sign_out(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None:
-    """Sign a person out of the workbench in all browsers, at once.
+    """Sign a person out of the workbench in all browsers.
 
-    They can sign in again; to prevent that, disable the account or give it another password.
+    They can sign in again. To prevent that, disable the account or change its password.
 
     Example: redact user sign-out jsmith --as admin
     """
@@ -100,7 +105,7 @@ def sign_out(login: Login, *, acting_login: As, as_json: opt.Json = False) -> No
             from redact.records import accounts
 
             accounts.end_sessions(db, actor, login)
-        report.print(f"{login} is signed out everywhere.")
+        report.print(f"{login} has been signed out everywhere.")
         report.finish({"person": {"login": login}})
 
 
@@ -109,5 +114,5 @@ def _issuer() -> str:
 
     provider = load_provider()
     if provider is None:
-        raise BadUsage("There is no oidc.toml in the home folder that names a provider.", "Give --issuer URL.")
+        raise BadUsage("No sign-in provider is set up in oidc.toml in the home folder.", "Give --issuer URL.")
     return provider.issuer

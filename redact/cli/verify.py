@@ -1,4 +1,4 @@
-"""``redact verify``: is a pack, or a copy, what it says it is?"""
+"""``redact verify``: check a disclosure pack or a redacted copy."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 
 
 def verify(
-    pack: Annotated[Path, typer.Argument(metavar="PACK|COPY", help="The folder of a pack, or a copy out of one.")],
+    pack: Annotated[
+        Path, typer.Argument(metavar="PACK|COPY", help="The folder of a disclosure pack, or a redacted copy from one.")
+    ],
     *,
     master: Annotated[
-        Path | None, typer.Option("--master", metavar="FILE", help="Also hold it against this master.")
+        Path | None, typer.Option("--master", metavar="FILE", help="Also compare it with this master.")
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", metavar="PUBLIC.pem", help="The signer's key; this installation's own if not given."),
+        typer.Option("--key", metavar="PUBLIC.pem", help="The signer's public key. Default: this installation's own."),
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Check a pack or a copy, without the records and without the network.
+    """Verify a disclosure pack or a redacted copy, without the records or the network.
 
-    Each proof is held, broken or absent. Ends with 1 if one is broken, or if nothing vouches for the file at all. An
-    encrypted ZIP has to be unpacked first.
+    Each proof is held, broken or absent. Exit status 1 if any proof is broken, or if nothing vouches for the file.
+    Unpack an encrypted ZIP first.
 
     Example: redact verify FOI-26-17/ --key force.pem
     """
@@ -72,18 +74,20 @@ def _trusted(untrusted_key: Path | None) -> PublicKey | None:
 
 def _summary(verdict: Verdict, trusted: PublicKey | None) -> str:
     if verdict.broken:
-        return f"{len(verdict.broken)} of {len(verdict.results)} proofs are broken: do not rely on it."
+        return f"{len(verdict.broken)} of {len(verdict.results)} proofs are broken. Do not rely on it."
     if not verdict.sound:
-        return "Nothing vouches for it: there is no signature, and no C2PA manifest."
+        return "Nothing vouches for this file: it has no signature and no C2PA manifest."
     if trusted is None:
-        return "No proof is broken, but who made it was not checked: give the force's key with --key."
+        return "No proof is broken, but the signer was not checked. Give the force's key with --key."
     return "No proof is broken."
 
 
 def _failed(verdict: Verdict, trusted: PublicKey | None) -> list[dict[str, object]]:
     if not verdict.broken and not verdict.sound:
-        return [failure_record(NotVerified(_summary(verdict, trusted), "Ask for the whole pack."))]
+        return [failure_record(NotVerified(_summary(verdict, trusted), "Ask the sender for the whole pack."))]
     return [
-        failure_record(NotVerified(result.text, "Ask for the pack again."), proof=result.check, file=result.file)
+        failure_record(
+            NotVerified(result.text, "Ask the sender for the pack again."), proof=result.check, file=result.file
+        )
         for result in verdict.broken
     ]

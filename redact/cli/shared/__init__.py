@@ -1,1 +1,1 @@
-"""What command groups share: options, output, sign-in, interruption."""
+"""Shared by the command groups: options, output, sign-in, interruption."""

@@ -1,4 +1,4 @@
-"""Who gives a command that changes records: a login, and its password from the terminal, a file or the environment."""
+"""The person a command acts as: a login, and a password from the terminal, a file or the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ As = Annotated[
         "--as",
         envvar=USER,
         metavar="LOGIN",
-        help="Who you are. The password is asked for, or taken from the file that REDACT_PASSWORD_FILE names, or from "
+        help="Your login. The password is prompted for, or read from the file named in REDACT_PASSWORD_FILE, or from "
         "REDACT_PASSWORD.",
         show_default=False,
     ),
@@ -32,8 +32,8 @@ As = Annotated[
 
 
 @contextmanager
-def records() -> Iterator[Database]:
-    """The records, open."""
+def open_records() -> Iterator[Database]:
+    """Open the records, and close them at the end of the block."""
     with loading():
         from redact.records.database import Database
 
@@ -46,31 +46,31 @@ def records() -> Iterator[Database]:
 
 @contextmanager
 def acting(login: str) -> Iterator[tuple[Database, str]]:
-    """The records, and the login of the person who has shown that it is theirs.
+    """Sign in as ``login`` and open the records. Yields the database and the login.
 
-    Raises SignInFailed, also where the password is still the one somebody else has chosen.
+    Raises SignInFailed, also while the person still has a temporary password.
     """
-    with records() as db:
+    with open_records() as db:
         from redact.records import accounts
 
         person = accounts.authenticate(db, login, password_of(login))
         if person.must_change:
             raise SignInFailed(
-                f"{person.name} still has the password that was given out.",
-                f"Choose your own with `redact user passwd {person.name} --as {person.name}` first.",
+                f"{person.name} still has a temporary password.",
+                f"Choose your own first, with `redact user passwd {person.name} --as {person.name}`.",
             )
         yield db, person.name
 
 
 def password_of(login: str, variable: str = PASSWORD) -> str:
-    """The password of ``login``, without a word of it going anywhere. Raises BadUsage where it cannot be had."""
+    """The password of ``login``. It is never echoed or logged. Raises BadUsage if none is given."""
     if file := os.environ.get(f"{variable}_FILE"):
         try:
             return Path(file).read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise BadUsage(f"The file that {variable}_FILE names cannot be read.") from error
+            raise BadUsage(f"The file named in {variable}_FILE cannot be read.") from error
     if variable in os.environ:
         return os.environ[variable]
     if not sys.stdin.isatty():
-        raise BadUsage(f"There is no password for {login}.", f"Set {variable}_FILE to a file that holds it.")
-    return str(typer.prompt(f"Password of {login}", hide_input=True, err=True))
+        raise BadUsage(f"No password was given for {login}.", f"Set {variable}_FILE to a file that contains it.")
+    return str(typer.prompt(f"Password for {login}", hide_input=True, err=True))

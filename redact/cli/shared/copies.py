@@ -1,4 +1,4 @@
-"""What commands say of tracks and of finished copies."""
+"""Output of the commands that make tracks or copies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Without the garbage collector: importing torch makes many objects and no garbage, and looking through them again
-    and again takes a fifth of the time."""
+    """Turn off the garbage collector while importing. Importing torch makes many objects and no garbage; scanning them
+    again and again takes a fifth of the time."""
     gc.disable()
     try:
         yield
@@ -28,18 +28,18 @@ def loading() -> Iterator[None]:
 
 
 def tracks_count(tracks: TrackSet) -> dict[str, int]:
-    """How many tracks there are of each class."""
+    """Number of tracks per class."""
     return dict(sorted(Counter(track.label for track in tracks.tracks).items()))
 
 
 def tracks_summary(tracks: TrackSet) -> str:
-    """The same in words."""
+    """The same as text."""
     counted = ", ".join(f"{label} {number}" for label, number in tracks_count(tracks).items())
-    return f"{len(tracks.tracks)} tracks ({counted})" if counted else "no tracks: nothing was found"
+    return f"{len(tracks.tracks)} tracks ({counted})" if counted else "no tracks: nothing was detected"
 
 
 def print_copy(report: CommandReport, rendered: RenderReport, tracks: TrackSet) -> None:
-    """Tell of a finished copy."""
+    """Print the summary of a finished copy."""
     frames = f"{rendered.frames} frames, {rendered.masked_frames} with masks"
     report.print(f"{rendered.target}: {frames}; {tracks_summary(tracks)}")
     report.print(f"detected on {tracks.provenance.get('device', 'another machine')}")
@@ -49,7 +49,7 @@ def print_copy(report: CommandReport, rendered: RenderReport, tracks: TrackSet) 
 
 
 def copy_record(source: Path, rendered: RenderReport, tracks: TrackSet) -> dict[str, object]:
-    """What a document says of a finished copy."""
+    """A finished copy as JSON."""
     return {
         "source": source,
         "master_sha256": rendered.master_sha256,

@@ -1,9 +1,9 @@
-"""What Ctrl-C, SIGTERM and a closed terminal do.
+"""Handling of Ctrl-C, SIGTERM and a closed terminal.
 
-While footage is being worked on, the first signal only sets a flag, which the progress callback turns into
-:class:`redact.errors.Cancelled` at the next frame: an exception thrown into the middle of a library call could leave
-its threads waiting for ever. At any other time, and for the second signal, ``KeyboardInterrupt`` is raised where the
-program stands, and clean-up code still runs. A third signal ends the process at once, whatever it is doing.
+While footage is being processed, the first signal only sets a flag, and the progress callback raises
+:class:`redact.errors.Cancelled` at the next frame: an exception in the middle of a library call could leave its threads
+waiting for ever. At any other time, and on the second signal, ``KeyboardInterrupt`` is raised immediately, and clean-up
+code still runs. A third signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ class _StopState:
 
 
 def install() -> None:
-    """Take over the signals. Those that the parent told this process to ignore (``nohup``) stay ignored."""
+    """Install the signal handlers. Signals that the parent process had this one ignore (``nohup``) stay ignored."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
 
 
 def stopped() -> bool:
-    """Whether the person asked for the work to stop."""
+    """Whether the user has asked the work to stop."""
     return _StopState.stopped
 
 
 @contextmanager
 def working() -> Iterator[None]:
-    """Marks work that looks at :func:`stopped` often."""
+    """Mark a block of work that checks :func:`stopped` often."""
     _StopState.working = True
     try:
         yield
@@ -47,7 +47,7 @@ def working() -> Iterator[None]:
 def _on_signal(number: int, frame: FrameType | None) -> None:
     if _StopState.working and not _StopState.stopped:
         _StopState.stopped = True
-        os.write(2, b"\nStopping. Once more stops without waiting for the frame at hand.\n")
+        os.write(2, b"\nStopping at the next frame. Press Ctrl-C again to stop at once.\n")
         return
     for each in SIGNALS:
         signal.signal(each, signal.SIG_DFL)

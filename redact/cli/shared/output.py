@@ -1,6 +1,6 @@
-"""What commands say: results on stdout, progress and errors on stderr, or one JSON document on stdout.
+"""Command output: results on stdout, progress and errors on stderr, or one JSON document on stdout.
 
-Nothing that comes from a file or its name is ever read as markup, or sent to the terminal as a control character.
+Text from a file or its name is never read as markup and never reaches the terminal as control characters.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ from redact.jobs.failures import as_failure
 from redact.progress import Progress as ProgressCall
 
 PLAIN_INTERVAL = 10.0
-"""Seconds between two plain progress lines."""
+"""Seconds between plain progress lines."""
 
 
 def inert(text: object) -> str:
-    """``text`` with everything that could steer a terminal or reorder the line shown as an escape."""
-    return "".join(_shown(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(text))
+    """``text`` with every character that could control a terminal or reorder the line written as an escape."""
+    return "".join(_escape(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in str(text))
 
 
-def _shown(char: str) -> str:
+def _escape(char: str) -> str:
     return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
 
 
 def console(stream: TextIO) -> Console:
-    """A console that takes every string as it is: no markup, no emoji codes, no colouring of numbers, no wrapping."""
-    # Off a terminal there is no width to fit into: nothing may be folded away from scripts and logs.
+    """A console that prints strings as they are: no markup, no emoji codes, no number colouring, no wrapping."""
+    # Without a terminal there is no width to fit: scripts and logs must get whole lines.
     width = None if stream.isatty() else 10_000
     return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
 
 
 class CommandReport:
-    """One command's run: ``with CommandReport("run", as_json) as job``.
+    """What one command prints: ``with CommandReport("run", as_json) as report``.
 
-    Any error inside ends the command with its exit code and its text (never a traceback); leaving normally after
-    :meth:`finish` ends it with 0, or with 1 if failures were given.
+    An error inside the block ends the command with its exit code and text, never a traceback. After :meth:`finish` the
+    exit code is 0, or 1 if failures were given.
     """
 
     def __init__(self, command: str, as_json: bool) -> None:
@@ -66,8 +66,8 @@ class CommandReport:
         self.out = console(sys.stdout)
         self.err = console(sys.stderr)
         self.partial: dict[str, object] = {}
-        """What a document says besides the error when the command is broken off."""
-        # A library's stray print must not end up in the document.
+        """Added to the error document if the command is interrupted."""
+        # Stray prints from libraries must not end up in the document.
         self._redirect = redirect_stdout(sys.stderr)
 
     def __enter__(self) -> Self:
@@ -78,7 +78,7 @@ class CommandReport:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self.as_json:
             self._redirect.__exit__(kind, error, tb)
-        # A closed pipe on stdout is between the shell and Typer, which knows what to do.
+        # Typer handles a closed pipe on stdout.
         if error is None or isinstance(error, typer.Exit | BrokenPipeError):
             return
         failure = as_failure(error)
@@ -86,21 +86,21 @@ class CommandReport:
             self._document(self.partial, [failure_record(failure)])
         self.print_failure(failure)
         if isinstance(failure, BadUsage):
-            self.err.print(f"`redact {self.command} --help` shows how it is used.")
+            self.err.print(f"See `redact {self.command} --help`.")
         raise typer.Exit(failure.exit_code) from None
 
     def print_failure(self, failure: RedactError, about: str = "") -> None:
-        """One line on stderr: code, then text."""
+        """Print one line on stderr: code, then text."""
         where = f"{inert(about)}: " if about else ""
         self.err.print(f"{failure.code} {where}{inert(failure.text)}")
 
     def print(self, line: object) -> None:
-        """A line of result for people; left out where a document is asked for."""
+        """Print a line of the result. Does nothing in JSON mode."""
         if not self.as_json:
             self.out.print(inert(line))
 
     def print_table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table of results for people; left out where a document is asked for."""
+        """Print a table of the result. Does nothing in JSON mode."""
         if self.as_json:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -111,7 +111,7 @@ class CommandReport:
         self.out.print(table)
 
     def finish(self, result: Mapping[str, object], failed: Sequence[Mapping[str, object]] = ()) -> None:
-        """Give the document if one was asked for, and end with exit code 1 if anything failed."""
+        """Print the document in JSON mode, and exit with 1 if anything failed."""
         if self.as_json:
             self._document(result, failed)
         if failed:
@@ -124,7 +124,7 @@ class CommandReport:
 
     @contextmanager
     def working(self) -> Iterator[ProgressCall]:
-        """A progress callback for long work: a bar on a terminal, a line now and then elsewhere."""
+        """A progress callback for long work: a bar on a terminal, occasional lines elsewhere."""
         with interrupt.working():
             if not self.err.is_terminal:
                 yield PlainProgress(self.err)
@@ -134,12 +134,12 @@ class CommandReport:
 
 
 def failure_record(failure: RedactError, **about: object) -> dict[str, object]:
-    """How a failure looks in a document."""
+    """A failure as JSON."""
     return {**about, "code": failure.code, "text": failure.text}
 
 
 def progress_bars(err: Console) -> Progress:
-    """The bars of all commands look alike, and vanish when the work is done."""
+    """The progress bars of every command. They disappear when the work is done."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -152,13 +152,13 @@ def progress_bars(err: Console) -> Progress:
 
 
 def raise_if_stopped() -> None:
-    """Raise :class:`redact.errors.Cancelled` once the person asked for it."""
+    """Raise :class:`redact.errors.Cancelled` if the user has asked to stop."""
     if interrupt.stopped():
         raise Cancelled("Stopped on request.")
 
 
 class BarProgress:
-    """One bar for each stage. ``label`` goes before the stage's name."""
+    """One bar per stage. ``label`` precedes the name of the stage."""
 
     def __init__(self, bars: Progress, label: str = "") -> None:
         self._bars = bars
@@ -173,14 +173,14 @@ class BarProgress:
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
     def clear(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         for task in self._tasks.values():
             self._bars.remove_task(task)
         self._tasks.clear()
 
 
 class PlainProgress:
-    """A line when a stage starts, every few seconds, and when it ends."""
+    """A line when a stage starts, every :data:`PLAIN_INTERVAL`, and when it ends."""
 
     def __init__(self, err: Console, label: str = "") -> None:
         self._err = err

@@ -1,4 +1,4 @@
-"""What the commands on records share: who may read, and how times, days and words are told and taken."""
+"""Shared by the commands on records: read access, printing of times, and parsing of dates and options."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _Member = TypeVar("_Member", bound=StrEnum)
 SEE, AUDIT = "SEE", "AUDIT"
-"""Names of rights: the rights themselves are not imported before they are needed."""
+"""Names of rights. The rights themselves are imported only when needed."""
 
 
 @contextmanager
 def reading(login: str, right: str) -> Iterator[tuple[Database, str, Session]]:
-    """The records as they are at this moment, for a person who has the right of that name.
+    """A snapshot of the records, for a person who has the named right. Yields database, login and session.
 
     Raises as :func:`redact.cli.shared.acting_user.acting`, and NotAllowed.
     """
@@ -36,34 +36,36 @@ def reading(login: str, right: str) -> Iterator[tuple[Database, str, Session]]:
 
 
 def local(moment: datetime | None) -> str:
-    """A time by this computer's clock, with its zone."""
+    """A time in this computer's time zone."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}" if moment else "-"
 
 
 def parse_day(untrusted: str | None, option: str) -> date | None:
-    """A day as in 2026-05-01. Raises BadUsage."""
+    """A date such as 2026-05-01. Raises BadUsage."""
     if untrusted is None:
         return None
     try:
         return date.fromisoformat(untrusted)
     except ValueError:
-        raise BadUsage(f"{option} {inert(untrusted)!r} is no day.", "Write it as in 2026-05-01.") from None
+        raise BadUsage(f"{option} {inert(untrusted)!r} is not a date.", "Write it like 2026-05-01.") from None
 
 
 def parse_member(untrusted: str, kind: type[_Member], option: str) -> _Member:
-    """One of the words of ``kind``. Raises BadUsage."""
+    """A member of ``kind``. Raises BadUsage."""
     try:
         return kind(untrusted)
     except ValueError:
-        raise BadUsage(f"{option} {inert(untrusted)!r} is not known.", f"What there is: {', '.join(kind)}.") from None
+        raise BadUsage(
+            f"{option} {inert(untrusted)!r} is not a valid value.", f"Choose from {', '.join(kind)}."
+        ) from None
 
 
 def parse_pairs(untrusted: list[str] | None, option: str) -> dict[str, str]:
-    """``KEY=TEXT`` words as a mapping. Raises BadUsage."""
+    """``KEY=TEXT`` options as a mapping. Raises BadUsage."""
     pairs: dict[str, str] = {}
-    for word in untrusted or ():
-        key, equals, value = word.partition("=")
+    for text in untrusted or ():
+        key, equals, value = text.partition("=")
         if not equals or key in pairs:
-            raise BadUsage(f"{option} {inert(word)!r} cannot be read.", f"Write {option} KEY=TEXT, each key once.")
+            raise BadUsage(f"{option} {inert(text)!r} cannot be read.", f"Write {option} KEY=TEXT, each key once.")
         pairs[key] = value
     return pairs
