@@ -93,7 +93,7 @@ def pdf_text(path: Path) -> str:
     return "\n".join(page.extract_text() for page in reader.pages) + str(reader.metadata)
 
 
-def test_nobody_can_be_found_in_the_public_pack(walked: tuple[Path, dict[str, Ended]]) -> None:
+def test_public_pack_contains_no_names(walked: tuple[Path, dict[str, Ended]]) -> None:
     folder, _ = walked
     pack = folder / "public-pack"
     assert sorted(p.name for p in pack.iterdir()) == [
@@ -112,7 +112,7 @@ def test_nobody_can_be_found_in_the_public_pack(walked: tuple[Path, dict[str, En
     assert "masks" not in told
 
 
-def test_what_was_open_was_told_and_seen_to(walked: tuple[Path, dict[str, Ended]]) -> None:
+def test_open_items_are_listed_and_settled(walked: tuple[Path, dict[str, Ended]]) -> None:
     folder, ended = walked
     shown = one(ended, "release open")
     assert (shown["second_look"], shown["unwatched"]) == ("done", [[[0, FRAMES - 1]]])
@@ -121,7 +121,7 @@ def test_what_was_open_was_told_and_seen_to(walked: tuple[Path, dict[str, Ended]
     assert born in trail and "override" not in trail
 
 
-def test_the_court_pack_tells_all_but_what_is_internal(walked: tuple[Path, dict[str, Ended]]) -> None:
+def test_court_pack_log_is_complete_without_internal_details(walked: tuple[Path, dict[str, Ended]]) -> None:
     folder, _ = walked
     pack = folder / "court-pack"
     told = json.loads((pack / "log.json").read_bytes())
@@ -138,7 +138,7 @@ def test_the_court_pack_tells_all_but_what_is_internal(walked: tuple[Path, dict[
     assert "DRAFT" in pdf_text(drafts / "draft-mg6c.pdf")
 
 
-def test_both_packs_verify_and_a_changed_one_does_not(walked: tuple[Path, dict[str, Ended]]) -> None:
+def test_packs_verify_until_changed(walked: tuple[Path, dict[str, Ended]]) -> None:
     folder, ended = walked
     for line in ("verify public-pack", "verify court-pack"):
         states = {(p["proof"], p["state"]) for p in one(ended, line)["proofs"]}
@@ -151,7 +151,7 @@ def test_both_packs_verify_and_a_changed_one_does_not(walked: tuple[Path, dict[s
     assert redact("verify", folder / "public-pack").code == 1
 
 
-def test_the_archive_opens_with_its_password_only(walked: tuple[Path, dict[str, Ended]]) -> None:
+def test_archive_opens_only_with_its_password(walked: tuple[Path, dict[str, Ended]]) -> None:
     folder, _ = walked
     with pyzipper.AESZipFile(folder / "public-pack.zip") as archive:
         names = archive.namelist()
@@ -162,7 +162,7 @@ def test_the_archive_opens_with_its_password_only(walked: tuple[Path, dict[str, 
     assert content == (folder / "public-pack" / "log.json").read_bytes()
 
 
-def test_the_master_is_what_it_was_and_held(walked: tuple[Path, dict[str, Ended]]) -> None:
+def test_master_is_unchanged_and_held(walked: tuple[Path, dict[str, Ended]]) -> None:
     _, ended = walked
     assert one(ended, "audit verify")["ok"]
     assert one(ended, "store verify")["ok"]

@@ -76,7 +76,7 @@ def verify(
         _print_head(report, verified.head)
         failed = [_fault(report, fault.what, fault.seq) for fault in verified.faults]
         result = "no faults" if verified.sound else f"{len(failed)} faults"
-        report.print(f"{verified.events} events, {result}; compared with {len(known)} earlier heads.")
+        report.print(f"{verified.events} events, {result}; earlier chain heads compared: {len(known)}.")
         head = heads.head_json(verified.head) if verified.head else None
         report.finish({"events": verified.events, "head": head, "known_heads": len(known)}, failed)
 

@@ -41,12 +41,12 @@ def write_footage(path: Path, *, progress: Progress) -> None:
             container.mux(audio.encode(sound))
             container.mux(audio.encode(None))
             for index, drawn in enumerate(pictures):
-                progress("film", index, count)
+                progress("footage", index, count)
                 picture = av.VideoFrame.from_ndarray(drawn, format="rgb24")
                 picture.pts, picture.time_base = index, Fraction(1, RATE)
                 container.mux(video.encode(picture))
             container.mux(video.encode(None))
-            progress("film", count, count)
+            progress("footage", count, count)
         part.sync()
         part.publish(overwrite=True)
     finally:

@@ -1,4 +1,4 @@
-"""Runs the command line: in this process where that is enough, as a real process where signals or limits matter."""
+"""Runs the command line: in this process or, where signals or limits matter, in a real one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--preset", "fast", "--classes", "face")
-"""For tests that do not care what is found."""
+"""For tests that do not depend on what is detected."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Ended:
 
     @property
     def document(self) -> dict[str, Any]:
-        """What ``--json`` printed: the whole of stdout, or this fails."""
+        """The ``--json`` document. Fails if stdout holds anything else."""
         document = json.loads(self.out)
         assert isinstance(document, dict)
         return document
@@ -52,14 +52,14 @@ def redact(*args: str | Path) -> Ended:
 
 
 def hear_ctrl_c() -> None:
-    """For a child, before its program starts: a test run in the background of a shell hands down an ignored Ctrl-C."""
+    """Restore Ctrl-C in a child process: tests run in the background of a shell inherit it as ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def start(
     *args: str | Path, env: Mapping[str, str] | None = None, prepare: Callable[[], None] | None = None
 ) -> subprocess.Popen[str]:
-    """Start a command as a process of its own. ``prepare`` runs in the child before Python starts."""
+    """Start a command as a separate process. ``prepare`` runs in the child before Python starts."""
 
     def in_child() -> None:
         hear_ctrl_c()
@@ -87,7 +87,7 @@ def finish(process: subprocess.Popen[str], timeout: float = 120) -> Ended:
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """Every file below ``folder``, hidden ones too, with the hash of its content: to see what changed."""
+    """Every file below ``folder``, hidden files included, with the hash of its content, to see changes."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""Bad input of every kind: one error with its code, no traceback, an untouched master, and no output."""
+"""Bad input of every kind: one error with its code, no traceback, an unchanged master, and no output."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _no_index(path: Path) -> None:
 
 
 def _broken_frames(path: Path) -> None:
-    """Frames 10 to 19 hang on a keyframe whose first NAL unit claims a length that is not there."""
+    """Frames 10 to 19 depend on a keyframe whose first NAL unit claims more bytes than it has."""
     _clip(path)
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -84,7 +84,7 @@ def _assert_failed(ended: Ended, code: str, exit_code: int = 1) -> None:
         (_broken_frames, "R206"),
     ],
 )
-def test_bad_file(tmp_path: Path, command: str, make: Callable[[Path], None], code: str) -> None:
+def test_unreadable_footage_is_refused(tmp_path: Path, command: str, make: Callable[[Path], None], code: str) -> None:
     master = tmp_path / "in.mp4"
     make(master)
     before = listing(tmp_path)
@@ -93,7 +93,7 @@ def test_bad_file(tmp_path: Path, command: str, make: Callable[[Path], None], co
     assert listing(tmp_path) == before
 
 
-def test_broken_frames_are_masked_whole_if_asked(tmp_path: Path) -> None:
+def test_on_corrupt_mask_hides_broken_frames(tmp_path: Path) -> None:
     master, copy = tmp_path / "in.mp4", tmp_path / "out.mp4"
     _broken_frames(master)
     ended = redact("run", master, "-o", copy, "--on-corrupt", "mask", "--json", *QUICK)
@@ -103,17 +103,17 @@ def test_broken_frames_are_masked_whole_if_asked(tmp_path: Path) -> None:
         pictures = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)]
     assert len(pictures) == 30
     assert [read_index(picture) for picture in (*pictures[:10], *pictures[20:])] == [*range(10), *range(20, 30)]
-    # Black but for the encoder's rounding.
+    # Black, apart from the rounding of the encoder.
     assert max(int(picture.max()) for picture in pictures[10:20]) < 16
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_missing_footage_is_refused(tmp_path: Path) -> None:
     _assert_failed(redact("run", tmp_path / "none.mp4", "-o", tmp_path / "out.mp4"), "R200")
     assert listing(tmp_path) == {}
 
 
 @pytest.mark.parametrize("link", [os.link, os.symlink])
-def test_output_is_the_input_under_another_name(tmp_path: Path, link: Callable[[Path, Path], None]) -> None:
+def test_output_linked_to_master_is_refused(tmp_path: Path, link: Callable[[Path, Path], None]) -> None:
     master = _clip(tmp_path / "in.mp4")
     link(master, tmp_path / "out.mp4")
     before = listing(tmp_path)
@@ -121,7 +121,7 @@ def test_output_is_the_input_under_another_name(tmp_path: Path, link: Callable[[
     assert listing(tmp_path) == before
 
 
-def test_output_exists(tmp_path: Path) -> None:
+def test_existing_output_is_kept(tmp_path: Path) -> None:
     master = _clip(tmp_path / "in.mp4")
     (tmp_path / "in.redacted.mp4").write_text("precious")
     before = listing(tmp_path)
@@ -134,7 +134,7 @@ def test_output_exists(tmp_path: Path) -> None:
 
 @contextmanager
 def _as_nobody() -> Iterator[Path]:
-    """A folder that this process may not write to, and no root powers for as long as this lasts."""
+    """A folder that this process cannot write to. Drops root for the duration of the block."""
     folder = Path(tempfile.mkdtemp())
     root = os.getuid() == 0
     try:
@@ -149,7 +149,7 @@ def _as_nobody() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def test_folder_not_writable() -> None:
+def test_read_only_output_folder_is_refused() -> None:
     with tempfile.TemporaryDirectory() as masters:
         Path(masters).chmod(0o755)
         master = _clip(Path(masters) / "in.mp4")
@@ -158,7 +158,7 @@ def test_folder_not_writable() -> None:
             assert listing(folder) == {}
 
 
-def test_folder_that_takes_no_files_even_from_root(tmp_path: Path) -> None:
+def test_output_in_proc_is_refused(tmp_path: Path) -> None:
     master = _clip(tmp_path / "in.mp4")
     before = listing(tmp_path)
     _assert_failed(redact("run", master, "-o", "/proc/out.mp4", *QUICK), "R111")
@@ -169,7 +169,7 @@ def test_folder_that_takes_no_files_even_from_root(tmp_path: Path) -> None:
 def _small_disk(folder: Path) -> Iterator[None]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
     if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small disk can only be mounted by root, where mounting is allowed")
+        pytest.skip("mounting a small disk needs root and permission to mount")
     try:
         yield
     finally:
@@ -178,7 +178,7 @@ def _small_disk(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _small_files(folder: Path) -> Iterator[None]:
-    """No file may grow past 12 kB: the same error on another path, and no root is needed."""
+    """Limit files to 12 kB: the same error by another route, without root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, before[1]))
     try:
@@ -192,7 +192,7 @@ def _noise(index: int, size: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.
 
 
 @pytest.mark.parametrize("limit", [_small_disk, _small_files])
-def test_disk_full_while_writing(tmp_path: Path, limit: Callable[[Path], Iterator[None]]) -> None:
+def test_full_disk_leaves_no_output(tmp_path: Path, limit: Callable[[Path], Iterator[None]]) -> None:
     master = make_clip(tmp_path / "in.mp4", frames=30, picture=_noise)
     out = tmp_path / "out"
     out.mkdir()
@@ -203,7 +203,7 @@ def test_disk_full_while_writing(tmp_path: Path, limit: Callable[[Path], Iterato
         assert listing(tmp_path) == before
 
 
-def test_tracks_of_another_file(tmp_path: Path) -> None:
+def test_tracks_of_another_master_are_refused(tmp_path: Path) -> None:
     master, other = _clip(tmp_path / "in.mp4"), make_clip(tmp_path / "other.mp4", frames=30, rate=30)
     tracks = tmp_path / "other.json"
     assert redact("detect", other, "-o", tracks, *QUICK).code == 0
@@ -213,7 +213,7 @@ def test_tracks_of_another_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", json.dumps({"format": "redact-tracks/99"}), "[" * 100_000])
-def test_tracks_that_are_none(tmp_path: Path, content: str) -> None:
+def test_invalid_tracks_file_is_refused(tmp_path: Path, content: str) -> None:
     master, tracks = _clip(tmp_path / "in.mp4"), tmp_path / "t.json"
     tracks.write_text(content)
     before = listing(tmp_path)
@@ -221,7 +221,7 @@ def test_tracks_that_are_none(tmp_path: Path, content: str) -> None:
     assert listing(tmp_path) == before
 
 
-def test_cuda_asked_for_and_absent(tmp_path: Path) -> None:
+def test_missing_cuda_device_is_refused(tmp_path: Path) -> None:
     import torch
 
     if torch.cuda.is_available():
@@ -232,7 +232,7 @@ def test_cuda_asked_for_and_absent(tmp_path: Path) -> None:
     assert listing(tmp_path) == before
 
 
-def test_weights_that_are_none(tmp_path: Path) -> None:
+def test_invalid_weights_are_refused(tmp_path: Path) -> None:
     master, weights = _clip(tmp_path / "in.mp4"), tmp_path / "own.pt"
     weights.write_bytes(b"not weights")
     before = listing(tmp_path)

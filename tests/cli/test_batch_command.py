@@ -1,4 +1,4 @@
-"""``redact batch`` from outside: what it prints and how it ends. What it decides is tested in tests/jobs."""
+"""``redact batch`` from outside: output and exit codes. The batch logic is tested in tests/jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     return masters
 
 
-def test_table_document_and_exit_code(folder: Path, tmp_path: Path) -> None:
+def test_batch_prints_table_json_and_exit_code(folder: Path, tmp_path: Path) -> None:
     out, masters = tmp_path / "out", listing(folder)
     ended = redact("batch", folder, "-o", out, "--json", *QUICK)
     assert ended.code == 1
@@ -39,7 +39,7 @@ def test_table_document_and_exit_code(folder: Path, tmp_path: Path) -> None:
     assert {name: masters[name] for name in listing(folder)} == listing(folder)
 
 
-def test_killed_in_the_middle_and_run_again(tmp_path: Path) -> None:
+def test_batch_resumes_after_kill(tmp_path: Path) -> None:
     masters, out = tmp_path / "in", tmp_path / "out"
     masters.mkdir()
     make_clip(masters / "a.mp4", frames=8)

@@ -1,4 +1,4 @@
-"""``redact bench``: the document, the text, bad input, and that nothing is left behind."""
+"""``redact bench``: JSON, text, bad input, and no files left behind."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.media.clips import AudioSpec, make_clip
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go."""
+    """The folder for temporary files."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
 
 
-def test_figures(tmp_path: Path, scratch: Path) -> None:
+def test_bench_json_figures_add_up(tmp_path: Path, scratch: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=30, audio=[AudioSpec()])
     before = listing(tmp_path)
     ended = redact("bench", clip, "--json", *QUICK)
@@ -44,13 +44,13 @@ def test_figures(tmp_path: Path, scratch: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
-def test_text_and_the_peer(tmp_path: Path, scratch: Path) -> None:
+def test_bench_text_names_every_figure_and_peer(tmp_path: Path, scratch: Path) -> None:
     pytest.importorskip("deface")
     clip = make_clip(tmp_path / "in.mp4", frames=4)
     ended = redact("bench", clip, "--against", "deface", *QUICK)
     assert ended.code == 0, ended.err
     assert [line.split()[0] for line in ended.out.splitlines()[1:6]] == list(STAGES)
-    for said in (
+    for expected in (
         "end to end",
         "decoder: h264",
         "encoder: libx264",
@@ -60,7 +60,7 @@ def test_text_and_the_peer(tmp_path: Path, scratch: Path) -> None:
         "times as long",
         "peak memory",
     ):
-        assert said in ended.out
+        assert expected in ended.out
     assert [p.name for p in tmp_path.iterdir() if p != scratch] == ["in.mp4"]
     assert list(scratch.iterdir()) == []
 
@@ -72,7 +72,7 @@ def test_text_and_the_peer(tmp_path: Path, scratch: Path) -> None:
         (b"Minutes of the meeting.\n" * 100, "R202"),
     ],
 )
-def test_bad_file(tmp_path: Path, scratch: Path, content: bytes, code: str) -> None:
+def test_bench_refuses_unreadable_footage(tmp_path: Path, scratch: Path, content: bytes, code: str) -> None:
     (tmp_path / "in.mp4").write_bytes(content)
     ended = redact("bench", tmp_path / "in.mp4", "--json", *QUICK)
     assert ended.code == 1
@@ -80,7 +80,7 @@ def test_bad_file(tmp_path: Path, scratch: Path, content: bytes, code: str) -> N
     assert "Traceback" not in ended.err
 
 
-def test_an_error_inside_the_measured_process_keeps_its_code(tmp_path: Path, scratch: Path) -> None:
+def test_bench_keeps_error_code_of_measured_process(tmp_path: Path, scratch: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=30, container_options={"movflags": "+faststart"})
     with clip.open("rb+") as file:
         file.truncate(clip.stat().st_size * 2 // 3)
@@ -90,7 +90,7 @@ def test_an_error_inside_the_measured_process_keeps_its_code(tmp_path: Path, scr
     assert list(scratch.iterdir()) == []
 
 
-def test_stopped(tmp_path: Path) -> None:
+def test_bench_leaves_nothing_when_stopped(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=500)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -100,7 +100,7 @@ def test_stopped(tmp_path: Path) -> None:
         if line.startswith("find"):
             break
     process.send_signal(signal.SIGINT)
-    # Its pipes close only when the process it measures has ended, too.
+    # Its pipes close only once the measured process has ended too.
     ended = finish(process)
     assert ended.code == 130
     assert [failure["code"] for failure in ended.document["failed"]] == ["R900"]

@@ -1,4 +1,4 @@
-"""The demo from its own film to the sheet, cut to a second; and that the film is what it is said to be."""
+"""The demo from generated footage to contact sheet, cut to one second, and the properties of the footage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cli.runner import listing, redact
 
 
 @pytest.mark.slow
-def test_one_second_from_film_to_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_writes_footage_copy_tracks_and_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scene, "SECONDS", 1.2)
     monkeypatch.setattr(demo, "SHEET_SECONDS", (0.2, 1.0))
     monkeypatch.setattr(demo, "BLEEP", "0.2-0.4")
@@ -24,9 +24,9 @@ def test_one_second_from_film_to_sheet(tmp_path: Path, monkeypatch: pytest.Monke
     assert ended.code == 0, ended.err
     files = {"footage.mp4", "footage.redacted.mp4", "footage.tracks.json", "contact-sheet.png"}
     assert set(listing(tmp_path / "demo")) == files
-    with av.open(str(tmp_path / "demo/footage.mp4")) as film:
-        assert (film.streams.video[0].width, film.streams.video[0].height) == (720, 1280)
-        assert next(film.decode(video=0)).rotation == 90
+    with av.open(str(tmp_path / "demo/footage.mp4")) as footage:
+        assert (footage.streams.video[0].width, footage.streams.video[0].height) == (720, 1280)
+        assert next(footage.decode(video=0)).rotation == 90
     with av.open(str(tmp_path / "demo/footage.redacted.mp4")) as copy:
         assert sum(1 for _ in copy.decode(video=0)) == 30
         assert len(copy.streams.audio) == 1
@@ -39,7 +39,7 @@ def test_one_second_from_film_to_sheet(tmp_path: Path, monkeypatch: pytest.Monke
     assert (again.code, again.err[:4]) == (1, "R110")
 
 
-def test_sound_has_voice_and_pauses() -> None:
+def test_demo_sound_has_voice_and_pauses() -> None:
     sound = scene.speech(8000)
     assert sound.size == scene.SECONDS * 8000
     level = np.array([part.std() for part in np.array_split(sound, 70)])

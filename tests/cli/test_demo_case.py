@@ -1,4 +1,4 @@
-"""The demo case: made once and whole, whatever it was broken off by, and never among real records."""
+"""The demo case: created once and complete, despite interruptions, and never among real records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECONDS = 0.4
 
 @pytest.fixture
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """Records in an empty home, and a film of a few frames."""
+    """Records in an empty home folder, and footage of a few frames."""
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
     monkeypatch.setattr(accounts, "_HASHER", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -45,11 +45,9 @@ def count(db: Database, kind: type[Record]) -> int:
 
 
 @pytest.mark.slow
-def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_demo_is_completed_after_interruptions(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store()
-    for where in ("film", "proxy", "find"):
+    for where in ("footage", "proxy", "find"):
 
         def stop(stage: str, done: int, total: int | None, where: str = where) -> None:
             if stage == where:
@@ -71,15 +69,15 @@ def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
 
     made = ensure(db, store, silent)
     assert [person.login for person in made.people] == [person.login for person in PEOPLE]
-    # Once each: two cases with one piece of footage in both, one run of the detectors, a release and two members each.
-    whole = {Footage: 1, Exhibit: 2, MachineTracks: 1, Release: 2, CaseMember: 4, Decision: 1}
-    assert {kind: count(db, kind) for kind in whole} == whole
+    # Two cases that share one piece of footage, one detection run, and a release and two members per case.
+    complete = {Footage: 1, Exhibit: 2, MachineTracks: 1, Release: 2, CaseMember: 4, Decision: 1}
+    assert {kind: count(db, kind) for kind in complete} == complete
     with db.reading() as session:
         assert all(case.due_on for case in list_cases(session))
         footage = session.get_one(Footage, made.footage)
         assert footage.wearer and footage.recorded_start
         for release in releases.listed(session):
-            assert not plan_of(session, store, release).problems  # it can be submitted as it is
+            assert not plan_of(session, store, release).problems  # ready to submit
         assert not verify(session, [db.key.public]).faults
     assert accounts.authenticate(db, REVIEWER, made.password).must_change is False
 
@@ -95,7 +93,7 @@ def test_what_is_broken_off_is_completed_and_what_is_whole_is_left(
     assert APPROVER not in [person.login for person in ensure(db, store, silent).people]
 
 
-def test_records_that_hold_somebody_get_no_demo(db: Database) -> None:
+def test_demo_is_refused_in_records_with_accounts(db: Database) -> None:
     accounts.add(db, "boss", "boss", "a real password", full_name="Boss", roles=[Role.ADMINISTRATOR], must_change=True)
     events = count(db, Event)
     with pytest.raises(WrongState, match="REDACT_HOME"):
@@ -103,9 +101,7 @@ def test_records_that_hold_somebody_get_no_demo(db: Database) -> None:
     assert count(db, Event) == events
 
 
-def test_nobody_on_other_machines_gets_a_demo_without_encryption(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_demo_is_refused_on_other_hosts_without_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     ended = redact("serve", "--demo", "--host", "0.0.0.0", "--port", "0")
     assert ended.code == 2 and "R100" in ended.err and "password" not in ended.out

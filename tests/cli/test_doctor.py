@@ -1,4 +1,4 @@
-"""The report itself, and that it fails when something needed is missing."""
+"""The report, and its failure when something needed is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cli.runner import redact
 from tests.media.clips import make_clip
 
 
-def test_everything_is_there() -> None:
+def test_doctor_passes_on_complete_installation() -> None:
     ended = redact("doctor", "--json")
     assert ended.code == 0, ended.err
     checks = {check["what"]: check for check in ended.document["checks"]}
@@ -28,7 +28,7 @@ def test_everything_is_there() -> None:
 
 
 @pytest.mark.parametrize("state", [WeightState.MISSING, WeightState.ALTERED])
-def test_weights_that_are_not_right_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch, state: WeightState) -> None:
+def test_doctor_says_how_to_replace_bad_weights(monkeypatch: pytest.MonkeyPatch, state: WeightState) -> None:
     monkeypatch.setattr(RegisteredModel, "state", lambda self: state)
     ended = redact("doctor")
     assert ended.code == 1
@@ -36,7 +36,7 @@ def test_weights_that_are_not_right_say_how_to_get_them(monkeypatch: pytest.Monk
     assert state in ended.out
 
 
-def test_a_missing_encoder_is_bad_and_the_rest_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_missing_encoder_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "ENCODERS", ("libx264", "libnothing"))
     ended = redact("doctor", "--json")
     assert ended.code == 1

@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ended]]:
-    """Runs a command over records with two cases."""
+    """Runs a command on records with two cases."""
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
     monkeypatch.setenv("REDACT_PASSWORD", PASSWORD)
@@ -38,12 +38,12 @@ def add(run: Callable[..., Ended], *files: Path, case: str = "FOI-1") -> Ended:
     return run("footage", "add", *files, "--case", case, "--as", "officer", "--json")
 
 
-def test_from_the_camera_to_the_tracks(run: Callable[..., Ended], tmp_path: Path) -> None:
+def test_footage_commands_from_add_to_detect(run: Callable[..., Ended], tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", audio=[AudioSpec()])
-    told = ("--exhibit", "JS/1", "--wearer", "PC 1", "--start", "2026-05-01T11:00:00+01:00", "--pre-event", "30")
-    ended = run("footage", "add", clip, "--case", "FOI-1", *told, "--as", "officer")
+    options = ("--exhibit", "JS/1", "--wearer", "PC 1", "--start", "2026-05-01T11:00:00+01:00", "--pre-event", "30")
+    ended = run("footage", "add", clip, "--case", "FOI-1", *options, "--as", "officer")
     assert ended.code == 0, ended.err
-    assert "exhibit JS/1 of case FOI-1, 12 frames" in ended.out and "silent for the first 30 s" in ended.out
+    assert "exhibit JS/1 of case FOI-1, 12 frames" in ended.out and "no sound for the first 30 s" in ended.out
     assert add(run, clip, case="FOI-2").code == 0
     listed = run("footage", "list", "--case", "FOI-2", "--as", "auditor", "--json").document["footage"]
     assert [(e["case"], e["reference"]) for e in listed[0]["exhibits"]] == [("FOI-1", "JS/1"), ("FOI-2", "BWV-1")]
@@ -51,8 +51,8 @@ def test_from_the_camera_to_the_tracks(run: Callable[..., Ended], tmp_path: Path
     shown = run("footage", "show", "JS/1", "--case", "FOI-1", "--as", "auditor", "--json").document["footage"]
     assert shown["sha256"] == listed[0]["sha256"] and shown["media"]["frames"] == 12
     assert "exhibit JS/1 of case FOI-1" in run("footage", "show", shown["sha256"][:8], "--as", "auditor").out
-    words = ("--wearer", "PC 2", "--reason", "typo", "--as", "officer", "--json")
-    changed = run("footage", "change", "JS/1", "--case", "FOI-1", *words)
+    change = ("--wearer", "PC 2", "--reason", "typo", "--as", "officer", "--json")
+    changed = run("footage", "change", "JS/1", "--case", "FOI-1", *change)
     assert changed.code == 0 and changed.document["footage"]["wearer"] == "PC 2"
     ended = run("footage", "detect", "JS/1", "--case", "FOI-1", "--as", "officer", *QUICK, "--json")
     assert ended.code == 0, ended.err
@@ -61,7 +61,7 @@ def test_from_the_camera_to_the_tracks(run: Callable[..., Ended], tmp_path: Path
     assert run("store", "verify", "--json").document["checked"] == 5
 
 
-def test_the_rest_goes_on_when_one_file_fails(run: Callable[..., Ended], tmp_path: Path) -> None:
+def test_footage_add_continues_after_bad_file(run: Callable[..., Ended], tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no footage")
     files = [make_clip(tmp_path / "a.mp4", frames=3), bad, make_clip(tmp_path / "b.mp4", frames=4)]
@@ -72,24 +72,24 @@ def test_the_rest_goes_on_when_one_file_fails(run: Callable[..., Ended], tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (("--case", "FOI-9", "--as", "officer"), 1, "R651"),
         (("--case", "FOI-1", "--as", "auditor"), 1, "R654"),
         (("--case", "FOI-1", "--as", "nobody"), 1, "R655"),
-        (("--case", "FOI-1", "--as", "officer", "--start", "2026-05-01T11:00:00"), 2, "zone"),  # of which zone?
+        (("--case", "FOI-1", "--as", "officer", "--start", "2026-05-01T11:00:00"), 2, "zone"),  # no time zone
         (("--case", "FOI-1", "--as", "officer", "--pre-event", "121"), 2, "0 to 120"),
     ],
 )
-def test_what_is_asked_wrongly(
-    run: Callable[..., Ended], tmp_path: Path, words: tuple[str, ...], code: int, says: str
+def test_footage_add_refuses_bad_arguments(
+    run: Callable[..., Ended], tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    ended = run("footage", "add", make_clip(tmp_path / "a.mp4", frames=2), *words)
-    assert (ended.code, says in ended.err) == (code, True), ended.err
+    ended = run("footage", "add", make_clip(tmp_path / "a.mp4", frames=2), *arguments)
+    assert (ended.code, message in ended.err) == (code, True), ended.err
     assert run("footage", "list", "--as", "auditor", "--json").document["footage"] == []
 
 
-def test_store_verify_says_which_file(run: Callable[..., Ended], tmp_path: Path) -> None:
+def test_store_verify_names_damaged_and_orphan_files(run: Callable[..., Ended], tmp_path: Path) -> None:
     sha256 = add(run, make_clip(tmp_path / "a.mp4", frames=2)).document["footage"][0]["sha256"]
     assert run("store", "verify").code == 0
     master = Store().master(sha256)

@@ -1,4 +1,4 @@
-"""``redact models``: the lists, the exit codes, and the way from a file to a run."""
+"""``redact models``: lists, exit codes, and adding a model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("command", ["list", "verify", "add"])
-def test_help_has_an_example(command: str) -> None:
+def test_models_help_has_an_example(command: str) -> None:
     ended = redact("models", command, "--help")
     assert ended.code == 0
     assert f"Example: redact models {command}" in ended.out
 
 
-def test_added_listed_verified_and_found_altered(tmp_path: Path) -> None:
+def test_models_add_list_and_verify(tmp_path: Path) -> None:
     path = spot_network(tmp_path / "own.onnx")
     ended = redact("models", "add", path, "--classes", "cat=badge", "--preset", "fast", "--licence", "[red]Own")
     assert ended.code == 0, ended.err
@@ -49,7 +49,7 @@ def test_added_listed_verified_and_found_altered(tmp_path: Path) -> None:
     assert [failure["what"] for failure in ended.document["failed"]] == ["weights own"]
 
 
-def test_a_registry_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
+def test_invalid_registry_stops_every_command(tmp_path: Path) -> None:
     (home() / "models").mkdir(parents=True)
     (home() / "models" / "registry.toml").write_text("[model.own]\nfamly = 1\n")
     for args in (("models", "verify"), ("run", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4"), ("doctor",)):
@@ -59,11 +59,11 @@ def test_a_registry_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("classes", ["", "a,,b", "=plate", "cat=", "cat=plate,cat=face"])
-def test_names_that_cannot_be_read(tmp_path: Path, classes: str) -> None:
+def test_models_add_refuses_bad_class_names(tmp_path: Path, classes: str) -> None:
     assert redact("models", "add", spot_network(tmp_path / "a.onnx"), "--classes", classes).code == 2
 
 
-def test_a_checkpoint_is_refused_in_plain_words(tmp_path: Path) -> None:
+def test_checkpoint_without_trust_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.pt"
     path.write_bytes(b"\x80\x02}.")
     for args in (("models", "add", path), ("run", path, "-o", tmp_path / "out.mp4", "--model", path)):

@@ -1,4 +1,4 @@
-"""The main job with every way out of the machine forbidden, and with a home folder to see what is left in it."""
+"""`redact run` with network access blocked, and a home folder that shows what is left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.cli.runner import ROOT, finish, listing, start
 from tests.media.clips import AudioSpec, make_clip
 
-# An audit hook sees every socket call that Python code makes, in whichever library, and cannot be taken off again.
+# An audit hook sees every socket call made from Python, in any library, and cannot be removed.
 GUARD = r"""
 import socket, sys
 def forbid(event, args):
@@ -30,11 +30,11 @@ def _guarded(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     home.mkdir()
     (site / "sitecustomize.py").write_text(GUARD.format(log=str(log)))
     folders = {f"XDG_{kind}_HOME": str(home / f".{kind.lower()}") for kind in ("CACHE", "CONFIG", "DATA")}
-    # Some libraries keep quiet where they think that they run in continuous integration.
+    # Some libraries stay silent when they detect continuous integration.
     return log, {**os.environ, **folders, "HOME": str(home), "PYTHONPATH": f"{site}:{ROOT}", "CI": "false"}
 
 
-def test_the_guard_works(tmp_path: Path) -> None:
+def test_network_guard_blocks_connections(tmp_path: Path) -> None:
     log, env = _guarded(tmp_path)
     script = "import urllib.request as u; u.urlopen('http://127.0.0.1:9/')"
     ended = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=False)
@@ -42,7 +42,7 @@ def test_the_guard_works(tmp_path: Path) -> None:
     assert log.exists()
 
 
-def test_run_stays_on_the_machine(tmp_path: Path) -> None:
+def test_run_makes_no_network_calls(tmp_path: Path) -> None:
     log, env = _guarded(tmp_path)
     master = make_clip(tmp_path / "in.mp4", frames=12, audio=[AudioSpec()])
     args = ("--classes", "face,plate,text", "--disguise", "0-0.3", "--json")
@@ -52,7 +52,7 @@ def test_run_stays_on_the_machine(tmp_path: Path) -> None:
     assert all(name.startswith(".cache/redact/") for name in listing(tmp_path / "home"))
 
 
-def test_every_library_is_silenced(tmp_path: Path) -> None:
+def test_imported_libraries_make_no_network_calls(tmp_path: Path) -> None:
     log, env = _guarded(tmp_path)
     script = (
         "import redact, openvino, onnxruntime, ultralytics, ultralytics.trackers, moviepy, skimage.data\n"

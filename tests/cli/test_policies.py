@@ -1,4 +1,4 @@
-"""``redact policies`` and ``redact codes``: the lists, the file as it lies, and where a mistake is."""
+"""``redact policies`` and ``redact codes``: lists, the file as it is, and the place of mistakes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("command", ["policies list", "policies show", "policies check", "codes list"])
-def test_help_has_an_example(command: str) -> None:
+def test_policies_help_has_an_example(command: str) -> None:
     ended = redact(*command.split(), "--help")
     assert ended.code == 0
     assert f"Example: redact {command}" in ended.out
 
 
-def test_shown_changed_checked_and_listed(tmp_path: Path) -> None:
+def test_policies_show_check_and_list(tmp_path: Path) -> None:
     shown = redact("policies", "show", "court")
     assert shown.out.encode() == load_policy("court").raw
     own = tmp_path / "our-court.toml"
@@ -38,7 +38,7 @@ def test_shown_changed_checked_and_listed(tmp_path: Path) -> None:
     assert listed[-1]["sha256"] == checked.document["policy"]["sha256"] != listed[0]["sha256"]
 
 
-def test_a_mistake_is_found_and_placed(tmp_path: Path) -> None:
+def test_policies_check_names_place_of_mistake(tmp_path: Path) -> None:
     folder = home() / "policies"
     folder.mkdir(parents=True)
     own = folder / "ours.toml"
@@ -50,13 +50,13 @@ def test_a_mistake_is_found_and_placed(tmp_path: Path) -> None:
     ended = redact("policies", "list")
     assert ended.code == 1
     assert "[approval]" in ended.out
-    # The others can be used as before.
+    # The other policies still work.
     assert "subject-access" in ended.out
     assert redact("policies", "show", "none").code == 2
     assert redact("policies", "check", tmp_path / "none.toml").code == 1
 
 
-def test_codes() -> None:
+def test_codes_list_shows_every_code() -> None:
     ended = redact("codes", "list")
     assert ended.code == 0
     for expected in ("england-wales", "s31(1)(a)", "limb, balance", "s40(2)-3A", "answers a request"):

@@ -1,4 +1,4 @@
-"""People, cases, marks, retention and the audit trail by command line."""
+"""Accounts, cases, marks, retention and the audit trail on the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ONE_TIME = re.compile(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}")
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Records with an administrator, an officer and an auditor, all with one password, which the environment holds."""
+    """Records with an administrator, an officer and an auditor, who share the password set in the environment."""
     folder = tmp_path / "home"
     monkeypatch.setenv("REDACT_HOME", str(folder))
     for variable in ("REDACT_DATABASE_URL", "REDACT_USER", "REDACT_PASSWORD_FILE", NEW_PASSWORD_FILE):
@@ -43,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def nobody(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Records without anybody."""
+    """Records without accounts."""
     folder = tmp_path / "new"
     monkeypatch.setenv("REDACT_HOME", str(folder))
     return folder
@@ -72,16 +72,16 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example(command: str) -> None:
+def test_records_help_has_an_example(command: str) -> None:
     assert f"Example: redact {command}" in " ".join(ok(*command.split(), "--help").out.split())
 
 
-def test_the_first_account_needs_nobody_and_its_password_is_shown_once(nobody: Path) -> None:
+def test_first_account_gets_one_time_password(nobody: Path) -> None:
     told = ok("user", "add", "chief", "--role", "administrator", "--json").document
     password = told["password"]
     assert ONE_TIME.fullmatch(password)
     assert (told["person"]["roles"], told["person"]["must_change"]) == (["administrator"], True)
-    # Nothing can be done with it but to choose another one.
+    # It can only be used to set a new password.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDACT_PASSWORD", password)
         refused("R655", "user", "list", "--as", "chief")
@@ -93,7 +93,7 @@ def test_the_first_account_needs_nobody_and_its_password_is_shown_once(nobody: P
     refused("R100", "user", "add", "second", "--role", "administrator")
 
 
-def test_the_first_account_with_a_password_of_ones_own(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_account_takes_password_from_environment(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NEW_PASSWORD, PASSWORD)
     refused("R653", "user", "add", "chief", "--role", "officer")
     told = ok("user", "add", "chief", "--role", "administrator", "--role", "auditor", "--json")
@@ -101,19 +101,19 @@ def test_the_first_account_with_a_password_of_ones_own(nobody: Path, monkeypatch
     ok("user", "list", "--as", "chief")
 
 
-def test_accounts_by_command(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_commands_manage_accounts(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = ok("user", "add", "jo", "--name", "Jo Smith", "--role", "reviewer", "--as", "admin").out
     password = ONE_TIME.search(shown)
     assert password
-    refused("R655", "user", "passwd", "jo", "--as", "jo")  # not the password there is
-    # From files, as a script would do it: the old one and the new.
+    refused("R655", "user", "passwd", "jo", "--as", "jo")  # wrong password
+    # From files, as a script would: the old password and the new.
     (tmp_path / "old").write_text(password[0] + "\n")
     (tmp_path / "new").write_text("a brand new password\n")
     with monkeypatch.context() as patch:
         patch.setenv("REDACT_PASSWORD_FILE", str(tmp_path / "old"))
         patch.setenv(NEW_PASSWORD_FILE, str(tmp_path / "new"))
         ok("user", "passwd", "jo", "--as", "jo")
-    # An administrator gives out another one.
+    # An administrator sets a one-time password.
     given = ok("user", "passwd", "jo", "--as", "admin", "--json").document
     assert ONE_TIME.fullmatch(given["password"])
     refused("R654", "user", "passwd", "jo", "--as", "officer")
@@ -129,7 +129,7 @@ def test_accounts_by_command(home: Path, tmp_path: Path, monkeypatch: pytest.Mon
     refused("R653", "user", "disable", "admin", "--reason", "tired", "--as", "admin")
 
 
-def test_a_case_from_receipt_to_closing(home: Path) -> None:
+def test_case_commands_from_receipt_to_closing(home: Path) -> None:
     today = date.today()
     say = ("--as", "officer", "--json")
     told = ok("case", "new", "FOI-1", "--kind", "foi", "--title", "Arrest", "--received", "2026-05-01", *say).document
@@ -166,7 +166,7 @@ def test_a_case_from_receipt_to_closing(home: Path) -> None:
     refused("R654", "case", "new", "X", "--kind", "foi", "--title", "t", "--as", "auditor")
 
 
-def test_marks_and_disposal_by_command(home: Path) -> None:
+def test_retention_run_keeps_marked_footage(home: Path) -> None:
     db = Database()
     kept, due = add(db, "kept", recorded=OLD), add(db, "due", recorded=OLD)
     db.close()
@@ -178,14 +178,14 @@ def test_marks_and_disposal_by_command(home: Path) -> None:
     refused("R653", "footage", "lift", kept, "--reason", "which?", "--as", "officer")
     shown = ok("retention", "status", "--as", "auditor").out
     assert "by officer: shows the assault; [2] legal-hold since" in shown
-    assert re.search(r"overdue by \d+ days: disposed of by the next run", shown)
+    assert re.search(r"overdue by \d+ days: the next run disposes of it", shown)
     assert [
         one["sha256"] for one in ok("retention", "status", "--due", "--as", "auditor", "--json").document["footage"]
     ] == [due]
 
     refused("R654", "retention", "run", "--dispose", "--as", "officer")
     dry = ok("retention", "run", "--as", "admin")
-    assert "1 would be disposed of; nothing was done" in dry.out
+    assert "1 would be disposed of. Nothing was deleted" in dry.out
     assert list((home / "store").rglob(due))
     told = ok("retention", "run", "--dispose", "--organisation", "Example Police", "--as", "admin", "--json").document
     assert [one["sha256"] for one in told["disposed"]] == [due]
@@ -195,9 +195,9 @@ def test_marks_and_disposal_by_command(home: Path) -> None:
     text = "".join(page.extract_text() for page in pypdf.PdfReader(certificate).pages)
     assert "Certificate of disposal" in text
     assert due in re.sub(r"\s", "", text)
-    assert "Nothing is due" in ok("retention", "run", "--dispose", "--as", "admin").out
+    assert "Nothing is due for disposal" in ok("retention", "run", "--dispose", "--as", "admin").out
 
-    # A certificate that an earlier run did not come to is made up for.
+    # A certificate missing from an earlier run is written.
     certificate.unlink()
     assert str(certificate) in ok("retention", "run", "--dispose", "--as", "admin").out
     refused("R657", "footage", "mark", due, "--reason", "too late", "--as", "officer")
@@ -206,12 +206,12 @@ def test_marks_and_disposal_by_command(home: Path) -> None:
     ok("audit", "verify", "--as", "auditor")
 
 
-def test_the_trail_is_verified_and_its_head_noted(home: Path) -> None:
+def test_audit_verify_records_head_and_finds_changes(home: Path) -> None:
     first = ok("audit", "verify", "--as", "auditor", "--json").document
     assert (first["known_heads"], first["failed"]) == (0, [])
     ok("case", "new", "IN-1", "--kind", "internal", "--title", "t", "--as", "officer")
     second = ok("audit", "verify", "--as", "auditor").out
-    assert f"{first['events'] + 1} events, all are what was written; compared with 1 heads noted before" in second
+    assert f"{first['events'] + 1} events, no faults; earlier chain heads compared: 1." in second
     head = ok("audit", "head", "--as", "auditor", "--json").document["head"]
     noted = [json.loads(line) for line in (home / "audit" / "heads.jsonl").read_text().splitlines()]
     assert {**noted[-1], **head} == noted[-1]
@@ -231,18 +231,18 @@ def test_the_trail_is_verified_and_its_head_noted(home: Path) -> None:
     assert len((home / "audit" / "heads.jsonl").read_text().splitlines()) == 2
 
 
-def test_a_trail_signed_by_a_key_that_the_database_brings_is_not_believed(home: Path, tmp_path: Path) -> None:
+def test_audit_verify_rejects_untrusted_key_in_database(home: Path, tmp_path: Path) -> None:
     other = Database(key=load_or_create(tmp_path / "keys"))
     with other.writing("officer") as work:
         work.event("note.made", "x", {})
     other.close()
     assert "key that is not trusted" in redact("audit", "verify", "--as", "auditor").err
-    # Unless somebody vouches for it: the key of another computer with the same records.
+    # Unless somebody vouches for the key: another installation with the same records.
     (tmp_path / "other.pem").write_bytes(other.key.public.pem)
     ok("audit", "verify", "--key", tmp_path / "other.pem", "--as", "auditor")
 
 
-def test_the_trail_is_exported_and_checked_elsewhere(home: Path, tmp_path: Path) -> None:
+def test_audit_export_is_verified_elsewhere(home: Path, tmp_path: Path) -> None:
     ok("case", "new", "IN-1", "--kind", "internal", "--title", "t", "--as", "officer")
     trail, pdf, part = tmp_path / "trail.jsonl", tmp_path / "trail.pdf", tmp_path / "part.jsonl"
     told = ok("audit", "export", "-o", trail, "--pdf", pdf, "--as", "auditor", "--json").document

@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9 at different moments: nothing that could be taken for a finished copy, and an untouched master."""
+"""Ctrl-C and kill -9 at different moments: nothing that looks like a finished copy, and an unchanged master."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.media.clips import AudioSpec, make_clip
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Takes a second or so to analyse, and to write with :data:`SLOWLY`."""
+    """Takes about a second to analyse, and another to write with :data:`SLOWLY`."""
     path = make_clip(tmp_path_factory.mktemp("long") / "in.mp4", frames=200, audio=[AudioSpec()])
     return path.read_bytes()
 
@@ -35,14 +35,16 @@ def _wait_for(process: subprocess.Popen[str], stage: str) -> None:
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
-        # Before the program has taken over, each signal has a meaning of its own; from then on all have one handler.
+        # Until the program has installed its handler, each signal has its own effect.
         ("imports", signal.SIGINT),
         ("imports", signal.SIGTERM),
         ("find", signal.SIGINT),
         ("write", signal.SIGTERM),
     ],
 )
-def test_stopped(tmp_path: Path, long_clip: bytes, moment: str, number: signal.Signals) -> None:
+def test_run_leaves_no_output_when_stopped(
+    tmp_path: Path, long_clip: bytes, moment: str, number: signal.Signals
+) -> None:
     (tmp_path / "in.mp4").write_bytes(long_clip)
     before = listing(tmp_path)
     process = start(
@@ -54,7 +56,7 @@ def test_stopped(tmp_path: Path, long_clip: bytes, moment: str, number: signal.S
         _wait_for(process, moment)
     process.send_signal(number)
     ended = finish(process)
-    # Before the program has taken over, Python itself ends it.
+    # Until the program has installed its handler, Python itself ends it.
     if moment != "imports" or ended.code != -number:
         assert ended.code == 130
         assert "Traceback" not in ended.err
@@ -63,7 +65,7 @@ def test_stopped(tmp_path: Path, long_clip: bytes, moment: str, number: signal.S
     assert listing(tmp_path) == before
 
 
-def test_second_signal_does_not_wait(tmp_path: Path, long_clip: bytes) -> None:
+def test_second_signal_stops_at_once(tmp_path: Path, long_clip: bytes) -> None:
     (tmp_path / "in.mp4").write_bytes(long_clip)
     before = listing(tmp_path)
     process = start("run", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", *QUICK)
@@ -76,7 +78,7 @@ def test_second_signal_does_not_wait(tmp_path: Path, long_clip: bytes) -> None:
 
 
 @pytest.mark.parametrize("moment", ["find", "write"])
-def test_killed(tmp_path: Path, long_clip: bytes, moment: str) -> None:
+def test_run_succeeds_after_kill(tmp_path: Path, long_clip: bytes, moment: str) -> None:
     (tmp_path / "in.mp4").write_bytes(long_clip)
     args = ("run", tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", "--tracks", tmp_path / "t.json", *SLOWLY)
     before = listing(tmp_path)
@@ -92,8 +94,8 @@ def test_killed(tmp_path: Path, long_clip: bytes, moment: str) -> None:
     assert set(listing(tmp_path)) == {"in.mp4", "out.mp4", "t.json"}
 
 
-def test_stopped_inside_made_up_code() -> None:
-    """Python ends in SIGINT after a Ctrl-C inside ``exec``, as in the imports of dataclasses, whether caught or not."""
+def test_ctrl_c_inside_exec_exits_with_130() -> None:
+    """Python ends with SIGINT after a Ctrl-C inside ``exec``, as when dataclasses are imported, caught or not."""
     program = (
         "import redact.cli.main as m\n"
         "def stopped():\n"

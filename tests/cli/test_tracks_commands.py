@@ -24,7 +24,7 @@ def tracks_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["mot", "cvat", "coco"])
-def test_there_and_back(tracks_file: Path, tmp_path: Path, kind: str) -> None:
+def test_convert_round_trips_tracks(tracks_file: Path, tmp_path: Path, kind: str) -> None:
     out, back = tmp_path / "out.dat", tmp_path / "back.json"
     ended = redact("convert", tracks_file, "-o", out, "--to", kind, "--json")
     assert (ended.code, ended.document["tracks"]) == (0, {"face": 1})
@@ -33,8 +33,8 @@ def test_there_and_back(tracks_file: Path, tmp_path: Path, kind: str) -> None:
     assert file.load(back).tracks[0].frames.tolist() == list(range(2, 8))
 
 
-def test_tracks_are_tied_to_footage(tracks_file: Path, tmp_path: Path) -> None:
-    """A clip stands in for the tracks file as the reference: turned upright, and with its own timestamps."""
+def test_convert_takes_media_from_footage(tracks_file: Path, tmp_path: Path) -> None:
+    """A clip as the reference instead of a tracks file: upright, and with its own timestamps."""
     clip, out = make_clip(tmp_path / "in.mp4", pts=[0, 40, 90, 100], rotation=90), tmp_path / "back.json"
     (tmp_path / "gt.txt").write_text("1,1,10,10,20,20,1,1,1\n4,1,10,10,20,20,1,1,1\n")
     ended = redact("convert", tmp_path / "gt.txt", "-o", out, "--from", "mot", "--reference", clip)
@@ -45,14 +45,14 @@ def test_tracks_are_tied_to_footage(tracks_file: Path, tmp_path: Path) -> None:
     assert media.sha256 == listing(tmp_path)["in.mp4"]
 
 
-def test_existing_output_stays(tracks_file: Path, tmp_path: Path) -> None:
+def test_convert_keeps_existing_output(tracks_file: Path, tmp_path: Path) -> None:
     (tmp_path / "out.xml").write_text("precious")
     ended = redact("convert", tracks_file, "-o", tmp_path / "out.xml", "--to", "cvat")
     assert (ended.code, ended.err[:4]) == (1, "R110")
     assert (tmp_path / "out.xml").read_text() == "precious"
 
 
-def test_evaluate_names_the_frame_that_leaks(tracks_file: Path, tmp_path: Path) -> None:
+def test_evaluate_names_leaking_frame(tracks_file: Path, tmp_path: Path) -> None:
     truth = tmp_path / "gt.txt"
     rows = [f"{frame + 1},1,{100 + 4 * (frame - 2)},80,40,40,1,1,1" for frame in range(2, 8)]
     truth.write_text("\n".join([*rows, "10,2,400,300,40,40,1,1,1"]) + "\n")
@@ -65,7 +65,7 @@ def test_evaluate_names_the_frame_that_leaks(tracks_file: Path, tmp_path: Path) 
     assert "over-masking" in table
 
 
-def test_truth_of_other_footage(tracks_file: Path, tmp_path: Path) -> None:
+def test_evaluate_refuses_truth_of_other_footage(tracks_file: Path, tmp_path: Path) -> None:
     (tmp_path / "gt.txt").write_text("11,1,0,0,9,9\n")
     ended = redact("evaluate", tracks_file, "--truth", tmp_path / "gt.txt")
     assert (ended.code, ended.err[:4]) == (1, "R502")

@@ -1,4 +1,4 @@
-"""What holds for every command: help, exit codes, one document on stdout, inert text, and a quick start."""
+"""Rules for every command: help, exit codes, one JSON document on stdout, escaped text, and a quick start."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_help_loads_nothing_heavy() -> None:
         ("batch", ".", "-o", "."),
     ],
 )
-def test_bad_usage_ends_with_2(args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usage_error_exits_with_2(args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.mp4").write_bytes(b"not even looked at")
     ended = redact(*args)
@@ -69,7 +69,7 @@ def test_bad_usage_ends_with_2(args: tuple[str, ...], tmp_path: Path, monkeypatc
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_a_document_and_nothing_else_on_stdout_when_it_fails(tmp_path: Path) -> None:
+def test_json_error_is_the_only_output_on_stdout(tmp_path: Path) -> None:
     ended = redact("run", tmp_path / "none.mp4", "--json")
     assert ended.code == 1
     assert ended.document["ok"] is False
@@ -78,8 +78,8 @@ def test_a_document_and_nothing_else_on_stdout_when_it_fails(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("extra", [(), ("--json",)])
-def test_names_are_inert(tmp_path: Path, extra: tuple[str, ...]) -> None:
-    # Rich markup, an escape sequence, a line break, and a mark that turns the reading direction around.
+def test_file_names_are_escaped(tmp_path: Path, extra: tuple[str, ...]) -> None:
+    # Rich markup, an escape sequence, a line break, and a mark that reverses the reading direction.
     ended = redact("run", tmp_path / "[red]x[red]\x1b[31m\n\u202egpj.mp4", *extra)
     assert ended.code == 1
     assert "[red]x[red]\\x1b[31m\\x0a\\u202egpj.mp4" in ended.err
@@ -93,7 +93,7 @@ def test_inert_keeps_ordinary_names() -> None:
 
 
 @pytest.mark.parametrize(("debug", "traced"), [("0", False), ("1", True)])
-def test_surprises_have_a_code_and_no_traceback(tmp_path: Path, debug: str, traced: bool) -> None:
+def test_unexpected_error_has_code_and_no_traceback(tmp_path: Path, debug: str, traced: bool) -> None:
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text("import redact.cli.doctor as d\nd.all_checks = lambda: 1 / 0\n")

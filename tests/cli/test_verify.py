@@ -1,4 +1,4 @@
-"""``redact verify``: its table, its exit codes, its document, and whose key it trusts."""
+"""``redact verify``: table, exit codes, JSON, and trusted keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(*args: str | Path) -> Ended:
     return redact("verify", *args)
 
 
-def test_an_honest_pack_ends_with_0_and_a_table(made: Made) -> None:
+def test_verify_accepts_genuine_pack(made: Made) -> None:
     ended = run(made.folder, "--key", made.at("public-key.pem"), "--master", made.master)
     assert ended.code == 0, ended.out
     lines = ended.out.splitlines()
@@ -33,7 +33,7 @@ def test_an_honest_pack_ends_with_0_and_a_table(made: Made) -> None:
     assert lines[-1] == "No proof is broken."
 
 
-def test_a_forged_one_ends_with_1_and_says_why(made: Made, tmp_path: Path) -> None:
+def test_verify_rejects_forged_pack(made: Made, tmp_path: Path) -> None:
     forged = Path(shutil.copytree(made.folder, tmp_path / "forged"))
     (forged / "extra\x1b[31m.txt").write_text("")
     ended = run(forged, "--key", made.at("public-key.pem"), "--json")
@@ -44,20 +44,20 @@ def test_a_forged_one_ends_with_1_and_says_why(made: Made, tmp_path: Path) -> No
     assert (failed["code"], failed["proof"]) == ("R642", "files")
     found = {p["proof"]: p["state"] for p in document["proofs"]}
     assert found["files"] == "broken" and found["signature"] == "held"
-    # A name in the pack cannot steer the terminal.
+    # A name in the pack cannot control the terminal.
     assert "\x1b" not in run(forged).out
 
 
-def test_the_installations_own_key_is_trusted_without_being_named(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_trusts_own_installation_key(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     home = made.folder.parent / "home"
     monkeypatch.setenv("REDACT_HOME", str(home))
     assert json.loads(run(made.folder, "--json").out)["signer_trusted"] is True
-    # Another installation does not take it for its own.
+    # Another installation does not trust it.
     other = home.with_name("other-home")
     load_or_create_in(other)
     monkeypatch.setenv("REDACT_HOME", str(other))
     assert run(made.folder).code == 1
-    # One that has no key yet says that it does not know.
+    # An installation without a key reports the signer as not checked.
     monkeypatch.setenv("REDACT_HOME", str(home.with_name("no-home")))
     ended = run(made.folder)
     assert ended.code == 0
@@ -72,7 +72,7 @@ def load_or_create_in(home: Path) -> None:
     load_or_create(home / "keys")
 
 
-def test_what_nothing_vouches_for_ends_with_1(made: Made, tmp_path: Path) -> None:
+def test_verify_rejects_file_without_proof(made: Made, tmp_path: Path) -> None:
     alone = Path(shutil.copy(made.master, tmp_path / "bare.mp4"))
     ended = run(alone)
     assert ended.code == 1
@@ -81,7 +81,7 @@ def test_what_nothing_vouches_for_ends_with_1(made: Made, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "given", [("nowhere",), ("pack.zip",), ("pack", "--key", "nowhere.pem"), ("pack", "--master", "x")]
 )
-def test_what_is_not_there_is_told_in_one_line(given: tuple[str, ...], made: Made, tmp_path: Path) -> None:
+def test_verify_reports_missing_input_in_one_line(given: tuple[str, ...], made: Made, tmp_path: Path) -> None:
     shutil.copytree(made.folder, tmp_path / "pack")
     (tmp_path / "pack.zip").write_bytes(b"PK\x03\x04")
     ended = run(*(arg if arg.startswith("--") else tmp_path / arg for arg in given))

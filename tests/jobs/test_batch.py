@@ -107,7 +107,7 @@ def _brief(results: list[Result]) -> list[tuple[str, str, str]]:
     return [(str(r.master), r.outcome.value, r.code) for r in results]
 
 
-def test_same_tree_out_and_finished_files_skipped(work: FakeWork, masters: Path, tmp_path: Path) -> None:
+def test_batch_copies_tree_and_skips_finished_files(work: FakeWork, masters: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     expected = [("a/one.MP4", "done", ""), ("b.mov", "done", ""), ("a/notes.txt", "ignored", "")]
     assert _brief(_run(masters, out)) == expected
@@ -119,18 +119,18 @@ def test_same_tree_out_and_finished_files_skipped(work: FakeWork, masters: Path,
     assert (work.seen, len(work.loads)) == (["one.MP4", "b.mov"], 1)
 
 
-def test_output_inside_the_folder_is_not_footage(work: FakeWork, masters: Path) -> None:
+def test_batch_ignores_output_folder_inside_masters(work: FakeWork, masters: Path) -> None:
     _run(masters, masters / "out")
     assert [r.outcome for r in _run(masters, masters / "out")] == [Outcome.SKIPPED, Outcome.SKIPPED, Outcome.IGNORED]
 
 
 @pytest.mark.parametrize("output", ["in", "in/../in", "."])  # the folder itself, under another name, around it
-def test_copies_never_go_among_the_masters(masters: Path, tmp_path: Path, output: str) -> None:
+def test_batch_refuses_output_among_masters(masters: Path, tmp_path: Path, output: str) -> None:
     with pytest.raises(SameFile):
         make_plan(masters, tmp_path / output)
 
 
-def test_a_file_instead_of_a_folder(masters: Path, tmp_path: Path) -> None:
+def test_batch_refuses_file_as_folder(masters: Path, tmp_path: Path) -> None:
     with pytest.raises(InputMissing):
         make_plan(masters / "b.mov", tmp_path / "out")
 
@@ -145,7 +145,7 @@ def test_a_file_instead_of_a_folder(masters: Path, tmp_path: Path) -> None:
         (["a.avi", "a.mp4", "a.avi.mov"], ["a.avi.{}.mp4", "a.mp4.mp4", "a.avi.mov.mp4"]),  # a long name is taken
     ],
 )
-def test_no_two_copies_share_a_name(masters: list[str], copies: list[str]) -> None:
+def test_copy_names_are_unique(masters: list[str], copies: list[str]) -> None:
     paths = [Path(name) for name in masters]
     names = copy_names(paths)
     expected = [
@@ -156,7 +156,7 @@ def test_no_two_copies_share_a_name(masters: list[str], copies: list[str]) -> No
     assert copy_names(paths[::-1]) == names
 
 
-def test_one_failure_leaves_the_others_and_no_trace(work: FakeWork, masters: Path, tmp_path: Path) -> None:
+def test_batch_continues_after_failure(work: FakeWork, masters: Path, tmp_path: Path) -> None:
     work.raises = {"one.MP4": CorruptFrames("Frames 3 to 5 cannot be decoded."), "b.mov": ZeroDivisionError("oh")}
     (masters / "c.ts").write_text("c")
     results = _run(masters, tmp_path / "out")
@@ -165,7 +165,7 @@ def test_one_failure_leaves_the_others_and_no_trace(work: FakeWork, masters: Pat
     assert sorted(p.name for p in (tmp_path / "out").rglob("*")) == ["c.mp4", "c.mp4.redact.json", "c.tracks.json"]
 
 
-def test_stopping_keeps_what_is_done(work: FakeWork, masters: Path, tmp_path: Path) -> None:
+def test_batch_keeps_finished_copies_when_stopped(work: FakeWork, masters: Path, tmp_path: Path) -> None:
     work.raises = {"b.mov": Cancelled("Stopped.")}
     with pytest.raises(Cancelled):
         _run(masters, tmp_path / "out")
@@ -173,7 +173,7 @@ def test_stopping_keeps_what_is_done(work: FakeWork, masters: Path, tmp_path: Pa
     assert [r.outcome for r in _run(masters, tmp_path / "out")][:2] == [Outcome.SKIPPED, Outcome.DONE]
 
 
-def test_killed_between_copy_and_record_is_done_again(work: FakeWork, masters: Path, tmp_path: Path) -> None:
+def test_batch_repeats_file_killed_before_its_record(work: FakeWork, masters: Path, tmp_path: Path) -> None:
     # Not os.fork: a child has none of this process's threads, but the locks that they held.
     child = multiprocessing.get_context("spawn").Process(target=_die_after_copy, args=(masters, tmp_path / "out"))
     child.start()
@@ -226,7 +226,7 @@ def _strip_record(masters: Path, out: Path) -> None:
         (_strip_record, False),
     ],
 )
-def test_only_what_is_still_true_counts_as_finished(
+def test_batch_record_must_match_master_and_copy(
     work: FakeWork, masters: Path, tmp_path: Path, change: object, finished: bool
 ) -> None:
     out = tmp_path / "out"
@@ -244,14 +244,14 @@ def test_only_what_is_still_true_counts_as_finished(
         ]
 
 
-def test_other_settings_are_other_work(work: FakeWork, masters: Path, tmp_path: Path) -> None:
+def test_batch_refuses_copy_made_with_other_settings(work: FakeWork, masters: Path, tmp_path: Path) -> None:
     _run(masters, tmp_path / "out")
     other = _run(masters, tmp_path / "out", find=AnalyseSettings(preset=Preset.THOROUGH))
     assert [(r.outcome, r.code) for r in other][:2] == [(Outcome.FAILED, "R110")] * 2
     assert "other settings" in other[0].text
 
 
-def test_odd_entries(work: FakeWork, masters: Path, tmp_path: Path) -> None:
+def test_plan_skips_links_and_pipes(work: FakeWork, masters: Path, tmp_path: Path) -> None:
     (masters / "loop").symlink_to(masters)
     (masters / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
     os.mkfifo(masters / "pipe.mp4")

@@ -50,7 +50,7 @@ def result(db: Database, actor: str, kind: str) -> Json:
     return done.result
 
 
-def test_a_preview_is_rendered_once_for_each_content(ready: Database) -> None:
+def test_preview_is_rendered_once_per_content(ready: Database) -> None:
     store = Store()
     first = result(ready, "approver", "preview")
     place = store.folder / first["outputs"][0]["file"]
@@ -66,7 +66,7 @@ def test_a_preview_is_rendered_once_for_each_content(ready: Database) -> None:
     assert (luma(store.folder / second["outputs"][0]["file"])[:, 50, 30] > 30).any()
 
 
-def test_a_pack_is_made_once(ready: Database) -> None:
+def test_export_makes_pack_once(ready: Database) -> None:
     first, second = result(ready, "approver", "export"), result(ready, "approver", "export")
     assert (first["new"], second["new"]) == (True, False)
     assert {**first, "new": False} == second
@@ -75,7 +75,7 @@ def test_a_pack_is_made_once(ready: Database) -> None:
         assert len(session.scalars(select(Export)).all()) == 1
 
 
-def test_the_second_look_tells_of_what_is_in_sight(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_pass_reports_unmasked_detections(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     from redact.pipeline.analysis import Analyser
 
     looked: list[Path] = []
@@ -124,7 +124,7 @@ def test_the_second_look_tells_of_what_is_in_sight(ready: Database, monkeypatch:
     assert not any(i["label"] == "plate" and i["last"] > 7 for i in told["items"])  # shown on purpose
 
 
-def test_ctrl_c_ends_the_command(home: Path) -> None:
+def test_worker_command_stops_on_ctrl_c(home: Path) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     running = subprocess.Popen(
         [sys.executable, "-m", "redact", "worker"],
@@ -145,7 +145,7 @@ def test_ctrl_c_ends_the_command(home: Path) -> None:
 
 
 @pytest.mark.parametrize("db", ["postgresql"], indirect=True)
-def test_the_command_does_a_job_on_postgresql(db: Database, tmp_path: Path) -> None:
+def test_worker_command_runs_job_on_postgresql(db: Database, tmp_path: Path) -> None:
     name = approved(db, Store(), tmp_path)
     job = queue.enqueue(db, "approver", "preview", f"release:{name}", {"release": name})
     environment = {**os.environ, "REDACT_DATABASE_URL": db.url}

@@ -83,7 +83,7 @@ def case(db: Database, staff: dict[str, str]) -> None:
     cases.open_case(db, "officer", "F-1", kind=CaseKind.COURT, title="R v Doe", received=date(2026, 11, 2))
 
 
-def test_the_same_asked_for_again_is_the_job_under_way(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unique_key_returns_active_job(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     does(monkeypatch, lambda running, progress: {})
     with ThreadPoolExecutor(4) as pool:
         ids = {job.id for job in pool.map(lambda n: ask(db, "anna" if n % 2 else "ben", "tracks:ab"), range(8))}
@@ -94,7 +94,7 @@ def test_the_same_asked_for_again_is_the_job_under_way(db: Database, monkeypatch
     assert ask(db, "anna", "tracks:ab").id != first.id  # that one has ended
 
 
-def test_progress_is_written_twice_a_second_at_most_and_cancels(db: Database) -> None:
+def test_progress_is_throttled_and_cancels(db: Database) -> None:
     job = ask(db, key="k")
     with queue.claim(db, job.id) as running:
         assert running is not None
@@ -115,7 +115,7 @@ def test_progress_is_written_twice_a_second_at_most_and_cancels(db: Database) ->
             progress("track", 5, None)
 
 
-def test_cancelled_by_its_owner_or_an_administrator_only(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_is_for_owner_and_administrator(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     job = ask(db)
     for stranger in ("ben", "officer", "approver"):
         with pytest.raises(NotAllowed):
@@ -140,7 +140,7 @@ def test_cancelled_by_its_owner_or_an_administrator_only(db: Database, monkeypat
         queue.cancel(db, "anna", "00000000-0000-0000-0000-000000000000")
 
 
-def test_a_worker_that_is_stopped_puts_its_job_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_worker_requeues_its_job(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def long(running: RunningJob, progress: Progress) -> Json:
         progress("find", 1, 2)
         return {"all": "of it"}
@@ -152,9 +152,7 @@ def test_a_worker_that_is_stopped_puts_its_job_back(db: Database, monkeypatch: p
     assert (job.state, job.attempts, job.result) == ("done", 1, {"all": "of it"})
 
 
-def test_cancelled_while_its_worker_stops_it_is_not_taken_up_again(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_job_cancelled_while_worker_stops_stays_cancelled(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def long(running: RunningJob, progress: Progress) -> Json:
         queue.cancel(db, "anna", running.job.id)
         progress("find", 1, 2)
@@ -164,7 +162,7 @@ def test_cancelled_while_its_worker_stops_it_is_not_taken_up_again(
     assert run(db, ask(db), stop=lambda: True).state == JobState.CANCELLED
 
 
-def test_what_passes_by_itself_is_tried_again_later(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transient_failure_is_retried_later(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def short(running: RunningJob, progress: Progress) -> Json:
         raise DeviceMemoryShort("The card is full.")
 
@@ -185,7 +183,7 @@ def test_what_passes_by_itself_is_tried_again_later(db: Database, monkeypatch: p
     assert run(db, job).error_code == ""
 
 
-def test_the_time_left_is_that_of_the_stage_at_hand(db: Database) -> None:
+def test_time_left_is_that_of_current_stage(db: Database) -> None:
     job = ask(db)
     with queue.claim(db, job.id) as running:
         assert running is not None
@@ -217,13 +215,13 @@ def test_the_time_left_is_that_of_the_stage_at_hand(db: Database) -> None:
         ("nobody", "detect", {"footage": HASH}, RecordMissing),
     ],
 )
-def test_refused_at_once(db: Database, actor: str, kind: str, told: Json, error: type[Exception]) -> None:
+def test_enqueue_refuses_bad_jobs(db: Database, actor: str, kind: str, told: Json, error: type[Exception]) -> None:
     with pytest.raises(error):
         queue.enqueue(db, actor, kind, "x", told)
     assert queue.listed(db, "admin", mine=False) == []
 
 
-def test_a_person_disabled_meanwhile_gets_nothing_done(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_of_disabled_owner_fails(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     does(monkeypatch, lambda running, progress: pytest.fail("was run all the same"))
     job = ask(db)
     accounts.disable(db, "admin", "anna", "left")
@@ -234,7 +232,7 @@ def test_a_person_disabled_meanwhile_gets_nothing_done(db: Database, monkeypatch
 
 
 @pytest.mark.usefixtures("case")
-def test_an_error_is_kept_with_its_code_and_text(db: Database) -> None:
+def test_failed_job_keeps_code_and_text(db: Database) -> None:
     upload().write_text("this is no film")
     job = run(db, intake(db))
     assert (job.state, job.error_code) == ("failed", "R202")
@@ -263,9 +261,7 @@ def wait_for(db: Database, job: Job, holds: Callable[[Job], bool]) -> Job:
     raise AssertionError(f"{now.state} {now.stage} {now.done} {now.error_text}")
 
 
-def test_a_killed_worker_s_job_is_done_again_but_a_slow_one_s_is_not(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recover_requeues_job_of_killed_worker_only(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
     does(monkeypatch, lambda running, progress: {"by": "another"})
     job = ask(db)
@@ -283,7 +279,7 @@ def test_a_killed_worker_s_job_is_done_again_but_a_slow_one_s_is_not(
 
 
 @pytest.mark.usefixtures("case")
-def test_footage_taken_in_just_before_the_end_is_not_taken_in_twice(
+def test_intake_repeated_after_kill_adds_footage_once(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
@@ -304,7 +300,9 @@ def test_footage_taken_in_just_before_the_end_is_not_taken_in_twice(
 
 
 @pytest.mark.usefixtures("case")
-def test_what_a_job_found_is_added_once(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detect_repeated_after_lost_result_adds_tracks_once(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from redact.evidence.store import Store
     from tests.disclose.approved import found
 
@@ -331,7 +329,7 @@ def test_what_a_job_found_is_added_once(db: Database, tmp_path: Path, monkeypatc
     assert Store().tracks_path(rows[0].file_sha256).is_file()
 
 
-def test_given_up_after_three_ends_in_the_middle(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_is_given_up_after_three_killed_runs(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
     job = ask(db, key="k")
     for attempt in range(1, queue.MAX_ATTEMPTS + 1):
@@ -343,9 +341,7 @@ def test_given_up_after_three_ends_in_the_middle(db: Database, monkeypatch: pyte
     assert (ended.state, ended.error_code, ended.unique_key) == ("failed", "R701", None)
 
 
-def test_one_run_at_a_time_and_no_word_from_one_that_lost_its_job(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_claim_is_exclusive_and_lost_run_cannot_write(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     job = ask(db)
     with queue.claim(db, job.id) as mine, queue.claim(db, job.id) as other:
         assert mine is not None
@@ -361,9 +357,7 @@ def test_one_run_at_a_time_and_no_word_from_one_that_lost_its_job(
     assert (queue.find(db, job.id).state, queue.find(db, job.id).result) == ("queued", {})
 
 
-def test_a_worker_does_what_waits_the_short_work_first(
-    db: Database, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_runs_short_jobs_first(db: Database, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
 
     def note(running: RunningJob, progress: Progress) -> Json:
@@ -396,7 +390,7 @@ def test_a_worker_does_what_waits_the_short_work_first(
     assert list(folder_for(queue.RUNNERS).iterdir()) == []
 
 
-def test_nothing_waits_for_ever_behind_shorter_work(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_job_runs_before_newer_short_one(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "announce", lambda db, job: None)
     old = ask(db)
     with db.bookkeeping() as session:
@@ -412,7 +406,7 @@ def test_nothing_waits_for_ever_behind_shorter_work(db: Database, monkeypatch: p
 
 
 @pytest.mark.usefixtures("home")
-def test_two_workers_never_do_one_job_twice(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_workers_run_each_job_once(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
 
     def note(running: RunningJob, progress: Progress) -> Json:
@@ -437,7 +431,7 @@ def test_two_workers_never_do_one_job_twice(db: Database, monkeypatch: pytest.Mo
     assert sorted(begun) == sorted(job.id for job in jobs)
 
 
-def test_a_worker_killed_anywhere_leaves_what_the_next_one_ends(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_killed_at_any_step_leaves_recoverable_job(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records of jobs and huey's messages lie in two databases, which no transaction joins."""
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
     does(monkeypatch, steps.once)
@@ -471,7 +465,7 @@ def test_a_worker_killed_anywhere_leaves_what_the_next_one_ends(db: Database, mo
     assert list(folder_for(queue.RUNNERS).iterdir()) == []
 
 
-def test_old_jobs_are_forgotten(db: Database) -> None:
+def test_delete_old_keeps_second_passes(db: Database) -> None:
     ended, cancelled, waits = ask(db), ask(db), ask(db)
     look = queue.enqueue(db, "anna", "second-look", "release:F-1#1", {"release": "F-1#1"})
     long_ago = datetime.now(UTC) - queue.KEPT - timedelta(minutes=1)
@@ -483,7 +477,7 @@ def test_old_jobs_are_forgotten(db: Database) -> None:
     assert {job.id for job in queue.listed(db, "anna")} == {cancelled.id, waits.id, look.id}
 
 
-def test_jobs_of_others_are_listed_on_request(db: Database) -> None:
+def test_listed_includes_jobs_of_others_on_request(db: Database) -> None:
     first, second = ask(db), ask(db, "ben")
     assert [job.id for job in queue.listed(db, "anna")] == [first.id]
     assert [job.id for job in queue.listed(db, "anna", mine=False)] == [second.id, first.id]
