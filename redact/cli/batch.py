@@ -75,8 +75,8 @@ def batch(
         plan = make_plan(folder, output)
         results: list[Result] = []
         try:
-            with batch_progress(report.err, len(plan.items)) as watch:
-                for result in run_batch(plan, find, hide, watch):
+            with batch_progress(report.err, len(plan.items)) as batch_bars:
+                for result in run_batch(plan, find, hide, batch_bars):
                     results.append(result)
         finally:
             # After Ctrl-C too: finished copies are reported.

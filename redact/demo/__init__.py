@@ -1,1 +1,1 @@
-"""The demonstration footage and cases."""
+"""The demo footage and cases."""

@@ -1,8 +1,8 @@
-"""The demo of ``redact serve --demo``: people, two cases, footage, tracks and releases, made as people would make them.
+"""The demo of ``redact serve --demo``: people, two cases, footage, tracks and releases, created step by step.
 
-Nothing in it is canned. Two events of the audit chain stand around it: one before the first step, which only records
-that hold nobody get, and one after the last. So a home of real cases is never touched, a run that was broken off is
-taken up where it ended, and a demo that is whole is left as its people have it by now.
+Nothing in it is canned. Two audit events enclose its creation: one before the first step, which is only recorded where
+there are no accounts, and one after the last. So real cases are never touched, an interrupted run continues where it
+stopped, and a complete demo is left as its users have changed it.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from redact.settings import AnalyseSettings
 from redact.track.types import Track
 
 BEGUN, MADE = "demo.begun", "demo.made"
-"""Events about the first case."""
+"""Event kinds, recorded on the first case."""
 ADMIN, REVIEWER, APPROVER = "ada", "rita", "pat"
 FOI, COURT = "DEMO-FOI-1", "DEMO-COURT-1"
 EXHIBIT, FILE = "AB1", "bodycam-0417.mp4"
 RECORDED_AGO, RECEIVED_AGO = 6, 4
-"""Days: the camera filmed, then somebody asked for it."""
+"""Days ago: footage recorded, request received."""
 TRIAL_IN = 5
 """Days from today."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Somebody in the demo."""
+    """A person in the demo."""
 
     login: str
     full_name: str
@@ -51,41 +51,43 @@ class DemoPerson:
 
 PEOPLE = (
     DemoPerson(REVIEWER, "Rita Shah", (Role.OFFICER, Role.REVIEWER), "adds footage, corrects masks, prepares releases"),
-    DemoPerson(APPROVER, "Pat Morgan", (Role.APPROVER,), "watches what is to go out, and approves it"),
-    DemoPerson(ADMIN, "Ada Byrne", (Role.ADMINISTRATOR, Role.AUDITOR), "looks after people, reads the audit trail"),
+    DemoPerson(APPROVER, "Pat Morgan", (Role.APPROVER,), "watches and approves releases"),
+    DemoPerson(ADMIN, "Ada Byrne", (Role.ADMINISTRATOR, Role.AUDITOR), "manages accounts, reads the audit trail"),
 )
 
 FOI_DETAILS: Mapping[str, object] = {
     "organisation": "Example Police",
     "request_reference": "RFI 17",
-    "recipient": {"name": "A. Asker", "purpose": "Answer to a request under the Freedom of Information Act 2000"},
+    "recipient": {"name": "A. Asker", "purpose": "Response to a request under the Freedom of Information Act 2000"},
     "delivery": {"method": "Download link", "encryption": "TLS; the archive is encrypted with AES-256"},
-    "retention": {"rule": "Two years after the answer"},
+    "retention": {"rule": "Two years after the response"},
     "grounds": {
-        "s40(2)-3A": {"assessment": "Passers-by have no part in the events and do not expect to be published."}
+        "s40(2)-3A": {
+            "assessment": "Passers-by are not involved in the events and do not expect to appear in published footage."
+        }
     },
     "personal_data": {
         "condition": "3A",
-        "legitimate_interest": "Openness about how vehicles are stopped.",
-        "necessity": "Faces and number plates add nothing to that.",
-        "balance": "The interests of those filmed prevail.",
+        "legitimate_interest": "Transparency about how vehicles are stopped.",
+        "necessity": "Faces and number plates are not needed for that.",
+        "balance": "The interests of the people recorded outweigh it.",
         "conclusion": "Their personal data is withheld.",
     },
 }
 TO_TRY = (
-    f"As {REVIEWER}, in the review: the street sign beside the first person is masked as if it were a number plate. "
-    "Click that mask, press Delete, and say why.",
-    "Press Q to go from one doubtful spot to the next, and A where the mask is right. The key ? shows all keys.",
-    f"On the work list, open the release {FOI}#1, have its preview rendered, and submit it. Then sign in as "
-    f"{APPROVER}, watch the preview and, once nothing is open, approve it.",
+    f"As {REVIEWER}, on the review page: the street sign beside the first person is masked like a number plate. "
+    "Click that mask, press Delete and give a reason.",
+    "Press Q to go to the next item in the review queue, and A if its mask is right. Press ? for all keys.",
+    f"On the work list, open release {FOI}#1, render its preview and submit it. Then sign in as {APPROVER}, watch the "
+    "preview and, once nothing is open, approve it.",
 )
-"""By newcomers."""
-SHOWN = "The vehicle named in the charge: its number plate is part of the evidence."
+"""First steps for newcomers."""
+REASON_TO_SHOW = "The vehicle named in the charge: its number plate is part of the evidence."
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo that is whole. ``footage`` is its key in the records; the password is that of all in ``people``."""
+    """A complete demo. ``footage`` is its key in the records; everybody in ``people`` has the same password."""
 
     password: str
     footage: int
@@ -94,35 +96,35 @@ class Demo:
 
 
 def is_demo(session: Session) -> bool:
-    """Whether these records were begun as a demo."""
+    """Whether these records contain a demo, complete or not."""
     return _has_event(session, BEGUN)
 
 
 def begin(db: Database) -> bool:
-    """Have these records be a demo's. Says whether the demo was made to its end.
+    """Mark these records as a demo. Returns whether the demo is already complete.
 
-    Raises WrongState where the records hold somebody and are no demo.
+    Raises WrongState if the records have accounts and are not a demo.
     """
     with db.reading() as session:
-        begun, whole = is_demo(session), _has_event(session, MADE)
+        begun, complete = is_demo(session), _has_event(session, MADE)
         if not begun and accounts.all_people(session):
             raise WrongState(
-                "There are people in these records already, and a demo does not belong among real cases.",
-                "Give the demo a folder of its own: REDACT_HOME=~/redact-demo redact serve --demo"
-                " (and no REDACT_DATABASE_URL).",
+                "These records already have accounts, and a demo must not be mixed with real cases.",
+                "Use a separate folder for the demo: REDACT_HOME=~/redact-demo redact serve --demo"
+                " (without REDACT_DATABASE_URL).",
             )
     if not begun:
         _record_event(db, BEGUN)
-    return whole
+    return complete
 
 
 def ensure(db: Database, store: Store, progress: Progress) -> Demo:
-    """Make the demo, or what is missing of it, and give its people another password: nobody has to have kept the last
-    one. Raises as :func:`begin`, and what the steps raise."""
-    whole = begin(db)
+    """Create the demo, or complete it, and set a new password for its people, so that nobody has to keep the last one.
+    Raises as :func:`begin`, and what the steps raise."""
+    complete = begin(db)
     password = accounts.generate_password()
     people = _add_people(db, password)
-    if not whole:
+    if not complete:
         _open_cases(db)
         _detect(db, store, _add_footage(db, store, progress), progress)
         _prepare(db, FOI, "public", FOI_DETAILS)
@@ -143,37 +145,37 @@ def _record_event(db: Database, kind: str) -> None:
 
 
 def _add_people(db: Database, password: str) -> tuple[DemoPerson, ...]:
-    """Those who may sign in, which an administrator may have ended meanwhile. The administrator comes first: nobody
-    else can be added before."""
+    """Add the people, or set their new password. Returns those who can sign in, without disabled accounts. The
+    administrator is added first, as the others need one."""
     with db.reading() as session:
-        there: dict[str, Person] = {person.name: person for person in accounts.all_people(session)}
-    signed = []
+        existing: dict[str, Person] = {person.name: person for person in accounts.all_people(session)}
+    active = []
     for person in sorted(PEOPLE, key=lambda person: person.login != ADMIN):
-        known = there.get(person.login)
-        if known is None:
+        account = existing.get(person.login)
+        if account is None:
             accounts.add(
                 db, ADMIN, person.login, password, full_name=person.full_name, roles=person.roles, must_change=False
             )
-        elif known.disabled_at is None:
+        elif account.disabled_at is None:
             accounts.set_password(db, person.login, person.login, password)
         else:
             continue
-        signed.append(person)
-    return tuple(person for person in PEOPLE if person in signed)
+        active.append(person)
+    return tuple(person for person in PEOPLE if person in active)
 
 
 def _open_cases(db: Database) -> None:
     today = date.today()
     received = today - timedelta(RECEIVED_AGO)
     with db.reading() as session:
-        there = {case.reference: case for case in cases.list_cases(session, closed=True)}
-    if FOI not in there:
-        asked = {"requester": "A. Asker", "request": "Body-worn video of the traffic stop in High Street."}
+        existing = {case.reference: case for case in cases.list_cases(session, closed=True)}
+    if FOI not in existing:
+        request = {"requester": "A. Asker", "request": "Body-worn video of the traffic stop in High Street."}
         cases.open_case(
-            db, REVIEWER, FOI, kind=CaseKind.FOI, title="Demo: stop in High Street", received=received, details=asked
+            db, REVIEWER, FOI, kind=CaseKind.FOI, title="Demo: stop in High Street", received=received, details=request
         )
-    if COURT not in there:
-        told = {
+    if COURT not in existing:
+        proceedings = {
             "urn": "01AB0000126",
             "court": "Mallow Magistrates' Court",
             "defendant": "J. Doe",
@@ -183,10 +185,17 @@ def _open_cases(db: Database) -> None:
         }
         due = today + timedelta(TRIAL_IN)
         cases.open_case(
-            db, REVIEWER, COURT, kind=CaseKind.COURT, title="Demo: R v Doe", received=received, due=due, details=told
+            db,
+            REVIEWER,
+            COURT,
+            kind=CaseKind.COURT,
+            title="Demo: R v Doe",
+            received=received,
+            due=due,
+            details=proceedings,
         )
     for reference in (FOI, COURT):
-        members = _members(there.get(reference))
+        members = _members(existing.get(reference))
         for login, role in ((REVIEWER, "reviewer"), (APPROVER, "approver")):
             if login not in members:
                 cases.add_member(db, REVIEWER, reference, login, role)
@@ -197,7 +206,7 @@ def _members(case: Case | None) -> set[str]:
 
 
 def _add_footage(db: Database, store: Store, progress: Progress) -> Footage:
-    """The film in the store, and in both cases."""
+    """Add the footage to the store and to both cases."""
     with db.reading() as session:
         held = {reference: footage_records.list_footage(session, reference) for reference in (FOI, COURT)}
     if not held[FOI]:
@@ -231,18 +240,18 @@ def _detect(db: Database, store: Store, footage: Footage, progress: Progress) ->
         machine_tracks.detect_footage(db, REVIEWER, footage, AnalyseSettings(), progress=progress, store=store)
 
 
-def _prepare(db: Database, case: str, policy: str, told: Mapping[str, object]) -> None:
-    """A draft that lacks nothing but somebody's look."""
+def _prepare(db: Database, case: str, policy: str, log_details: Mapping[str, object]) -> None:
+    """Create a draft release that is ready to submit."""
     with db.reading() as session:
         drafts = releases.listed(session, cases.find(session, case))
     release = drafts[0] if drafts else releases.create(db, REVIEWER, case, policy_name=policy)
     if not release.details:
         kind = releases.rules_of(release)[0].kind
-        releases.set_details(db, REVIEWER, releases.reference(release), details.check(kind, told))
+        releases.set_details(db, REVIEWER, releases.reference(release), details.check(kind, log_details))
 
 
 def _court_details() -> Mapping[str, object]:
-    considered = {
+    cpia = {
         "hidden_may_meet_test": False,
         "considered_by": "DS Birch",
         "considered_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -253,21 +262,21 @@ def _court_details() -> Mapping[str, object]:
         "delivery": {"method": "Digital Case System", "encryption": "TLS"},
         "retention": {"rule": "As the case file"},
         "material": "used",
-        "cpia": considered,
+        "cpia": cpia,
     }
 
 
 def _decide(db: Database, store: Store) -> None:
-    """One plate is shown to the court: the one the detector was surest of."""
+    """Show one plate to the court: the one detected with the highest score."""
     with db.reading() as session:
         release = releases.listed(session, cases.find(session, COURT))[0]
-        decided = releases.decisions_of(session, release)
+        decisions = releases.decisions_of(session, release)
         row = session.get_one(MachineTracks, release.clips[0].tracks_id)
         plates = [track for track in machine_tracks.load_tracks(session, store, row).tracks if track.label == "plate"]
-    if plates and not decided:
-        content = {"target": {"track": max(plates, key=_surest).id}, "action": "show", "reason": SHOWN}
+    if plates and not decisions:
+        content = {"target": {"track": max(plates, key=_best_score).id}, "action": "show", "reason": REASON_TO_SHOW}
         releases.decide(db, REVIEWER, releases.reference(release), content, EXHIBIT)
 
 
-def _surest(track: Track) -> float:
+def _best_score(track: Track) -> float:
     return float(track.scores.max())

@@ -1,4 +1,4 @@
-"""The demonstration footage: the drawn scene, encoded as a camera would."""
+"""The demo footage: the drawn scene, encoded as by a camera."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from redact.progress import Progress
 
 RATE = 25
 AHEAD_FRAMES = 4
-"""Drawn while others are encoded."""
+"""Frames drawn ahead of the encoder."""
 SOUND_RATE = 48000
 
 
 def write_footage(path: Path, *, progress: Progress) -> None:
-    """Write the scene to an MP4: H.264 coded sideways with a rotation flag, as phones and some body cameras do, and AAC
-    sound."""
+    """Write the scene to an MP4: H.264, encoded sideways with a rotation flag as by phones and some body cameras, with
+    AAC sound."""
 
     def sideways() -> Generator[scene.Picture, None, None]:
         for index in range(count):

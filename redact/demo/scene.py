@@ -1,7 +1,7 @@
-"""What the demo films: a drawn street with a real face, plates of four kinds, a sign and something like speech.
+"""The scene of the demo: a drawn street with a real face, four kinds of number plate, a sign and speech-like sound.
 
-The face is NASA's portrait of astronaut Eileen Collins, in the public domain, which scikit-image carries. Everything
-else is drawn here. World coordinates are pixels of the painted street; at zoom 1 one of them is one pixel of the film.
+The face is NASA's portrait of astronaut Eileen Collins, in the public domain and included in scikit-image. Everything
+else is drawn here. World coordinates are pixels of the painted street; at zoom 1 they equal pixels of the footage.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OUTLINE = (
 
 
 def frame(seconds: float) -> Picture:
-    """The film at a moment: (HEIGHT, WIDTH, 3) RGB."""
+    """The frame at a time: (HEIGHT, WIDTH, 3) RGB."""
     world = street().copy()
     step = 10 * seconds
     paste(world, person(flipped=True), 1750 - 60 * seconds, 600 + 5 * abs(math.sin(step / 2)), 0.5)
@@ -43,8 +43,8 @@ def frame(seconds: float) -> Picture:
     paste(world, car((214, 214, 208), plate("7KLM492", "us"), rear=True), 2170, 850, 0.42)
     paste(world, car((40, 90, 60), plate("LX68 WPD", "uk-front"), rear=False), 1180 + 38 * seconds, 900 + 14 * seconds,
           0.36 + 0.035 * seconds)  # fmt: skip
-    filmed = cv2.warpAffine(world, camera(seconds), (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
-    light = cv2.convertScaleAbs(filmed, alpha=0.96 + 0.04 * math.sin(0.9 * seconds))
+    captured = cv2.warpAffine(world, camera(seconds), (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+    light = cv2.convertScaleAbs(captured, alpha=0.96 + 0.04 * math.sin(0.9 * seconds))
     return np.asarray(cv2.add(light, sensor_noise(round(seconds * 100) % 7), dtype=cv2.CV_8U), np.uint8)
 
 
@@ -56,7 +56,7 @@ def sensor_noise(which: int) -> NDArray[np.int16]:
 
 
 def camera(seconds: float) -> NDArray[np.float64]:
-    """World to film, 2 x 3: a pan with zoom and roll in an unsteady hand."""
+    """World to frame, a 2 x 3 matrix: a pan with zoom and roll, as from an unsteady hand."""
     along = 0.5 - 0.5 * math.cos(math.pi * min(1.0, seconds / SECONDS))
     shake_x = 7 * math.sin(11 * seconds) + 4 * math.sin(23.7 * seconds + 1)
     shake_y = 6 * math.sin(9.3 * seconds + 2) + 4 * math.sin(19.1 * seconds)
@@ -68,7 +68,7 @@ def camera(seconds: float) -> NDArray[np.float64]:
 
 
 def paste(world: Picture, sprite: Picture, x: float, y: float, scale: float) -> None:
-    """Lay an RGBA ``sprite``, ``scale`` times its size, with its centre at (x, y) of the world."""
+    """Paste an RGBA ``sprite``, scaled by ``scale``, with its centre at (x, y) in the world."""
     height, width = round(sprite.shape[0] * scale), round(sprite.shape[1] * scale)
     small = cv2.resize(sprite, (width, height), interpolation=cv2.INTER_AREA)
     left, top = round(x - width / 2), round(y - height / 2)
@@ -113,7 +113,7 @@ def bricks(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
 
 
 def sign(draw: ImageDraw.ImageDraw, centre: tuple[int, int], name: str, small: str) -> None:
-    """A street name plate."""
+    """A street name sign."""
     x, y = centre
     draw.rectangle((x - 190, y - 50, x + 190, y + 50), fill=(244, 244, 240), outline=(20, 20, 20), width=5)
     draw.text(
@@ -124,7 +124,7 @@ def sign(draw: ImageDraw.ImageDraw, centre: tuple[int, int], name: str, small: s
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The face that Pillow carries."""
+    """The typeface included in Pillow."""
     found = ImageFont.load_default(size)
     assert isinstance(found, ImageFont.FreeTypeFont)
     return found
@@ -200,9 +200,9 @@ PHRASE = "ae o-iae ueo-a i-oua e-ia"
 
 
 def speech(rate: int) -> NDArray[np.float32]:
-    """Something with the rhythm and melody of speech, and street noise under it: (n,) in [-1, 1] at ``rate`` a second.
+    """Sound with the rhythm and melody of speech over street noise: (n,) in [-1, 1] at ``rate`` samples per second.
 
-    Pulses of a voice pass through three resonators for each vowel (source and filter, after Klatt 1980).
+    Voice pulses pass through three resonators for each vowel (source and filter, after Klatt 1980).
     """
     from scipy.signal import lfilter
 

@@ -1,1 +1,1 @@
-"""Work on files from start to finish: one at a time, or a whole tree."""
+"""Long work: the queue of jobs and its worker, and batches of files."""

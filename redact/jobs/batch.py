@@ -1,9 +1,9 @@
-"""Many files: the same tree out, resumable at any point.
+"""Batches: redact a folder tree into another, resumable at any point.
 
-A copy is *finished* when the record beside it, ``<copy>.redact.json``, says so: made from this very master, with these
-very settings, and the copy still has the bytes it had then. Finished files are skipped. While a file is being worked on
-its record says ``working``; what a killed batch left in that state is simply done again. Any other file that is in the
-way of a copy is an error, unless overwriting was allowed.
+A copy is *finished* when the record beside it, ``<copy>.redact.json``, says so: it was made from this master with these
+settings, and its bytes have not changed since. Finished files are skipped. While a file is being processed its record
+says ``working``; whatever a killed batch left in that state is done again. Any other file at the place of a copy is an
+error, unless overwriting is allowed.
 """
 
 from __future__ import annotations
@@ -68,15 +68,15 @@ SUFFIXES = frozenset(
     )
     for name in names
 )
-"""Files of these suffixes are footage, whatever is in them; all others are listed as ignored."""
+"""Files with these suffixes count as footage, whatever their content; all others are listed as ignored."""
 
 RECORD_FORMAT = "redact-batch/1"
 FATAL = (Cancelled, DeviceMissing, ModelMissing, ModelHashMismatch, ModelUnusable, UnknownClass)
-"""Failures that every other file would meet as well: the batch ends at the first."""
+"""Failures that would affect every other file too: the batch ends at the first."""
 
 
 class Outcome(StrEnum):
-    """What became of a file."""
+    """Outcome for a file."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -86,7 +86,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One master and where its copy goes; both relative to their folders."""
+    """A master and its copy, both relative to their folders."""
 
     master: Path
     copy: Path
@@ -94,19 +94,19 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a batch will do, in order. ``ignored`` are files and links that are no footage."""
+    """What a batch will do, in order. ``ignored`` are files and links that are not footage."""
 
     folder: Path
     output: Path
     items: tuple[Item, ...]
     ignored: tuple[Path, ...]
     unreadable: tuple[Path, ...] = ()
-    """Folders that may not be looked into."""
+    """Folders that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one file. ``code`` and ``text`` are those of the error of a failed one."""
+    """Result for one file. ``code`` and ``text`` are those of the error if it failed."""
 
     master: Path
     outcome: Outcome
@@ -118,7 +118,7 @@ class Result:
 
 
 class BatchProgress(Protocol):
-    """Is told which file is being worked on, and gives the progress callback for it."""
+    """Receives each file that is started and returns the progress callback for it."""
 
     def start(self, number: int, total: int, item: Item) -> Progress:
         """Called before file ``number`` (from 1) of ``total``."""
@@ -126,21 +126,21 @@ class BatchProgress(Protocol):
 
 
 def make_plan(folder: Path, output: Path) -> Plan:
-    """Look through ``folder``. Hidden entries, ``output`` itself and links to folders are left alone.
+    """Plan a batch for ``folder``. Skips hidden entries, ``output`` itself and links to folders.
 
-    Raises :class:`InputMissing`, or :class:`SameFile` if ``output`` is ``folder`` or a folder around it, where copies
-    could land among the masters.
+    Raises :class:`InputMissing`, or :class:`SameFile` if ``output`` is ``folder`` or contains it, since copies could
+    then end up among the masters.
     """
     if not folder.is_dir():
         raise InputMissing(f"{folder} is not a folder.", "Give a folder, or use `redact run` for a single file.")
     inside, outside = folder.resolve(), output.resolve()
     if outside == inside or outside in inside.parents:
-        raise SameFile("The folder for the copies holds the masters.", "Name a folder of its own for the copies.")
+        raise SameFile("The output folder contains the masters.", "Give a separate folder for the copies.")
     footage: list[Path] = []
     ignored: list[Path] = []
     unreadable: list[Path] = []
     for path in sorted(_entries(folder, outside, unreadable)):
-        # A broken link is footage that is missing; a pipe or a device is none, and reading it might never end.
+        # A broken link counts as missing footage. A pipe or device is not footage: reading it might never end.
         is_footage = path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists())
         (footage if is_footage else ignored).append(path.relative_to(folder))
     copies = copy_names(footage)
@@ -149,7 +149,7 @@ def make_plan(folder: Path, output: Path) -> Plan:
 
 
 def _entries(folder: Path, skip: Path, unreadable: list[Path]) -> Iterator[Path]:
-    """Files, and links whatever they lead to, below ``folder``."""
+    """All files and links below ``folder``, whatever the links point to."""
     for parent, folders, files in os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename))):
         here = Path(parent)
         links = [name for name in folders if (here / name).is_symlink()]
@@ -158,20 +158,20 @@ def _entries(folder: Path, skip: Path, unreadable: list[Path]) -> Iterator[Path]
 
 
 def copy_names(masters: list[Path]) -> dict[Path, Path]:
-    """Where each copy goes: the master's path with the suffix ``.mp4``.
+    """The path of each copy: the master's path with the suffix ``.mp4``.
 
-    Masters that would meet at one name (also if only capitals tell them apart) keep their suffix in it: ``a.avi`` and
-    ``a.mp4`` become ``a.avi.mp4`` and ``a.mp4.mp4``; a hash of the path tells apart what still meets then. Which name a
-    master gets depends on the set of masters alone, not on their order.
+    Masters whose copies would share a name (ignoring case) keep their suffix: ``a.avi`` and ``a.mp4`` become
+    ``a.avi.mp4`` and ``a.mp4.mp4``. If names still collide, a hash of the path is added. The names depend only on the
+    set of masters, not on their order.
     """
     levels = dict.fromkeys(masters, 0)
     while True:
         names = {master: _name(master, level) for master, level in levels.items()}
         count = Counter(str(name).casefold() for name in names.values())
-        meeting = [m for m, name in names.items() if count[str(name).casefold()] > 1 and levels[m] < 2]
-        if not meeting:
+        colliding = [m for m, name in names.items() if count[str(name).casefold()] > 1 and levels[m] < 2]
+        if not colliding:
             return names
-        for master in meeting:
+        for master in colliding:
             levels[master] += 1
 
 
@@ -180,30 +180,30 @@ def _name(master: Path, level: int) -> Path:
     return master.with_name((f"{master.stem}.mp4", f"{master.name}.mp4", f"{master.name}.{digest}.mp4")[level])
 
 
-def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, watch: BatchProgress) -> Iterator[Result]:
-    """Work through the plan, one result a file, as each is there.
+def run_batch(plan: Plan, find: AnalyseSettings, hide: RenderSettings, progress_of: BatchProgress) -> Iterator[Result]:
+    """Carry out the plan and yield the result of each file when it is ready.
 
-    A failing file does not stop the others. Raises what is in :data:`FATAL`; the files before are complete then.
+    A failing file does not stop the others. Raises the errors in :data:`FATAL`; the files before are then complete.
     """
     settings = settings_record(find, hide)
     finder = cache(lambda: _load(find))
     for number, item in enumerate(plan.items, start=1):
-        progress = watch.start(number, len(plan.items), item)
+        progress = progress_of.start(number, len(plan.items), item)
         try:
             yield _one(plan, item, settings, finder=finder, hide=hide, progress=progress)
         except FATAL:
             raise
-        except Exception as error:  # one file's surprise must not cost the others their turn
+        except Exception as error:  # an unexpected error in one file must not stop the others
             failure = as_failure(error)
             yield Result(item.master, Outcome.FAILED, code=failure.code, text=failure.text)
     for folder in plan.unreadable:
-        failure = InputMissing("This folder may not be looked into.", "Check your rights.")
+        failure = InputMissing("This folder cannot be read.", "Check its permissions.")
         yield Result(folder, Outcome.FAILED, code=failure.code, text=failure.text)
     yield from (Result(path, Outcome.IGNORED) for path in plan.ignored)
 
 
 def _load(find: AnalyseSettings) -> Analyser:
-    """The detectors, which one batch loads once, and only if there is work for them."""
+    """Load the detectors. A batch loads them once, and only if they are needed."""
     from redact.pipeline.analysis import Analyser
 
     return Analyser(find)
@@ -221,12 +221,12 @@ def _one(
     master, copy = plan.folder / item.master, plan.output / item.copy
     record_file = copy.with_name(f"{copy.name}.redact.json")
     record, stamp = _read_record(record_file), _stamp(master)
-    trouble = redo_reason(record, master, copy, settings, progress)
-    if not trouble:
+    reason = redo_reason(record, master, copy, settings, progress)
+    if not reason:
         return Result(item.master, Outcome.SKIPPED, item.copy)
     ours = record.get("state") == "working"
     if os.path.lexists(copy) and not (hide.overwrite or ours):
-        raise OutputExists(f"{copy} is already there, but {trouble}.", "Use --overwrite to make it again.")
+        raise OutputExists(f"{copy} already exists, but {reason}.", "Use --overwrite to make it again.")
     made = _make_folders(copy.parent)
     before = record_file.read_bytes() if record_file.exists() else None
     try:
@@ -254,49 +254,49 @@ def _one(
 def redo_reason(
     record: dict[str, object], master: Path, copy: Path, settings: dict[str, object], progress: Progress
 ) -> str:
-    """Why the copy is not the finished one of this master under these settings, in words; empty if it is.
+    """Why the copy of this master has to be made again with these settings; empty if it is finished.
 
-    Reads the whole copy, because a copy that was cut short or changed must not count as one. Of a master whose size and
-    time are those of the record, the content is taken to be so, too.
+    Reads the whole copy, because a truncated or changed copy must not count. A master with the size and time in the
+    record is taken to be unchanged.
     """
     checks: tuple[tuple[Callable[[], bool], str], ...] = (
-        (lambda: bool(record), "there is no record of how it was made"),
-        (lambda: record.get("state") == "finished", "the work on it was broken off"),
+        (lambda: bool(record), "it has no record of how it was made"),
+        (lambda: record.get("state") == "finished", "the work on it was interrupted"),
         (lambda: record.get("settings") == settings, "it was made with other settings"),
-        (lambda: _is_master(_part(record, "master"), master, progress), "the master has changed since"),
-        (copy.is_file, "it is no file"),
-        (lambda: _has_content(_part(record, "copy"), copy, progress), "it has changed since it was made"),
+        (lambda: _is_master(_section(record, "master"), master, progress), "the master has changed since"),
+        (copy.is_file, "it is not a file"),
+        (lambda: _has_content(_section(record, "copy"), copy, progress), "it has changed since it was made"),
     )
     return next((why for holds, why in checks if not holds()), "")
 
 
-def _is_master(told: dict[str, object], master: Path, progress: Progress) -> bool:
-    # A master that was copied or restored has a new time and the same content.
-    same_stamp = all(told.get(key) == value for key, value in _stamp(master).items())
-    return same_stamp or _has_content(told, master, progress)
+def _is_master(recorded: dict[str, object], master: Path, progress: Progress) -> bool:
+    # A copied or restored master has a new time and the same content.
+    same_stamp = all(recorded.get(key) == value for key, value in _stamp(master).items())
+    return same_stamp or _has_content(recorded, master, progress)
 
 
-def _has_content(told: dict[str, object], path: Path, progress: Progress) -> bool:
-    return told.get("size") == path.stat().st_size and told.get("sha256") == hash_file(path, progress)
+def _has_content(recorded: dict[str, object], path: Path, progress: Progress) -> bool:
+    return recorded.get("size") == path.stat().st_size and recorded.get("sha256") == hash_file(path, progress)
 
 
-def _part(record: dict[str, object], name: str) -> dict[str, object]:
+def _section(record: dict[str, object], name: str) -> dict[str, object]:
     untrusted = record.get(name)
     return untrusted if isinstance(untrusted, dict) else {}
 
 
 def settings_record(find: AnalyseSettings, hide: RenderSettings) -> dict[str, object]:
-    """The settings that decide what a copy looks like, JSON-ready; a person's weights by the hash of their content.
+    """The settings that decide what a copy looks like, as JSON. Your own models appear as hashes of their content.
 
     Raises :class:`ModelMissing`.
     """
-    looked, hidden = asdict(find), asdict(hide)
-    del looked["device"], hidden["device"], hidden["overwrite"]
+    analysis, rendering = asdict(find), asdict(hide)
+    del analysis["device"], rendering["device"], rendering["overwrite"]
     try:
-        looked["models"] = [hash_file(Path(path)) for path in find.models]
+        analysis["models"] = [hash_file(Path(path)) for path in find.models]
     except InputMissing as error:
         raise ModelMissing(error.happened, error.todo) from error
-    record: dict[str, object] = json.loads(json.dumps({"find": looked, "hide": hidden}))
+    record: dict[str, object] = json.loads(json.dumps({"find": analysis, "hide": rendering}))
     return record
 
 
@@ -309,7 +309,7 @@ def _stamp(master: Path) -> dict[str, int]:
 
 
 def _read_record(path: Path) -> dict[str, object]:
-    """The record, or an empty one if there is none that can be read."""
+    """The record; empty if there is none or it cannot be read."""
     try:
         untrusted = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -324,7 +324,7 @@ def _write_record(path: Path, record: dict[str, object]) -> None:
 
 
 def _make_folders(folder: Path) -> list[Path]:
-    """Make ``folder`` and those around it; gives the new ones, innermost first."""
+    """Create ``folder`` and its parents. Returns the new ones, innermost first."""
     missing = []
     at = folder
     while not at.exists():
@@ -333,12 +333,12 @@ def _make_folders(folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputNotWritable(f"{folder} cannot be made: {error.strerror}.", "Name another folder.") from error
+        raise OutputNotWritable(f"{folder} cannot be created: {error.strerror}.", "Choose another folder.") from error
     return missing
 
 
 def _undo(record_file: Path, before: bytes | None, made: list[Path]) -> None:
-    """After a failure, leave the folder as it was."""
+    """Restore the folder after a failure."""
     with suppress(OSError, RedactError):
         if before is None:
             record_file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Turns whatever was raised into an error with a code and a text."""
+"""Turns any exception into an error with a code and a text."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def as_failure(error: BaseException) -> RedactError:
-    """The error a user is shown for ``error``. With ``REDACT_DEBUG=1`` an unexpected one prints its traceback, too."""
+    """The error shown to users for ``error``. With ``REDACT_DEBUG=1``, unexpected ones also print their traceback."""
     if isinstance(error, RedactError):
         return error
     if isinstance(error, KeyboardInterrupt):
         return Cancelled("Stopped on request.")
     if isinstance(error, OSError) and error.errno in FULL_ERRNOS:
-        return DiskFull("The disk ran full.", "Make room, or write to another disk.")
+        return DiskFull("The disk is full.", "Free some space, or write to another disk.")
     if isinstance(error, OSError) and error.errno in _REFUSED:
         return OutputNotWritable(f"{error.filename or 'A file'}: {error.strerror}.", "Write to another folder.")
     if isinstance(error, ImportError) and error.name == "cv2":
@@ -29,8 +29,8 @@ def as_failure(error: BaseException) -> RedactError:
     if os.environ.get(environment.DEBUG) == "1":
         traceback.print_exception(error, file=sys.stderr)
     return Unexpected(
-        f"Something happened that the workbench is not prepared for ({type(error).__name__}: {error}).",
-        "Please report it, with what the same command says under REDACT_DEBUG=1.",
+        f"Unexpected error ({type(error).__name__}: {error}).",
+        "Please report it, with the output of the same command under REDACT_DEBUG=1.",
     )
 
 

@@ -1,11 +1,11 @@
-"""What each kind of job does. Every one can be broken off anywhere and done again: it first looks for what is there.
+"""What each kind of job does. Any job can be interrupted and run again: it reuses the results that already exist.
 
 Results, as JSON, with paths within the store:
 
 - ``intake``: footage (its SHA-256), exhibit, duplicate
 - ``detect``: footage, tracks_id, tracks (how many)
-- ``preview``: content, outputs (of each: footage, file), made (not found there)
-- ``second-look``: content, items (see :mod:`redact.jobs.second_pass`), looked_by (models)
+- ``preview``: content, outputs (footage and file of each), made (rendered now, not reused)
+- ``second-look``: content, items (see :mod:`redact.jobs.unmasked`), looked_by (models)
 - ``export``: log_id, statement_sha256, folder, drafts (a folder or None), new
 """
 
@@ -40,14 +40,14 @@ from redact.schema.tables import Clip, Exhibit, Footage, Job, Json, MachineTrack
 from redact.settings import AnalyseSettings
 
 UPLOADS = "uploads"
-"""The folder of files that wait to be taken in. What an intake job has taken in is removed from it."""
+"""Folder of uploaded files waiting for intake. An intake job removes its file when done."""
 
 A = TypeVar("A", bound=Arguments)
 
 
 def run_handler(running: RunningJob, progress: Progress) -> Json:
-    """Do the work of a job as its owner, and return its result. Raises NotAllowed where the owner may not any more,
-    and what the work raises."""
+    """Run a job as its owner and return its result. Raises NotAllowed if the owner has lost the right, and what the
+    handler raises."""
     kind = JobKind(running.job.kind)
     with running.db.reading() as session:
         accounts.authorise(session, running.owner, JOB_RULES[kind].right)
@@ -55,22 +55,22 @@ def run_handler(running: RunningJob, progress: Progress) -> Json:
 
 
 def intake(running: RunningJob, progress: Progress) -> Json:
-    """An uploaded file into the store and a case. A file that is in the case already is a duplicate, and no error."""
+    """Add an uploaded file to the store and a case. A file already in the case is a duplicate, not an error."""
     from redact.evidence.intake import add_footage
 
-    told = _arguments(running, IntakeArguments)
-    path = folder_for(UPLOADS) / told.upload
-    # The result is noted before the file goes: a run that finds it has only the file to remove.
+    arguments = _arguments(running, IntakeArguments)
+    path = folder_for(UPLOADS) / arguments.upload
+    # The result is saved before the file is removed: a run that finds it only has to remove the file.
     if not running.job.result:
-        about = told.model_dump(exclude={"upload"})
+        options = arguments.model_dump(exclude={"upload"})
         try:
-            footage = add_footage(running.db, running.owner, path, **about, progress=progress)
+            footage = add_footage(running.db, running.owner, path, **options, progress=progress)
         except RecordExists:
-            result = _known(running, path, told.case, progress)
+            result = _duplicate(running, path, arguments.case, progress)
             if result is None:
                 raise
         else:
-            exhibit = next(e.reference for e in footage.exhibits if e.case.reference == told.case)
+            exhibit = next(e.reference for e in footage.exhibits if e.case.reference == arguments.case)
             result = {"footage": footage.sha256, "exhibit": exhibit, "duplicate": False}
         running.note(result)
         running.job.result = result
@@ -78,44 +78,47 @@ def intake(running: RunningJob, progress: Progress) -> Json:
     return running.job.result
 
 
-def _known(running: RunningJob, path: Path, case: str, progress: Progress) -> Json | None:
-    """What there is of this very file in the case."""
+def _duplicate(running: RunningJob, path: Path, case: str, progress: Progress) -> Json | None:
+    """The exhibit of this file in the case, if there is one."""
     from redact.media.hashing import hash_file
 
     sha256 = hash_file(path, progress)
     with running.db.reading() as session:
         footage = session.scalars(select(Footage).where(Footage.sha256 == sha256)).first()
         exhibits: list[Exhibit] = footage.exhibits if footage else []
-        mine = [exhibit.reference for exhibit in exhibits if exhibit.case.reference == case]
-    return {"footage": sha256, "exhibit": mine[0], "duplicate": True} if mine else None
+        references = [exhibit.reference for exhibit in exhibits if exhibit.case.reference == case]
+    return {"footage": sha256, "exhibit": references[0], "duplicate": True} if references else None
 
 
 def detect(running: RunningJob, progress: Progress) -> Json:
-    """Machine tracks of footage. Their provenance names the job, so that a job adds them once."""
+    """Detect objects in footage and store the machine tracks. Their provenance names the job, so it adds them once."""
     from redact.evidence.machine_tracks import detect_footage
 
-    told = _arguments(running, DetectArguments)
+    arguments = _arguments(running, DetectArguments)
     with running.db.reading() as session:
-        footage = footage_records.find(session, told.footage)
+        footage = footage_records.find(session, arguments.footage)
         rows = session.scalars(select(MachineTracks).where(MachineTracks.footage_id == footage.id))
         row = next((row for row in rows if row.provenance.get("job") == running.job.id), None)
     if row is None:
         settings = AnalyseSettings(
-            classes=told.classes, preset=told.preset, interlaced=told.interlaced, on_corrupt=told.on_corrupt
+            classes=arguments.classes,
+            preset=arguments.preset,
+            interlaced=arguments.interlaced,
+            on_corrupt=arguments.on_corrupt,
         )
         row = detect_footage(running.db, running.owner, footage, settings, job=running.job.id, progress=progress)
     return {"footage": footage.sha256, "tracks_id": row.id, "tracks": row.tracks}
 
 
 def preview(running: RunningJob, progress: Progress) -> Json:
-    """The outputs of a release as it stands, in the store. Where they are there already, nothing is rendered. Detectors
-    look at them next, unless they have done so."""
+    """Render the current outputs of a release into the store, unless they exist already, and request the second
+    detection pass over them if it has not run."""
     reference = _arguments(running, ReleaseArguments).release
     made = _preview(running, reference, progress)
-    # Before the preview counts as done: one that is broken off here is run again, and asks again.
+    # Before the preview counts as done: if interrupted here, it is run again and requests the pass again.
     with running.db.reading() as session:
-        looked = last_pass(session, reference, made["content"]) is not None
-    if not looked:
+        checked = last_pass(session, reference, made["content"]) is not None
+    if not checked:
         request_second_pass(running.db, running.owner, reference, made["content"])
     return made
 
@@ -135,7 +138,7 @@ def _preview(running: RunningJob, reference: str, progress: Progress) -> Json:
         with store.staging() as staged:
             rendered, paths = packs.preview(running.db, store, reference, staged.folder, progress=progress)
             if rendered != content:
-                raise WrongState(f"Release {reference} was changed at this very moment.", "Ask for the preview again.")
+                raise WrongState(f"Release {reference} was changed during rendering.", "Request the preview again.")
             for path in paths:
                 staged.seal(path.name)
             with store.locked(), running.db.reading() as session:
@@ -153,60 +156,62 @@ def _preview(running: RunningJob, reference: str, progress: Progress) -> Json:
 
 
 def _drop_outdated(session: Session, store: Store, sha256: str) -> None:
-    """Remove the previews made of a master that show no release as it stands: each edit makes all before it such."""
+    """Remove previews of a master that match no current release content. Each edit outdates the previews before it."""
     from redact.disclose.release import releases
 
-    # Not "distinct": PostgreSQL cannot tell whether two columns of JSON are equal.
+    # Not "distinct": PostgreSQL cannot compare JSON columns.
     clips = select(Clip.release_id).join(Footage).where(Footage.sha256 == sha256)
-    made_of_it = select(Release).where(Release.id.in_(clips))
-    current = {releases.content_digest(session, release) for release in session.scalars(made_of_it)}
+    releases_of_it = select(Release).where(Release.id.in_(clips))
+    current = {releases.content_digest(session, release) for release in session.scalars(releases_of_it)}
     for path in (store.folder / DERIVED / sha256).iterdir():
         match = PREVIEW.fullmatch(path.name)
         if match and match["content"] not in current:
             path.unlink(missing_ok=True)
 
 
-def second_look(running: RunningJob, progress: Progress) -> Json:
-    """Detectors over the rendered preview: whatever they find that is neither masked nor meant to be seen."""
+def second_detection(running: RunningJob, progress: Progress) -> Json:
+    """Run detectors over the rendered preview and report what is neither masked nor meant to be shown."""
     from redact.disclose.release import releases
     from redact.disclose.release.plan import plan_of
-    from redact.jobs.second_pass import SecondPass
+    from redact.jobs.unmasked import SecondPass
     from redact.pipeline.analysis import Analyser
 
-    told = _arguments(running, SecondPassArguments)
+    arguments = _arguments(running, SecondPassArguments)
     store = Store()
-    shown = _preview(running, told.release, progress)
+    previews = _preview(running, arguments.release, progress)
     with running.db.reading() as session:
-        release = releases.find(session, told.release)
+        release = releases.find(session, arguments.release)
         plan = plan_of(session, store, release)
-        look = SecondPass.of(session, plan)
-    if plan.content != shown["content"]:
-        raise WrongState(f"Release {told.release} was changed meanwhile.", "Ask for the second look again.")
-    finder = Analyser(AnalyseSettings(preset=told.preset))
+        second_pass = SecondPass.of(session, plan)
+    if plan.content != previews["content"]:
+        raise WrongState(
+            f"Release {arguments.release} was changed during the pass.", "Request the second detection pass again."
+        )
+    finder = Analyser(AnalyseSettings(preset=arguments.preset))
     items: list[Json] = []
-    looked_by: object = None
-    for place, output in enumerate(shown["outputs"]):
+    models: object = None
+    for index, output in enumerate(previews["outputs"]):
         found = finder.analyse(store.folder / output["file"], progress=progress)
-        items += look.suspects(place, found)
-        looked_by = found.provenance.get("models")
+        items += second_pass.suspects(index, found)
+        models = found.provenance.get("models")
     items.sort(key=lambda item: -item["score"])
-    return {"content": plan.content, "items": items, "looked_by": looked_by}
+    return {"content": plan.content, "items": items, "looked_by": models}
 
 
 def request_second_pass(db: Database, actor: str, reference: str, content: str) -> Job:
-    """The job of a second look at a release of this content: a new one, or the one under way. Raises as
+    """Queue the second detection pass over a release with this content, or return the active job. Raises as
     :func:`redact.jobs.queue.enqueue`."""
     key = f"{JobKind.SECOND_DETECTION}:{reference}:{content}"
     return enqueue(db, actor, JobKind.SECOND_DETECTION, f"release:{reference}", {"release": reference}, unique_key=key)
 
 
 def export(running: RunningJob, progress: Progress) -> Json:
-    """The pack of an approved release, in the store. The same content is packed once."""
+    """Make the pack of an approved release in the store. The same content is packed only once."""
     from redact.disclose.pack import packs
 
-    told = _arguments(running, ReleaseArguments)
+    reference = _arguments(running, ReleaseArguments).release
     store = Store()
-    made = packs.make(running.db, store, running.owner, told.release, progress=progress)
+    made = packs.make(running.db, store, running.owner, reference, progress=progress)
     return {
         "log_id": made.log_id,
         "statement_sha256": made.statement_sha256,
@@ -224,6 +229,6 @@ _HANDLERS: Mapping[JobKind, Callable[[RunningJob, Progress], Json]] = {
     JobKind.INTAKE: intake,
     JobKind.DETECT: detect,
     JobKind.PREVIEW: preview,
-    JobKind.SECOND_DETECTION: second_look,
+    JobKind.SECOND_DETECTION: second_detection,
     JobKind.EXPORT: export,
 }

@@ -1,4 +1,4 @@
-"""The kinds of long work: who may ask for it, what it has to be told, and what goes first."""
+"""Rules for each kind of job: who may request it, its arguments, and its priority."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from redact.settings import AnalyseSettings, Interlaced, OnCorrupt, Preset
 
 
 class Arguments(BaseModel):
-    """What a job is told, as JSON in its record."""
+    """Arguments of a job, as JSON in its record."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class IntakeArguments(Arguments):
-    """``upload`` is the path of the file within the folder for uploads, ``name`` what the file was called where it
-    came from; the rest is what :func:`redact.evidence.intake.add_footage` takes."""
+    """``upload`` is the path of the file in the uploads folder, ``name`` its original name. For the others, see
+    :func:`redact.evidence.intake.add_footage`."""
 
     upload: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,79})?$")
     name: str = Field(min_length=1, max_length=1000)
@@ -35,7 +35,7 @@ class IntakeArguments(Arguments):
 
 
 class DetectArguments(Arguments):
-    """``footage`` is a whole SHA-256; the rest as in :class:`redact.settings.AnalyseSettings`."""
+    """``footage`` is a full SHA-256. For the others, see :class:`redact.settings.AnalyseSettings`."""
 
     footage: str = Field(pattern=r"^[0-9a-f]{64}$")
     classes: tuple[str, ...] = Field(AnalyseSettings().classes, min_length=1)
@@ -45,28 +45,28 @@ class DetectArguments(Arguments):
 
 
 class ReleaseArguments(Arguments):
-    """``release`` is a reference as in ``FOI-26-17#2``."""
+    """``release`` is a reference such as ``FOI-26-17#2``."""
 
     release: str
 
 
 class SecondPassArguments(ReleaseArguments):
-    """``preset``: how hard to look."""
+    """``preset`` is that of the detectors."""
 
     preset: Preset = Preset.BALANCED
 
 
 @dataclass(frozen=True, slots=True)
 class JobRules:
-    """``right`` is what the matching command asks for. Of what waits, that is begun first whose ``patience`` ends
-    first: short work goes before long work that was asked for earlier, but nothing waits for ever."""
+    """``right`` is the one the matching command requires. The queued job whose ``patience`` ends first is run first:
+    short jobs overtake long ones requested earlier, but no job waits for ever."""
 
     right: Right
     arguments: type[Arguments]
     patience: timedelta
 
 
-# Somebody sits and waits for a preview; detectors take longest, and what they hold up is not begun yet.
+# People wait for a preview. Detection takes longest, and the work that depends on it has not started.
 JOB_RULES: Mapping[JobKind, JobRules] = {
     JobKind.PREVIEW: JobRules(Right.SEE, ReleaseArguments, timedelta(0)),
     JobKind.EXPORT: JobRules(Right.EXPORT, ReleaseArguments, timedelta(minutes=1)),

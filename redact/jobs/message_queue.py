@@ -1,7 +1,7 @@
-"""What brings jobs to workers: huey, on SQLite beside the records or in their PostgreSQL.
+"""Messages that bring jobs to workers: huey, on SQLite beside the records or in their PostgreSQL database.
 
-It carries ids and nothing else. A message that is lost is put in again by :func:`redact.jobs.queue.recover`, and one
-that comes twice finds the job taken: the table ``jobs`` alone says what there is to do.
+A message holds a job id and nothing else. :func:`redact.jobs.queue.recover` replaces lost messages, and a duplicate
+finds its job taken: the table ``jobs`` alone decides what is to be done.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from redact.records.database import BUSY_SECONDS, Database
 
 FILE = "jobs.sqlite3"
 _LOCK = 0x7265646163740002
-"""Of PostgreSQL's advisory locks: held while the queue's tables are looked for, and made."""
+"""Key of the PostgreSQL advisory lock held while the tables of the queue are created."""
 
 
 class _JsonSerializer(Serializer):  # type: ignore[misc]
-    """Messages as JSON. Huey's own are pickles, which run whatever code somebody has put into the queue."""
+    """Messages as JSON. Huey's own format is pickle, which would run any code placed in the queue."""
 
     def _serialize(self, data: Message) -> bytes:
         return json.dumps(list(data)).encode()
@@ -39,25 +39,25 @@ class _JsonSerializer(Serializer):  # type: ignore[misc]
 
 
 class MessageQueue:
-    """An open queue. ``run`` is called with the id of a job when :meth:`run_next` finds one."""
+    """An open queue. :meth:`run_next` calls ``run`` with the id of a job."""
 
     def __init__(self, huey: Huey, run: Callable[[str], None]) -> None:
-        def job(job_id: str) -> None:  # huey knows it by module and name, which must be one for all
+        def job(job_id: str) -> None:  # huey identifies it by module and name, so all processes must share them
             run(job_id)
 
         self._huey = huey
         self._task = huey.task()(job)
 
     def put(self, job_id: str, priority: float) -> None:
-        """Have a worker told of a job; of the highest ``priority`` first."""
+        """Queue a job for a worker. The highest ``priority`` is run first."""
         self._huey.enqueue(self._task.s(job_id, priority=priority))
 
     def waiting(self) -> set[str]:
-        """The jobs that some worker will be told of."""
+        """Ids of the jobs in the queue."""
         return {task.args[0] for task in self._huey.pending()}
 
     def run_next(self) -> bool:
-        """Run the next job, if there is one."""
+        """Run the next job. Returns False if there is none."""
         task = self._huey.dequeue()
         if task is not None:
             self._huey.execute(task)
@@ -65,12 +65,12 @@ class MessageQueue:
 
 
 def _run_nothing(job_id: str) -> None:
-    raise AssertionError("only workers take jobs out")
+    raise AssertionError("only workers take jobs from the queue")
 
 
 @contextmanager
 def open_queue(db: Database, run: Callable[[str], None] = _run_nothing) -> Iterator[MessageQueue]:
-    """The queue that goes with the records. Raises RecordsUnavailable."""
+    """Open the queue of these records. Raises RecordsUnavailable."""
     with _as_records_errors():
         huey = _open(db)
     try:
@@ -85,7 +85,7 @@ def _open(db: Database) -> Huey:
     if db.is_sqlite:
         file = Path(make_url(db.url).database or "").with_name(FILE)
         return Huey("redact", storage_class=SqliteStorage, filename=str(file), timeout=BUSY_SECONDS, **common)
-    # PostgreSQL fails where two make the same table at once, even if it need not exist.
+    # PostgreSQL fails when two processes create the same table at once, even with IF NOT EXISTS.
     with db.bookkeeping() as session:
         session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         dsn = "postgresql://" + db.url.partition("://")[2]
@@ -97,7 +97,7 @@ def _as_records_errors() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, psycopg.Error) as error:
-        # Not its whole text, which may hold the address with a password.
+        # Not the full text, which may contain the address with a password.
         raise RecordsUnavailable(
-            f"The queue of jobs cannot be used: {type(error).__name__}.", "Check the disk, and REDACT_DATABASE_URL."
+            f"The job queue cannot be used: {type(error).__name__}.", "Check the disk, and REDACT_DATABASE_URL."
         ) from error

@@ -1,10 +1,10 @@
-"""Long work that outlives whoever asked for it: asking for it, watching it, stopping it.
+"""Jobs: long work that outlives the request for it. Request, watch, cancel and run them.
 
-The table ``jobs`` is the truth. A job is queued, running, done, failed or cancelled. Whoever runs one holds a lock on a
-file for as long as its process lives (:func:`claim`), and notes that it is alive every few seconds; a job of which
-neither holds any more was broken off, and is queued again (:func:`recover`). So a job is never run by two at once, and
-work that was done just before the end is found again by the next run: see :mod:`redact.jobs.handlers`. What failed for
-a reason that passes by itself is tried again after a while.
+The table ``jobs`` is authoritative. A job is queued, running, done, failed or cancelled. The process that runs a job
+holds a lock on a file while it lives (:func:`claim`) and records a heartbeat every few seconds. A running job with
+neither was interrupted, and is queued again (:func:`recover`). So no job is run by two processes at once, and the next
+run reuses work finished just before the interruption: see :mod:`redact.jobs.handlers`. Transient failures are retried
+after a delay.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ from redact.schema.tables import Job, Json, Person
 
 MAX_ATTEMPTS = 3
 TRANSIENT = (RecordsUnavailable, DeviceMemoryShort)
-"""Why work fails that may well succeed a little later; all else needs somebody who does something about it."""
+"""Errors that may pass by themselves. All others need somebody to act."""
 RETRY_SECONDS = (15.0, 120.0)
-"""Seconds after the first failure of that kind, and after the second."""
+"""Delay after the first transient failure, and after the second."""
 KEPT = timedelta(days=90)
-"""Jobs after their end. What came of them is in the records, and who did it in the audit trail."""
+"""How long finished jobs are kept. Their results are in the records, and who acted is in the audit trail."""
 HEARTBEAT_SECONDS = 2.0
 STALE_SECONDS = 15.0
 PROGRESS_SECONDS = 0.5
 RUNNERS = "runners"
-"""The folder of the files that running jobs hold locks on."""
+"""Folder of the lock files of running jobs."""
 
 
 class StopReason(StrEnum):
-    """Why a running job was told to stop."""
+    """Why a running job has to stop."""
 
     CANCELLED = "cancelled"
-    """Somebody asked for it."""
+    """Somebody cancelled it."""
     STOPPED = "stopped"
-    """The worker ends: the job is queued again."""
+    """The worker is stopping: the job goes back into the queue."""
 
 
 def enqueue(
@@ -77,8 +77,8 @@ def enqueue(
     *,
     unique_key: str | None = None,
 ) -> Job:
-    """Have work done for ``actor``. ``subject`` is what it is about, as events name it; ``arguments`` are those of
-    :data:`redact.jobs.kinds.JOB_RULES`. Where a job of this ``unique_key`` is under way, that one is returned.
+    """Queue a job for ``actor``. ``subject`` is what it is about, as in audit events; for ``arguments``, see
+    :data:`redact.jobs.kinds.JOB_RULES`. An active job with the same ``unique_key`` is returned instead.
 
     Raises BadJob, NotAllowed, RecordMissing, RecordsUnavailable.
     """
@@ -98,17 +98,17 @@ def add(
     unique_key: str | None = None,
     job_id: str | None = None,
 ) -> Job:
-    """As :func:`enqueue`, as part of another change: once that is committed, call :func:`announce`. Of a ``job_id``
-    that was given before, that job is returned, whatever has become of it."""
-    known, told = _checked(kind, arguments)
-    person = accounts.authorise(session, actor, JOB_RULES[known].right)
+    """Like :func:`enqueue`, as part of a larger change: call :func:`announce` once that is committed. If a job with
+    this ``job_id`` exists, it is returned, whatever its state."""
+    job_kind, checked = _checked(kind, arguments)
+    person = accounts.authorise(session, actor, JOB_RULES[job_kind].right)
     return _added(
         session,
         Job(
             id=job_id or str(uuid.uuid4()),
-            kind=known.value,
+            kind=job_kind.value,
             subject=subject,
-            arguments=told,
+            arguments=checked,
             owner_id=person.id,
             state=JobState.QUEUED.value,
             created_at=datetime.now(UTC),
@@ -121,31 +121,31 @@ def add(
 def _checked(untrusted_kind: str, untrusted_arguments: Mapping[str, object]) -> tuple[JobKind, Json]:
     try:
         kind = JobKind(untrusted_kind)
-        told = JOB_RULES[kind].arguments.model_validate(dict(untrusted_arguments))
+        checked = JOB_RULES[kind].arguments.model_validate(dict(untrusted_arguments))
     except ValidationError as error:
-        wrong = ", ".join(sorted({".".join(map(str, one["loc"])) or "all of it" for one in error.errors()}))
-        raise BadJob(f"What the {kind} job was told makes no sense: {wrong}.", "Correct that.") from error
+        wrong = ", ".join(sorted({".".join(map(str, one["loc"])) or "all" for one in error.errors()}))
+        raise BadJob(f"Invalid arguments for the {kind} job: {wrong}.", "Correct them and request it again.") from error
     except ValueError as error:
-        raise BadJob(f'There is no work called "{untrusted_kind[:40]}".', f"There is {', '.join(JobKind)}.") from error
-    return kind, told.model_dump(mode="json")
+        raise BadJob(f'There is no job kind "{untrusted_kind[:40]}".', f"Choose from {', '.join(JobKind)}.") from error
+    return kind, checked.model_dump(mode="json")
 
 
 def _added(session: Session, job: Job) -> Job:
-    """The job, or the one of its id, or of its key that is under way."""
+    """Add the job, or return the one with its id or the active one with its unique key."""
     same = Job.id == job.id
     query = select(Job).where(same if job.unique_key is None else or_(same, Job.unique_key == job.unique_key))
     while True:
         known = session.scalars(query).first()
         if known is not None:
             return known
-        with contextlib.suppress(IntegrityError):  # somebody else was as quick
+        with contextlib.suppress(IntegrityError):  # somebody else added it first
             with session.begin_nested():
                 session.add(job)
             return job
 
 
 def announce(db: Database, job: Job) -> None:
-    """Have a worker told of a job that waits. One of which none is told is found by the next :func:`recover`."""
+    """Notify a worker of a queued job. Missed jobs are picked up by :func:`recover`."""
     if job.state == JobState.QUEUED:
         with contextlib.suppress(RecordsUnavailable), open_queue(db) as queue:
             queue.put(job.id, _priority(job))
@@ -156,7 +156,7 @@ def _priority(job: Job) -> float:
 
 
 def find(db: Database, job_id: str) -> Job:
-    """The job as it stands. Raises RecordMissing."""
+    """The job in its current state. Raises RecordMissing."""
     with db.reading() as session:
         return _get(session, job_id)
 
@@ -164,7 +164,7 @@ def find(db: Database, job_id: str) -> Job:
 def listed(
     db: Database, actor: str, *, mine: bool = True, active: bool = False, subject: str | None = None, limit: int = 200
 ) -> list[Job]:
-    """Jobs of ``actor``, or everybody's, the newest first. ``active``: only those that have not ended.
+    """Jobs of ``actor``, or of everybody, newest first. ``active``: only queued and running ones.
 
     Raises NotAllowed, RecordMissing.
     """
@@ -181,7 +181,7 @@ def listed(
 
 
 def cancel(db: Database, actor: str, job_id: str) -> Job:
-    """Ask for a job's end: at once where it waits, at its next frame where it runs. One that has ended stays so.
+    """Cancel a job: at once if it is queued, at its next frame if it is running. A finished job is not changed.
 
     Raises NotAllowed for anybody but its owner and administrators, RecordMissing.
     """
@@ -189,28 +189,28 @@ def cancel(db: Database, actor: str, job_id: str) -> Job:
         job = _own_job(session, actor, job_id)
         if job.state in ACTIVE:
             job.cancel_requested = True
-            job.unique_key = None  # whoever asks for the same now wants another
+            job.unique_key = None  # the same request made now is a new job
         if job.state == JobState.QUEUED:
             _end(job, JobState.CANCELLED)
     return job
 
 
 def retry(db: Database, actor: str, job_id: str) -> Job:
-    """The same work again, as another job, after one that failed or was cancelled; asked for twice, it is one.
+    """Queue a failed or cancelled job again, as a new job. Requesting it twice gives the same new job.
 
     Raises as :func:`cancel` and :func:`enqueue`, and WrongState.
     """
     with db.reading() as session:
         job = _own_job(session, actor, job_id)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
-        raise WrongState(f"This job is {job.state}.", "Only what failed or was cancelled can be tried again.")
+        raise WrongState(f"This job is {job.state}.", "Only failed and cancelled jobs can be retried.")
     return enqueue(db, actor, job.kind, job.subject, job.arguments, unique_key=f"again:{job.id}")
 
 
 def _get(session: Session, job_id: str, *, lock: bool = False) -> Job:
     job = session.get(Job, job_id, with_for_update=lock)
     if job is None:
-        raise RecordMissing("There is no such job.", "See the list of jobs.")
+        raise RecordMissing("This job does not exist.", "See the list of jobs.")
     return job
 
 
@@ -218,7 +218,7 @@ def _own_job(session: Session, actor: str, job_id: str) -> Job:
     job = _get(session, job_id, lock=True)
     person = accounts.authorise(session, actor, Right.SEE)
     if job.owner_id != person.id and not accounts.may(person, Right.ADMINISTER):
-        raise NotAllowed(f"This job is not {person.name}'s.", "Its owner or an administrator can do that.")
+        raise NotAllowed(f"This job does not belong to {person.name}.", "Ask its owner or an administrator.")
     return job
 
 
@@ -233,32 +233,32 @@ def _fail(job: Job, error: BaseException) -> None:
 
 
 class RunningJob:
-    """A job that this process runs. ``token`` is in the job's record while it does."""
+    """A job run by this process. ``token`` identifies the run in the job's record."""
 
     def __init__(self, db: Database, job: Job, owner: str, token: str) -> None:
         self.db, self.job, self.owner, self.token = db, job, owner, token
 
     @contextmanager
     def change(self) -> Iterator[Job]:
-        """A change of the record. Raises Cancelled where the job is no longer this run's."""
+        """Change the record. Raises Cancelled if the job no longer belongs to this run."""
         with self.db.bookkeeping() as session:
             job = _get(session, self.job.id, lock=True)
             if job.worker != self.token or job.state != JobState.RUNNING:
-                raise Cancelled("The job is somebody else's now.")
+                raise Cancelled("Another worker has taken over this job.")
             yield job
 
     def heartbeat(self) -> None:
-        """Note that the run is alive."""
+        """Record that the run is alive."""
         with self.change() as job:
             job.heartbeat_at = datetime.now(UTC)
 
     def note(self, result: Json) -> None:
-        """Keep a result before the job's end: a run after a broken-off one finds it in ``job.result``."""
+        """Save a result before the job ends: the run after an interruption finds it in ``job.result``."""
         with self.change() as job:
             job.result = result
 
     def done(self, result: Json) -> None:
-        """The work is there."""
+        """Record success and the result."""
         with self.change() as job:
             job.result = result
             if job.total is not None:
@@ -266,35 +266,35 @@ class RunningJob:
             _end(job, JobState.DONE)
 
     def failed(self, error: BaseException) -> bool:
-        """The work is not there, and why. False where it may well be soon, and the job was queued again for then."""
+        """Record a failure. Returns False if it was transient and the job has been queued for a retry."""
         with self.change() as job:
-            key, passes = job.unique_key, isinstance(error, TRANSIENT) and not job.cancel_requested
+            key, transient = job.unique_key, isinstance(error, TRANSIENT) and not job.cancel_requested
             _fail(job, error)
-            if passes and job.attempts < MAX_ATTEMPTS:
+            if transient and job.attempts < MAX_ATTEMPTS:
                 job.state, job.worker, job.unique_key, job.finished_at = JobState.QUEUED.value, "", key, None
                 job.due_at = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS[job.attempts - 1])
             return job.state == JobState.FAILED
 
     def cancelled(self) -> None:
-        """The work was stopped because somebody asked for that."""
+        """Record that the job was cancelled."""
         with self.change() as job:
             _end(job, JobState.CANCELLED)
 
     def requeue(self) -> None:
-        """Queue it again, as if it had not been begun."""
+        """Queue it again, as if it had not been started."""
         with self.change() as job:
             job.worker, job.attempts = "", job.attempts - 1
             if job.cancel_requested:
                 _end(job, JobState.CANCELLED)
             else:
                 job.state = JobState.QUEUED.value
-            again = job
-        announce(self.db, again)
+            queued = job
+        announce(self.db, queued)
 
 
 class JobProgress:
-    """The :class:`redact.progress.Progress` of a running job: writes twice a second at most, and raises Cancelled when
-    somebody asked for that or ``stop`` says that the worker has to end. ``why`` says which of the two it was."""
+    """The :class:`redact.progress.Progress` of a running job. Writes at most twice a second. Raises Cancelled if the
+    job was cancelled or ``stop`` returns True; ``stop_reason`` says which."""
 
     def __init__(self, running: RunningJob, stop: Callable[[], bool]) -> None:
         self._running, self._stop = running, stop
@@ -306,13 +306,13 @@ class JobProgress:
         """See :class:`redact.progress.Progress`."""
         if self._stop():
             self.stop_reason = StopReason.STOPPED
-            raise Cancelled("The worker was stopped.", "The job goes on when a worker runs again.")
-        if stage != self._stage or done < self._done:  # of the next file, if it is of the same name
+            raise Cancelled("The worker was stopped.", "The job continues when a worker runs again.")
+        if stage != self._stage or done < self._done:  # the same stage of the next file
             self._stage, self._since = stage, datetime.now(UTC)
         self._done = done
         if time.monotonic() < self._next:
             return
-        # Not seen for a moment is better than not done: a busy database is no reason to give up.
+        # Late progress is better than a failed job: a busy database is no reason to stop.
         with contextlib.suppress(RecordsUnavailable), self._running.change() as job:
             job.stage, job.done, job.total, job.stage_at = stage, done, total, self._since
             job.heartbeat_at = datetime.now(UTC)
@@ -324,7 +324,7 @@ class JobProgress:
 
 @contextmanager
 def claim(db: Database, job_id: str) -> Iterator[RunningJob | None]:
-    """The job for this process alone, as long as the block lasts; None where it does not wait to be run."""
+    """Claim a queued job for this process for the duration of the block. Yields None if it is not queued."""
     token = secrets.token_hex(8)
     place = _lock_path(token)
     with place.open("xb") as lock:
@@ -364,12 +364,12 @@ def _claimed(db: Database, job_id: str, token: str) -> RunningJob | None:
 
 
 def _waiting(now: datetime) -> ColumnElement[bool]:
-    """Of jobs that can be begun."""
+    """Condition for jobs that are ready to run."""
     return and_(Job.state == JobState.QUEUED.value, or_(Job.due_at.is_(None), Job.due_at <= now))
 
 
 def recover(db: Database) -> None:
-    """Queue again what was broken off, give up what was too often, and have workers told of all that waits."""
+    """Requeue interrupted jobs, give up on those interrupted too often, and notify workers of all queued jobs."""
     with db.bookkeeping() as session:
         before = datetime.now(UTC) - timedelta(seconds=STALE_SECONDS)
         query = select(Job).where(Job.state == JobState.RUNNING.value, Job.heartbeat_at < before)
@@ -388,8 +388,8 @@ def recover(db: Database) -> None:
 
 
 def delete_old(db: Database) -> None:
-    """Remove jobs that ended long ago, and what killed workers left; but what second looks found stays, since releases
-    were approved on it."""
+    """Delete jobs finished long ago, and the lock files of killed workers. Finished second detection passes stay:
+    releases were approved on their results."""
     for lock in folder_for(RUNNERS).glob("*.lock"):
         with contextlib.suppress(FileNotFoundError):  # its worker has just ended
             if time.time() - lock.stat().st_mtime >= STALE_SECONDS and not _alive(lock.stem):
@@ -406,8 +406,8 @@ def _requeue(job: Job) -> None:
         _end(job, JobState.CANCELLED)
     elif job.attempts >= MAX_ATTEMPTS:
         error = JobGivenUp(
-            f"The program that did this ended in the middle of it, {job.attempts} times.",
-            "Look at its log and at the machine's memory, then try again.",
+            f"The worker ended unexpectedly during this job, {job.attempts} times.",
+            "Check the worker's log and the machine's memory, then retry.",
         )
         _fail(job, error)
     else:
@@ -419,7 +419,7 @@ def _lock_path(token: str) -> Path:
 
 
 def _alive(token: str) -> bool:
-    """Whether the process that runs a job under this token lives."""
+    """Whether the process that runs a job under this token is alive."""
     try:
         with _lock_path(token).open("rb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

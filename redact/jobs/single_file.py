@@ -1,4 +1,4 @@
-"""One file from footage to copy, with its tracks kept beside it if asked for."""
+"""One file from footage to redacted copy, with its tracks on request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def redact_file(
     *,
     progress: Progress,
 ) -> tuple[TrackSet, RenderReport]:
-    """Analyse and render. Either the copy and the tracks file are both there afterwards, or neither is new.
+    """Analyse and render. Afterwards the copy and the tracks file are either both new or both as before.
 
     Raises whatever :mod:`redact.pipeline` raises, and :class:`redact.errors.OutputExists`,
     :class:`redact.errors.OutputNotWritable` or :class:`redact.errors.DiskFull` for the tracks file.
@@ -41,9 +41,9 @@ def redact_file(
 
 @contextmanager
 def deferred_tracks(target: Path | None, *, overwrite: bool) -> Iterator[Callable[[TrackSet], None]]:
-    """A way to write tracks that appear at ``target`` only once everything else inside has succeeded.
+    """Yield a function that writes tracks, which appear at ``target`` only if the whole block succeeds.
 
-    They are on the disk in full before the copy is begun, so that a full disk cannot part the two.
+    They are on the disk before the copy is started, so a full disk cannot leave one without the other.
     """
     if target is None:
         yield lambda tracks: None

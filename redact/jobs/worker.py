@@ -1,4 +1,4 @@
-"""The process that does the jobs, one at a time."""
+"""The worker: runs jobs, one at a time."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ Tell = Callable[[str], None]
 
 
 def run_worker(db: Database, stop: Callable[[], bool], tell: Tell = lambda line: None) -> None:
-    """Do jobs until ``stop`` says so; the one at hand is put back then. ``tell`` is given a line for each job's end.
+    """Run jobs until ``stop`` returns True; the current job is then put back. ``tell`` gets a line when a job ends.
 
-    A database that cannot be reached is waited for.
+    Waits while the database cannot be reached.
     """
-    told_of = ""
+    reported = ""
     while not stop():
         try:
             with open_queue(db, lambda job_id: run_job(db, job_id, stop, tell)) as jobs:
                 _work(db, jobs.run_next, stop)
         except RecordsUnavailable as error:
-            if error.text != told_of:
+            if error.text != reported:
                 tell(f"{error.code} {error.text}")
-            told_of = error.text
+            reported = error.text
             _wait(RECOVER_SECONDS, stop)
 
 
 def _work(db: Database, run_next: Callable[[], bool], stop: Callable[[], bool]) -> None:
-    look = tidy = 0.0
+    next_recovery = next_tidy = 0.0
     while not stop():
-        if time.monotonic() >= look:
+        if time.monotonic() >= next_recovery:
             queue.recover(db)
-            look = time.monotonic() + RECOVER_SECONDS
-        if time.monotonic() >= tidy:
+            next_recovery = time.monotonic() + RECOVER_SECONDS
+        if time.monotonic() >= next_tidy:
             queue.delete_old(db)
-            tidy = time.monotonic() + TIDY_SECONDS
+            next_tidy = time.monotonic() + TIDY_SECONDS
         if not run_next():
             _wait(POLL_SECONDS, stop)
 
@@ -58,17 +58,17 @@ def _wait(seconds: float, stop: Callable[[], bool]) -> None:
 
 
 def run_job(db: Database, job_id: str, stop: Callable[[], bool], tell: Tell) -> None:
-    """Do one job, if it still waits to be done. Whatever becomes of it is in its record; nothing is raised but what
-    ends the process."""
+    """Run one job if it is still queued. The outcome goes into its record; only exceptions that end the process are
+    raised."""
     with contextlib.suppress(RecordsUnavailable), queue.claim(db, job_id) as running:
-        # Where the end cannot be written down, the job counts as broken off, and is done again.
+        # If the outcome cannot be written, the job counts as interrupted and is run again.
         if running is not None:
             with contextlib.suppress(Cancelled):
                 tell(f"{running.job.kind} {running.job.subject}: {_run(running, stop)}")
 
 
 def _run(running: RunningJob, stop: Callable[[], bool]) -> str:
-    """Returns what became of the job. Raises Cancelled where it is no longer this run's."""
+    """Returns the outcome as text. Raises Cancelled if the job no longer belongs to this run."""
     progress = JobProgress(running, stop)
     try:
         with _heartbeat(running):
@@ -76,13 +76,13 @@ def _run(running: RunningJob, stop: Callable[[], bool]) -> str:
     except Exception as error:
         if progress.stop_reason is StopReason.STOPPED:
             running.requeue()
-            return "put back"
+            return "put back in the queue"
         if progress.stop_reason is StopReason.CANCELLED:
             running.cancelled()
             return "cancelled"
         if running.failed(error):
             return f"failed: {error}"
-        return f"put off: {error}"
+        return f"to be retried: {error}"
     except BaseException:
         running.requeue()
         raise
@@ -92,11 +92,11 @@ def _run(running: RunningJob, stop: Callable[[], bool]) -> str:
 
 @contextmanager
 def _heartbeat(running: RunningJob) -> Iterator[None]:
-    """Loading a model or closing a file takes its time without a word of progress."""
-    over = threading.Event()
+    """Keep the heartbeat going: loading a model or closing a file takes time without any progress call."""
+    ended = threading.Event()
 
     def beat() -> None:
-        while not over.wait(queue.HEARTBEAT_SECONDS):
+        while not ended.wait(queue.HEARTBEAT_SECONDS):
             with contextlib.suppress(RecordsUnavailable, Cancelled):
                 running.heartbeat()
 
@@ -105,5 +105,5 @@ def _heartbeat(running: RunningJob) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
+        ended.set()
         thread.join()

@@ -1,6 +1,6 @@
 """The second detection pass over the rendered copies of a release, as recorded.
 
-:mod:`redact.jobs.second_pass` runs the pass; this module reports its progress and what it found.
+:mod:`redact.jobs.unmasked` runs the pass; this module reports its progress and what it found.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def last_pass(session: Session, reference: str, content: str) -> Job | None:
 
 
 def suspects_of(session: Session, reference: str, content: str) -> list[Json] | None:
-    """Unmasked suspects that pass found, in the form of :mod:`redact.jobs.second_pass`; None if there was no pass."""
+    """Unmasked suspects that pass found, in the form of :mod:`redact.jobs.unmasked`; None if there was no pass."""
     job = last_pass(session, reference, content)
     items: list[Json] | None = None if job is None else job.result["items"]
     return items

@@ -25,7 +25,7 @@ from redact.evidence import edit_log
 from redact.evidence.edit_log import SentEdit
 from redact.evidence.store import Store
 from redact.jobs import handlers, queue
-from redact.jobs.second_pass import _distinct_keys
+from redact.jobs.unmasked import _distinct_keys
 from redact.jobs.worker import run_job
 from redact.mask.edits.types import Box, Edit, Keyframe, Settle, Undo
 from redact.mask.risk_queue import Risk, RiskKind

@@ -1,7 +1,7 @@
-"""What a second detector pass over the rendered copy finds: whatever is in sight there and should not be.
+"""Unmasked detections: what the second detection pass finds in the rendered copy that should not be visible.
 
-A found box is in order where masks cover most of it (a mosaic may still look like a face), or where a track that is
-shown on purpose is. Boxes of a class that the policy shows as a whole, and nobody decided otherwise, are in order, too.
+A detected box is in order if masks cover most of it (a mosaic can still look like a face), or if it belongs to a track
+that is shown on purpose. Boxes of a class that the policy shows are in order unless somebody decided otherwise.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ from redact.schema.tables import Json
 from redact.track.types import Source, Track, TrackSet
 
 MOSTLY = 0.7
-"""Share of a box that masks have to cover."""
+"""Share of a box that masks must cover."""
 SAME = 0.3
-"""Intersection over union from which two boxes are taken to be of one object."""
+"""Intersection over union from which two boxes count as the same object."""
 _GRID = 12
-_PLACES = 8
-"""Parts of the picture's sides in a suspect's key: another rendering of the same frames moves a box by little."""
+_CELLS = 8
+"""Cells per side of the picture in a suspect's key, because another rendering moves a box slightly."""
 _LONGEST_LABEL = 40
-"""Of a class, in a key: an edit that settles it takes no endless one."""
+"""Length of a class name in a key, which must fit into the edit that settles it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecondPass:
-    """A release's plan, and the classes of which nothing is a surprise."""
+    """A release's plan, and the classes that are shown as a whole."""
 
     plan: ReleasePlan
     shown_classes: frozenset[str]
 
     @classmethod
     def of(cls, session: Session, plan: ReleasePlan) -> SecondPass:
-        """With the decisions on classes as the records have them."""
+        """Create from the plan and the recorded decisions on classes."""
         rows = [row for row in releases.decisions_of(session, plan.release) if row.footage_id is None]
-        held = latest([decision_json.read(json.loads(row.content), None) for row in rows])
-        decided = {key for key, (_, decision) in held.items() if decision.action is not Action.DEFAULT}
+        current = latest([decision_json.read(json.loads(row.content), None) for row in rows])
+        decided = {key for key, (_, decision) in current.items() if decision.action is not Action.DEFAULT}
         shown = {label for label, rule in plan.policy.classes.items() if rule.action is Action.SHOW}
         return cls(plan, frozenset(label for label in shown if key_of(ClassTarget(label)) not in decided))
 
-    def suspects(self, place: int, found: TrackSet) -> list[Json]:
-        """Risk items for output ``place`` (from 0), in which ``found`` was found. Frames and boxes are the master's."""
-        resolved = self.plan.resolved.clips[place]
+    def suspects(self, index: int, found: TrackSet) -> list[Json]:
+        """Review items for output ``index`` (from 0), given its detections. Frames and boxes are the master's."""
+        resolved = self.plan.resolved.clips[index]
         clip = resolved.clip
         masks = MaskPlan(resolved.hidden)
-        ids = {shown.track_id for shown in resolved.shown_tracks}
-        seen = [_ShownBoxes(track) for track in clip.tracks.tracks if track.id in ids]
-        about = {"output": place + 1, "exhibit": self.plan.exhibits[place]}
-        about["footage"] = self.plan.release.clips[place].footage.sha256
+        ids = {track.track_id for track in resolved.shown_tracks}
+        shown = [_ShownBoxes(track) for track in clip.tracks.tracks if track.id in ids]
+        about = {"output": index + 1, "exhibit": self.plan.exhibits[index]}
+        about["footage"] = self.plan.release.clips[index].footage.sha256
         size = (found.media.width, found.media.height)
         scale = np.array([clip.tracks.media.width / size[0], clip.tracks.media.height / size[1]] * 2, np.float32)
         items: list[Json] = []
@@ -66,45 +66,46 @@ class SecondPass:
             if track.label in self.shown_classes:
                 continue
             frames, boxes = track.frames + clip.first_frame, track.boxes * scale
-            open_ = np.array(
+            unmasked = np.array(
                 [
-                    not _covered(box, masks.shapes(int(frame))) and not any(one.at(int(frame), box) for one in seen)
+                    not _covered(box, masks.shapes(int(frame)))
+                    and not any(track_boxes.at(int(frame), box) for track_boxes in shown)
                     for frame, box in zip(frames, boxes, strict=True)
                 ],
                 bool,
             )
-            for rows in _unbroken_runs(track, open_):
+            for rows in _unbroken_runs(track, unmasked):
                 items.append({**about, **_item(track, frames[rows], boxes[rows], track.scores[rows], clip.tracks)})
         return _distinct_keys(items)
 
 
 class _ShownBoxes:
-    """A track that is shown on purpose."""
+    """The boxes of a track that is shown on purpose."""
 
     def __init__(self, track: Track) -> None:
         self._boxes = dict(zip(track.frames.tolist(), track.boxes, strict=True))
 
     def at(self, frame: int, box: NDArray[np.float32]) -> bool:
-        """Whether a box is of it."""
+        """Whether a box belongs to the track."""
         own = self._boxes.get(frame)
         return own is not None and _overlap(own, box) >= SAME
 
 
-def _unbroken_runs(track: Track, open_: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
-    """Rows of each unbroken stretch in which ``open_`` is true and a detector saw something itself."""
-    rows = np.flatnonzero(open_)
+def _unbroken_runs(track: Track, unmasked: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Rows of each run of consecutive frames that are ``unmasked`` and include a detection of its own."""
+    rows = np.flatnonzero(unmasked)
     if not rows.size:
         return []
-    parts = np.split(rows, np.flatnonzero(np.diff(track.frames[rows]) > 1) + 1)
-    return [part for part in parts if np.any(track.sources[part] == Source.DETECTOR)]
+    runs = np.split(rows, np.flatnonzero(np.diff(track.frames[rows]) > 1) + 1)
+    return [run for run in runs if np.any(track.sources[run] == Source.DETECTOR)]
 
 
 def _distinct_keys(items: list[Json]) -> list[Json]:
-    """Where two stand so close that they have one key, both get a finer one: to settle either settles no other. Nor
-    does it, once the other is masked, settle what alone has the shorter key then."""
-    often = Counter(item["key"] for item in items)
+    """Give items that share a key a finer one, so that settling one never settles another. Nor does it settle the item
+    that gets the short key once the other is masked."""
+    count = Counter(item["key"] for item in items)
     for item in items:
-        if often[item["key"]] > 1:
+        if count[item["key"]] > 1:
             item["key"] += ":" + "-".join(f"{side:.0f}" for side in item["box"])
     return items
 
@@ -122,7 +123,7 @@ def _item(
     x, y = (box[0] + box[2]) / 2 / master.media.width, (box[1] + box[3]) / 2 / master.media.height
     count = len(frames)
     return {
-        "key": f"suspect:{track.label[:_LONGEST_LABEL]}:{first}:{last}:{int(x * _PLACES)}:{int(y * _PLACES)}",
+        "key": f"suspect:{track.label[:_LONGEST_LABEL]}:{first}:{last}:{int(x * _CELLS)}:{int(y * _CELLS)}",
         "kind": "suspect",
         "track": None,
         "label": track.label,
@@ -131,13 +132,12 @@ def _item(
         "frame": int(frames[best]),
         "box": box,
         "score": round(float(scores[best]), 3),
-        "text": f"In the rendered copy a {track.label} that is not masked was found"
-        f" in {count} frame{'' if count == 1 else 's'}.",
+        "text": f"Unmasked {track.label} detected in the rendered copy, in {count} frame{'' if count == 1 else 's'}.",
     }
 
 
 def _covered(box: NDArray[np.float32], shapes: list[Shape]) -> bool:
-    """Whether masks cover most of a box: of a grid of points in it."""
+    """Whether masks cover most of a grid of points in the box."""
     steps = (np.arange(_GRID) + 0.5) / _GRID
     x, y = np.meshgrid(box[0] + steps * (box[2] - box[0]), box[1] + steps * (box[3] - box[1]))
     under = np.zeros(x.shape, bool)
