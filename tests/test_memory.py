@@ -20,7 +20,7 @@ from av.stream import Stream
 from numpy.typing import NDArray
 
 from redact.cli.shared.options import encode_settings
-from redact.evaluate.bench import JobFigures, Ran, run_apart, run_job
+from redact.evaluate.bench import JobFigures, ProcessResult, run_apart, run_job
 from redact.progress import Progress, silent
 from redact.settings import (
     AnalyseSettings,
@@ -120,7 +120,7 @@ def test_peak_memory_does_not_grow_with_length(tmp_path: Path) -> None:
 
 def full(classes: tuple[str, ...], preset: Preset) -> int:
     """The real thing. Gives the exit code."""
-    ran: list[Ran[JobFigures]] = []
+    ran: list[ProcessResult[JobFigures]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for minutes in (1, 10):
             clip = long_clip(Path(scratch) / f"{minutes}.mp4", minutes * 60 * 25, face=True)

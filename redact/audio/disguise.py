@@ -1,18 +1,18 @@
-"""A voice nobody knows: speech taken down to a coarse outline and spoken anew by a machine.
+"""Disguises a voice: speech is reduced to coarse band levels and resynthesised.
 
-The method is a channel vocoder (H. Dudley, "Remaking Speech", J. Acoust. Soc. Am. 11, 1939): of the sound, only the
-level in a few wide bands is measured, about a hundred times a second, and these levels are put upon a carrier made
-here, a buzz of fixed pitch below and noise above. Pitch, phase and all fine structure of the voice are not altered but
-absent from the result, so there is nothing that shifting the pitch could bring back. That a few bands are enough to
-understand words is shown by R. V. Shannon et al., "Speech recognition with primarily temporal cues", Science 270, 1995.
+The method is a channel vocoder (H. Dudley, "Remaking Speech", J. Acoust. Soc. Am. 11, 1939). Only the level in a few
+wide bands of the sound is measured, about a hundred times a second, and applied to a synthetic carrier: a buzz of fixed
+pitch at low frequencies and noise at high ones. Pitch, phase and all fine structure of the voice are not altered but
+absent from the result, so no pitch shift can restore them. R. V. Shannon et al. showed that a few bands are enough to
+understand words ("Speech recognition with primarily temporal cues", Science 270, 1995).
 
 Band levels alone still outline the speaker's vocal tract. Formants are therefore moved along the frequency axis, and
-the long-term spectrum is bent, by amounts that are secret and drift (:mod:`redact.audio.disguise_secret`). What is left
-of the speaker is what words need: which are said, how fast, how loud, and with what accent.
+the long-term spectrum is tilted, by secret amounts that drift (:mod:`redact.audio.disguise_secret`). What remains is
+what is needed to understand the words: what is said, how fast, how loud, and with what accent.
 
-All channels get the same disguised sound, from the mean of their powers. Channels disguised one by one would be several
-looks at one voice, and their differences would tell where each speaker stood; and a mixture of the samples, instead of
-the powers, would lose voices that reach the channels with opposite sign.
+All channels get the same disguised sound, made from the mean of their powers. Disguising each channel separately would
+give several versions of one voice, and their differences would show where each speaker stood; mixing samples instead of
+powers would lose voices that reach the channels with opposite sign.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ Samples = NDArray[np.float32]
 
 HOP_SECONDS = 0.010
 OVERLAP = 4
-"""Windows of 40 ms. Their spectrum ends below 75 Hz, so levels do not follow single periods of any usual voice."""
+"""Windows of 40 ms. Their spectrum ends below 75 Hz, so levels do not follow single periods of any normal voice."""
 BANDS = 16
 LOWEST_HZ = 70.0
 """Rumble and wind below this are left out; the lowest band would turn them into a loud buzz."""
 FIRST_BAND_HZ = 300.0
-"""All below is one band: within it lies the pitch of voices, deep and high ones alike."""
+"""Everything below is one band, which contains the pitch of both deep and high voices."""
 HIGHEST_HZ = 7500.0
-"""Words need nothing above."""
+"""Higher frequencies are not needed to understand words."""
 BEND_HZ = 1500.0
-"""Bands are of equal width well below this frequency and of equal ratio above. On scales of hearing the low bands would
-be narrower: narrow enough to tell single harmonics, and by them the pitch, of high voices."""
+"""Well below this frequency bands have equal width, above it equal ratio. On auditory scales the low bands would be
+narrower, narrow enough to resolve single harmonics of high voices and so their pitch."""
 PITCH_HZ = 110.0
 NOISE_FROM_HZ, NOISE_ONLY_HZ = 1500.0, 5000.0
-"""The carrier turns from buzz to noise between these."""
+"""The carrier changes from buzz to noise between these frequencies."""
 NOISE_FLOOR = 0.2
-"""Share of the carrier's amplitude that is noise at low frequencies; a pure buzz is tiring to listen to."""
+"""Share of noise in the carrier's amplitude at low frequencies; a pure buzz is tiring to listen to."""
 FADE_SECONDS = 0.005
 BATCH = 64
-"""Frames worked on at once: memory for one large block stays that of 0.6 s."""
+"""Frames processed at once, so that a large block needs no more memory than 0.6 s of sound."""
 LOUDEST = 4.0
-"""Input beyond this (full scale is 1) is a fault of a decoder and is cut off, lest one sample deafen a whole frame."""
+"""Input beyond this (full scale is 1) is a decoder fault and is clipped, so that one sample cannot dominate a frame."""
 
 
 class Disguise:
-    """Disguises a piece of ``length`` samples. Holds back up to 40 ms; output is aligned with input.
+    """Disguises a span of ``length`` samples. Holds back up to 40 ms; output is aligned with input.
 
-    ``secret`` goes on drifting from piece to piece of a track.
+    ``secret`` continues to drift from one span of a track to the next.
     """
 
     def __init__(self, sample_rate: int, channels: int, length: int, secret: Secret) -> None:
@@ -62,8 +62,8 @@ class Disguise:
         self._hop = max(1, round(HOP_SECONDS * sample_rate))
         self._lead = (OVERLAP - 1) * self._hop
         self._envelope = Envelope(sample_rate, self._hop * OVERLAP, secret)
-        self._carrier = Carrier(sample_rate, self._hop, secret.noise)
-        # Frame 0 ends with the first hop of the piece; what lies before the piece is silence, never the sound there.
+        self._carrier = VocoderCarrier(sample_rate, self._hop, secret.noise)
+        # Frame 0 ends with the first hop of the span; silence stands in for the sound before the span.
         self._waiting: Samples = np.zeros((channels, self._lead), np.float32)
         self._unfinished: Samples = np.zeros(self._lead, np.float32)
         self._to_skip = self._lead
@@ -71,7 +71,7 @@ class Disguise:
         self._given = 0
 
     def process(self, section: Samples) -> Samples:
-        """Take samples (channels, n) of the piece, give disguised ones (channels, m)."""
+        """Take samples (channels, n) of the span, return disguised ones (channels, m)."""
         self._taken += section.shape[1]
         clean = np.clip(np.nan_to_num(section, nan=0.0, posinf=0.0, neginf=0.0), -LOUDEST, LOUDEST)
         return self._advance(clean)
@@ -94,11 +94,11 @@ class Disguise:
         return np.repeat(np.clip(voice, -1.0, 1.0)[np.newaxis], self._channels, axis=0)
 
     def _synthesise(self, frames: int) -> Samples:
-        """The next ``frames`` hops of sound, shape (frames * hop,), by adding up overlapping frames."""
+        """The next ``frames`` hops of sound, shape (frames * hop,), by overlap-add."""
         hop = self._hop
         span = self._waiting[:, : (frames + OVERLAP - 1) * hop]
         gains = self._envelope.measure(_overlapping(span, hop))
-        shaped = self._carrier.speak(gains)
+        shaped = self._carrier.shape(gains)
         total = np.zeros((frames + OVERLAP - 1) * hop, np.float32)
         total[: self._lead] = self._unfinished
         rows = total.reshape(-1, hop)
@@ -108,7 +108,7 @@ class Disguise:
         return total[: frames * hop]
 
     def _faded(self, voice: Samples) -> Samples:
-        """Fade in from the start of the piece and out to its end, so that neither clicks."""
+        """Fade in at the start of the span and out at its end, so that neither clicks."""
         position = np.arange(self._given, self._given + voice.size)
         self._given += voice.size
         nearest_edge = np.minimum(position + 1, self._length - position)
@@ -116,7 +116,7 @@ class Disguise:
 
 
 class Envelope:
-    """Measures levels in wide bands, moves them by the secret, and spreads them over the bins of a spectrum."""
+    """Measures levels in wide bands, shifts them by the secret, and spreads them over the bins of a spectrum."""
 
     def __init__(self, sample_rate: int, size: int, secret: Secret) -> None:
         self._secret = secret
@@ -136,7 +136,7 @@ class Envelope:
         self._tilt_basis = _basis(TILT_KNOTS, self._band_hz)
 
     def _band_position(self, frequencies: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Where frequencies in Hz lie, counted in bands: 0 is the centre of the first and everything below it."""
+        """Positions of frequencies (Hz) in units of bands: 0 is the centre of the first band and everything below."""
         position = (np.log1p(frequencies / BEND_HZ) - self._first) / self._step
         clipped: NDArray[np.float64] = np.clip(position, 0.0, BANDS - 1.0).astype(np.float64)
         return clipped
@@ -149,7 +149,7 @@ class Envelope:
         return amplitudes
 
     def _disguise(self, levels: Samples) -> Samples:
-        """Move and bend band amplitudes (frames, bands); they are only mixed and scaled, so silence stays silence."""
+        """Shift and tilt band amplitudes (frames, bands). They are only mixed and scaled, so silence stays silence."""
         count = levels.shape[0]
         factor = np.exp(self._secret.warp.take(count) @ self._warp_basis)
         tilt = 10 ** (self._secret.tilt_db.take(count) @ self._tilt_basis / 20)
@@ -162,14 +162,14 @@ class Envelope:
         return disguised
 
 
-class Carrier:
-    """A flat spectrum of variance 1 at full width, that owes nothing to the input: buzz below, noise above."""
+class VocoderCarrier:
+    """The vocoder's carrier: a flat spectrum of variance 1, independent of the input, buzz below and noise above."""
 
     def __init__(self, sample_rate: int, hop: int, noise: np.random.Generator) -> None:
         self._hop = hop
         self._noise = noise
         size = hop * OVERLAP
-        # Analysis and synthesis windows multiply to Hann, four of which, overlapping, add up to two.
+        # The product of analysis and synthesis window is a Hann window; four of them, overlapping, add up to two.
         self._window: Samples = np.sqrt(_hann(size))
         self._period = round(sample_rate / PITCH_HZ)
         self._buzz = _one_period(self._period, sample_rate)
@@ -177,8 +177,8 @@ class Carrier:
         self._noise_part = _noise_part(np.fft.rfftfreq(size, 1 / sample_rate))
         self._recent: Samples = np.zeros((OVERLAP - 1) * hop, np.float32)
 
-    def speak(self, gains: Samples) -> Samples:
-        """The next frames (frames, size) of carrier, shaped by ``gains`` (frames, bins), ready to be added up."""
+    def shape(self, gains: Samples) -> Samples:
+        """The next frames (frames, size) of the carrier, shaped by ``gains`` (frames, bins), ready for overlap-add."""
         count = gains.shape[0]
         fresh = self._noise.standard_normal(count * self._hop, np.float32)
         hiss = np.concatenate((self._recent, fresh))
@@ -199,12 +199,12 @@ def _hann(size: int) -> Samples:
 
 
 def _overlapping(samples: Samples, hop: int) -> Samples:
-    """View of (..., n) samples as (..., frames, OVERLAP * hop), one frame a hop."""
+    """View of (..., n) samples as (..., frames, OVERLAP * hop), one frame per hop."""
     return np.lib.stride_tricks.sliding_window_view(samples, OVERLAP * hop, axis=-1)[..., ::hop, :]
 
 
 def _basis(knots: tuple[float, ...], frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Matrix (knots, frequencies) that interpolates values at knots over the logarithm of frequency."""
+    """Matrix (knots, frequencies) that interpolates values at the knots over the logarithm of frequency."""
     unit = np.eye(len(knots))
     return np.stack([np.interp(np.log(frequencies), np.log(knots), row) for row in unit])
 
@@ -217,10 +217,10 @@ def _noise_part(frequencies: NDArray[np.floating]) -> Samples:
 
 
 def _one_period(period: int, sample_rate: int) -> Samples:
-    """One period of the buzz: harmonics as strong as white noise of variance 1, less the noise part.
+    """One period of the buzz: harmonics as strong as white noise of variance 1, less the noise share.
 
-    Phases follow M. R. Schroeder, "Synthesis of low-peak-factor signals", IEEE Trans. Inf. Theory 16, 1970: with
-    all phases equal, the buzz would be a click train that clips at a level where speech does not.
+    Phases follow M. R. Schroeder, "Synthesis of low-peak-factor signals", IEEE Trans. Inf. Theory 16, 1970: with equal
+    phases, the buzz would be a click train and clip at levels where speech does not.
     """
     number = np.arange(1, (period - 1) // 2 + 1)
     pitch = sample_rate / period

@@ -1,4 +1,4 @@
-"""What the disguise of a voice keeps to itself: numbers nobody knows, never written down, never told."""
+"""The secret parameters of a voice disguise: random numbers that are never stored or shown."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAMES_PER_KNOT = 130
-"""Frames of about 10 ms between two values drawn; slower than syllables, faster than sentences."""
+"""Frames of about 10 ms between two random values; slower than syllables, faster than sentences."""
 
 WARP_KNOTS = (300.0, 1500.0, 4500.0)
-"""Hz: about where the first, second and fourth formant lie. Moving apart, they cannot be put back by one factor."""
+"""Hz: about where the first, second and fourth formant are. As they move by different amounts, no single factor undoes
+the shift."""
 WARP_SHIFT = (0.13, 0.20)
-"""Formants move by a factor between exp(0.13) and exp(0.20), up or down: never so little that the voice stays itself,
-never so far that vowels turn into others. Vocal tracts of adults differ by about that factor."""
+"""Formants move by a factor between exp(0.13) and exp(0.20), up or down: always enough to change the voice, never so
+much that one vowel becomes another. Adult vocal tracts differ by about that factor."""
 WARP_SPREAD, WARP_DRIFT = 0.03, 0.05
-"""How far each knot's logarithm lies from the common shift throughout, and how far it drifts from there."""
+"""How far each knot's logarithm is from the common shift, and how far it drifts from there."""
 TILT_KNOTS = (150.0, 600.0, 2000.0, 6000.0)
 """Hz."""
 TILT_SPREAD_DB, TILT_DRIFT_DB = 4.0, 3.0
@@ -25,9 +26,9 @@ TILT_SPREAD_DB, TILT_DRIFT_DB = 4.0, 3.0
 
 
 class Drift:
-    """Numbers that wander slowly and at random around ``middle``, by at most ``reach`` either way.
+    """Numbers that drift slowly and randomly around ``middle``, by at most ``reach`` either way.
 
-    Each run of :data:`FRAMES_PER_KNOT` frames leads along half a cosine from one uniformly drawn value to the next.
+    Each run of :data:`FRAMES_PER_KNOT` frames follows half a cosine from one uniformly distributed value to the next.
     """
 
     def __init__(self, middle: NDArray[np.float64], reach: float, generator: np.random.Generator) -> None:
@@ -57,11 +58,11 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """All that is random about one disguise.
+    """All random values of one disguise.
 
-    ``warp`` is the natural logarithm of the factor by which formants move, at each of :data:`WARP_KNOTS` frequencies;
-    ``tilt_db`` is what is added to the level at each of :data:`TILT_KNOTS`. ``noise`` is heard in the copy, so it is a
-    generator of its own: whoever worked out its state would still know nothing of the other two.
+    ``warp`` is the natural logarithm of the factor by which formants move, at each of :data:`WARP_KNOTS`; ``tilt_db``
+    is added to the level at each of :data:`TILT_KNOTS`. ``noise`` can be heard in the copy, so it has a separate
+    generator: someone who worked out its state would still know nothing about the other two.
     """
 
     warp: Drift
@@ -77,7 +78,7 @@ class Secret:
 
     @classmethod
     def from_generators(cls, hidden: np.random.Generator, noise: np.random.Generator) -> Secret:
-        """A secret drawn from given generators; two of equal seeds give equal disguises."""
+        """A secret drawn from the given generators; equal seeds give equal disguises."""
         shift = hidden.uniform(*WARP_SHIFT) * hidden.choice((-1.0, 1.0))
         warp_middle = shift + hidden.uniform(-WARP_SPREAD, WARP_SPREAD, len(WARP_KNOTS))
         tilt_middle = hidden.uniform(-TILT_SPREAD_DB, TILT_SPREAD_DB, len(TILT_KNOTS))

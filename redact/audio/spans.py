@@ -1,4 +1,4 @@
-"""Spans of sound: from what a person types to exact edges in seconds."""
+"""Spans of sound: from text a person types to exact edges in seconds."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from redact.errors import BadSpan
 from redact.settings import SoundEffect, SoundSpan
 
 LONGEST_SECONDS = 100 * 3600
-"""Times from here on are taken for slips of the keyboard: no camera records a hundred hours into one file."""
+"""Times from here on are treated as typing errors: no camera records a hundred hours into one file."""
 
 HOW_TO_WRITE = "Write a span as START-END, each as SS.s, MM:SS.s or HH:MM:SS.s, for example 00:10.0-00:14.5."
 
-# Nine decimals are finer than a sample at any rate, and with them a time still has no more than the 15 digits that a
-# float keeps, so that exact_edges gets back exactly what was typed.
+# Nine decimals are finer than a sample at any rate. A time then still has at most the 15 digits that a float keeps, so
+# exact_edges recovers exactly what was typed.
 _TIME = re.compile(r"(?:(?:(?P<hours>\d{1,2}):)?(?P<minutes>\d{1,2}):)?(?P<seconds>\d{1,6}(?:\.\d{1,9})?)", re.ASCII)
 
 
 def parse_span(untrusted_text: str, effect: SoundEffect) -> SoundSpan:
-    """Read ``START-END``, each side written as ``SS.s``, ``MM:SS.s`` or ``HH:MM:SS.s``; both sides need not be alike.
+    """Parse ``START-END``, each written as ``SS.s``, ``MM:SS.s`` or ``HH:MM:SS.s``, not necessarily both alike.
 
-    Seconds stay below 60 where minutes are written, and minutes below 60 always; bare seconds may be any number below
+    Minutes must be below 60, and so must seconds that follow minutes; seconds alone may be any number below
     :data:`LONGEST_SECONDS`.
 
     Raises:
-        BadSpan: the text is anything else, or does not end after it starts.
+        BadSpan: the text has another form, or the span does not end after it starts.
     """
     shown = repr(untrusted_text if len(untrusted_text) <= 40 else untrusted_text[:40] + "...")
     start_text, dash, end_text = untrusted_text.strip().partition("-")
@@ -56,33 +56,33 @@ def _parse_time(untrusted_text: str, shown: str) -> Fraction:
 
 
 def exact_edges(span: SoundSpan) -> tuple[Fraction, Fraction]:
-    """Start and end in seconds as the decimal numbers they were written as.
+    """Start and end in seconds, as the decimal numbers they were written as.
 
-    The float nearest to 10.3 lies a hair above it. Its shortest decimal form is 10.3 again, and that is what is meant:
-    taken at its binary value, the sample at 10.3 s would slip out of the span.
+    The float nearest to 10.3 is slightly larger. Its shortest decimal form is 10.3 again, and that is what was meant:
+    with its binary value, the sample at 10.3 s would fall outside the span.
 
     Raises:
-        BadSpan: an edge is negative or no finite number, or the span does not end after it starts.
+        BadSpan: an edge is negative or not finite, or the span does not end after it starts.
     """
     if not (math.isfinite(span.start) and math.isfinite(span.end) and 0 <= span.start < span.end):
-        raise BadSpan(f"A sound span from {span.start} to {span.end} seconds makes no sense.", HOW_TO_WRITE)
+        raise BadSpan(f"A sound span from {span.start} to {span.end} seconds is not valid.", HOW_TO_WRITE)
     return Fraction(repr(float(span.start))), Fraction(repr(float(span.end)))
 
 
 def check_spans(spans: Iterable[SoundSpan], duration: Fraction | float) -> None:
-    """Refuse spans that hold no footage. ``duration`` is that of the footage in seconds.
+    """Refuse spans that lie outside the footage. ``duration`` is that of the footage in seconds.
 
-    An end past the end of the footage is no fault, and is not cut off here: sound often outlasts the picture by a
-    little, and what was meant to be hidden "up to the end" must not come back there.
+    An end past the end of the footage is allowed and is not clipped here: sound often lasts a little longer than the
+    picture, and what was meant to be hidden "up to the end" must not be heard there.
 
     Raises:
-        BadSpan: a span starts at or past the end of the footage, or makes no sense in itself.
+        BadSpan: a span starts at or after the end of the footage, or is not valid in itself.
     """
     for span in spans:
         start, _ = exact_edges(span)
         if start >= duration:
             raise BadSpan(
-                f"The {span.effect} span from {span.start} to {span.end} seconds starts after the footage has ended"
+                f"The {span.effect} span from {span.start} to {span.end} seconds starts after the end of the footage"
                 f" ({float(duration):.3f} seconds).",
                 "Check the times of the span.",
             )

@@ -96,10 +96,10 @@ def add(
     with CommandReport("models add", as_json) as report:
         names = parse_names(classes)
         from redact.detect import registry
-        from redact.detect.model_import import Wish, add
+        from redact.detect.model_import import ImportOptions, add
 
-        wish = Wish(name, licence, names, tuple(preset or Preset), trust)
-        model = add(file, wish)
+        options = ImportOptions(name, licence, names, tuple(preset or Preset), trust)
+        model = add(file, options)
         report.print(f"{model.name} detects {joined(model.classes)}; SHA-256 {model.sha256}; {model.place}")
         notes = []
         if model.source_sha256:

@@ -1,4 +1,4 @@
-"""Work on many pictures at once, in pieces that a card's memory has room for."""
+"""Processes many pictures at once, in batches that fit into the card's memory."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from redact.errors import DeviceMemoryShort
 T = TypeVar("T")
 R = TypeVar("R")
 
-# The libraries below torch have their own words for it.
+# Messages of the libraries below torch when memory runs out.
 _ALSO_SHORT = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 class Batches:
-    """Pieces of at most ``most`` items. One that does not fit is halved and tried again; the smaller size is kept.
+    """Batches of at most ``most`` items. One that does not fit is halved and tried again; the smaller size is kept.
 
-    Sizes are powers of two, so that a device sees few different ones: libraries choose their fastest method for each
-    size they have not met yet, which takes time.
+    Sizes are powers of two, so that a device sees few different ones: for each new size, libraries spend time on
+    choosing their fastest method.
     """
 
     def __init__(self, most: int) -> None:
         self.limit = most
 
     def run(self, items: Sequence[T], work: Callable[[Sequence[T]], list[R]]) -> list[R]:
-        """``work`` on all items, piece by piece, each of its results in its place.
+        """Call ``work`` on all items, batch by batch, and return the results in the order of the items.
 
-        Raises :class:`redact.errors.DeviceMemoryShort` when there is no room for a single one.
+        Raises :class:`redact.errors.DeviceMemoryShort` when not even a single item fits.
         """
         results: list[R] = []
         while len(results) < len(items):
             left = items[len(results) :]
-            piece = left[: 1 << (min(self.limit, len(left)).bit_length() - 1)]
-            answer = _if_it_fits(work, piece)
-            if answer is None:
-                self._shrink(len(piece))
+            batch = left[: 1 << (min(self.limit, len(left)).bit_length() - 1)]
+            output = _if_it_fits(work, batch)
+            if output is None:
+                self._shrink(len(batch))
             else:
-                results += answer
+                results += output
         return results
 
     def _shrink(self, size: int) -> None:
-        # What the failed try held is free by now; without this it would stay reserved in blocks of the wrong size.
+        # The failed attempt's memory is free by now, but would stay reserved in blocks of the wrong size.
         torch.cuda.empty_cache()
         if size == 1:
             raise _short()
@@ -53,7 +53,7 @@ class Batches:
 
 @contextmanager
 def memory_shortage_named() -> Iterator[None]:
-    """Turn a card's lack of memory inside the block into :class:`redact.errors.DeviceMemoryShort`."""
+    """Turn out-of-memory errors of the card inside the block into :class:`redact.errors.DeviceMemoryShort`."""
     try:
         yield
     except RuntimeError as error:
@@ -62,9 +62,9 @@ def memory_shortage_named() -> Iterator[None]:
         raise _short() from error
 
 
-def _if_it_fits(work: Callable[[Sequence[T]], list[R]], piece: Sequence[T]) -> list[R] | None:
+def _if_it_fits(work: Callable[[Sequence[T]], list[R]], batch: Sequence[T]) -> list[R] | None:
     try:
-        return work(piece)
+        return work(batch)
     except RuntimeError as error:
         if _is_short(error):
             return None
@@ -72,11 +72,11 @@ def _if_it_fits(work: Callable[[Sequence[T]], list[R]], piece: Sequence[T]) -> l
 
 
 def _is_short(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _ALSO_SHORT)
+    return isinstance(error, torch.OutOfMemoryError) or any(message in str(error) for message in _ALSO_SHORT)
 
 
 def _short() -> DeviceMemoryShort:
     return DeviceMemoryShort(
-        "The card ran out of memory with a single picture on it.",
-        "End other programs that use the card, choose --preset fast, or run again with --device cpu.",
+        "The graphics card ran out of memory with only one picture on it.",
+        "Close other programs that use the card, choose --preset fast, or run again with --device cpu.",
     )

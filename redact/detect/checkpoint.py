@@ -1,10 +1,10 @@
-"""Ultralytics ``.pt`` checkpoints to ONNX, once, for weights that a person vouches for.
+"""Converts trusted Ultralytics ``.pt`` checkpoints to ONNX, once, when they are added.
 
-A checkpoint is a pickle: it lists what to call to get the network back. It is read with Ultralytics' restricted
-loader, which refuses to call anything but classes of torch and Ultralytics and a few of NumPy. That keeps plain
-programs out. It does not make the file mere data: these classes are called with whatever arguments the file gives, and
-among them are some that read files of its choice, or that fetch weights where torchvision works. So a person has to
-say that they trust it before even this loader sees it.
+A checkpoint is a pickle: it lists what to call to rebuild the network. It is read with Ultralytics' restricted loader,
+which only calls classes of torch and Ultralytics and a few of NumPy. That keeps out ordinary programs, but the file is
+still more than data: these classes are called with arguments from the file, and some of them read files of its choice,
+or download weights where torchvision is installed. So the user has to say that they trust the file before even this
+loader opens it.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ if TYPE_CHECKING:
 
 OPSET = 17
 COARSEST = 32
-"""Pixels a cell: pictures come in multiples of this."""
+"""Pixels per cell: the sides of pictures are multiples of this."""
 BOX_TOLERANCE = (0.5, 2e-3)
-"""Pixels, and share of the value, by which a box of the conversion may differ from the network's own. Both compute in
-single precision, but not in the same order."""
+"""Pixels, and share of the value, by which a box of the converted network may differ from the original's. Both compute
+in single precision, but not in the same order."""
 LOGIT_TOLERANCE = (0.4, 1e-3)
-"""By which the logit of a single score may differ, and all of them on average. Logits, because on noise a trained
-network gives nothing but scores near zero, which agree whatever went wrong. Untrained networks with steep scores show
-0.3 and 1e-4, as between single and double precision; a pooling layer gone wrong shows 3 and 0.2."""
-MEANT = (1e-5, 1 - 1e-4)
-"""Scores beyond these are told apart by the runtimes' ways to compute a sigmoid only."""
+"""Allowed difference in the logit of a single score, and on average. Logits are compared because on noise a trained
+network gives only scores near zero, which agree even when something is wrong. Untrained networks with steep scores
+differ by 0.3 and 1e-4, as single and double precision do; a broken pooling layer by 3 and 0.2."""
+SCORE_RANGE = (1e-5, 1 - 1e-4)
+"""Beyond these, scores differ only in how the runtimes compute a sigmoid."""
 
 
 def to_onnx(content: bytes, name: str) -> bytes:
-    """The detection network of a checkpoint as ONNX, checked against the network itself on random pictures.
+    """The detection network of a checkpoint as ONNX, compared with the original network on random pictures.
 
-    Only call this for a file that a person said they trust. Nothing is fetched or installed.
+    Call this only for a file that the user said they trust. Nothing is downloaded or installed.
     Raises :class:`ModelUnusable`.
     """
     network = _network(content, name)
     try:
         exported = _exported(network)
         same = _agree(network, exported)
-    except Exception as error:  # torch, ONNX Runtime and the network's own code each have their types
+    except Exception as error:  # torch, ONNX Runtime and the network's own code all have exception types of their own
         raise ModelUnusable(
-            f"The network of {name} cannot be written as ONNX here: {error}.",
+            f"The network of {name} cannot be converted to ONNX here: {error}.",
             "Export it to ONNX where it was trained and add that file.",
         ) from error
     if not same:
         raise ModelUnusable(
-            f"The network of {name}, written as ONNX, does not give the same answers.",
+            f"The network of {name} gives other results after conversion to ONNX.",
             "Export it to ONNX where it was trained and add that file.",
         )
     return exported
@@ -68,23 +68,23 @@ def _network(content: bytes, name: str) -> DetectionModel:
     from ultralytics.nn.modules.head import Detect, v10Detect
     from ultralytics.nn.tasks import DetectionModel, torch_safe_load
 
-    # The loader takes paths only, and does more with them than opening: it searches the internet for some names.
+    # The loader accepts only paths, and searches the internet for some file names; hence a temporary file.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pt"
         path.write_bytes(content)
         try:
             untrusted_checkpoint, _ = torch_safe_load(path, safe_only=True)
             network = untrusted_checkpoint.get("ema") or untrusted_checkpoint.get("model")
-        except Exception as error:  # any of a dozen types, all meaning the same to the reader
+        except Exception as error:  # any of a dozen types, all with the same meaning for the user
             raise ModelUnusable(
-                f"{name} is not an Ultralytics checkpoint, is damaged, or holds more than a network.",
+                f"{name} is not an Ultralytics checkpoint, is damaged, or contains more than a network.",
                 "Export it to ONNX where it was trained and add that file.",
             ) from error
-    # Other heads answer with more than boxes, or in another form.
+    # Other heads return more than boxes, or another format.
     if not isinstance(network, DetectionModel) or type(head := network.model[-1]) not in (Detect, v10Detect):
         raise ModelUnusable(f"{name} is not a YOLO detection model.", "Other kinds are not supported.")
-    # The branch that answers for every anchor: the other one gives 300 boxes at most, and needs operators that not
-    # every runtime has. Duplicates are removed by the detector in any case.
+    # Use the branch with an output for every anchor: the other one gives at most 300 boxes and needs operators that not
+    # every runtime has. The detector removes duplicates in either case.
     head.end2end = False
     if head.end2end or float(head.stride.max()) > COARSEST:
         raise ModelUnusable(
@@ -97,7 +97,7 @@ def _network(content: bytes, name: str) -> DetectionModel:
 
 def _exported(network: DetectionModel) -> bytes:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.inference_mode():
-        # The newer exporter needs a package that is not installed; torch says so each time the other one is used.
+        # The newer exporter needs a package that is not installed; torch warns about this on every use of the old one.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
@@ -116,24 +116,24 @@ def _exported(network: DetectionModel) -> bytes:
 
 
 def _agree(network: DetectionModel, exported: bytes) -> bool:
-    """On noise of the size the graph was traced at, and of another one, in a batch."""
+    """Compare both on noise: at the size the graph was traced with, and at another size in a batch."""
     copy = OrtNetwork(plain_graph(exported), PIXELS)
     random = torch.Generator().manual_seed(1)
     for size in ((1, 3, TRIAL, TRIAL), (2, 3, 192, 320)):
         frames = torch.randint(0, 256, size, generator=random, dtype=torch.uint8)
         with torch.inference_mode():
             wanted = network(frames.float() / PIXELS.scale).numpy()
-        (got,) = (answer.numpy() for answer in copy.run(frames))
+        (got,) = (output.numpy() for output in copy.run(frames))
         if got.shape != wanted.shape or not np.allclose(got[:, :4], wanted[:, :4], *BOX_TOLERANCE[::-1]):
             return False
         apart = np.abs(_logits(got[:, 4:]) - _logits(wanted[:, 4:]))
         single, average = LOGIT_TOLERANCE
-        # Not the other way round: a score that is not a number is past every tolerance.
+        # Written this way round so that a score that is not a number fails.
         if not (apart.max() <= single and apart.mean() <= average):
             return False
     return True
 
 
 def _logits(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    clipped = scores.astype(np.float64).clip(*MEANT)
+    clipped = scores.astype(np.float64).clip(*SCORE_RANGE)
     return np.asarray(np.log(clipped / (1 - clipped)), np.float64)

@@ -1,4 +1,4 @@
-"""What a registry of models says: which weights may be loaded, where they lie, and what each preset does with them."""
+"""Entries of a model registry: which weights may be loaded, where they are, and what each preset does with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redact.settings import Preset
 
 
 class Family(StrEnum):
-    """The kinds of network there is code for. :data:`redact.detect.factory.MAKERS` has that code."""
+    """The supported kinds of network; their code is in :data:`redact.detect.factory.MAKERS`."""
 
     CENTERFACE = "centerface"
     PLATES = "plates"
@@ -23,7 +23,7 @@ class Family(StrEnum):
 
 
 class WeightState(StrEnum):
-    """What was found where the registry says the weights are."""
+    """State of the weights file that the registry names."""
 
     OK = "ok"
     MISSING = "missing"
@@ -32,14 +32,14 @@ class WeightState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DistributionFile:
-    """Weights that an installed Python distribution carries."""
+    """Weights that come with an installed Python distribution."""
 
     distribution: str
     file: str
 
     @property
     def path(self) -> Path | None:
-        """None when the distribution is not installed."""
+        """Path of the file; None if the distribution is not installed."""
         try:
             return Path(str(metadata.distribution(self.distribution).locate_file(self.file)))
         except metadata.PackageNotFoundError:
@@ -47,7 +47,7 @@ class DistributionFile:
 
     @property
     def remedy(self) -> str:
-        """How to get the right file."""
+        """The command that restores the file."""
         return f"pip install --force-reinstall --no-deps {self.distribution}"
 
     def __str__(self) -> str:
@@ -56,14 +56,14 @@ class DistributionFile:
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """Weights of the project's own, in its ``models`` package."""
+    """The project's own weights, in the package ``redact_models``."""
 
     file: str
-    remedy = "Install the workbench anew: its package `models` carries these weights."
+    remedy = "Reinstall the workbench: these weights come with its package `redact_models`."
 
     @property
     def path(self) -> Path:
-        """Where they should be."""
+        """The expected path of the file."""
         return Path(str(resources.files("redact_models").joinpath(self.file)))
 
     def __str__(self) -> str:
@@ -72,10 +72,10 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
-    """Weights a user gave: added ones lie in the folder of the user's registry."""
+    """Weights that a user supplied; added ones are stored beside the user's registry."""
 
     path: Path
-    remedy = "Put the right file back, or take the model's tables out of the registry and add it again."
+    remedy = "Restore the file, or remove the model's tables from the registry and add it again."
 
     def __str__(self) -> str:
         return f'"{self.path}"'
@@ -86,7 +86,7 @@ Place = DistributionFile | PackageFile | OwnFile
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """One network. ``input_size``: (width, height) in pixels that it was made for."""
+    """One network. ``input_size``: the (width, height) in pixels that it was made for."""
 
     name: str
     family: Family
@@ -94,38 +94,38 @@ class RegisteredModel:
     sha256: str
     licence: str
     classes: tuple[str, ...]
-    """What it finds, in the workbench's words."""
+    """The workbench's names of the classes it finds."""
     input_size: tuple[int, int] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
-    """The network's own name of a class -> one of ``classes``. Empty: the network uses the workbench's words."""
+    """The network's own name of a class -> one of ``classes``. Empty: the network uses the workbench's names."""
     source_sha256: str | None = None
-    """Of the checkpoint that the weights were converted from."""
+    """SHA-256 of the checkpoint that the weights were converted from."""
 
     @property
     def path(self) -> Path | None:
-        """The weights; None when there is no such file."""
+        """The weights file; None if it does not exist."""
         path = self.place.path
         return path if path is not None and path.is_file() else None
 
     def state(self) -> WeightState:
-        """Hash the file and compare. Reads the whole file."""
+        """Hash the whole file and compare the result with the registry."""
         path = self.path
         if path is None:
             return WeightState.MISSING
         return WeightState.OK if hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256 else WeightState.ALTERED
 
     def verified_bytes(self) -> bytes:
-        """The weights, hashed as read so that what is checked is what is loaded.
+        """The weights. The bytes returned are the bytes that were hashed.
 
         Raises :class:`ModelMissing` or :class:`ModelHashMismatch`.
         """
         path = self.path
         if path is None:
-            raise ModelMissing(f"The weights of {self.name} ({self.place}) are not on this machine.", self.place.remedy)
+            raise ModelMissing(f"The weights of {self.name} ({self.place}) are missing.", self.place.remedy)
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise ModelHashMismatch(
-                f"The weights of {self.name} ({self.place}) are not the ones the registry vouches for.",
+                f"The weights of {self.name} ({self.place}) do not match the SHA-256 in the registry.",
                 self.place.remedy,
             )
         return content
@@ -133,12 +133,12 @@ class RegisteredModel:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What one preset does with one model.
+    """The settings of one model at one preset.
 
-    ``threshold``: least score, 0 to 1. ``period``: it runs on at least one frame in every so many seconds.
-    ``scales``: share, floor and ceiling of a :class:`redact.detect.scales.Scale` each. ``between``: the same for every
-    second look; empty: those of the others. ``classes``: which of the model's classes it looks for at this preset;
-    empty: all.
+    ``threshold``: lowest score, 0 to 1. ``period``: the model runs on at least one frame in every period of this many
+    seconds. ``scales``: share, floor and ceiling of each :class:`redact.detect.scales.DetectionScale`. ``between``: the
+    scales of every second run; if empty, all runs use ``scales``. ``classes``: the classes that the model looks for at
+    this preset; empty means all.
     """
 
     threshold: float
@@ -150,20 +150,20 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Models in the order of the file, and what runs when."""
+    """Models in the order of the file, and what each preset does with them."""
 
     models: tuple[RegisteredModel, ...] = ()
     presets: Mapping[Preset, Mapping[str, Tier]] = field(default_factory=dict)
-    """Preset -> name of the model -> what it does. A model without an entry does not run at that preset."""
+    """Preset -> model name -> settings. A model without an entry does not run at that preset."""
     own: Mapping[Family, Mapping[Preset, Tier]] = field(default_factory=dict)
-    """What weights that a user names do, by family; a family that is not here takes none."""
+    """Settings for a user's own weights, by family; other families do not accept any."""
 
     def tier(self, model: RegisteredModel, preset: Preset) -> Tier | None:
-        """What ``model`` does at ``preset``; None: nothing."""
+        """The settings of ``model`` at ``preset``; None if it does not run."""
         return self.presets.get(preset, {}).get(model.name)
 
     def found_by(self, model: RegisteredModel, preset: Preset) -> tuple[str, ...]:
-        """The classes ``model`` looks for at ``preset``, in its own order."""
+        """The classes that ``model`` looks for at ``preset``, in the model's order."""
         tier = self.tier(model, preset)
         if tier is None:
             return ()

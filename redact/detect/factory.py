@@ -1,4 +1,4 @@
-"""From settings to detectors: what the registry says, loaded."""
+"""Loads the detectors that the settings and the registry ask for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redact.detect.centerface import CenterFace
 from redact.detect.entries import Family, RegisteredModel, Tier
 from redact.detect.plates import PlateDetector
 from redact.detect.runtime import choose_device
-from redact.detect.scales import FixedSizeDetector, MultiScaleDetector, Scale
+from redact.detect.scales import DetectionScale, FixedSizeDetector, MultiScaleDetector
 from redact.detect.text import TextDetector
 from redact.detect.types import Detector
 from redact.detect.yolo import YoloDetector
@@ -22,7 +22,8 @@ from redact.errors import UnknownClass
 from redact.settings import AnalyseSettings
 
 Maker = Callable[[RegisteredModel, tuple[str, ...], float, torch.device], FixedSizeDetector]
-"""Model, the classes to look for (some of the model's, in its order), threshold, device."""
+"""Called with the model, the classes to look for (a subset of the model's, in its order), the threshold and the
+device."""
 MAKERS: Mapping[Family, Maker] = {
     Family.CENTERFACE: lambda model, _classes, threshold, device: CenterFace(model, threshold, device),
     Family.PLATES: PlateDetector,
@@ -33,8 +34,8 @@ MAKERS: Mapping[Family, Maker] = {
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A detector and how often it runs: on at least one frame in every ``period`` seconds, and on the first and last of
-    every shot. Where there is another for the looks ``between``, it takes every second one."""
+    """A detector and how often it runs: on at least one frame in every ``period`` seconds, and on the first and last
+    frame of every shot. If there is a second one, ``between``, the two run alternately."""
 
     detector: Detector
     period: float
@@ -42,16 +43,16 @@ class Scheduled:
 
     @property
     def eyes(self) -> tuple[Detector, ...]:
-        """They that take turns."""
+        """Detectors, in alternating order."""
         return (self.detector, self.between) if self.between else (self.detector,)
 
 
 def make_detectors(settings: AnalyseSettings) -> list[Scheduled]:
-    """Load everything the settings ask for: weights named for this run, added models, those of the install.
+    """Load all detectors for the settings: weights given for this run, added models, and built-in ones.
 
-    Several detectors of one class each give what they see; tracks are made of all of it.
-    Raises :class:`UnknownClass` for a class that nothing looks for at this preset,
-    :class:`redact.errors.DeviceMissing`, :class:`redact.errors.RegistryInvalid`, and the errors of loading weights.
+    If several detectors find the same class, tracks are made from the detections of all of them. Raises
+    :class:`UnknownClass` for a class that no detector finds at this preset, :class:`redact.errors.DeviceMissing`,
+    :class:`redact.errors.RegistryInvalid`, and the errors of loading weights.
     """
     device = choose_device(settings.device)
     known = registry.everything()
@@ -75,21 +76,21 @@ def _check_classes(settings: AnalyseSettings, known: set[str]) -> None:
     unknown = [name for name in settings.classes if name not in known]
     if unknown or not settings.classes:
         raise UnknownClass(
-            f"No detector knows the class {', '.join(map(repr, unknown)) or '(none given)'}"
+            f"No detector finds the class {', '.join(map(repr, unknown)) or '(none given)'}"
             f" at the preset {settings.preset}.",
             f"Known classes: {', '.join(sorted(known))}.",
         )
 
 
 def _scheduled(detector: FixedSizeDetector, tier: Tier) -> Scheduled:
-    between = [Scale(*scale) for scale in tier.between]
+    between = [DetectionScale(*scale) for scale in tier.between]
     return Scheduled(
-        MultiScaleDetector(detector, [Scale(*scale) for scale in tier.scales]),
+        MultiScaleDetector(detector, [DetectionScale(*scale) for scale in tier.scales]),
         tier.period,
         MultiScaleDetector(detector, between) if between else None,
     )
 
 
 def device_name(device: torch.device) -> str:
-    """For the log: the device in words."""
+    """The name of the device for the log."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -1,7 +1,7 @@
-"""Evening out the light of a picture before a network looks at it.
+"""Local contrast stretching of pictures before detection.
 
-A street at night holds lamps and, beside them, plates a few grey levels off their surroundings. Brightening the whole
-frame is stopped by the lamps; here every part of it is stretched to its own range.
+A street at night has lamps and, beside them, plates that differ from their surroundings by only a few grey levels. The
+lamps limit how far the whole frame can be brightened, so the range of each part of the picture is stretched separately.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from redact.detect.resample import as_levels
 
 HOST = "cpu"
 TILE = 96
-"""Pixels of the network's input, a side: larger than most plates, smaller than the pool of light of a lamp."""
+"""Side of a tile in pixels of the network's input: larger than most plates, smaller than the pool of light of a
+lamp."""
 EVERY = 6
-"""Every so many pixels of a tile are looked at."""
+"""One pixel in this many is sampled, along each axis."""
 DARKEST, LIGHTEST = 0.02, 0.99
-"""The shares of a tile's pixels that are darker than its darkest and its lightest level."""
+"""Quantiles of a tile's pixels that are taken as its darkest and lightest level."""
 TARGET = 230.0
-"""What the range between these two is stretched to,"""
+"""The range between these two levels is stretched to this value,"""
 MOST_GAIN = 4.0
-"""but by no more than this factor: more would make pictures out of noise."""
+"""but by at most this factor: a larger one would only amplify noise."""
 SIDE = TILE // EVERY
 _MIXED = np.array([0.25, 0.5, 0.25], np.float32)
-"""Shares of a tile's neighbours in its levels."""
+"""Weights of a tile and its neighbours in its levels."""
 
 
-def evened(frames: torch.Tensor) -> torch.Tensor:
-    """uint8 (B, 3, H, W) with the levels of every tile stretched, smoothly from tile to tile; alike on every device,
-    but for a level or two of rounding."""
+def stretch_contrast(frames: torch.Tensor) -> torch.Tensor:
+    """uint8 (B, 3, H, W) with the levels of every tile stretched, smoothly from tile to tile. The result is the same on
+    every device, to within a level or two of rounding."""
     if frames.device.type == HOST:
-        # torch wakes its threads for each of these small steps, which costs several times what the steps do.
+        # torch starts its threads for each of these small steps, which costs several times as much as the steps.
         pictures = frames.permute(0, 2, 3, 1).numpy()
-        return torch.from_numpy(np.stack([_evened_picture(picture) for picture in pictures])).permute(0, 3, 1, 2)
+        return torch.from_numpy(np.stack([_stretched_picture(picture) for picture in pictures])).permute(0, 3, 1, 2)
     lightness = frames[:, :, ::EVERY, ::EVERY].amax(1, keepdim=True).float()
     missing = (0, -lightness.shape[3] % SIDE, 0, -lightness.shape[2] % SIDE)
     rows, columns = ((lightness.shape[2 + i] + missing[3 - 2 * i]) // SIDE for i in (0, 1))
@@ -53,7 +54,7 @@ def evened(frames: torch.Tensor) -> torch.Tensor:
 
 
 def _smooth(levels: torch.Tensor) -> torch.Tensor:
-    """(2, B, rows, columns), each tile's levels mixed with its neighbours'."""
+    """(2, B, rows, columns), each tile's levels averaged with its neighbours'."""
     weights = torch.from_numpy(_MIXED).to(levels.device)
     kernel = (weights[:, None] * weights[None])[None, None]
     rows, columns = levels.shape[2:]
@@ -61,8 +62,8 @@ def _smooth(levels: torch.Tensor) -> torch.Tensor:
     return spread.reshape(levels.shape)
 
 
-def _evened_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same, (H, W, 3), with OpenCV."""
+def _stretched_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same for one picture (H, W, 3), with OpenCV."""
     height, width = picture.shape[:2]
     lightness = picture[::EVERY, ::EVERY].max(2)
     missing = [(0, -length % SIDE) for length in lightness.shape]
@@ -77,6 +78,6 @@ def _evened_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         cv2.resize(cv2.merge([x] * 3), whole, interpolation=cv2.INTER_LINEAR)[:height, :width]
         for x in (gain, -low * gain)
     )
-    # In place: fresh memory for one more picture of this size would cost as much as all the rest.
+    # In place: allocating one more picture of this size would cost as much as all the rest.
     cv2.multiply(picture, wide_gain, wide_gain, dtype=cv2.CV_32F)
     return np.asarray(cv2.add(wide_gain, wide_offset, dtype=cv2.CV_8U), np.uint8)

@@ -1,4 +1,4 @@
-"""A user's own weights, registered for every later run."""
+"""Registers a user's own weights for all later runs."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How a model is to be registered.
+class ImportOptions:
+    """How to register a model.
 
-    ``name``: None takes it from the file's. ``classes``: what the network calls a class -> what the workbench is to
-    call it; empty takes all as they are. ``trust``: whoever made the file is trusted, so it may be code.
+    ``name``: None uses the file name. ``classes``: the network's name of a class -> the workbench's; if empty, all
+    classes keep their names. ``trust``: the user trusts the origin of the file, so it may contain code.
     """
 
     name: str | None = None
@@ -45,17 +45,17 @@ class Wish:
     trust: bool = False
 
 
-def add(path: Path, wish: Wish) -> RegisteredModel:
-    """Copy weights into the user's folder, converted if they are a checkpoint, and register them.
+def add(path: Path, options: ImportOptions) -> RegisteredModel:
+    """Copy weights into the user's folder, convert them if they are a checkpoint, and register them.
 
-    Nothing is registered unless the copy has been loaded and has answered like a detector. Raises
-    :class:`redact.errors.ModelNotTrusted` before reading anything from a checkpoint that is not trusted,
+    Nothing is registered unless the copy loads and its output is that of a detector. Raises
+    :class:`redact.errors.ModelNotTrusted` for a checkpoint that is not trusted, before any of it is unpickled,
     :class:`ModelExists`, :class:`ModelUnusable`, :class:`BadUsage`, :class:`InputMissing`,
     :class:`redact.errors.RegistryInvalid`, and the errors of writing.
     """
-    name = _checked_name(wish.name, path)
-    if not is_line(wish.licence):
-        raise BadUsage("The licence is not one line of text.", "Name it in a few words, as in --licence MIT.")
+    name = _checked_name(options.name, path)
+    if not is_line(options.licence):
+        raise BadUsage("The licence is not a single line of text.", "Give a short name, as in --licence MIT.")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -64,16 +64,16 @@ def add(path: Path, wish: Wish) -> RegisteredModel:
     _check_new(name, digest)
     source = None
     if content.startswith(PICKLES):
-        if not wish.trust:
+        if not options.trust:
             refuse_pickle(content, path.name)
         from redact.detect.checkpoint import to_onnx
 
         content, source = to_onnx(content, path.name), digest
     graph = parsed(content)
     family = Family.PLATES if is_plate_network(graph) else Family.YOLO
-    if family is Family.PLATES and wish.classes:
-        raise BadUsage(f"{path.name} finds plates and nothing else.", "Leave --classes out.")
-    names = _wanted_names(class_names(graph, path.name), wish.classes, path.name)
+    if family is Family.PLATES and options.classes:
+        raise BadUsage(f"{path.name} finds plates only.", "Leave out --classes.")
+    names = _wanted_names(class_names(graph, path.name), options.classes, path.name)
     folder = folder_for(registry.FOLDER)
     target = folder / f"{name}.onnx"
     model = RegisteredModel(
@@ -81,18 +81,18 @@ def add(path: Path, wish: Wish) -> RegisteredModel:
         family,
         OwnFile(target),
         hashlib.sha256(content).hexdigest(),
-        wish.licence,
+        options.licence,
         tuple(dict.fromkeys(names.values())),
         names=names,
         source_sha256=source,
     )
     with _locked(folder):
         _check_new(name, digest)
-        # What lies there under a name that is not registered was left by an adding that was killed.
+        # An existing file under a name that is not registered was left by an import that was killed.
         write_whole(target, content, overwrite=True)
         try:
             _try_out(model)
-            _register(model, wish.presets)
+            _register(model, options.presets)
         except BaseException:
             target.unlink()
             raise
@@ -103,8 +103,8 @@ def _checked_name(asked: str | None, path: Path) -> str:
     name = asked if asked is not None else re.sub("[^a-z0-9_-]+", "-", path.stem.lower()).strip("-_")
     if not MODEL_NAME.fullmatch(name):
         raise BadUsage(
-            f"{name!r} cannot be the name of a model.",
-            "Give one of lower-case letters, digits, - and _, up to 64 of them, with --name.",
+            f"{name!r} is not a valid model name.",
+            "Use --name with up to 64 lower-case letters, digits, - and _.",
         )
     return name
 
@@ -112,13 +112,13 @@ def _checked_name(asked: str | None, path: Path) -> str:
 def _check_new(name: str, digest: str) -> None:
     for model in registry.everything().models:
         if digest in (model.sha256, model.source_sha256):
-            raise ModelExists(f"These weights are registered already, as {model.name}.", "There is nothing to do.")
+            raise ModelExists(f"These weights are already registered as {model.name}.", "There is nothing to do.")
         if name == model.name:
-            raise ModelExists(f"There is a model called {name} already.", "Choose another name with --name.")
+            raise ModelExists(f"A model called {name} already exists.", "Choose another name with --name.")
 
 
 def _wanted_names(own: Sequence[str], asked: Mapping[str, str], file: str) -> dict[str, str]:
-    """The network's name of each class that is kept -> the workbench's."""
+    """The network's name of each class to keep -> the workbench's name."""
     names = dict(asked) or {name: name for name in own}
     unknown = [name for name in names if name not in own]
     if unknown:
@@ -128,14 +128,14 @@ def _wanted_names(own: Sequence[str], asked: Mapping[str, str], file: str) -> di
     odd = [name for name in (*names, *names.values()) if not is_class_name(name)]
     if odd:
         raise ModelUnusable(
-            f"The network of {file} has a class that --classes could not name: {odd[0]!r}.",
-            "Leave it out or give it a plain name, as in --classes 'odd name=plate'.",
+            f"The network of {file} has a class name that cannot be used with --classes: {odd[0]!r}.",
+            "Leave the class out or give it a plain name, as in --classes 'odd name=plate'.",
         )
     return names
 
 
 def _try_out(model: RegisteredModel) -> None:
-    """Raises what loading and running raise."""
+    """Load and run the model once. Raises what loading and running raise."""
     detector = MAKERS[model.family](model, model.classes, 0.5, CPU)
     detector.detect(torch.zeros((1, 3, 320, 448), dtype=torch.uint8))
 
@@ -145,7 +145,7 @@ def _register(model: RegisteredModel, presets: Sequence[Preset]) -> None:
     before = registry.added_text()
     after = before + ("\n" if before else "") + _model_text(model)
     after += "".join(_tier_text(model.name, preset, own[preset]) for preset in presets)
-    # As strict with what is written as with what is read: a registry that cannot be read stops every later run.
+    # What is written is checked as strictly as what is read: an unreadable registry stops every later run.
     registry.parse_added(after)
     write_whole(folder_for(registry.FOLDER) / registry.FILE, after.encode(), overwrite=True)
 
@@ -174,13 +174,13 @@ def _tier_text(name: str, preset: Preset, tier: Tier) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML basic string. JSON's escapes are TOML's; what TOML forbids besides, :func:`is_line` has kept out."""
+    """A TOML basic string. JSON's escapes are valid in TOML; :func:`is_line` excludes what TOML forbids."""
     return json.dumps(text, ensure_ascii=False)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One adds at a time: two at once would each write a registry without the other's model."""
+    """Allow one import at a time: two at once would each write a registry without the other's model."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,13 +1,13 @@
 """Runs an ONNX detection graph as torch operations, so that the same weights work on any torch device.
 
-ONNX Runtime's and OpenVINO's CPU wheels do not reach a CUDA card. Detection networks are made of some forty operators;
-each is one torch call (operator semantics: ONNX operator specification). An operator that is not listed refuses to load
-rather than guess.
+The CPU wheels of ONNX Runtime and OpenVINO cannot use a CUDA card. Detection networks consist of some forty operators;
+each is one torch call (operator semantics: ONNX operator specification). A graph with an operator that is not listed is
+refused.
 
-Exports compute shapes and grids of cells as they run, from whole numbers. These stay on the host: read back from a
-device, each would make the host wait for it in the middle of the network. What becomes of them as floating-point
-numbers is kept in single precision, and takes with it what it is added to or multiplied by: in half precision, a box
-at pixel 1,500 could be placed to the pixel only.
+Exported graphs compute shapes and grids of cells from whole numbers as they run. These stay on the host: reading each
+back from the device would make the host wait in the middle of the network. Floating-point numbers derived from them are
+kept in single precision, and so are their sums and products: in half precision, a box at pixel 1,500 would only be
+accurate to a whole pixel.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from onnx import numpy_helper
 from redact.errors import ModelUnusable
 
 Op = Callable[..., Any]
-"""Attributes and inputs to a tensor, or for several outputs a tuple of tensors."""
+"""Takes the attributes and the inputs; returns a tensor, or a tuple of tensors for several outputs."""
 FLOATS = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE}
 
 
@@ -64,9 +64,7 @@ def _max_pool(a: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
 
 def _resize(a: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
     if a.get("mode") != b"nearest" or a.get("nearest_mode") != b"floor" or len(a["scales"]) != x.ndim:
-        raise ModelUnusable(
-            "The network resizes in a way that is not supported.", "Use the weights that come with the install."
-        )
+        raise ModelUnusable("The network uses a kind of resizing that is not supported.", "Use the built-in weights.")
     return F.interpolate(x, scale_factor=a["scales"][2:], mode="nearest")
 
 
@@ -93,7 +91,9 @@ def _slice(
     by = [1] * len(starts) if steps is None else steps.tolist()
     for axis, start, end, step in zip(which, starts.tolist(), ends.tolist(), by, strict=True):
         if step < 1:
-            raise ModelUnusable("The network reads a picture backwards, which is not supported.", "Use --device cpu.")
+            raise ModelUnusable(
+                "The network slices a tensor backwards, which is not supported on this device.", "Use --device cpu."
+            )
         x = x[(slice(None),) * (axis % x.ndim) + (slice(start, end, step),)]
     return x
 
@@ -188,11 +188,11 @@ class OnnxModule(torch.nn.Module):
     def _step(
         node: onnx.NodeProto, constants: dict[str, NDArray[Any]]
     ) -> tuple[Op, dict[str, Any], list[str], list[str]]:
-        """Operation, attributes, names of the inputs and of the outputs."""
+        """Operation, attributes, names of the inputs and names of the outputs."""
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         inputs = list(node.input)
         if node.op_type == "Resize":
-            # Floating-point numbers, which live on the device, and yet needed on the host.
+            # The scales are floating-point numbers, which are kept on the device, but they are needed on the host.
             scales = constants.get(inputs[2]) if len(inputs) > 2 else None
             attributes["scales"] = [float(s) for s in scales] if scales is not None else []
             inputs = inputs[:1]
@@ -208,11 +208,11 @@ class OnnxModule(torch.nn.Module):
                 (values[name] if name in values else getattr(self, self._names[name])) if name else None
                 for name in inputs
             ]
-            answer = op(attributes, *arguments)
-            for output, y in zip(outputs, answer if isinstance(answer, tuple) else (answer,), strict=False):
+            results = op(attributes, *arguments)
+            for output, y in zip(outputs, results if isinstance(results, tuple) else (results,), strict=False):
                 values[output] = y.to(x.device, non_blocking=True) if y.is_floating_point() else y
             for name in inputs:
-                # Feature maps are freed at their last use: a 4K frame's would not fit a small card otherwise.
+                # Free feature maps after their last use: those of a 4K frame would not fit on a small card otherwise.
                 if self._last_use.get(name) == step and name not in self._outputs:
                     values.pop(name, None)
         return [values[name] for name in self._outputs]

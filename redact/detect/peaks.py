@@ -1,4 +1,4 @@
-"""Reading the maps of networks that answer for every cell of a grid: only the strongest cell of a thing speaks."""
+"""Finds local maxima in the heat maps of detection networks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from redact.errors import ModelUnusable
 def at_peaks(
     maps: Sequence[torch.Tensor], threshold: float, window: tuple[int, int]
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """For each frame of a batch, where the first map peaks above ``threshold``, and what all maps say there.
+    """For each frame of a batch, the places where the first map peaks above ``threshold``, and the values of all maps.
 
     ``maps``: (B, channels, h, w) each, the first with one channel; ``window``: height and width in cells, both odd, in
-    which only the strongest cell counts. Gives (n, 2) row and column, and (n, channels of all maps) values. Raises
-    :class:`redact.errors.ModelUnusable` where the first map is not all numbers: nothing found would be taken for
-    nothing there.
+    which only the highest cell counts. Returns (n, 2) row and column, and (n, channels of all maps) values. Raises
+    :class:`redact.errors.ModelUnusable` if the first map has values that are not finite, which would otherwise look
+    like a picture with nothing in it.
     """
     if not bool(torch.isfinite(maps[0]).all()):
-        raise ModelUnusable("A network did not answer with numbers.", "Run `redact doctor`, or use --device cpu.")
+        raise ModelUnusable(
+            "A network returned values that are not numbers.", "Run `redact doctor`, or use --device cpu."
+        )
     if maps[0].device.type == "cpu":
         return _with_opencv([each.numpy() for each in maps], threshold, window)
     heat = maps[0]
     around = (window[0] // 2, window[1] // 2)
     peaks = (heat == torch.nn.functional.max_pool2d(heat, window, 1, around)) & (heat > threshold)
-    # Picked on the device, so that what comes back is small and comes at once for the whole batch.
+    # Selected on the device, so that one small transfer brings back the results of the whole batch.
     at = peaks[:, 0].nonzero()
     frame, row, column = at.unbind(1)
     values = torch.cat([each[frame, :, row, column] for each in maps], 1).cpu().numpy()
@@ -41,7 +43,7 @@ def at_peaks(
 def _with_opencv(
     maps: Sequence[NDArray[np.float32]], threshold: float, window: tuple[int, int]
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """The same: torch wakes its threads for each of these small steps, which costs several times what they do."""
+    """The same with OpenCV: torch would start its threads for each of these small steps, at several times the cost."""
     kernel = np.ones(window, np.uint8)
     found = []
     for number, heat in enumerate(maps[0][:, 0]):

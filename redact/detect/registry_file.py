@@ -1,7 +1,7 @@
-"""Reads a registry of models strictly: what is not understood in full is refused, never guessed or left out.
+"""Strict parser for model registries: anything not fully understood is refused, never guessed or skipped.
 
-A registry decides what is looked for in footage. A misspelt key that was passed over would be a detector that does not
-run, and nobody would know. ``models/README.md`` describes the format.
+A registry decides what is searched for in footage. If a misspelt key were ignored, a detector would silently not run.
+``models/README.md`` describes the format.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from redact.strict_toml import Table, is_line, parse_table
 _Kind = TypeVar("_Kind", Family, Preset)
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LONGEST_PERIOD = 2.0
-"""Seconds. A track is carried unseen for no more than a few; whoever appears in between must be found."""
+"""Seconds. Tracks bridge only a few seconds without a detection, and whoever appears in between must be found."""
 LARGEST_SIDE = 16384
 LARGEST_SHARE = 4.0
 
 
 def is_class_name(untrusted_text: str) -> bool:
-    """Whether ``--classes`` can name it."""
+    """Whether this can be used as a class name with ``--classes``."""
     return is_line(untrusted_text) and not set(untrusted_text) & {",", "="}
 
 
 def parse(text: str, origin: str, folder: Path | None) -> Registry:
-    """A registry from its TOML.
+    """Parse a registry from its TOML.
 
-    ``origin`` names it in errors. ``folder``: where the weights of a user's registry lie, whose models have a ``path``
-    in it; None for the workbench's own, whose models come with distributions or with the package ``models``.
+    ``origin`` names it in errors. ``folder`` contains the weights of a user's registry, whose models give a ``path`` in
+    it; None for the built-in registry, whose models come with distributions or with the package ``redact_models``.
     Raises :class:`RegistryInvalid`.
     """
 
@@ -52,7 +52,7 @@ def parse(text: str, origin: str, folder: Path | None) -> Registry:
         for name in entries.names():
             entry = entries.table(name)
             if name not in by_name:
-                entry.refuse("is about a model that is not listed")
+                entry.refuse("refers to a model that is not listed")
             presets.setdefault(preset, {})[name] = _tier(entry, by_name[name].classes)
     own: dict[Family, dict[Preset, Tier]] = {}
     for key, entries in table.tables("own") if folder is None else ():
@@ -67,12 +67,12 @@ def _member(kind: type[_Kind], name: str, table: Table) -> _Kind:
     try:
         return kind(name)
     except ValueError:
-        table.refuse(f"is about {name!r}; what there is: {', '.join(kind)}")
+        table.refuse(f"has the unknown name {name!r}; known names: {', '.join(kind)}")
 
 
 def _model(name: str, table: Table, folder: Path | None) -> RegisteredModel:
     if not MODEL_NAME.fullmatch(name):
-        table.refuse("is not a name of lower-case letters, digits, - and _")
+        table.refuse("has a name that is not made of lower-case letters, digits, - and _")
     family = _member(Family, table.text("family"), table)
     place = _place(table, folder)
     sha256 = _sha256(table, "sha256")
@@ -99,7 +99,7 @@ def _place(table: Table, folder: Path | None) -> Place:
     if folder is not None:
         name = table.text("path")
         if PurePosixPath(name).name != name:
-            table.refuse("has a path that is not the plain name of a file beside the registry")
+            table.refuse("has a path that is not the name of a file beside the registry")
         return OwnFile(folder / name)
     if "package_file" in table:
         return PackageFile(_relative(table, "package_file"))
@@ -109,14 +109,14 @@ def _place(table: Table, folder: Path | None) -> Place:
 def _relative(table: Table, key: str) -> str:
     path = PurePosixPath(table.text(key))
     if path.is_absolute() or ".." in path.parts or "\\" in str(path):
-        table.refuse(f"has a {key} that leads out of its package")
+        table.refuse(f"has a {key} outside its package")
     return str(path)
 
 
 def _sha256(table: Table, key: str) -> str:
     value = table.text(key)
     if not re.fullmatch("[0-9a-f]{64}", value):
-        table.refuse(f"has a {key} that is not 64 hexadecimal digits in lower case")
+        table.refuse(f"has a {key} that is not 64 lower-case hexadecimal digits")
     return value
 
 
@@ -132,7 +132,7 @@ def _size(table: Table) -> tuple[int, int]:
 def _names(table: Table, classes: tuple[str, ...]) -> Mapping[str, str]:
     names = {key: table.text(key) for key in table.names()}
     if set(names.values()) != set(classes):
-        table.refuse("does not lead to exactly the classes of the model")
+        table.refuse("does not map to exactly the classes of the model")
     return names
 
 
@@ -152,7 +152,7 @@ def _tier(table: Table, classes: tuple[str, ...]) -> Tier:
 def _scales(tier: Table, key: str) -> tuple[tuple[float, int, int], ...]:
     scales = tier.take(key)
     if not isinstance(scales, list) or not scales:
-        tier.refuse(f"has no list of scales as {key}")
+        tier.refuse(f"has no list of scales in {key}")
     return tuple(_scale(tier.child(item, key)) for item in scales)
 
 

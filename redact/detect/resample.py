@@ -1,9 +1,9 @@
-"""Full-size planes to the small RGB pictures that networks take, on whatever device the planes are on.
+"""Converts full-size planes to the small RGB pictures for networks, on the device that holds the planes.
 
-The same pictures, up to rounding, as :mod:`redact.media.frame_conversion` makes on the processor with swscale: the mean
-over each pixel's area where the picture shrinks, linear interpolation where it grows. Both are a matrix along each
-axis, and multiplying by matrices is what a card does best. On a card it is done in half precision: levels of 8 bit are
-exact in it, sums are kept in single precision, and what is rounded is below an eighth of a level.
+The pictures are the same, up to rounding, as those of :mod:`redact.media.frame_conversion` on the CPU with swscale: the
+mean over each pixel's area when the picture shrinks, linear interpolation when it grows. Both are one matrix product
+per axis, which graphics cards do best. On a card, half precision is used: 8-bit levels are exact in it, sums are kept
+in single precision, and rounding is below an eighth of a level.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from redact.media.types import ColourTags, PlanarImage
 
 @torch.inference_mode()
 def rgb_pictures(images: Sequence[PlanarImage], width: int, height: int) -> torch.Tensor:
-    """Pictures of one size, depth, colour description and device -> uint8 RGB (B, 3, ``height``, ``width``) there.
+    """uint8 RGB (B, 3, ``height``, ``width``) of pictures with the same size, depth, colour description and device.
 
-    Pixel by pixel in memory (channels last). A matrix that is untagged or unknown is taken for BT.601, as swscale does.
+    The memory layout is channels last. Untagged and unknown matrices are treated as BT.601, as swscale does.
     """
     depth, colour = images[0].bit_depth, images[0].colour
     y, u, v = (
@@ -33,7 +33,7 @@ def rgb_pictures(images: Sequence[PlanarImage], width: int, height: int) -> torc
 
 
 def resampled(values: torch.Tensor, width: int, height: int, unit: int = 1) -> torch.Tensor:
-    """Integer samples (..., H, W), counted in ``unit`` to a level of 8 bit -> float32 levels (..., height, width)."""
+    """Integer samples (..., H, W), with ``unit`` samples to an 8-bit level -> float32 levels (..., height, width)."""
     dtype = torch.float32 if values.device.type == "cpu" else torch.float16
     levels = values.to(dtype) / unit
     rows = _weights(int(values.shape[-2]), height, values.device, dtype)
@@ -48,7 +48,7 @@ def as_levels(values: torch.Tensor) -> torch.Tensor:
 
 @lru_cache(maxsize=32)
 def _weights(have: int, want: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """(want, have): what share each old sample has in each new one."""
+    """(want, have): the weight of each old sample in each new one."""
     step = have / want
     if step >= 1:
         start = torch.arange(want, dtype=torch.float64)[:, None] * step
@@ -62,7 +62,7 @@ def _weights(have: int, want: int, device: torch.device, dtype: torch.dtype) -> 
 
 @lru_cache(maxsize=8)
 def _yuv_to_rgb(colour: ColourTags) -> tuple[tuple[tuple[float, float, float], ...], tuple[float, ...]]:
-    """Rows of the matrix from levels of Y, U and V to levels of R, G and B, and what is added then (ITU-T H.273)."""
+    """Rows of the matrix from levels of Y, U and V to levels of R, G and B, and the offsets to add (ITU-T H.273)."""
     kr, kb = KR_KB.get(colour.matrix, BT601)
     kg = 1 - kr - kb
     luma, chroma, black = (1.0, 1.0, 0.0) if colour.full_range else (255 / 219, 255 / 224, 16.0)

@@ -1,6 +1,6 @@
-"""Networks on a device: one call, three runtimes.
+"""Runs networks on a device, with one interface for three runtimes.
 
-CPU: OpenVINO, or ONNX Runtime where OpenVINO is not installed. CUDA: torch, in half precision.
+CPU: OpenVINO, or ONNX Runtime if OpenVINO is not installed. CUDA: torch, in half precision.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Normalisation:
 
 
 class Network(Protocol):
-    """Weights ready to run, on the CPU by :func:`side_by_side` threads at once."""
+    """A loaded network. On the CPU, :func:`side_by_side` threads may run it at once."""
 
     @property
     def runtime(self) -> str:
@@ -50,34 +50,35 @@ class Network(Protocol):
 
 
 def choose_device(choice: DeviceChoice) -> torch.device:
-    """The device that was asked for; raises :class:`DeviceMissing` where it is not there, never falls back."""
+    """The requested device. Raises :class:`DeviceMissing` if it is not available; there is no fallback."""
     if choice is DeviceChoice.CUDA and not torch.cuda.is_available():
         raise DeviceMissing(
-            "A CUDA device was asked for, and there is none that torch can use.",
+            "A CUDA device was requested, but torch cannot find one.",
             "Use --device cpu, or install a driver and a CUDA build of torch.",
         )
     return torch.device("cuda" if choice is not DeviceChoice.CPU and torch.cuda.is_available() else "cpu")
 
 
 def parsed(content: bytes) -> onnx.ModelProto:
-    """An ONNX file. Raises :class:`ModelUnusable`."""
+    """Parse an ONNX file. Raises :class:`ModelUnusable`."""
     try:
         return onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's own exception types are not public
-        raise ModelUnusable("The weights are not a readable ONNX file.", "Check the file that was named.") from error
+        raise ModelUnusable("The weights are not a readable ONNX file.", "Check that it is the right file.") from error
 
 
 def plain_graph(content: bytes | onnx.ModelProto) -> onnx.ModelProto:
-    """An ONNX model with its weights taken off the inputs and batch, height and width free; one that is parsed already
-    is altered.
+    """An ONNX model whose weights are not inputs and whose batch, height and width are free. A parsed model is
+    modified.
 
-    Weights listed as inputs stop every runtime from folding constants: a factor of two to three in CenterFace.
+    Weights listed as inputs prevent every runtime from folding constants, which makes CenterFace two to three times
+    slower.
     """
     model = parsed(content) if isinstance(content, bytes) else content
     weights = {tensor.name for tensor in model.graph.initializer}
     images = [value for value in model.graph.input if value.name not in weights]
     if len(images) != 1:
-        raise ModelUnusable(f"The network takes {len(images)} inputs, one picture is expected.", "Use another model.")
+        raise ModelUnusable(f"The network has {len(images)} inputs; it must have one picture.", "Use another model.")
     del model.graph.input[:]
     model.graph.input.extend(images)
     del model.graph.value_info[:]
@@ -107,7 +108,7 @@ class OpenVinoNetwork:
         self._model = steps.build()
         self._requests: dict[tuple[int, int], queue.SimpleQueue[Any]] = {}
         self._compiling = threading.Lock()
-        # OpenVINO takes bfloat16 by itself where the processor has instructions for it, which halves the time.
+        # OpenVINO uses bfloat16 on processors with instructions for it, which halves the time.
         self._precision = str(self._core.get_property("CPU", "INFERENCE_PRECISION_HINT"))
 
     @property
@@ -122,17 +123,17 @@ class OpenVinoNetwork:
         rows = frames.permute(0, 2, 3, 1).contiguous().numpy()
         request = requests.get()
         try:
-            found = [_answer(request, row) for row in rows]
+            results = [_infer(request, row) for row in rows]
         finally:
             requests.put(request)
-        return [torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True)]
+        return [torch.cat(rows) if len(rows) > 1 else rows[0] for rows in zip(*results, strict=True)]
 
     def _compiled(self, height: int, width: int) -> queue.SimpleQueue[Any]:
-        """Requests that nobody uses, of as many as there are threads that may run the network at once.
+        """The idle requests; there are as many requests as threads that may run the network at once.
 
-        Several frames side by side, on a core or a few each, beat one after another on all cores: where many threads
-        share one frame, each waits at every layer for whichever it holds up, and all of them wait while what is not the
-        network's work is done to the frame.
+        Several frames at once, on one or a few cores each, are faster than one frame at a time on all cores: threads
+        that share a frame wait for each other at every layer, and all of them wait while the frame is processed outside
+        the network.
         """
         with self._compiling:
             if (height, width) not in self._requests:
@@ -155,25 +156,25 @@ class OpenVinoNetwork:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def side_by_side() -> int:
-    """Frames that networks on the CPU work on at once. Each costs the memory of its feature maps."""
+    """Number of frames that networks on the CPU process at once. Each needs memory for its feature maps."""
     return min(cores(), MOST_SIDE_BY_SIDE)
 
 
 def _begin(request: Any, row: NDArray[np.uint8]) -> None:
-    """Have the first inference of the process to itself: OpenVINO's binding sets something up in it, and two threads
-    that do so at once wait for each other for ever."""
+    """Run the first inference of the process alone: it initialises OpenVINO's binding, and two threads that do so at
+    once deadlock."""
     with _FIRST:
         if not _begun.is_set():
-            _answer(request, row)
+            _infer(request, row)
             _begun.set()
 
 
-def _answer(request: Any, row: NDArray[np.uint8]) -> list[torch.Tensor]:
+def _infer(request: Any, row: NDArray[np.uint8]) -> list[torch.Tensor]:
     request.infer({0: row[None]}, share_inputs=True)
     return [torch.from_numpy(np.array(tensor.data)) for tensor in request.output_tensors]
 
@@ -205,15 +206,15 @@ class OrtNetwork:
 
 
 class TorchNetwork:
-    """The graph as torch operations; half precision on CUDA, single on the CPU.
+    """The graph as torch operations, in half precision on CUDA and single precision on the CPU.
 
-    Pixel by pixel in memory (channels last), which a card's half-precision units take as it is.
+    The memory layout is channels last, which a card's half-precision units use directly.
     """
 
     def __init__(self, model: onnx.ModelProto, normalisation: Normalisation, device: torch.device) -> None:
         half = device.type == "cuda"
         if half:
-            # Few sizes are ever seen (see redact.detect.batches): trying every method once for each is time well spent.
+            # There are few different sizes (see redact.detect.batches), so trying every method once for each pays off.
             torch.backends.cudnn.benchmark = True
         self._dtype = torch.float16 if half else torch.float32
         module = OnnxModule(model).eval()
@@ -231,11 +232,11 @@ class TorchNetwork:
     def run(self, frames: torch.Tensor) -> list[torch.Tensor]:
         """See :class:`Network`."""
         x = _normalised(frames.to(self._device, non_blocking=True), self._normalisation, self._dtype)
-        answers = [y.float() for y in self._module(x.contiguous(memory_format=torch.channels_last))]
-        if not torch.stack([y.isfinite().all() for y in answers]).all():
-            # What leaves the range of half precision must not pass for a picture without anything in it.
-            raise ModelUnusable("A network's answer holds something that is not a number.", "Use --device cpu.")
-        return answers
+        outputs = [y.float() for y in self._module(x.contiguous(memory_format=torch.channels_last))]
+        if not torch.stack([y.isfinite().all() for y in outputs]).all():
+            # An overflow of half precision must not look like a picture with nothing in it.
+            raise ModelUnusable("A network returned values that are not numbers.", "Use --device cpu.")
+        return outputs
 
 
 def _normalised(frames: torch.Tensor, normalisation: Normalisation, dtype: torch.dtype) -> torch.Tensor:
@@ -244,7 +245,7 @@ def _normalised(frames: torch.Tensor, normalisation: Normalisation, dtype: torch
 
 
 def load_network(content: bytes | onnx.ModelProto, normalisation: Normalisation, device: torch.device) -> Network:
-    """Weights (ONNX) on a device. Raises :class:`ModelUnusable` when they are not a detection graph."""
+    """Load ONNX weights on a device. Raises :class:`ModelUnusable` if they are not a detection graph."""
     model = plain_graph(content)
     if device.type != "cpu":
         return TorchNetwork(model, normalisation, device)

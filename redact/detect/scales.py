@@ -1,4 +1,4 @@
-"""One network at several scales, in tiles where a scale is too large for one pass."""
+"""Runs one network at several scales, in tiles if a scale is too large for one pass."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from redact.detect.resample import as_levels, resampled
 from redact.detect.types import Detections, ModelRecord
 
 STEP = 32
-"""Networks take sizes in multiples of this."""
+"""The sides of a network's input are multiples of this."""
 LARGEST_PASS = 2048
-"""Longest side given to a network at once; larger scales are cut into overlapping tiles."""
+"""Longest side of a network's input; larger scales are cut into overlapping tiles."""
 TILE_OVERLAP = 192
-"""Pixels two tiles share: an object up to this size lies whole in one of them; larger ones are found at a smaller
-scale."""
+"""Overlap of two tiles in pixels: an object up to this size lies completely in one of them; larger ones are found at a
+smaller scale."""
 GREY = 114
-"""Level of what is put beside a picture to bring it to a size that networks take."""
+"""Level of the padding that extends pictures to a multiple of :data:`STEP`."""
 SEAM = 0.1
 """A box that ends within this share of its size from a tile's inner edge, or past it, may be cut off there."""
 MERGE_IOU = 0.45
@@ -35,12 +35,12 @@ class FixedSizeDetector(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names it can give."""
+        """The class names it can return."""
         ...
 
     @property
     def record(self) -> ModelRecord:
-        """What the log says about it."""
+        """The model's description for the log."""
         ...
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
@@ -49,9 +49,9 @@ class FixedSizeDetector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """A size that frames are scaled to: their longer side becomes ``share`` of what it is, but at least ``floor`` and
-    at most ``ceiling`` pixels (0: no limit)."""
+class DetectionScale:
+    """A size to which frames are scaled: their longer side is multiplied by ``share``, but kept between ``floor`` and
+    ``ceiling`` pixels (ceiling 0: no limit)."""
 
     share: float
     floor: int
@@ -66,7 +66,7 @@ class Scale:
 class MultiScaleDetector:
     """Implements :class:`redact.detect.types.Detector` around a network family."""
 
-    def __init__(self, inner: FixedSizeDetector, scales: Sequence[Scale]) -> None:
+    def __init__(self, inner: FixedSizeDetector, scales: Sequence[DetectionScale]) -> None:
         self._inner = inner
         self._scales = tuple(scales)
         self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -74,17 +74,17 @@ class MultiScaleDetector:
         self.record = inner.record
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
-        """The largest scale: the smaller ones are made from it."""
+        """The size of the largest scale; the smaller ones are made from it."""
         longest = max(width, height)
         sides = sorted({scale.side(longest) for scale in self._scales}, reverse=True)
-        # True to shape: faint plates are lost already when the picture is stretched by a percent.
+        # The aspect ratio is kept: stretching the picture by one per cent already loses faint plates.
         sizes = [(max(1, round(width * s / longest)), max(1, round(height * s / longest))) for s in sides]
         self._sizes[sizes[0]] = sizes
         return sizes[0]
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
-        """See :class:`redact.detect.types.Detector`. Frames of a size that :meth:`input_size` did not give are first
-        scaled to the one it gives for them."""
+        """See :class:`redact.detect.types.Detector`. Frames whose size did not come from :meth:`input_size` are first
+        scaled to the size it returns for them."""
         height, width = int(frames.shape[2]), int(frames.shape[3])
         found: list[list[Detections]] = [[] for _ in frames]
         cut: list[list[NDArray[np.bool_]]] = [[] for _ in frames]
@@ -98,7 +98,7 @@ class MultiScaleDetector:
                     rows.append(moved(part, (width / w, height / h), (x * width / w, y * height / h)))
         if all(len(rows) == 1 for rows in found):
             return [rows[0] for rows in found]
-        # The part of an object that one tile sees may score higher than the whole that another sees.
+        # A part of an object in one tile may score higher than the whole object in another.
         return [
             suppress(join(rows), MERGE_IOU, MERGE_INSIDE, np.concatenate(marks))
             for rows, marks in zip(found, cut, strict=True)
@@ -106,7 +106,7 @@ class MultiScaleDetector:
 
 
 def tiles(frames: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
-    """(x, y, part) of overlapping tiles of at most :data:`LARGEST_PASS` a side that together cover the frames."""
+    """(x, y, tile) of overlapping tiles, at most :data:`LARGEST_PASS` on each side, that together cover the frames."""
     height, width = int(frames.shape[2]), int(frames.shape[3])
     for y in _starts(height):
         for x in _starts(width):
@@ -114,8 +114,7 @@ def tiles(frames: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
 
 
 def _inner_edges(x: int, y: int, tile: torch.Tensor, width: int, height: int) -> NDArray[np.float32]:
-    """(4,) where a tile at (x, y) of a picture ends (left, top, right, bottom), infinitely far where the picture ends
-    too."""
+    """(4,) edges of a tile at (x, y) of a picture (left, top, right, bottom); infinite where the picture ends too."""
     high, wide = int(tile.shape[2]), int(tile.shape[3])
     far = np.inf
     edges = [0 if x else -far, 0 if y else -far, wide if x + wide < width else far, high if y + high < height else far]
@@ -123,7 +122,7 @@ def _inner_edges(x: int, y: int, tile: torch.Tensor, width: int, height: int) ->
 
 
 def _cut_off(boxes: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) which boxes reach one of these edges."""
+    """(n,) bool: which boxes reach one of these edges."""
     near = SEAM * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     beyond = (boxes - edges) * np.array([-1, -1, 1, 1], np.float32)
     cut: NDArray[np.bool_] = np.any(beyond > -near, axis=1)
@@ -138,7 +137,7 @@ def _starts(length: int) -> list[int]:
 
 
 def resize(frames: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """uint8 (B, 3, H, W) to another size, averaging where it shrinks so that thin strokes do not vanish."""
+    """uint8 (B, 3, H, W) scaled to another size; shrinking averages, so that thin strokes do not vanish."""
     if frames.shape[2:] == (height, width):
         return frames
     if frames.device.type == "cpu":
@@ -149,7 +148,7 @@ def resize(frames: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
 
 def padded(frames: torch.Tensor) -> torch.Tensor:
-    """Grey to the right and below until both sides are multiples of :data:`STEP`."""
+    """Frames padded with grey on the right and below until both sides are multiples of :data:`STEP`."""
     batch, _, height, width = frames.shape
     right, below = -width % STEP, -height % STEP
     if not (right or below):
@@ -159,7 +158,7 @@ def padded(frames: torch.Tensor) -> torch.Tensor:
         edges = (0, below, 0, right)
         grey = [cv2.copyMakeBorder(f, *edges, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY)) for f in pictures]
         return torch.from_numpy(np.stack(grey)).permute(0, 3, 1, 2)
-    # Pixel by pixel in memory, as decoders give frames and networks on a CPU take them.
+    # Channels last, as decoders return frames and networks on a CPU accept them.
     whole = torch.full((batch, height + below, width + right, 3), GREY, dtype=frames.dtype, device=frames.device)
     whole[:, :height, :width] = frames.permute(0, 2, 3, 1)
     return whole.permute(0, 3, 1, 2)

@@ -1,15 +1,14 @@
 """Plates and other text by PP-OCR's text detector.
 
-The network is a DBNet (Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", 2020): a map
-of the
-probability that a pixel lies in the shrunk *kernel* of a text line. A kernel is about half as high as its letters; all
-growth below is in multiples of its height. A number plate is found by the line of characters on it, so its box is the
-kernel grown to what surrounds the characters on real plates: measured on UK, US, Brazilian and Romanian layouts, with
-the state name above, the motto below and the country band at the side.
+The network is a DBNet (Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", 2020). It
+returns a map of the probability that a pixel lies in the shrunk *kernel* of a text line. A kernel is about half as high
+as its letters; all growth below is in multiples of its height. A number plate is found by the line of characters on it,
+so its box is the kernel grown to cover what surrounds the characters on real plates. This was measured on UK, US,
+Brazilian and Romanian layouts, including the state name above, the motto below and the country band at the side.
 
-The network has two weaknesses that are dealt with here. It is blind in the dark, so dark frames are brightened first.
-And where nothing is text, it is prone to call large parts of the picture text; such answers are broad, and weaker than
-real text of that size, so a large kernel must bring more evidence than a small one.
+Two weaknesses of the network are handled here. It finds nothing in the dark, so dark frames are brightened first. And
+in pictures without text it tends to mark large areas as text; these are broad and score lower than real text of that
+size, so a large kernel needs a higher score than a small one.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ from redact.detect.types import Detections, ModelRecord
 from redact.errors import ModelUnusable
 
 NORMALISATION = Normalisation(127.5, 127.5, bgr=True)
-"""What PP-OCR's trunk was trained on, and so whatever else stands on it."""
+"""The input normalisation that PP-OCR's backbone was trained with; every network on that backbone needs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How far a box reaches past its text kernel, in kernel heights."""
+    """How far a box extends past its text kernel, in kernel heights."""
 
     side: float
     above: float
@@ -49,26 +48,26 @@ KERNEL_THRESHOLD = 0.3
 SMALLEST_KERNEL = 8
 """Pixels of the probability map; smaller specks are noise."""
 CONTAINED = 0.75
-"""A box that lies by this share inside a larger one adds nothing."""
+"""A box with this share of its area inside a larger one is dropped."""
 LARGE = 0.012
-"""Kernel height, as a share of the picture's longer side, above which a kernel must bring evidence."""
+"""Kernels higher than this share of the picture's longer side have to reach :data:`EVIDENCE`."""
 EVIDENCE = 10.7
-"""Least 10 score + 2.5 ln(width / height) - 0.5 ln(height / large) of a large kernel. Fitted by logistic regression
-on kernels on and off 31 US and Brazilian plates: it keeps 95 % of the former and 2 % of the area of the latter."""
+"""Lowest 10 score + 2.5 ln(width / height) - 0.5 ln(height / large) of a large kernel. Fitted by logistic regression to
+kernels on and off 31 US and Brazilian plates: it keeps 95 % of the former and 2 % of the area of the latter."""
 BRIGHT = 230
-"""Brightness that the lightest hundredth of a dark frame is raised to,"""
+"""The lightest hundredth of a dark frame is raised to this brightness,"""
 MOST_GAIN = 4.0
-"""but by no more than this factor."""
+"""but by at most this factor."""
 LEAST_GAIN = 1.1
 LONGEST_PLATE = 14.0
-"""Kernel width over height above which, when text is asked for as well, a line is text rather than a plate."""
+"""If text is wanted as well, a line whose kernel has a larger ratio of width to height is text, not a plate."""
 
 
 class TextDetector:
-    """The plate and text detector that comes with the install.
+    """The built-in plate and text detector.
 
-    With "plate" alone asked for, every text line is taken for a plate: doubt means masked. With "text" as well, lines
-    too long for a plate are called text.
+    If only "plate" is wanted, every text line counts as a plate: in doubt, it is masked. With "text" as well, lines too
+    long for a plate are text.
     """
 
     def __init__(self, model: RegisteredModel, labels: tuple[str, ...], threshold: float, device: torch.device) -> None:
@@ -81,12 +80,10 @@ class TextDetector:
         """See :class:`redact.detect.types.Detector`; H and W must be multiples of 32."""
         outputs = self._network.run(brightened(frames))
         if len(outputs) != 1 or outputs[0].shape != (len(frames), 1, *frames.shape[2:]):
-            raise ModelUnusable(
-                "The text network did not answer with one map.", "Reinstall the distribution `rapidocr`."
-            )
+            raise ModelUnusable("The text network did not return one map.", "Reinstall the distribution `rapidocr`.")
         maps = outputs[0][:, 0]
         if maps.device.type == "cuda":
-            maps = maps.half()  # as precise as the network there is, and half the way back
+            maps = maps.half()  # the network's own precision, and half as much to transfer
         return [self._lines(probability.numpy()) for probability in maps.cpu().float()]
 
     def _lines(self, probability: NDArray[np.float32]) -> Detections:
@@ -114,7 +111,7 @@ class TextDetector:
 
 
 def _kernels(probability: NDArray[np.float32]) -> Iterator[tuple[tuple[float, float], float, float, float, float]]:
-    """Centre, width, height, angle and score of every text kernel."""
+    """Centre, width, height, angle and score of each text kernel."""
     kernel = (probability > KERNEL_THRESHOLD).astype(np.uint8)
     contours, _ = cv2.findContours(kernel, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
@@ -133,7 +130,7 @@ def _convincing(wide: float, high: float, score: float, longest: int) -> bool:
 
 
 def brightened(frames: torch.Tensor) -> torch.Tensor:
-    """Dark frames of a uint8 (B, 3, H, W) batch multiplied up, bright ones as they are."""
+    """A uint8 (B, 3, H, W) batch with dark frames brightened and bright ones unchanged."""
     sample = frames[:, :, ::8, ::8].amax(1).flatten(1).float()
     light = torch.quantile(sample, 0.99, dim=1, interpolation="nearest").clamp(min=1.0)
     gains = (BRIGHT / light).clamp(1.0, MOST_GAIN).tolist()
@@ -155,10 +152,10 @@ def _multiplied(frame: torch.Tensor, gain: float) -> torch.Tensor:
 def _upright(
     rectangle: tuple[tuple[float, float], tuple[float, float], float],
 ) -> tuple[tuple[float, float], float, float, float]:
-    """OpenCV's minimal rectangle as centre, width, height and an angle of -45 to 45 degrees clockwise, edges
+    """OpenCV's minimum-area rectangle as centre, width, height and a clockwise angle of -45 to 45 degrees, both
     included."""
     (cx, cy), (w, h), angle = rectangle
-    # OpenCV measures between pixel centres; the outermost pixels are half outside of that.
+    # OpenCV measures between pixel centres; the outermost pixels extend half a pixel beyond.
     w, h = w + 1, h + 1
     turns = round(angle / 90)
     if turns % 2:
@@ -169,8 +166,8 @@ def _upright(
 def _grown(
     centre: tuple[float, float], w: float, h: float, angle: float, growth: Growth
 ) -> tuple[float, float, float, float]:
-    """xyxy of the box before turning. Lines that run upwards (signs, plates seen sideways) grow by their short side
-    too."""
+    """xyxy of the box before rotation. Growth is by the short side, also for lines that run upwards (signs, plates seen
+    from the side)."""
     unit = min(w, h)
     shift = (growth.below - growth.above) / 2 * unit
     radians = np.radians(angle)
@@ -180,7 +177,7 @@ def _grown(
 
 
 def _not_contained(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Rows whose box does not lie mostly inside a larger one."""
+    """(n,) bool: which boxes do not lie mostly inside a larger one."""
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])

@@ -1,4 +1,4 @@
-"""Boxes as detectors give them, and the protocol every detector family follows."""
+"""Detections, and the protocol that every detector family implements."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What was found on one frame.
+    """The detections on one frame.
 
-    ``boxes``: (n, 4) float32 xyxy in pixels of the frame that was given; ``scores``: (n,) float32 in [0, 1];
-    ``labels``:
-    n class names; ``angles``: (n,) float32, degrees clockwise by which the box is turned about its centre (a turned
-    box's ``boxes`` row is the box before turning, as in CVAT).
+    ``boxes``: (n, 4) float32 xyxy in pixels of the given frame; ``scores``: (n,) float32 in [0, 1]; ``labels``: n class
+    names; ``angles``: (n,) float32, clockwise rotation of each box about its centre in degrees (``boxes`` has the box
+    before rotation, as in CVAT).
     """
 
     boxes: NDArray[np.float32]
@@ -43,7 +42,7 @@ class Detections:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """What the log says about a network that was used."""
+    """Description of a network for the log."""
 
     name: str
     sha256: str
@@ -54,30 +53,30 @@ class ModelRecord:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Pixels to boxes. An instance is bound to one device and one set of thresholds.
+    """Finds boxes in pictures. An instance is bound to one device and one set of thresholds.
 
-    On the CPU several threads may call :meth:`detect` at once; on a card one does.
+    On the CPU, several threads may call :meth:`detect` at once; on a graphics card, only one.
     """
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names it can give, all of them among those it was asked for."""
+        """The class names it can return, a subset of those requested."""
         ...
 
     @property
     def record(self) -> ModelRecord:
-        """What the log says about it."""
+        """The model's description for the log."""
         ...
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) a frame of the given upright, square-pixel size is best scaled to before :meth:`detect`."""
+        """The best (width, height) for :meth:`detect` of a frame with the given upright, square-pixel size."""
         ...
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
         """Find boxes on a batch: uint8 RGB of shape (B, 3, H, W) on the detector's device, any H and W.
 
-        Returns one :class:`Detections` a frame, in pixels of the tensor given. Raises
-        :class:`redact.errors.ModelUnusable`
-        when the network's output is not what its family promises (never an empty result instead).
+        Returns one :class:`Detections` per frame, in pixels of the given tensor. Raises
+        :class:`redact.errors.ModelUnusable` if the network's output does not fit its family; it never returns an empty
+        result instead.
         """
         ...

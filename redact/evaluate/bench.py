@@ -27,7 +27,7 @@ import av
 import redact.errors
 from redact.detect.runtime import choose_device
 from redact.errors import CorruptFrames, RedactError, Unexpected
-from redact.evaluate.peer import PeerFigures, check_deface, time_deface
+from redact.evaluate.deface_benchmark import DefaceFigures, check_deface, time_deface
 from redact.jobs.failures import as_failure
 from redact.media.encoder import Encoder, encoder_for
 from redact.media.encoder_frames import FORMATS, even
@@ -55,7 +55,7 @@ GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ran(Generic[T]):
+class ProcessResult(Generic[T]):
     """What a process of its own gave back."""
 
     value: T
@@ -115,12 +115,12 @@ class Stage:
 class BenchReport:
     """Everything that was measured in one run."""
 
-    job: Ran[JobFigures]
+    job: ProcessResult[JobFigures]
     floors: tuple[FloorFigures, ...]
     encoder: Mapping[str, str]
     """The encoder and what it was told, in the job and in the floor alike."""
     clip_seconds: float | None
-    peer: PeerFigures | None
+    peer: DefaceFigures | None
 
     @property
     def job_seconds(self) -> float:
@@ -295,14 +295,14 @@ def _transcode(info: MediaInfo, encoder: Encoder, each: Callable[[int], None]) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _ProgressStep:
     stage: str
     done: int
     total: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Failed:
+class _Failure:
     """Exceptions do not survive pickling, what they are made of does."""
 
     kind: str
@@ -311,12 +311,12 @@ class _Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class _Finished:
     value: object
     peak_bytes: int | None
 
 
-def run_apart(work: Callable[[Progress], T], progress: Progress) -> Ran[T]:
+def run_apart(work: Callable[[Progress], T], progress: Progress) -> ProcessResult[T]:
     """Run ``work`` (which must be picklable, and so its result) in a fresh process.
 
     Raises the :class:`RedactError` that ``work`` raises, :class:`Unexpected` when the process dies, and whatever
@@ -331,7 +331,7 @@ def run_apart(work: Callable[[Progress], T], progress: Progress) -> Ran[T]:
     try:
         done = _follow(here, progress)
         process.join()
-        return Ran(cast("T", done.value), time.perf_counter() - started, done.peak_bytes)
+        return ProcessResult(cast("T", done.value), time.perf_counter() - started, done.peak_bytes)
     except EOFError:
         process.join(GRACE_SECONDS)
         raise Unexpected(
@@ -346,17 +346,17 @@ def run_apart(work: Callable[[Progress], T], progress: Progress) -> Ran[T]:
         here.close()
 
 
-def _follow(pipe: Connection, progress: Progress) -> _Done:
-    last = _Step("start", 0, None)
+def _follow(pipe: Connection, progress: Progress) -> _Finished:
+    last = _ProgressStep("start", 0, None)
     while True:
         progress(last.stage, last.done, last.total)
         if not pipe.poll(POLL_SECONDS):
             continue
         message = pipe.recv()
-        if isinstance(message, _Failed):
+        if isinstance(message, _Failure):
             kind: type[RedactError] = getattr(redact.errors, message.kind)
             raise kind(message.happened, message.todo)
-        if isinstance(message, _Done):
+        if isinstance(message, _Finished):
             return message
         last = message
 
@@ -370,16 +370,16 @@ def _in_child(work: Callable[[Progress], object], pipe: Connection) -> None:
     def tell(stage: str, done: int, total: int | None) -> None:
         nonlocal told
         if time.monotonic() - told >= POLL_SECONDS or done == total:
-            pipe.send(_Step(stage, done, total))
+            pipe.send(_ProgressStep(stage, done, total))
             told = time.monotonic()
 
     try:
         value = work(tell)
     except BaseException as error:
         failure = as_failure(error)
-        pipe.send(_Failed(type(failure).__name__, failure.happened, failure.todo))
+        pipe.send(_Failure(type(failure).__name__, failure.happened, failure.todo))
     else:
-        pipe.send(_Done(value, peak_memory()))
+        pipe.send(_Finished(value, peak_memory()))
 
 
 def peak_memory() -> int | None:

@@ -96,7 +96,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
+class _TruthBox:
     object_id: int
     label: str
     box: NDArray[np.float64]
@@ -115,14 +115,14 @@ class Tally:
                 "Give the truth that was made for this footage.",
             )
         self._media = media
-        self._by_frame: dict[int, list[_Box]] = {}
+        self._by_frame: dict[int, list[_TruthBox]] = {}
         for thing in truth.objects:
             for i, frame in enumerate(thing.frames.tolist()):
-                row = _Box(thing.id, thing.label, thing.boxes[i], float(thing.angles[i]), bool(thing.counted[i]))
+                row = _TruthBox(thing.id, thing.label, thing.boxes[i], float(thing.angles[i]), bool(thing.counted[i]))
                 self._by_frame.setdefault(frame, []).append(row)
         self._near = np.zeros((media.height, media.width), np.bool_)
         # Box, share masked: one entry for every counted box, as the figures are of these.
-        self._shares: list[tuple[int, _Box, float]] = []
+        self._shares: list[tuple[int, _TruthBox, float]] = []
         self._frames = self._outside = self._masked_outside = 0
 
     def add(self, frame: int, masked: NDArray[np.bool_]) -> None:
@@ -142,7 +142,7 @@ class Tally:
         self._outside += near.size - int(np.count_nonzero(near))
         self._masked_outside += int(np.count_nonzero(masked > near))
 
-    def _covered(self, row: _Box, masked: NDArray[np.bool_]) -> float | None:
+    def _covered(self, row: _TruthBox, masked: NDArray[np.bool_]) -> float | None:
         found = region(row.box, row.angle, self._media.width, self._media.height, ellipse=row.label in ELLIPSES)
         if found is None:
             return None
@@ -167,7 +167,7 @@ class Tally:
         exposed = {key for key, uncovered in rows if uncovered}
         return ClassFigures(name, len({key for key, _ in rows}), len(exposed), len(rows), sum(u for _, u in rows))
 
-    def _leak(self, frame: int, row: _Box, share: float) -> Leak:
+    def _leak(self, frame: int, row: _TruthBox, share: float) -> Leak:
         pts = self._media.pts
         seconds = float((int(pts[frame]) - int(pts[0])) * self._media.time_base)
         return Leak(row.object_id, row.label, frame, seconds, timecode(seconds), share)

@@ -64,7 +64,7 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _TruthRow:
     frame: int
     id: int
     box: tuple[float, float, float, float]
@@ -83,7 +83,7 @@ def read_truth(path: Path, labels_path: Path | None = None) -> Truth:
     Raises :class:`redact.errors.BadTruth` when either file is missing, too large or says something impossible.
     """
     labels = _read_labels(path, labels_path)
-    by_id: dict[int, dict[int, _Row]] = {}
+    by_id: dict[int, dict[int, _TruthRow]] = {}
     for number, line in enumerate(_read_text(path, MAX_BYTES).splitlines(), start=1):
         if not line.strip():
             continue
@@ -130,7 +130,7 @@ def _read_labels(path: Path, labels_path: Path | None) -> tuple[str, ...]:
     return labels
 
 
-def _parse(line: str, where: str, labels: tuple[str, ...]) -> _Row:
+def _parse(line: str, where: str, labels: tuple[str, ...]) -> _TruthRow:
     cells = line.split(",")
     if not 6 <= len(cells) <= 10:
         raise _bad(f"{where} has {len(cells)} columns, not 6 to 10")
@@ -150,7 +150,7 @@ def _parse(line: str, where: str, labels: tuple[str, ...]) -> _Row:
     if class_id == 0 or class_id > len(labels):
         raise _bad(f"{where} has class {class_id}, but the labels are numbered 1 to {len(labels)}")
     label = labels[class_id - 1] if class_id > 0 else UNNAMED
-    return _Row(frame - 1, key, (left, top, left + width, top + height), counted, label)
+    return _TruthRow(frame - 1, key, (left, top, left + width, top + height), counted, label)
 
 
 def _whole(untrusted: float, low: int, high: int, what: str) -> int:
@@ -159,7 +159,7 @@ def _whole(untrusted: float, low: int, high: int, what: str) -> int:
     return int(untrusted)
 
 
-def _object(key: int, rows: dict[int, _Row]) -> TruthObject:
+def _object(key: int, rows: dict[int, _TruthRow]) -> TruthObject:
     ordered = [rows[frame] for frame in sorted(rows)]
     return TruthObject(
         id=key,

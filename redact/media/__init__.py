@@ -1,1 +1,1 @@
-"""Footage: probing, decoding, encoding, sound tracks, and what may travel into a copy."""
+"""Footage: probing, decoding, encoding, sound tracks, and what may be carried over into a copy."""

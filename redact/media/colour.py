@@ -1,4 +1,4 @@
-"""Weights of red and blue in luma, for every room that turns colours into planes or back."""
+"""Weights of red and blue in luma, for converting between RGB and YUV."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ KR_KB = {
     9: (0.2627, 0.0593),  # BT.2020, non-constant luminance
     10: (0.2627, 0.0593),  # BT.2020, constant luminance: the same for grey, near for colours
 }
-"""By FFmpeg's matrix number (ITU-T H.273, table 4)."""
+"""(KR, KB) by FFmpeg's matrix number (ITU-T H.273, table 4)."""
 BT601 = KR_KB[5]

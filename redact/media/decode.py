@@ -1,4 +1,4 @@
-"""Packets through the decoder into :class:`redact.media.frame_order.Order`, with every sign of damage kept."""
+"""Sends packets through the decoder to :class:`redact.media.frame_order.Order` and keeps every sign of damage."""
 
 from __future__ import annotations
 
@@ -20,29 +20,28 @@ from redact.media.probe import MAX_SIDE, turn_of
 from redact.media.types import MediaInfo
 from redact.media.untrusted_file import open_media, packets_of
 
-# Decoders that conceal errors and flag the frame. The others must be told to fail, or damage would pass as clean.
+# Decoders that conceal errors and flag the frame. The others must be told to fail, or damage would go unnoticed.
 _FLAGS_ERRORS = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video", "h263"})
 _WITHOUT_PTS = ("avi",)
-# Streams without frame boundaries. They may start in the middle of a frame, before the first timestamp: that is none.
+# Streams without frame boundaries. They may start within a frame, before the first timestamp; that is not a frame.
 _PARSED = ("mpegts", "mpeg")
 _NVOP_SIZE = 19
 """Bytes up to which an MPEG-4 packet is a "nothing changed" marker (FFmpeg's MAX_NVOP_SIZE)."""
 _DURATION_SLACK = Fraction(1)
-"""Seconds a container's stated duration may exceed what is in it: some writers count the last frame twice."""
+"""Seconds by which a container's stated duration may exceed its content: some writers count the last frame twice."""
 
 
 class Decoder:
-    """All frames of one footage in presentation order, as :class:`Slot` s, or those from ``entry`` on.
+    """Decodes all frames of a file, or those from ``entry`` on, in presentation order as :class:`Slot` s.
 
-    Always in software, also where a card has a decoder of its own (NVDEC). That one hides damage: with a hardware
-    decoder, FFmpeg parses headers only, skips all of its error marking (``er_supported`` and ``ff_er_add_slice`` in its
-    error_resilience.c return at once), and its nvdec.c never asks the card how a picture went
-    (``cuvidGetDecodeStatus``). A frame with a broken slice would come back unmarked and could reach a copy unmasked;
-    and were only the analysis to use the card, `redact detect` would no longer stop at frames that `redact apply`
-    refuses.
+    Decoding is always in software, even on a card with its own decoder (NVDEC), because hardware decoding hides damage:
+    FFmpeg then parses headers only, skips all of its error marking (``er_supported`` and ``ff_er_add_slice`` in its
+    error_resilience.c return at once), and its nvdec.c never asks the card whether a picture was decoded without errors
+    (``cuvidGetDecodeStatus``). A frame with a broken slice would come back unmarked and could reach a copy unmasked. If
+    only the analysis used the card, `redact detect` would no longer stop at frames that `redact apply` refuses.
 
-    What cannot be known: damage that still is valid syntax (arithmetic-coded H.264 and HEVC, VP9) decodes without a
-    sign, and a transport stream that was cut between two packets looks complete.
+    Two kinds of damage cannot be detected: damage that is still valid syntax (arithmetic-coded H.264 and HEVC, VP9)
+    decodes without a sign, and a transport stream that was cut between two packets looks complete.
     """
 
     def __init__(self, info: MediaInfo, entry: Entry | None = None) -> None:
@@ -59,13 +58,14 @@ class Decoder:
 
     @property
     def name(self) -> str:
-        """FFmpeg's name of the decoder, for example ``h264``, and where it runs."""
+        """FFmpeg's name for the decoder, for example ``h264``, and where it runs."""
         return f"{self._stream.codec_context.name}, in software"
 
     def close(self) -> None:
         """Stop the decoder's threads, then close the file."""
-        # A decoder's threads may still be at work when a consumer stops early, and they need Python's lock to release
-        # what packets carry. Flushing waits for them without that lock; freeing the decoder waits with it, for ever.
+        # A decoder's threads may still be running when a consumer stops early, and they need Python's lock to release
+        # objects that packets carry. Flushing waits for them without that lock; freeing the decoder would hold it and
+        # wait for ever.
         if self._stream.codec_context.is_open:
             self._stream.codec_context.flush_buffers()
         self._container.close()
@@ -82,13 +82,14 @@ class Decoder:
             raise MasterChanged(f"{self._info.path.name} is not the file that was probed.", "Start again.")
         if any(entry.pos + entry.size > self._info.size_bytes for entry in stream.index_entries):
             raise TruncatedFile(
-                f"{self._info.path.name} has an index that lists frames behind its end.",
+                f"{self._info.path.name} has an index that lists frames beyond its end.",
                 "Copy it from its source again.",
             )
         return stream
 
     def slots(self) -> Generator[Slot[VideoFrame], None, None]:
-        """Every frame once. Raises :class:`TruncatedFile` or :class:`UnsupportedMedia`; damage is in the slots."""
+        """Every frame once. Raises :class:`TruncatedFile` or :class:`UnsupportedMedia`; damage is marked in the
+        slots."""
         return _Pass(self._info, self._container, self._stream, self._entry).run()
 
 
@@ -106,17 +107,17 @@ class _Pass:
     def _set_up(self) -> None:
         context, codec = self._stream.codec_context, self._video.codec
         context.copy_opaque = True
-        # In step: one packet in, its outcome out. With frame threads, errors surface at a later packet, PyAV swallows
-        # one that comes together with a finished frame, and H.264's damage flags are sometimes set too late to be seen
-        # (measured: one run in five on a damaged last frame), so two passes over a file could disagree.
+        # One packet in, its outcome out. With frame threads, errors appear at a later packet, PyAV drops an error that
+        # comes together with a finished frame, and H.264's damage flags are sometimes set too late to be seen
+        # (measured: in one run in five on a damaged last frame), so two passes over a file could disagree.
         context.thread_type = "SLICE"
         if codec in _FLAGS_ERRORS:
-            context.thread_count = 1  # slice threads switch error flags off
+            context.thread_count = 1  # slice threads disable the error flags
         options = {"max_pixels": str(MAX_SIDE * MAX_SIDE)}
         if codec not in _FLAGS_ERRORS:
             options["err_detect"] = "explode"
         if context.name == "libdav1d":
-            options["max_frame_delay"] = "1"  # its own threads, but in step
+            options["max_frame_delay"] = "1"  # it uses its own threads, but without delay
         context.options = options
         # Other streams matter only where their ends are needed to check the container's duration.
         if not self._checks_duration():
@@ -125,13 +126,13 @@ class _Pass:
                     other.discard = Discard.all
 
     def _checks_duration(self) -> bool:
-        # Only here: MP4 and AVI are checked by their index, and of the others FFmpeg guesses the duration.
+        # Matroska only: MP4 and AVI are checked by their index, and for the others FFmpeg guesses the duration.
         return self._info.container.startswith("matroska")
 
     def run(self) -> Generator[Slot[VideoFrame], None, None]:
         with closing(self._slots()) as slots:
             for slot in slots:
-                # HEVC may decode pictures after an IDR picture that are shown before it.
+                # In HEVC, pictures decoded after an IDR picture may be shown before it.
                 if self._entry is None or slot.pts >= self._entry.pts:
                     yield slot
 
@@ -163,8 +164,8 @@ class _Pass:
                 self._end = max(self._end, (time + (packet.duration or 0)) * packet.time_base)
             if packet.stream_index != self._stream.index:
                 continue
-            # An empty packet repeats the last picture (AVI) or, without a time, is PyAV's mark of the end. It holds no
-            # frame, and given to the decoder it would end decoding.
+            # An empty packet repeats the last picture (AVI) or, without a time, is PyAV's end marker. It contains no
+            # frame, and sending it to the decoder would end decoding.
             self._packets += packet.size > 0 or time is not None
             if packet.size == 0:
                 continue
@@ -184,7 +185,7 @@ class _Pass:
         try:
             frames = self._stream.codec_context.decode(packet)
         except av.BlockingIOError:
-            # The decoder is stuck on an older packet. Start it afresh: what was inside is lost, and known to be.
+            # The decoder is stuck on an older packet. Reset it: what was inside is lost and will be marked as lost.
             self._stream.codec_context.flush_buffers()
             self._failed(seq)
             return
@@ -211,14 +212,14 @@ class _Pass:
         if self._order is None:
             self._start(by_dts=packet.pts is None or self._info.container in _WITHOUT_PTS)
         assert self._order is not None
-        # FFmpeg carries this from packet to frame. PyAV files it under its address: it must be an object of its own
-        # (equal small integers are one object, and vanish for all when one is released).
+        # FFmpeg carries this from packet to frame. PyAV stores it by its address, so it must be a separate object
+        # (equal small integers are one object, and releasing one would release it for all).
         packet.opaque = sent
         self._order.sent(sent)
         if packet.is_corrupt:
             self._order.spoiled(seq)
             if self._info.container in _PARSED:
-                # A parser finds a frame's end in the next packet, and the mark of a gap in that one goes astray.
+                # A parser finds a frame's end in the next packet, so the mark of a gap can land on the wrong frame.
                 self._order.spoiled(seq + 1)
 
     def _start(self, *, by_dts: bool) -> Order[VideoFrame]:
@@ -236,15 +237,15 @@ class _Pass:
         if (frame.width, frame.height, frame.format.name) != (video.width, video.height, video.pix_fmt):
             raise UnsupportedMedia(
                 f"The picture changes from {video.width} x {video.height} {video.pix_fmt} to "
-                f"{frame.width} x {frame.height} {frame.format.name} in mid-stream.",
+                f"{frame.width} x {frame.height} {frame.format.name} mid-stream.",
                 "Split the footage at the change.",
             )
         if self._angle is None and turn_of(frame) == video.rotation:
             self._angle = frame.rotation
-        # Not turn_of() for every frame: PyAV's view of side data and its frame refer to each other, and the pictures
-        # would stay in memory until Python looks for cycles.
+        # turn_of() is not called for every frame: PyAV's view of side data and its frame refer to each other, and the
+        # pictures would stay in memory until Python collects cycles.
         if frame.rotation != self._angle:
-            raise UnsupportedMedia("The picture's rotation changes in mid-stream.", "Split the footage at the change.")
+            raise UnsupportedMedia("The picture's rotation changes mid-stream.", "Split the footage at the change.")
         assert self._order is not None
         sent = frame.opaque
         self._order.received(
@@ -260,20 +261,20 @@ class _Pass:
         )
 
     def _check_complete(self) -> None:
-        """The container's own index against what came out of it."""
+        """Compare the container's index or duration with what was read."""
         if self._info.container.startswith(("mov", "avi")) and self._packets < len(self._stream.index_entries):
-            raise self._truncated(f"lists {len(self._stream.index_entries)} frames and holds {self._packets}")
-        promised = self._info.duration
-        if self._checks_duration() and promised is not None and self._end + _DURATION_SLACK < promised:
-            raise self._truncated(f"promises {float(promised):.1f} s and holds {float(self._end):.1f} s")
+            raise self._truncated(f"lists {len(self._stream.index_entries)} frames but contains {self._packets}")
+        stated = self._info.duration
+        if self._checks_duration() and stated is not None and self._end + _DURATION_SLACK < stated:
+            raise self._truncated(f"states a length of {float(stated):.1f} s but contains {float(self._end):.1f} s")
 
     def _truncated(self, how: str) -> TruncatedFile:
         return TruncatedFile(f"{self._info.path.name} {how}.", "Copy it from its source again.")
 
 
 def _without_discard(packet: Packet[Stream]) -> Packet[Stream]:
-    """A copy of a packet an edit list cuts away, without that mark. FFmpeg would drop its frame, but only by seeing the
-    frame do we know whether those that build on it are sound."""
+    """A copy of a packet that an edit list removes, without that flag. FFmpeg would drop its frame, but we need the
+    frame to know whether those that depend on it are damaged."""
     copy: Packet[Stream] = Packet(bytes(packet))
     copy.stream, copy.time_base = packet.stream, packet.time_base
     copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
@@ -284,7 +285,7 @@ def _without_discard(packet: Packet[Stream]) -> Packet[Stream]:
 
 
 def _may_hold_nothing(codec: str, packet: Packet[Stream]) -> bool:
-    """Whether a valid packet gives no frame: a picture that is only referred to, or a repetition."""
+    """Whether a valid packet may give no frame: a picture used only for reference, or a repetition."""
     if codec == "mpeg4":
         return packet.size <= _NVOP_SIZE
     if codec in ("vp8", "vp9"):

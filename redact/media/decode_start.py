@@ -1,8 +1,8 @@
-"""Where in a file decoding may start, other than at its beginning, and give the very same frames.
+"""Finds places in a file, other than its beginning, where decoding can start and give exactly the same frames.
 
-Only where nothing is left to trust: an MP4 or MOV, whose index says which packet is which, and an IDR picture of H.264
-or HEVC, at which by definition nothing that follows refers to anything before (ITU-T H.264, 3.69; H.265, 3.63). What
-other files call a keyframe may be a picture from which decoding recovers by and by.
+These are IDR pictures of H.264 or HEVC in an MP4 or MOV. The container's index identifies each packet, and by
+definition nothing after an IDR picture refers to anything before it (ITU-T H.264, 3.69; H.265, 3.63). In other files, a
+"keyframe" may be a picture from which decoding recovers only gradually.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from redact.media.types import MediaInfo
 from redact.media.untrusted_file import open_media, packets_of
 
 _TRIES = 4
-"""Keyframes looked at, one after another towards the beginning, before all is decoded from there."""
+"""Keyframes tried, each earlier than the last, before decoding starts at the beginning of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Frame ``index``, at ``pts``, of a file that starts at ``origin``; ``seek`` is what the demuxer is told."""
+    """Frame ``index``, at ``pts``, of a file that starts at ``origin``; ``seek`` is the timestamp to seek to."""
 
     index: int
     pts: int
@@ -35,10 +35,10 @@ class Entry:
 
 
 def entry_before(info: MediaInfo, pts: NDArray[np.int64], index: int) -> Entry | None:
-    """The nearest place at or before frame ``index`` where decoding may start; None for the beginning of the file.
+    """The nearest place at or before frame ``index`` where decoding can start; None for the beginning of the file.
 
-    ``pts``: (frames,) int64, those of the file's frames. Raises what :func:`redact.media.untrusted_file.open_media`
-    raises.
+    ``pts``: (frames,) int64, the timestamps of the file's frames. Raises what
+    :func:`redact.media.untrusted_file.open_media` raises.
     """
     if index == 0 or not info.container.startswith("mov") or info.video.codec not in ("h264", "hevc"):
         return None
@@ -69,11 +69,11 @@ def _keyframe_before(container: InputContainer, stream: int, target: int) -> Pac
 
 
 def _is_idr(packet: Packet[Stream], stream: Stream, codec: str) -> bool:
-    """Whether the packet holds slices of an IDR picture and of no other."""
+    """Whether all slices in the packet belong to an IDR picture."""
     settings = getattr(stream.codec_context, "extradata", None) or b""
     at = 4 if codec == "h264" else 21
     if len(settings) <= at or settings[0] != 1:
-        return False  # not the "avcC" or "hvcC" that says how long lengths are
+        return False  # not the "avcC" or "hvcC" record that gives the size of the length fields
     kinds = list(_unit_kinds(bytes(packet), (settings[at] & 3) + 1, codec))
     slices, idr = (range(1, 6), (5,)) if codec == "h264" else (range(32), (19, 20))
     found = [kind for kind in kinds if kind in slices]
@@ -81,7 +81,7 @@ def _is_idr(packet: Packet[Stream], stream: Stream, codec: str) -> bool:
 
 
 def _unit_kinds(data: bytes, length_size: int, codec: str) -> Iterator[int]:
-    """The type of every NAL unit of a packet."""
+    """The types of the NAL units in a packet."""
     at = 0
     while at + length_size < len(data):
         length = int.from_bytes(data[at : at + length_size], "big")

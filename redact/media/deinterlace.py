@@ -1,4 +1,4 @@
-"""One progressive frame for each interlaced one."""
+"""Turns each interlaced frame into one progressive frame."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 class Deinterlacer(Generic[T]):
-    """FFmpeg's bwdif in ``send_frame`` mode: as many frames out as in, one frame late.
+    """FFmpeg's bwdif filter in ``send_frame`` mode: one frame out for each frame in, one frame late.
 
-    The filter computes its own timestamps, so each picture's ``tag`` waits in a queue of ours instead. Every frame is
-    treated as interlaced: a stream that is so in part is safer softened than combed.
+    The filter replaces timestamps with its own, so each picture's ``tag`` is kept in a queue here. Every frame is
+    treated as interlaced: in a partly interlaced stream, softened frames are safer than combed ones.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Deinterlacer(Generic[T]):
         self._count = 0
 
     def push(self, picture: VideoFrame | None, tag: T) -> Iterator[tuple[VideoFrame | None, T]]:
-        """Give the next frame, with or without a picture; yields those that are done, in the same order."""
+        """Add the next frame, with or without a picture; yield the finished ones, in the same order."""
         self._waiting.append((tag, picture is not None))
         if picture is not None:
             if self._graph is None:
@@ -40,13 +40,13 @@ class Deinterlacer(Generic[T]):
         yield from self._pull()
 
     def finish(self) -> Iterator[tuple[VideoFrame | None, T]]:
-        """The frames still inside."""
+        """Yield the frames still in the filter."""
         if self._graph is not None:
             self._graph.vpush(None)
         yield from self._pull()
         if self._waiting:
             raise UnsupportedMedia(
-                "The footage's interlaced frames cannot be turned into whole pictures one for one.",
+                "The interlaced frames of this footage cannot be deinterlaced one for one.",
                 "Run again with --interlaced keep.",
             )
 

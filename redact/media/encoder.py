@@ -1,4 +1,4 @@
-"""Which encoder writes a copy, and what it is told: in software, or a card's own (NVENC) where there is one."""
+"""Chooses the encoder for a copy and its options: in software, or on a graphics card (NVENC) where available."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CARD_PRESETS = 7
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """``name`` as FFmpeg calls it, ``options`` as it is told them; ``note`` says, where the card's was asked for, that
-    it was taken or why not."""
+    """An encoder, with FFmpeg's ``name`` and ``options`` for it. If the card's encoder was requested, ``note`` says
+    that it is used, or why not."""
 
     name: str
     options: Mapping[str, str]
@@ -34,24 +34,26 @@ class Encoder:
 
 
 def encoder_for(info: MediaInfo, settings: EncodeSettings, *, card: bool) -> Encoder:
-    """The encoder for a copy of ``info``; with ``card``, NVENC where it can be opened for such a picture.
+    """The encoder for a copy of ``info``; with ``card``, NVENC if it can be opened for such a picture.
 
     Raises BadUsage for a quality or preset the codec does not have.
     """
     options = encoder_options(settings)
-    # 10-bit H.264 exists, but browsers and most players do not show it.
+    # 10-bit H.264 exists, but browsers and most players do not play it.
     depth = 10 if info.video.bit_depth > 8 and settings.codec is not VideoCodec.H264 else 8
     software = ENCODERS[settings.codec]
     if not card:
         return Encoder(software, options, depth)
     name = CARD_ENCODERS[settings.codec]
     if depth > 8:
-        return Encoder(software, options, depth, note=f"encoded with {software}: {name} takes 8-bit pictures only here")
-    told = _card_options(settings, options)
-    problem = card_problem(name, even(info.video.upright_width), even(info.video.upright_height), told)
+        return Encoder(
+            software, options, depth, note=f"encoded with {software}: {name} is used for 8-bit pictures only"
+        )
+    card_options = _card_options(settings, options)
+    problem = card_problem(name, even(info.video.upright_width), even(info.video.upright_height), card_options)
     if problem:
         return Encoder(software, options, depth, note=f"encoded with {software}: {name} cannot be used ({problem})")
-    return Encoder(name, told, depth, note=f"encoded with {name}, on the card")
+    return Encoder(name, card_options, depth, note=f"encoded with {name}, on the card")
 
 
 def encoder_options(settings: EncodeSettings) -> dict[str, str]:
@@ -61,9 +63,11 @@ def encoder_options(settings: EncodeSettings) -> dict[str, str]:
     preset = default.preset if settings.preset is None else settings.preset
     low, high = default.quality_range
     if not low <= quality <= high:
-        raise BadUsage(f"{quality} is no quality of {settings.codec}.", f"Give {low} (best) to {high} (smallest).")
+        raise BadUsage(
+            f"{quality} is not a valid quality for {settings.codec}.", f"Give {low} (best) to {high} (smallest)."
+        )
     if preset not in default.presets:
-        raise BadUsage(f'"{preset}" is no preset of {settings.codec}.', f"Presets are {', '.join(default.presets)}.")
+        raise BadUsage(f'"{preset}" is not a preset of {settings.codec}.', f"Presets are {', '.join(default.presets)}.")
     return {"crf": str(quality), "preset": preset}
 
 
@@ -84,37 +88,37 @@ def card_problem(name: str, width: int = 1280, height: int = 720, options: Mappi
 
 
 def _card_options(settings: EncodeSettings, options: Mapping[str, str]) -> dict[str, str]:
-    """The same wishes in NVENC's words: constant quality on the same scale, the preset at the same share of the list.
+    """The equivalent NVENC options: constant quality on the same scale, the preset at the same position in its list.
 
-    No B-frames: the order of decoding is then that of showing, and every timestamp is the master's by construction.
+    B-frames are off, so frames are decoded in the order they are shown and every timestamp is exactly the master's.
     """
     presets = ENCODE_DEFAULTS[settings.codec].presets
     place = presets.index(options["preset"]) / (len(presets) - 1)
-    if settings.codec is VideoCodec.AV1:  # counts from thorough to fast, the others the other way round
+    if settings.codec is VideoCodec.AV1:  # its presets go from slow to fast, those of the others from fast to slow
         place = 1 - place
-    # A target of 0 would mean "none set".
+    # A target of 0 would mean "not set".
     quality = str(max(1, int(options["crf"])))
     return {"preset": f"p{1 + round(place * (CARD_PRESETS - 1))}", "rc": "vbr", "cq": quality, "b": "0", "bf": "0"}
 
 
 @contextmanager
 def ordinary_priority() -> Iterator[None]:
-    """Threads of this process that become real-time ones inside the block are made ordinary again at its end.
+    """At the end of the block, threads of this process that became real-time threads in it get ordinary priority again.
 
-    SVT-AV1 makes its own threads and the one that calls it so where it runs as root: until the process ends, nothing
-    else on the machine gets a turn, and whatever that thread starts inherits it.
+    SVT-AV1, run as root, gives its own threads and the calling thread real-time priority. Until the process ended,
+    nothing else on the machine would run, and whatever that thread starts would inherit the priority.
     """
     before = _real_time()
     try:
         yield
     finally:
         for thread in _real_time() - before:
-            with suppress(ProcessLookupError):  # it has ended meanwhile
+            with suppress(ProcessLookupError):  # it has ended in the meantime
                 os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _real_time() -> set[int]:
-    """Real-time threads of this process; none where the system does not say."""
+    """The real-time threads of this process; empty on systems without /proc."""
     found = set()
     with suppress(OSError):
         for task in Path("/proc/self/task").iterdir():

@@ -1,4 +1,4 @@
-"""From the planes a mask was drawn into to the frame an encoder takes: even size, 4:2:0, 8 or 10 bit."""
+"""Converts redacted planes to frames for an encoder: even size, 4:2:0, 8 or 10 bits."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch.nn import functional
 from redact.media.types import PlanarImage
 
 FORMATS = {8: "yuv420p", 10: "yuv420p10le"}
-"""Pixel format by bit depth of the copy."""
+"""Pixel format for each bit depth of the copy."""
 
 
 def even(length: int) -> int:
-    """``length`` pixels, or one more: 4:2:0 pictures have even sides."""
+    """``length`` rounded up to an even number: 4:2:0 pictures have even sides."""
     return length + length % 2
 
 
 def to_frame(image: PlanarImage, bit_depth: int) -> av.VideoFrame:
-    """``image`` as a 4:2:0 frame of ``bit_depth`` 8 or 10, odd sides padded by repeating the last row and column.
+    """``image`` as a 4:2:0 frame of ``bit_depth`` 8 or 10; odd sides are padded by repeating the last row and column.
 
-    Where nothing has to change, each plane is copied once, into the frame.
+    If no conversion is needed, each plane is copied once, into the frame.
     """
     width, height = even(image.width), even(image.height)
     frame = av.VideoFrame(width, height, FORMATS[bit_depth])
@@ -43,9 +43,9 @@ def _pad(plane: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _resize_chroma(plane: torch.Tensor, image: PlanarImage, size: tuple[int, int]) -> torch.Tensor:
-    """Chroma of any subsampling to 4:2:0 by averaging what falls into a sample (repeating where it was coarser)."""
+    """Chroma of any subsampling as 4:2:0: the average over each output sample, repeated where the input is coarser."""
     across, down = (1 << shift for shift in image.subsampling)
-    # Brought to the padded picture's own chroma size first, so that every output sample averages whole input samples.
+    # Padded first to the chroma size of the padded picture, so that every output sample averages whole input samples.
     padded = _pad(plane, (-(-size[0] * 2 // down), -(-size[1] * 2 // across)))
     resized = functional.interpolate(padded[None, None].to(torch.float32), size=size, mode="area")[0, 0]
     return resized.round().to(plane.dtype)
@@ -57,7 +57,7 @@ def _to_depth(plane: torch.Tensor, have: int, want: int) -> torch.Tensor:
     if have < want:
         return plane.to(torch.int16) << (want - have)
     down = have - want
-    # Rounded, without ever leaving 16 bits: the last bit cut off decides.
+    # Rounded by the highest bit that is cut off, so that values never exceed 16 bits.
     rounded = (plane >> down) + ((plane >> (down - 1)) & 1)
     rounded = rounded.clamp(max=(1 << want) - 1)
     return rounded.to(torch.uint8) if want == 8 else rounded

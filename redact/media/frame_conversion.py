@@ -1,6 +1,6 @@
-"""From a decoded frame to what the other rooms work on: small RGB, small grey, or writable full-size planes, upright.
+"""Converts decoded frames to what other packages work on: small RGB, small grey, or writable full-size planes, upright.
 
-Scaling happens straight from YUV and before turning, so that the work is in proportion to the small picture.
+Frames are scaled directly from YUV and before rotation, so the cost is proportional to the small picture.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 
 _DIRECT = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
-"""Formats whose planes are taken as they are, by bit depth."""
+"""Formats whose planes are used unchanged, with their bit depth."""
 _TARGET = {8: "yuv420p", 10: "yuv420p10le"}
 _LUMA_BLACK, _CHROMA_GREY = 16, 128
 
 
 def planes_depth(stream: VideoStream) -> int:
-    """Bits of the planes that :meth:`Converter.planes` makes: 8, or 10 for sources of more than 8."""
+    """Bit depth of the planes that :meth:`Converter.planes` returns: 8, or 10 for sources of more than 8 bits."""
     return 10 if stream.bit_depth > 8 else 8
 
 
 class Converter:
-    """Conversions of one stream's frames. Keeps swscale's tables between frames; use from one thread at a time."""
+    """Converts the frames of one stream. Keeps swscale's tables between frames; use from one thread at a time."""
 
     def __init__(self, stream: VideoStream) -> None:
         self._stream = stream
         self._turns = stream.rotation // 90
         self._upright: Size = (stream.upright_width, stream.upright_height)
         self._depth = planes_depth(stream)
-        # One scaler each: a shared one would rebuild its tables whenever the wanted picture changes.
+        # One scaler for each kind of output: a shared one would rebuild its tables at every change.
         self._to_size, self._to_rgb, self._to_grey = (VideoReformatter() for _ in range(3))
         self._to_planes, self._to_small = VideoReformatter(), VideoReformatter()
 
     def rgb(self, picture: VideoFrame | None, size: Size | None) -> NDArray[np.uint8]:
-        """(h, w, 3) uint8; black without a picture."""
+        """(h, w, 3) uint8; black if there is no picture."""
         size = size or self._upright
         if picture is None:
             return np.zeros((size[1], size[0], 3), np.uint8)
         small = picture
         if size != self._upright and not picture.format.is_rgb:
-            # Two steps are four times as fast as one: swscale has vector code to scale planes and to turn YUV into RGB,
-            # but none to do both at once.
+            # Two steps are four times as fast as one: swscale has vector code for scaling planes and for converting YUV
+            # to RGB, but none for both at once.
             planar = picture.format.name if picture.format.name in _DIRECT else "yuv420p"
             small = self._scale(self._to_size, picture, size, planar)
         small = self._scale(self._to_rgb, small, size, "rgb24")
@@ -56,14 +56,14 @@ class Converter:
         return self._turn(rows, own=small is not picture)
 
     def grey(self, picture: VideoFrame | None, size: Size) -> NDArray[np.uint8]:
-        """(h, w) uint8 luma; black without a picture."""
+        """(h, w) uint8 luma; black if there is no picture."""
         if picture is None:
             return np.zeros(size[::-1], np.uint8)
         small = self._scale(self._to_grey, picture, size, "gray")
         return self._turn(_rows(small.planes[0])[:, : small.width], own=small is not picture)
 
     def planes(self, picture: VideoFrame | None, *, pinned: bool = False) -> PlanarImage:
-        """4:2:0 planes of their own memory, page-locked if ``pinned``; black without a picture."""
+        """4:2:0 planes in their own memory, page-locked if ``pinned``; black if there is no picture."""
         if picture is None:
             return black_picture(self._stream, self._upright, self._depth)
         if _DIRECT.get(picture.format.name) != self._depth:
@@ -78,7 +78,7 @@ class Converter:
         return self._upright_planes(picture, self._depth, pinned=pinned)
 
     def small_planes(self, picture: VideoFrame | None, size: Size) -> PlanarImage:
-        """4:2:0 planes of 8 bit at ``size`` (even sides), in memory of their own; black without a picture."""
+        """8-bit 4:2:0 planes at ``size`` (even sides), in their own memory; black if there is no picture."""
         if picture is None:
             return black_picture(self._stream, size, 8)
         width, height = size[::-1] if self._turns % 2 else size
@@ -110,14 +110,14 @@ class Converter:
         return scaler.reformat(picture, width, height, form, interpolation=Interpolation.AREA, threads=1)
 
     def _turn(self, rows: NDArray[np.uint8], *, own: bool) -> NDArray[np.uint8]:
-        """Upright, without negative strides (torch takes none), and never the decoder's own memory."""
+        """Rotated upright, without negative strides (torch accepts none), and never in the decoder's own memory."""
         if self._turns:
             return np.array(np.rot90(rows, self._turns), order="C")
         return rows if own else rows.copy()
 
 
 def black_picture(stream: VideoStream, size: Size, depth: int) -> PlanarImage:
-    """Black 4:2:0 planes of ``depth`` bits in the colours of ``stream``, at ``size``."""
+    """Black 4:2:0 planes of ``depth`` bits with the colour tags of ``stream``, at ``size``."""
     width, height = size
     sample, shift = (torch.uint8, 0) if depth == 8 else (torch.int16, depth - 8)
     luma = 0 if stream.colour.full_range else _LUMA_BLACK << shift
@@ -140,7 +140,7 @@ def _samples(plane: VideoPlane, depth: int) -> NDArray[np.uint8] | NDArray[np.in
 
 
 def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
-    """The plane's bytes as (height, line size), padding included: no copy, the array keeps the frame alive."""
+    """The plane's bytes as (height, line size), padding included. No copy is made; the array keeps the frame alive."""
     flat = np.frombuffer(memoryview(plane), np.uint8)
     line = plane.line_size
     if line < 0:  # stored bottom up

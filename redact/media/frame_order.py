@@ -1,9 +1,9 @@
-"""From packets sent and frames received to the list of a master's frames: which there are, when they are shown, which
-of them can be trusted.
+"""Works out the master's frames from the packets sent to the decoder and the frames it returns: which frames exist,
+when they are shown, and which of them are damaged.
 
-Decoders are silent about loss: a packet that cannot be decoded gives no frame and, with several threads, no error that
-could be tied to it. So every packet is written down when it is sent, and crossed out when its frame comes back (each
-frame carries its packet's number). What is never crossed out was lost, and is a corrupt frame at the packet's own time.
+Decoders do not report loss: a packet that cannot be decoded gives no frame and, with several threads, no error that can
+be attributed to it. So every packet is recorded when it is sent and ticked off when its frame comes back (each frame
+carries its packet's number). A packet that is never ticked off was lost; it counts as a corrupt frame at its own time.
 
 Nothing here touches FFmpeg; pictures are opaque.
 """
@@ -20,15 +20,15 @@ from redact.errors import UnsupportedMedia
 P = TypeVar("P")
 
 PASSED = 4
-"""A packet is lost when this many frames that are shown after it have come back. Decoders give frames in order of
-presentation; a few are allowed to be late because H.264 decoders guess their delay at the start of a stream."""
+"""A packet counts as lost when this many frames shown after it have come back. Decoders return frames in presentation
+order; a few may be late because H.264 decoders guess their delay at the start of a stream."""
 HELD = 20
-"""At most so many pictures wait for packets of unknown fate. H.264 and HEVC reorder at most 16."""
+"""The most pictures that wait for packets of unknown fate. H.264 and HEVC reorder at most 16."""
 IN_FLIGHT = 256
-"""More packets than any decoder keeps to itself: beyond that the oldest is lost."""
+"""More packets than any decoder buffers; beyond that, the oldest counts as lost."""
 _TIME_LIMIT = 1 << 60
 _BACKWARDS = 1
-"""Seconds a timestamp may lie before its predecessor's and still count as a slip."""
+"""Seconds by which a timestamp may precede its predecessor's and still count as a small error."""
 
 
 @dataclass(slots=True)
@@ -41,15 +41,15 @@ class Sent:
     duration: int
     keyframe: bool
     optional: bool = False
-    """Cannot hold a picture of its own: no frame is missed if none comes."""
+    """The packet may contain no picture: it is not a loss if no frame comes back."""
     shown: bool = True
-    """False if it is decoded only for what others take from it: an edit list cuts its frame away."""
+    """False if it is decoded only because other frames refer to it: an edit list removes its own frame."""
     passed: int = 0
 
 
 @dataclass(slots=True)
 class Received(Generic[P]):
-    """A frame the decoder gave back. ``clean_start``: an intra picture after which decoding is sound again."""
+    """A frame the decoder returned. ``clean_start``: an intra picture after which decoding is free of errors again."""
 
     picture: P
     pts: int | None
@@ -73,7 +73,7 @@ class Slot(Generic[P]):
 @dataclass(order=True, slots=True)
 class _Waiting(Generic[P]):
     key: int
-    """Place in presentation order: pts, or for containers without pts the order in which frames came back."""
+    """Place in presentation order: pts or, for containers without pts, the order in which frames came back."""
     seq: int
     duration: int = field(compare=False)
     keyframe: bool = field(compare=False)
@@ -82,13 +82,13 @@ class _Waiting(Generic[P]):
 
 
 class _Damage:
-    """Which frames cannot be trusted: a bad one, and all decoded after it up to the next sound intra picture.
+    """Which frames are damaged: a bad one, and all decoded after it up to the next undamaged intra picture.
 
-    Pictures that are decoded after that intra picture but shown before it may still refer to the damage.
+    Pictures decoded after that intra picture but shown before it may still refer to the damage.
     """
 
     def __init__(self) -> None:
-        # A stream may start anywhere: before its first intra picture everything is damaged.
+        # A stream may start anywhere: everything before its first intra picture is damaged.
         self._bad = [-1]
         self._starts: list[tuple[int, int]] = []
 
@@ -109,28 +109,29 @@ class _Damage:
         return start_seq > seq or key < start_key
 
     def forget_before(self, seq: int) -> None:
-        """Drop what no frame from ``seq`` on needs, so that memory does not grow with the footage."""
+        """Drop entries that no frame from ``seq`` on needs, so that memory does not grow with the footage."""
         keep = bisect_right(self._bad, seq) - 1
         del self._bad[: max(0, keep)]
         first = bisect_right(self._starts, (self._bad[0], _TIME_LIMIT))
-        # The first sound start after the last damage is what frames are measured against; later ones are not.
+        # Frames are compared with the first clean start after the last damage; later ones are not needed.
         last = bisect_left(self._starts, (seq, -_TIME_LIMIT))
         del self._starts[first + 1 : last]
         del self._starts[:first]
 
 
 class Order(Generic[P]):
-    """Puts frames into presentation order and names the lost ones.
+    """Puts frames into presentation order and identifies the lost ones.
 
-    Timestamps, by rule and identically on every pass:
+    Timestamps follow fixed rules and are the same on every pass:
 
-    - a frame is shown at its own pts; without one, at its predecessor's end;
-    - a frame that is not after its predecessor is moved to one tick after it; a step back of a second or more is
-      refused, because no table could be right;
-    - where the container stores no pts at all (``by_dts``: AVI, some ASF), frames are shown in the order in which the
-      decoder gives them, at the packets' dts, ``delay`` packets late, as FFmpeg presents them.
+    - a frame is shown at its own pts or, without one, at its predecessor's end;
+    - a frame that is not later than its predecessor is moved to one tick after it; a step back of a second or more is
+      refused, because no frame table could be right;
+    - if the container stores no pts (``by_dts``: AVI, some ASF), frames are shown in the order the decoder returns
+      them, at the packets' dts, ``delay`` packets late, as FFmpeg presents them.
 
-    ``field_time`` is the longest time in ticks between two packets that hold the two fields of one picture.
+    ``field_time`` is the longest time, in ticks, between two packets with the two fields of one picture. ``second`` is
+    the number of ticks in a second.
     """
 
     def __init__(self, *, by_dts: bool, delay: int, field_time: int, second: int) -> None:
@@ -148,10 +149,10 @@ class Order(Generic[P]):
         self._first_start: tuple[int, int] | None = None
 
     def sent(self, packet: Sent) -> None:
-        """A packet is about to be decoded. Numbers must rise by one."""
+        """Record a packet that is about to be decoded. Numbers must rise by one."""
         for time in (packet.pts, packet.dts):
             if time is not None and abs(time) >= _TIME_LIMIT:
-                raise UnsupportedMedia("The footage has a timestamp beyond all measure.", "Remux it to MKV first.")
+                raise UnsupportedMedia("The footage has an impossibly large timestamp.", "Remux it to MKV first.")
         self._pending[packet.seq] = packet
         if self._by_dts and not packet.optional:
             insort(self._clock, self._dts_of(packet))
@@ -159,17 +160,17 @@ class Order(Generic[P]):
             self._lose(next(iter(self._pending.values())))
 
     def spoiled(self, seq: int) -> None:
-        """Packet ``seq`` is known to be damaged, whether or not a frame comes of it."""
+        """Mark packet ``seq`` as damaged, whether or not it gives a frame."""
         self._damage.spoil(seq)
         packet = self._pending.get(seq)
         if packet is not None and packet.optional:
-            self._expect(packet)  # what it was before the damage nobody knows
+            self._expect(packet)  # what it contained before the damage is unknown
 
     def received(self, seq: int, frame: Received[P]) -> None:
-        """The decoder gave back a frame made from packet ``seq``."""
+        """Take a frame that the decoder made from packet ``seq``."""
         note = self._pending.pop(seq, None) or self._fields.pop(seq, None)
         if note is None and seq in self._lost:
-            return  # too late: it already is a corrupt frame
+            return  # too late: it already counts as a corrupt frame
         if note is not None and note.optional:
             self._expect(note)
         if self._by_dts:
@@ -193,7 +194,7 @@ class Order(Generic[P]):
         self._pass_by(seq, key, keyframe)
 
     def ready(self) -> Iterator[Slot[P]]:
-        """Frames whose place and state are settled."""
+        """Yield the frames whose place and state are certain."""
         while self._held:
             head = self._held[0]
             blockers = self._blockers(head)
@@ -205,14 +206,14 @@ class Order(Generic[P]):
                 yield from self._release(self._held.pop(0))
 
     def finish(self) -> Iterator[Slot[P]]:
-        """All frames have come back: whatever is still missing is lost."""
+        """Yield the remaining frames after the decoder has returned its last; whatever is still missing is lost."""
         for packet in list(self._pending.values()):
             self._lose(packet)
         while self._held:
             yield from self._release(self._held.pop(0))
 
     def _expect(self, packet: Sent) -> None:
-        """A packet that need not hold a picture is found to hold one, and so takes up time."""
+        """Treat an optional packet as one that contains a picture, which takes up time."""
         packet.optional = False
         if self._by_dts:
             insort(self._clock, self._dts_of(packet))
@@ -224,7 +225,7 @@ class Order(Generic[P]):
         return time
 
     def _take_second_field(self, first: Sent) -> None:
-        """Interlaced H.264 in a transport stream may send a picture's two fields as two packets."""
+        """Handle interlaced H.264 in a transport stream, which may send the two fields of a picture as two packets."""
         second = self._pending.get(first.seq + 1)
         if second is None:
             return
@@ -233,11 +234,11 @@ class Order(Generic[P]):
             self._fields = {second.seq: self._pending.pop(second.seq)}
 
     def _pass_by(self, seq: int, key: int, keyframe: bool) -> None:
-        """Count, for every packet still out, the frames that came back although they are shown after it."""
+        """Count, for every pending packet, the frames that came back although they are shown after it."""
         gone = []
         for packet in self._pending.values():
             if self._by_dts:
-                # All that is decoded before a keyframe is shown before it.
+                # Everything decoded before a keyframe is shown before it.
                 packet.passed += PASSED if keyframe and packet.seq < seq else 0
             elif packet.pts is not None and packet.pts < key:
                 packet.passed += 1
@@ -247,7 +248,7 @@ class Order(Generic[P]):
             self._lose(packet)
 
     def _blockers(self, head: _Waiting[P]) -> list[Sent]:
-        """Packets whose fate decides whether ``head`` is next, and whether it can be trusted."""
+        """Packets whose fate decides whether ``head`` is next and whether it is damaged."""
         return [
             p
             for p in self._pending.values()
@@ -270,8 +271,10 @@ class Order(Generic[P]):
         insort(self._held, _Waiting(key, packet.seq, packet.duration, False, packet.shown, None))
 
     def _leads_the_stream(self, packet: Sent) -> bool:
-        """Pictures decoded after the very first keyframe but shown before it refer to footage that was never there;
-        no decoder shows them (HEVC's RASL pictures), so they are no frames of the master."""
+        """Whether a packet is decoded after the very first keyframe but shown before it (HEVC's RASL pictures).
+
+        Such pictures refer to footage before the start of the file. No decoder shows them, so they are not frames of
+        the master."""
         if self._first_start is None or packet.pts is None or self._by_dts:
             return False
         seq, key = self._first_start
@@ -302,7 +305,7 @@ class Order(Generic[P]):
         return self._last_stamp + 1
 
     def _next_dts(self, duration: int) -> int:
-        """The dts ``delay`` packets on; past the last packet, time goes on by the frame's duration."""
+        """The dts ``delay`` packets later; after the last packet, time advances by the frame's duration."""
         while self._delay and len(self._clock) > 1:
             self._clock.pop(0)
             self._delay -= 1

@@ -16,7 +16,7 @@ _BLOCK = 1 << 20
 def hash_file(path: Path, progress: Progress = silent) -> str:
     """SHA-256 of the file as 64 lower-case hex digits, read in blocks. ``progress`` counts bytes.
 
-    Raises :class:`InputMissing` if the file is not there or cannot be read to its end.
+    Raises :class:`InputMissing` if the file does not exist or cannot be read to its end.
     """
     digest = hashlib.sha256()
     done = 0
@@ -36,8 +36,8 @@ def hash_file(path: Path, progress: Progress = silent) -> str:
 
 @contextmanager
 def unchanged(source: Path) -> Iterator[Callable[[], None]]:
-    """Gives a check that raises :class:`MasterChanged` if the file is another one, or another size or age, than before
-    the block; it also is made at its end."""
+    """Yield a check that raises :class:`MasterChanged` if the file was replaced, or its size or modification time
+    changed, since the start of the block. The check is also run at the end of the block."""
 
     def mark() -> tuple[int, int, int] | None:
         try:
@@ -49,7 +49,7 @@ def unchanged(source: Path) -> Iterator[Callable[[], None]]:
     def check() -> None:
         if mark() != before:
             raise MasterChanged(
-                f"{source.name} changed while it was being worked on.", "Work on a file nobody writes to."
+                f"{source.name} changed while it was in use.", "Use a file that nothing else is writing to."
             )
 
     before = mark()

@@ -1,7 +1,8 @@
-"""The file an output is written into, beside its target, until it is whole and, for a copy, has been verified.
+"""The temporary file beside a target into which output is written until it is complete and, for a copy, verified.
 
-Named ``.<target name>.<process id>-<random>.redact-part``, which no one takes for a finished copy. While an export runs
-it holds a lock on its part file; what a killed export left is cleaned up by the next export of the same target.
+It is named ``.<target name>.<process id>-<random>.redact-part``, which cannot be mistaken for a finished copy. A
+running export holds a lock on its part file; files left by a killed export are removed by the next export to the same
+target.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from redact.errors import FULL_ERRNOS, DiskFull, EncodeFailed, OutputExists, Out
 
 SUFFIX = ".redact-part"
 _NAME_BYTES = 200
-"""File systems take names of 255 bytes; the rest is ours."""
+"""File systems allow names of 255 bytes; the rest is for our prefix and suffix."""
 _PROBE = 4096
 
 
 class PartFile:
     """A new, empty, locked part file beside ``target``.
 
-    ``raw`` is unbuffered, so every write error is seen where it happens; it is a plain :class:`io.FileIO` because PyAV
-    swallows a KeyboardInterrupt that strikes inside a Python-coded ``write`` (and with it the bytes).
+    ``raw`` is unbuffered, so every write error appears where it happens. It is a plain :class:`io.FileIO` because PyAV
+    swallows a KeyboardInterrupt raised inside a ``write`` written in Python, and the bytes with it.
     """
 
     def __init__(self, target: Path) -> None:
@@ -38,7 +39,7 @@ class PartFile:
             self.raw = io.FileIO(str(self.path), "xb")
         except OSError as error:
             raise _not_writable(target, error) from error
-        # A file system without locks only loses the cleaning up after a kill.
+        # On a file system without locks, only the clean-up after a killed export is lost.
         with contextlib.suppress(OSError):
             fcntl.flock(self.raw.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -52,9 +53,9 @@ class PartFile:
             raise self._refused(error) from error
 
     def sync(self) -> None:
-        """Have all that was written on the disk. Raises DiskFull or OutputNotWritable."""
+        """Flush everything written to the disk. Raises DiskFull or OutputNotWritable."""
         try:
-            # A write that the disk took only half of raises nothing, the next one does. This is the last one's next.
+            # A short write raises nothing, only the next write does. This one follows the last.
             end = self.raw.seek(0, os.SEEK_END)
             if self.raw.write(bytes(_PROBE)) != _PROBE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -64,7 +65,7 @@ class PartFile:
             raise self._refused(error) from error
 
     def publish(self, *, overwrite: bool) -> None:
-        """Give the file the target's name in one step. Without ``overwrite`` a file of that name is never replaced.
+        """Rename the file to the target in one step. Without ``overwrite``, an existing file is never replaced.
 
         Raises OutputExists, OutputNotWritable, DiskFull.
         """
@@ -92,7 +93,7 @@ class PartFile:
         except FileExistsError:
             raise
         except OSError:
-            # No hard links here (FAT, some shares): looking first is the best there is.
+            # No hard links here (FAT, some shares): checking first is the best we can do.
             if os.path.lexists(self._target):
                 raise FileExistsError(errno.EEXIST, "exists", str(self._target)) from None
             self.path.replace(self._target)
@@ -100,15 +101,15 @@ class PartFile:
             self.path.unlink()
 
     def discard(self) -> None:
-        """Remove the file, whatever state it is in."""
-        # Closed first: PyAV writes an index into a container that is collected while its file is still open.
+        """Remove the file, whatever its state."""
+        # Close first: PyAV writes an index when a container is garbage-collected while its file is still open.
         self.raw.close()
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
 
 
 def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write beside ``target``, and put it in place in one step once it is on the disk; else ``target`` is as it was.
+    """Write a file beside ``target`` and rename it once it is on the disk. On failure ``target`` is unchanged.
 
     Raises OutputExists, OutputNotWritable, DiskFull.
     """
@@ -123,7 +124,7 @@ def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
 
 
 def remove_stale_parts(target: Path) -> None:
-    """Remove the part files that dead exports of this very ``target`` left beside it; those of live ones stay."""
+    """Remove part files beside ``target`` that dead exports to it left; those of running exports stay."""
     pattern = re.compile(re.escape(_prefix(target)) + r"(\d{1,10})-[0-9a-f]{12}" + re.escape(SUFFIX))
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
         stale = [Path(e.path) for e in entries if (m := pattern.fullmatch(e.name)) and not _alive(int(m[1]))]
@@ -133,14 +134,14 @@ def remove_stale_parts(target: Path) -> None:
 
 
 def write_error(target: Path, error: BaseException) -> RedactError:
-    """What to tell about ``error``, raised while writing the copy of ``target``."""
+    """The error to report for ``error``, raised while writing ``target``."""
     if getattr(error, "errno", None) in FULL_ERRNOS:
-        return DiskFull(f'The disk ran full while "{target.name}" was being written.', "Make room and run it again.")
+        return DiskFull(f'The disk became full while "{target.name}" was written.', "Free some space and run it again.")
     return EncodeFailed(f'"{target.name}" could not be written: {error}.')
 
 
 def _remove_unlocked(path: Path) -> None:
-    # The lock decides where process ids do not: another machine or container writing to the same share.
+    # Process ids do not cover other machines or containers that write to the same share; the lock does.
     with path.open("rb+") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         path.unlink()
@@ -170,7 +171,7 @@ def _not_writable(target: Path, error: OSError) -> OutputNotWritable:
 
 
 def _sync_folder(folder: Path) -> None:
-    # The copy is whole and has its name by now; some file systems cannot sync folders, which is no reason to disown it.
+    # The copy is complete and in place by now. Some file systems cannot sync folders; that does not invalidate it.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

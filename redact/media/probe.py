@@ -1,4 +1,4 @@
-"""What is in a file: one video stream to redact, its sound tracks, and what will be left behind."""
+"""Describes the content of a file: the video stream to redact, its sound tracks, and what copies will leave out."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from redact.media.types import AudioStream, ColourTags, MediaInfo, Scan, VideoSt
 from redact.media.untrusted_file import VIDEO_DEMUXERS, file_size, open_media, packets_of
 
 MIN_SIDE, MAX_SIDE = 16, 8192
-"""Pixels a side of the coded picture may have."""
+"""Smallest and largest side of the coded picture, in pixels."""
 
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-_LOOK_FRAMES, _LOOK_PACKETS = 4, 300
+_SAMPLE_FRAMES, _SAMPLE_PACKETS = 4, 300
 _FULL_RANGE = 2
 _RGB_MATRIX, _BT709 = 0, 1
 _FIELD_ORDERS = range(2, 6)
@@ -34,16 +34,16 @@ _FIELD_ORDERS = range(2, 6)
 def probe(path: Path) -> MediaInfo:
     """Describe the footage in ``path`` from its headers and its first few frames.
 
-    Raises :class:`InputMissing`, :class:`EmptyFile`, :class:`NotMedia` (no container that is accepted, or an MP4
-    without its index), :class:`NoVideo` (sound or cover art only), :class:`TruncatedFile` (the container is longer than
-    the file) and :class:`UnsupportedMedia` (size, encryption, mirrored or slanted display, a codec without a decoder).
+    Raises :class:`InputMissing`, :class:`EmptyFile`, :class:`NotMedia` (not an accepted container, or an MP4 without
+    its index), :class:`NoVideo` (sound or cover art only), :class:`TruncatedFile` (the container is longer than the
+    file) and :class:`UnsupportedMedia` (size, encryption, mirrored or slanted display, a codec without a decoder).
     """
     size = file_size(path)
     with open_media(path) as container:
         name = container.format.name
         if name.split(",")[0] in VIDEO_DEMUXERS and cut_short(path, name):
             raise TruncatedFile(
-                f"{path.name} ends before its own structure does: it was cut while it was written or copied.",
+                f"{path.name} is shorter than its own structure says: it was cut short while written or copied.",
                 "Copy it from its source again.",
             )
         try:
@@ -73,7 +73,7 @@ def turn_of(frame: VideoFrame) -> int | None:
         data = cast("Mapping[str, SideData]", frame.side_data)["DISPLAYMATRIX"]
     except KeyError:
         return 0
-    except ValueError:  # PyAV does not know the kind of some other side data, such as EXIF
+    except ValueError:  # the frame has side data of a kind PyAV does not know, such as EXIF
         angle = frame.rotation % 360
         return angle if angle % 90 == 0 else None
     matrix = memoryview(bytes(data)).cast("i")
@@ -90,42 +90,42 @@ def turn_of(frame: VideoFrame) -> int | None:
 def _choose_video(container: InputContainer, path: Path) -> AvVideoStream:
     moving = [s for s in container.streams.video if not s.disposition & _STILL]
     if not moving:
-        raise NoVideo(f"{path.name} holds no moving picture.", "Give a file with a video track.")
+        raise NoVideo(f"{path.name} has no video track.", "Give a file with a video track.")
     if container.format.name.split(",")[0] not in VIDEO_DEMUXERS:
-        raise UnsupportedMedia(f"Video in a {container.format.name} file is not taken.", "Convert it to MKV first.")
+        raise UnsupportedMedia(f"Video in a {container.format.name} file is not supported.", "Convert it to MKV first.")
     best = container.streams.best("video")
     return best if isinstance(best, AvVideoStream) and best in moving else moving[0]
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What the first frames that decode say, which counts more than the headers."""
+class _FirstFrames:
+    """What the first decoded frames show, which takes precedence over the headers."""
 
     first: VideoFrame | None
     interlaced: bool
     encrypted: bool
 
 
-def _look(container: InputContainer, stream: AvVideoStream) -> _Look:
+def _first_frames(container: InputContainer, stream: AvVideoStream) -> _FirstFrames:
     first, interlaced, encrypted, seen = None, False, False, 0
-    # One thread: nothing of the decoder may still run when the container is closed after a few frames.
+    # One thread: no decoder thread may still run when the container is closed after a few frames.
     stream.codec_context.thread_count = 1
     packets = packets_of(container, stream)
-    for _ in range(_LOOK_PACKETS):
+    for _ in range(_SAMPLE_PACKETS):
         try:
             packet = next(packets, None)
             encrypted = encrypted or (packet is not None and packet.has_sidedata("encryption_info"))
             frames = stream.codec_context.decode(packet) if packet is not None else []
         except av.FFmpegError:
-            continue  # damage is the reader's business
+            continue  # damage is reported when the file is read
         for frame in frames:
             first = first or frame
             interlaced = interlaced or frame.interlaced_frame
             seen += 1
-        if packet is None or seen >= _LOOK_FRAMES:
+        if packet is None or seen >= _SAMPLE_FRAMES:
             break
     packets.close()
-    return _Look(first, interlaced, encrypted)
+    return _FirstFrames(first, interlaced, encrypted)
 
 
 def _describe_video(container: InputContainer, stream: AvVideoStream, path: Path) -> VideoStream:
@@ -135,16 +135,16 @@ def _describe_video(container: InputContainer, stream: AvVideoStream, path: Path
             "The video's codec has no decoder here.", "Convert the file with the camera maker's tool."
         )
     _check_size(context.width, context.height)  # before anything is decoded: a size is a memory allocation
-    look = _look(container, stream)
-    if look.encrypted:
+    shown = _first_frames(container, stream)
+    if shown.encrypted:
         raise UnsupportedMedia(f"The video in {path.name} is encrypted.", "Export it without protection.")
-    first = look.first
+    first = shown.first
     width, height = (first.width, first.height) if first else (context.width, context.height)
     _check_size(width, height)
     rotation = turn_of(first) if first else 0
     if rotation is None:
         raise UnsupportedMedia(
-            f"{path.name} is to be shown mirrored or at a slant.", "Convert it to an upright file first."
+            f"{path.name} is displayed mirrored or at an angle.", "Convert it to an upright file first."
         )
     form = first.format if first else context.format
     if form is None or not form.components or stream.time_base is None:
@@ -161,7 +161,7 @@ def _describe_video(container: InputContainer, stream: AvVideoStream, path: Path
         bit_depth=max(component.bits for component in form.components),
         time_base=stream.time_base,
         average_rate=stream.average_rate if stream.average_rate and stream.average_rate > 0 else None,
-        scan=Scan.INTERLACED if look.interlaced or context.field_order in _FIELD_ORDERS else Scan.PROGRESSIVE,
+        scan=Scan.INTERLACED if shown.interlaced or context.field_order in _FIELD_ORDERS else Scan.PROGRESSIVE,
         colour=_colour(first if first is not None else context, form.name, form.is_rgb),
     )
 
@@ -169,20 +169,20 @@ def _describe_video(container: InputContainer, stream: AvVideoStream, path: Path
 def _check_size(width: int, height: int) -> None:
     if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
         raise UnsupportedMedia(
-            f"The picture is {width} x {height} pixels; sides of {MIN_SIDE} to {MAX_SIDE} are taken.",
+            f"The picture is {width} x {height} pixels; sides must be {MIN_SIDE} to {MAX_SIDE} pixels.",
             "Scale the footage first, and keep the original.",
         )
 
 
 def _aspect(untrusted_aspect: Fraction | None) -> Fraction:
-    """A usable sample aspect: absent or nonsensical ones count as square, as in players."""
+    """A usable sample aspect ratio: absent or impossible ones count as square, as in players."""
     if untrusted_aspect is None or not Fraction(1, 16) <= untrusted_aspect <= 16:
         return Fraction(1)
     return untrusted_aspect
 
 
 def _colour(of: VideoFrame | av.VideoCodecContext, pix_fmt: str, is_rgb: bool) -> ColourTags:
-    # RGB footage is redacted and encoded as BT.709 limited range: 4:2:0 has no way to say "no matrix".
+    # RGB footage is redacted and encoded as BT.709 limited range: 4:2:0 cannot be tagged as having no matrix.
     return ColourTags(
         primaries=of.color_primaries,
         transfer=of.color_trc,
@@ -219,8 +219,8 @@ def _tag_of(stream: Stream) -> str:
 
 
 def _dropped(container: InputContainer, kept: AvVideoStream) -> tuple[str, ...]:
-    """Human words for what does not travel. Built from codec names and numbers only, never from text in the file."""
-    words = []
+    """Descriptions of what copies leave out, made from codec names and numbers only, never from text in the file."""
+    descriptions = []
     for stream in container.streams:
         if stream is kept or (isinstance(stream, AvAudioStream) and _is_usable_sound(stream)):
             continue
@@ -228,7 +228,7 @@ def _dropped(container: InputContainer, kept: AvVideoStream) -> tuple[str, ...]:
         if isinstance(stream, AvVideoStream):
             kind = "cover art" if stream.disposition & _STILL else "further video"
         detail = stream.codec_context.codec.canonical_name if stream.codec_context is not None else _tag_of(stream)
-        words.append(f"{kind or 'unknown'} (stream {stream.index}{', ' + detail if detail else ''})")
+        descriptions.append(f"{kind or 'unknown'} (stream {stream.index}{', ' + detail if detail else ''})")
     if chapters := len(container.chapters()):
-        words.append(f"chapters ({chapters})")
-    return tuple(words)
+        descriptions.append(f"chapters ({chapters})")
+    return tuple(descriptions)

@@ -1,5 +1,6 @@
-"""Pictures of a master to work with, never to give away: a small file that browsers can play and step through, frame by
-frame the master's own, and a strip of thumbnails."""
+"""The review proxy and the thumbnail strip of a master, for review only and never for release.
+
+The proxy is a small file that browsers can play and step through, with exactly the master's frames."""
 
 from __future__ import annotations
 
@@ -30,14 +31,14 @@ from redact.progress import Progress, silent
 from redact.settings import EncodeSettings, Interlaced, OnCorrupt
 
 LONGEST_SIDE = 1280
-"""Pixels. Larger pictures are made smaller, smaller ones stay."""
+"""Pixels. Larger pictures are scaled down; smaller ones are kept."""
 SHORTEST_SIDE = 16
 GOP = 12
-"""Frames from one keyframe to the next: a browser that jumps to a frame decodes so many at most."""
+"""Frames from one keyframe to the next: the most a browser has to decode to jump to a frame."""
 QUALITY = 24
 AHEAD_FRAMES = 4
 WIDEST = 4
-"""A thumbnail is at most so many times as wide as it is high."""
+"""Largest ratio of a thumbnail's width to its height."""
 JPEG_QUALITY = 82
 
 
@@ -50,14 +51,14 @@ def make_proxy(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> CopyReport:
-    """Write a proxy of ``source`` to ``target``, verified before it gets that name.
+    """Write a proxy of ``source`` to ``target``. The file is verified before it gets that name.
 
-    Its frames are those of ``table``, the master's frame table (made here if it is not given), at the same timestamps,
-    all moved by :func:`proxy_shift`. The picture is upright, in square pixels, H.264 in 8 bit 4:2:0 without
-    B-frames; frames that cannot be decoded soundly are black. Sound is AAC.
+    Its frames are those of ``table``, the master's frame table (computed here if not given), at the same timestamps
+    shifted by :func:`proxy_shift`. The picture is upright with square pixels, 8-bit 4:2:0 H.264 without B-frames;
+    damaged frames are black. Sound is AAC.
 
-    Raises what probing, decoding and :class:`~redact.media.writer.CopyWriter` raise, :class:`MasterChanged` where the
-    master does not decode to ``table``, and whatever ``progress`` raises. Nothing is left behind then.
+    Raises what probing, decoding and :class:`~redact.media.writer.CopyWriter` raise, :class:`MasterChanged` if the
+    master does not decode to ``table``, and whatever ``progress`` raises. No file is left behind in that case.
     """
     check_target(source, target, overwrite=overwrite)
     with unchanged(source) as check:
@@ -88,7 +89,7 @@ def make_proxy(
 
 
 def proxy_shift(info: MediaInfo, table: FrameTable) -> Fraction:
-    """Seconds by which all frames of the proxy of the master ``info`` are later than the master's."""
+    """Seconds by which the frames of the proxy of ``info`` are later than the master's."""
     cut = _late(info, table)
     return cut.shift if cut else timeline_shift(info, table)
 
@@ -102,12 +103,13 @@ def thumbnail_strip(
     *,
     overwrite: bool = False,
 ) -> tuple[int, ...]:
-    """Write a JPEG of ``count`` frames of ``source`` side by side, evenly spaced, each ``height`` pixels high; fewer if
-    there are fewer. ``table`` is the frame table of ``source``. Gives the numbers of the frames.
+    """Write a JPEG with ``count`` evenly spaced frames of ``source`` side by side, each ``height`` pixels high.
 
-    Quick where decoding may start anywhere (an MP4 of H.264 or HEVC, such as a proxy); else all is decoded once. Frames
-    that cannot be decoded are black. Raises what probing and decoding raise, MasterChanged where the file does not
-    decode to ``table``, OutputExists, OutputNotWritable and DiskFull.
+    Shorter footage gives fewer. ``table`` is the frame table of ``source``. Returns the frame numbers.
+
+    Fast where decoding can start at any keyframe (an MP4 with H.264 or HEVC, such as a proxy); otherwise the whole file
+    is decoded once. Frames that cannot be decoded are black. Raises what probing and decoding raise, MasterChanged if
+    the file does not decode to ``table``, OutputExists, OutputNotWritable and DiskFull.
     """
     info = probe(source)
     total = len(table)
@@ -125,9 +127,9 @@ def thumbnail_strip(
 
 
 def _late(info: MediaInfo, table: FrameTable) -> Cut | None:
-    """All of a master on whose timeline nothing is for a while, moved to the beginning of the proxy's; else None.
+    """The cut that moves a master which starts late on its timeline to the start of the proxy's; None otherwise.
 
-    A browser takes the file to be as long as what is in it, and does not show what lies beyond that.
+    Browsers compute a file's length from its contents and do not play beyond it.
     """
     first = min([table.seconds(0), *(stream.start for stream in info.audio)]) // table.time_base * table.time_base
     end = table.seconds(len(table) - 1) + table.last_duration * table.time_base
@@ -135,7 +137,7 @@ def _late(info: MediaInfo, table: FrameTable) -> Cut | None:
 
 
 def _small_stream(video: VideoStream) -> VideoStream:
-    """What the proxy's picture is, in the words of a master's."""
+    """The proxy's picture, described like a master's."""
     width, height = _square_size(video)
     scale = min(1.0, LONGEST_SIDE / max(width, height))
     width, height = (max(SHORTEST_SIDE, 2 * round(side * scale / 2)) for side in (width, height))
@@ -152,7 +154,7 @@ def _small_stream(video: VideoStream) -> VideoStream:
 
 
 def _square_size(video: VideoStream) -> tuple[float, float]:
-    """Width and height in square pixels, none of them fewer than there are."""
+    """Width and height in square pixels; neither is smaller than in the file."""
     aspect = float(video.sample_aspect)
     return video.upright_width * max(aspect, 1.0), video.upright_height / min(aspect, 1.0)
 
@@ -170,7 +172,7 @@ def _pictures(
 
 
 def _frames_at(info: MediaInfo, table: FrameTable, wanted: Sequence[int]) -> Iterator[Frame]:
-    """The frames of the numbers ``wanted``, which rise. Each is to be converted before the next is asked for."""
+    """The frames numbered ``wanted``, in rising order. Convert each before taking the next."""
     with ExitStack() as opened:
         reader, reached = _open(opened, info, None), -1
         for index in wanted:
@@ -198,4 +200,4 @@ def _check_frame(info: MediaInfo, table: FrameTable, frame: Frame) -> None:
 
 
 def _changed(info: MediaInfo) -> MasterChanged:
-    return MasterChanged(f"{info.path.name} does not decode to the frames in its table.", "Add the footage anew.")
+    return MasterChanged(f"{info.path.name} does not decode to the frames in its table.", "Add the footage again.")

@@ -1,4 +1,4 @@
-"""The master's frames, one after another, in presentation order and in bounded memory."""
+"""Reads the master's frames one by one in presentation order and in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from redact.timecode import timecode
 
 
 class Frame:
-    """One frame of the master. Its picture is decoded; the methods convert it and may be called any number of times.
+    """One decoded frame of the master. The methods convert its picture and may be called any number of times.
 
-    Frames of one reader share scalers: convert them from one thread at a time. Each frame kept keeps its picture.
-    A ``corrupt`` frame's picture is whatever the decoder made of it, or black, and must be masked whole.
+    Frames of one reader share scalers: convert them from one thread at a time. A frame object keeps its picture in
+    memory. The picture of a ``corrupt`` frame is whatever the decoder produced, or black, and must be masked whole.
     """
 
     __slots__ = ("_converter", "_picture", "corrupt", "index", "keyframe", "pts")
@@ -50,27 +50,27 @@ class Frame:
         return self._converter.grey(self._picture, size)
 
     def planes(self, *, pinned: bool = False) -> PlanarImage:
-        """The upright picture at full size, 4:2:0, 8 bit or (sources over 8 bit) 10 bit, in memory of its own, which a
-        card can read by itself if ``pinned`` (then there must be one)."""
+        """The upright picture at full size as 4:2:0 planes in their own memory: 8-bit, or 10-bit for sources of more
+        than 8 bits. ``pinned``, which needs a graphics card, page-locks the memory so that the card can read it."""
         return self._converter.planes(self._picture, pinned=pinned)
 
     def small_planes(self, size: Size) -> PlanarImage:
-        """The upright picture at ``size`` = (w, h) pixels (even), 4:2:0 and 8 bit, in memory of its own; black for a
-        ``corrupt`` frame."""
+        """The upright picture at ``size`` = (w, h) pixels (even) as 8-bit 4:2:0 planes in their own memory; black for
+        a ``corrupt`` frame."""
         return self._converter.small_planes(None if self.corrupt else self._picture, size)
 
 
 class VideoReader:
-    """Iterates over all :class:`Frame` s of the video once, or those from ``entry`` on; use as a context manager.
+    """Iterates once over all :class:`Frame` s of the video, or over those from ``entry`` on; use as a context manager.
 
-    ``interlaced`` says whether interlaced footage is turned into whole pictures; it changes no timestamp and no count.
-    At a frame that cannot be decoded soundly, ``on_corrupt`` STOP raises :class:`CorruptFrames` with its index and
-    time, MASK yields it with ``corrupt`` set; so are the frames that depend on it, up to the next keyframe.
+    ``interlaced`` says whether interlaced footage is deinterlaced; this changes neither timestamps nor the number of
+    frames. At a damaged frame, ``on_corrupt`` STOP raises :class:`CorruptFrames` with its index and time; MASK yields
+    it, and all frames that depend on it up to the next keyframe, with ``corrupt`` set.
 
-    Raises while iterating: :class:`TruncatedFile` when the container's index or duration promises more than the file
-    holds (whatever ``on_corrupt`` says: the missing frames' times are unknown), :class:`UnsupportedMedia` when picture
-    size, format or rotation change in mid-stream or the timestamps cannot be put in order, :class:`NoVideo` when there
-    is not one frame. A transport stream, a live MKV or a fragmented MP4 that was cut cannot be told from a whole one.
+    Raises while iterating: :class:`TruncatedFile` if the container's index or duration lists more than the file
+    contains (whatever ``on_corrupt`` says: the times of the missing frames are unknown), :class:`UnsupportedMedia` if
+    the picture size, format or rotation changes mid-stream or the timestamps cannot be put in order, :class:`NoVideo`
+    if there are no frames. A transport stream, live MKV or fragmented MP4 that was cut short looks complete.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class VideoReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The generators are closed from the outside in, before the file they read from.
+        # Close the generators, outermost first, before the file they read from.
         if self._frames is not None:
             self._frames.close()
         if self._decoder is not None:
@@ -107,14 +107,14 @@ class VideoReader:
 
     @property
     def decoder(self) -> str:
-        """For the log: what decodes, and where; only there inside the ``with`` block."""
+        """For the log: the decoder's name and where it runs. Available only inside the ``with`` block."""
         if self._decoder is None:
             raise RuntimeError("a VideoReader has its decoder inside a with block")
         return self._decoder.name
 
     @property
     def table(self) -> FrameTable:
-        """All frames; only there when every frame has been read, from the first one on."""
+        """The frame table; available only after every frame has been read, starting with the first."""
         if self._table is None:
             raise RuntimeError("the frame table is complete only after the last frame")
         return self._table
@@ -152,14 +152,14 @@ class VideoReader:
             origin = self._entry.origin if self._entry else self._pts[0]
             time = (slot.pts - origin) * self._info.video.time_base
             raise CorruptFrames(
-                f"{self._info.path.name}: frame {index}, {timecode(time)} after the first, cannot be decoded soundly.",
-                "To have it and those that depend on it masked whole instead, use --on-corrupt mask.",
+                f"{self._info.path.name}: frame {index}, {timecode(time)} after the first, is damaged.",
+                "To mask it and the frames that depend on it completely instead, use --on-corrupt mask.",
             )
         return index
 
     def _make_table(self) -> FrameTable:
         if not self._pts:
-            raise NoVideo(f"{self._info.path.name} has a video track without a single frame.", "Check that it plays.")
+            raise NoVideo(f"{self._info.path.name} has a video track without any frames.", "Check that it plays.")
         pts = np.array(self._pts, np.int64)
         duration = self._last_duration
         if duration <= 0:
@@ -174,9 +174,9 @@ class VideoReader:
 
 
 def scan(info: MediaInfo, *, interlaced: Interlaced, on_corrupt: OnCorrupt, progress: Progress = silent) -> FrameTable:
-    """The frame table alone: every frame is decoded, none converted. Raises what :class:`VideoReader` raises."""
+    """The frame table alone: every frame is decoded but not converted. Raises what :class:`VideoReader` raises."""
     total = info.expected_frames
-    # Deinterlacing changes neither count nor times, so the filter is not run here.
+    # Deinterlacing changes neither the number of frames nor their times, so the filter is not run here.
     with VideoReader(info, interlaced=Interlaced.KEEP, on_corrupt=on_corrupt) as reader:
         for frame in reader:
             progress("scan", frame.index + 1, total)

@@ -1,7 +1,7 @@
-"""Sound tracks of a copy: packets copied where that is safe, else decoded, edited, and encoded as AAC.
+"""Writes the sound tracks of a copy: packets are copied where that is safe, else decoded, edited and encoded as AAC.
 
-Sound is read from the master in a pass of its own per track, pulled along with the picture, so memory stays bounded.
-Each sample keeps its place on the container's timeline: gaps become silence, nothing is ever shifted.
+Each track is read from the master in a separate pass that keeps pace with the picture, so memory stays bounded. Each
+sample keeps its place on the container's timeline: gaps become silence and nothing is ever shifted.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from redact.media.timeline import Cut
 from redact.media.types import AudioStream
 
 FILL_BEYOND_PICTURE_SECONDS = 10
-"""How far past the picture's end silence is ever made: a damaged timestamp must not cost hours of it."""
+"""The most silence added after the end of the picture: a damaged timestamp must not add hours of it."""
 
 _FOREVER = 2**63 - 1
-"""Sample number no track reaches."""
+"""A sample number that no track reaches."""
 
 _AAC_RATES = (32000, 44100, 48000, 64000, 88200, 96000)
-"""Lower ones exist, but allow too few bits a second: speech of 16000 Hz comes out 11 dB cleaner at 32000 Hz."""
+"""AAC has lower rates, but with too few bits per second: 16000 Hz speech is 11 dB cleaner at 32000 Hz."""
 _AAC_BITS_PER_SAMPLE = 6
-"""The most there is: 6144 bits a channel and frame of 1024 samples (ISO/IEC 14496-3). What is not edited should come
-through unchanged; sound takes little room beside a picture."""
-# Noise substitution and intensity stereo save bits by inventing sound; there are bits enough not to.
+"""The maximum: 6144 bits per channel and frame of 1024 samples (ISO/IEC 14496-3). Unedited sound should come through
+unchanged, and it is small beside the picture."""
+# Noise substitution and intensity stereo save bits by inventing sound, which this bit rate does not need.
 _AAC_OPTIONS = {"aac_pns": "0", "aac_is": "0"}
 
-# Sizes of decoder settings ("extradata") that leave no room for more than settings, by codec and container.
+# Sizes of decoder settings ("extradata") too small to hide anything else, by codec and container.
 _MP4_EXTRADATA = {
     "aac": range(17),
     "mp3": range(1),
@@ -55,23 +55,24 @@ _COPYABLE = {
 
 
 class SoundEditor(Protocol):
-    """Changes the samples of one track as they stream by, and nothing about their number or place."""
+    """Changes the samples of one track as they stream through, but not their number or place."""
 
     def process(self, block: Samples) -> Samples:
-        """Take (channels, n) samples and give back (channels, m), which may lag behind what was taken."""
+        """Take (channels, n) samples and return (channels, m), which may lag behind the input."""
         ...
 
     def flush(self) -> Samples:
-        """The samples still held back: with them, as many have come out as went in, sample k in the place of k."""
+        """Return the samples still held back. In total, as many come out as went in, sample k in the place of k."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SoundTrack:
-    """A track to write. ``editor`` of None copies its packets if the copy's container can hold them, else re-encodes.
+    """A track to write. Without an ``editor``, its packets are copied if the copy's container supports them, else
+    re-encoded.
 
     An editor gets float32 samples at the stream's own rate and channel count; the first is heard at ``stream.start``.
-    Without ``copying``, packets are never copied.
+    If ``copying`` is False, packets are never copied.
     """
 
     stream: AudioStream
@@ -81,10 +82,10 @@ class SoundTrack:
 
 @dataclass(frozen=True, slots=True)
 class SoundSurvey:
-    """What a first look at all packets of a track shows.
+    """The result of a first pass over all packets of a track.
 
     ``end`` is in seconds on the container's timeline, None if the track has no packets; ``copy_problem`` says why its
-    packets cannot be copied as they are, or is empty.
+    packets cannot be copied unchanged, or is empty.
     """
 
     end: Fraction | None
@@ -101,39 +102,39 @@ class SoundWriter(Protocol):
         ...
 
     def finish(self) -> ExpectedSound:
-        """Write the rest and say where the track now starts and ends on the copy's timeline."""
+        """Write the rest and return where the track starts and ends on the copy's timeline."""
         ...
 
     def close(self) -> None:
-        """Let go of the master."""
+        """Close the master."""
         ...
 
     def notes(self) -> list[str]:
-        """What a reader of the log should know about this track, after :meth:`finish`."""
+        """Notes on this track for the log, after :meth:`finish`."""
         ...
 
 
 def survey_sound(path: Path, track: AudioStream, suffix: str, *, copying: bool) -> SoundSurvey:
-    """Look at every packet of ``track``, closely if they may be copied; ``suffix`` (".mp4" or ".mov") is that of the
-    copy."""
+    """Examine every packet of ``track``, and decode them all if they may be copied. ``suffix`` (".mp4" or ".mov") is
+    that of the copy."""
     container, stream = open_track(path, track.index)
     with container:
         if stream.codec_context is None or stream.time_base is None:
             raise EncodeFailed(f"There is no decoder for the sound of stream {track.index} ({track.codec}).")
         codec = stream.codec_context.codec.canonical_name
-        problem = "" if codec in _COPYABLE[suffix] else f"{suffix[1:].upper()} does not take it"
+        problem = "" if codec in _COPYABLE[suffix] else f"not supported in {suffix[1:].upper()}"
         if not problem and stream.codec_context.extradata_size not in _COPYABLE[suffix][codec]:
-            problem = "its settings are of an unusual size"
+            problem = "its settings have an unusual size"
         untrusted_language = stream.language or ""
         language = untrusted_language if re.fullmatch("[a-z]{3}", untrusted_language) else "und"
-        packet_problem, end = _look_at_packets(container, stream, decode=copying and not problem)
+        packet_problem, end = _examine_packets(container, stream, decode=copying and not problem)
     return SoundSurvey(end, problem or packet_problem, codec, language)
 
 
-def _look_at_packets(container: InputContainer, stream: av.AudioStream, *, decode: bool) -> tuple[str, Fraction | None]:
+def _examine_packets(container: InputContainer, stream: av.AudioStream, *, decode: bool) -> tuple[str, Fraction | None]:
     """Why the packets of ``stream`` cannot be copied, or "", and when the last of them ends, in seconds.
 
-    ``decode`` also tries whether all of them can be decoded, as long as nothing else is wrong.
+    ``decode`` also tests whether all of them can be decoded, as long as nothing else is wrong.
     """
     problems: list[str] = []
     end: Fraction | None = None
@@ -147,22 +148,22 @@ def _look_at_packets(container: InputContainer, stream: av.AudioStream, *, decod
             problems.append("a packet has no timestamp")
             continue
         start, duration = packet.pts * tick, (packet.duration or 0) * tick
-        # Packets of a run-up may last any time, or none: only what follows is regular.
-        run_up = start < 0 or (end is None and packet.has_sidedata("skip_samples"))
+        # The encoder's priming packets may have any duration, or none; only what follows is regular.
+        priming = start < 0 or (end is None and packet.has_sidedata("skip_samples"))
         problems.extend(_packet_problem(packet, start, duration))
         if decode and not problems:
             problems.extend(_decoding_problem(packet, stream, kinds))
-        if not run_up:
+        if not priming:
             if duration <= 0 or (expected is not None and abs(start - expected) > GAP_SECONDS):
                 problems.append("its timestamps have gaps")
             if last is not None:
                 durations.add(last)
             last = duration
-        expected = None if run_up else start + duration
+        expected = None if priming else start + duration
         if not packet.is_discard:
             end = start + duration if end is None else max(end, start + duration)
         del problems[1:]
-    # An MP4 tells of a gap by the length of the packet before it. The very last packet may be shorter.
+    # An MP4 expresses a gap by the duration of the packet before it. The very last packet may be shorter.
     if durations and max(durations) - min(durations) > GAP_SECONDS:
         problems.append("its timestamps have gaps")
     return next(iter(problems), ""), end
@@ -171,30 +172,30 @@ def _look_at_packets(container: InputContainer, stream: av.AudioStream, *, decod
 def _decoding_problem(
     packet: av.Packet[av.AudioStream], stream: av.AudioStream, kinds: set[tuple[int, int]]
 ) -> Iterator[str]:
-    """``kinds`` gathers the channel counts and rates of all frames: the header of a copy can only tell of one."""
+    """``kinds`` collects the channel counts and rates of all frames: the header of a copy can describe only one."""
     try:
         frames = stream.codec_context.decode(packet)
     except av.FFmpegError:
-        # The muxer refuses some such packets; in the others may be anything at all.
+        # The muxer rejects some such packets; the others could contain anything.
         yield "a packet is damaged"
         return
     kinds.update((len(frame.layout.channels), frame.sample_rate) for frame in frames)
     if len(kinds) > 1:
-        yield "its settings change on the way"
+        yield "its settings change mid-stream"
 
 
 def _packet_problem(packet: av.Packet[av.AudioStream], start: Fraction, duration: Fraction) -> Iterator[str]:
     if packet.is_corrupt:
         yield "a packet is damaged"
     if packet.has_sidedata("new_extradata"):
-        yield "its settings change on the way"
-    # A run-up of a few packets before time 0 is how AAC and Opus work; more is sound that an edit list hides.
+        yield "its settings change mid-stream"
+    # AAC and Opus begin with a few priming packets before time 0; more is sound that an edit list hides.
     if start < -max(Fraction(1, 10), 3 * duration) or (packet.is_discard and start >= 0):
-        yield "an edit list hides parts of it"
+        yield "an edit list hides part of it"
 
 
 class CopiedSound:
-    """Copies payloads and timestamps of packets, and nothing that may travel beside them."""
+    """Copies the payloads and timestamps of packets and none of their side data."""
 
     def __init__(
         self, out: OutputContainer, path: Path, track: AudioStream, survey: SoundSurvey, shift: Fraction
@@ -219,7 +220,7 @@ class CopiedSound:
 
     def _mux(self, source: av.Packet[av.AudioStream]) -> None:
         assert source.pts is not None and source.dts is not None
-        # A new packet, because the old one may carry side data.
+        # A new packet, because the original may carry side data.
         packet = av.Packet(bytes(source))
         packet.stream = self._stream
         packet.time_base = self._tick
@@ -248,8 +249,8 @@ class CopiedSound:
 class EncodedSound:
     """Decodes a track, passes it through its editor if it has one, and encodes it as AAC.
 
-    With ``cut``, exactly the samples heard within it are written, and silence wherever the track has none: before them,
-    under a slate, and after them, until the cut ends.
+    With ``cut``, exactly the samples within it are written, and silence wherever the track has none: before them, under
+    a slate, and after them until the cut ends.
     """
 
     def __init__(
@@ -290,7 +291,7 @@ class EncodedSound:
                 return
 
     def finish(self) -> ExpectedSound:
-        """See :class:`SoundWriter`. Raises EncodeFailed if the editor lost or invented samples."""
+        """See :class:`SoundWriter`. Raises EncodeFailed if the editor lost or added samples."""
         while self._advance():
             pass
         start, end = max(self._first, 0), self._next
@@ -301,7 +302,7 @@ class EncodedSound:
         return ExpectedSound(Fraction(start, self._track.sample_rate), Fraction(end, self._track.sample_rate))
 
     def _advance(self) -> bool:
-        """Take the next block from the master; False when there is nothing left that belongs into the copy."""
+        """Take the next block from the master; False when nothing is left for the copy."""
         if self._ended or self._next >= self._window.stop:
             return False
         block = next(self._blocks, None)
@@ -313,14 +314,14 @@ class EncodedSound:
             self._write(self._editor.flush())
         if self._next - self._first != self._reader.position:
             raise EncodeFailed(
-                f"A sound edit made {self._next - self._first} samples of {self._reader.position}.",
+                f"A sound edit turned {self._reader.position} samples into {self._next - self._first}.",
                 "Please report this as a defect.",
             )
         return False
 
     def _write(self, samples: Samples) -> None:
         if samples.shape[0] != self._track.channels:
-            raise EncodeFailed(f"A sound edit made {samples.shape[0]} channels of {self._track.channels}.")
+            raise EncodeFailed(f"A sound edit turned {self._track.channels} channels into {samples.shape[0]}.")
         at = self._next
         self._next += samples.shape[1]
         start, stop = max(at, self._window.start), min(self._next, self._window.stop)
@@ -329,10 +330,10 @@ class EncodedSound:
             self._encode(samples[:, start - at : stop - at], start)
 
     def _silence(self, until: int) -> None:
-        """In a cut track, from the last sample written up to ``until``."""
+        """In a cut track, write silence from the last sample written up to ``until``."""
         while self._window.filled is not None and self._window.filled < until:
-            part = min(until - self._window.filled, self._track.sample_rate)
-            self._encode(np.zeros((self._track.channels, part), np.float32), self._window.filled)
+            count = min(until - self._window.filled, self._track.sample_rate)
+            self._encode(np.zeros((self._track.channels, count), np.float32), self._window.filled)
 
     def _encode(self, samples: Samples, at: int) -> None:
         frame = av.AudioFrame.from_ndarray(
@@ -358,7 +359,7 @@ class EncodedSound:
         if self._reader.undecodable:
             notes.append(f"{self._reader.undecodable} packets could not be decoded and became silence")
         if self._reader.jumps:
-            notes.append("timestamps that jump far out of place were ignored")
+            notes.append("timestamps far out of place were ignored")
         if self._first < 0 and self._window.total is None:
             notes.append("sound before time 0 was left out")
         return notes
@@ -366,9 +367,9 @@ class EncodedSound:
 
 @dataclass(slots=True)
 class _Window:
-    """Which samples of a track are written, counted on the copy's timeline: from ``start`` up to, not including,
-    ``stop``. Of a cut track also how many there are in ``total`` with the silence around them, and up to where it has
-    been ``filled``."""
+    """Which samples of a track are written, counted on the copy's timeline: ``start`` (included) to ``stop`` (not
+    included). For a cut track, also the ``total`` number with the silence around them, and how many have been
+    ``filled`` so far."""
 
     start: int
     stop: int
@@ -377,18 +378,19 @@ class _Window:
 
     @classmethod
     def whole(cls) -> _Window:
-        """All, but nothing can be heard before time 0 in an MP4."""
+        """All samples from time 0 on: an MP4 cannot play anything before it."""
         return cls(0, _FOREVER)
 
     @classmethod
     def of(cls, cut: Cut, stream: AudioStream, first: int) -> _Window:
-        """Those of ``cut``, in a track whose first sample is number ``first`` of the copy's. The first sample at or
-        after an edge is the first one on its far side: hence ceil for both."""
+        """The samples of ``cut`` in a track whose first sample has number ``first`` in the copy.
+
+        The first sample at or after an edge is the first one beyond it, hence ceil for both edges."""
         start, stop = (first + math.ceil((edge - stream.start) * stream.sample_rate) for edge in (cut.start, cut.end))
         total = max(1, round((cut.end + cut.shift) * stream.sample_rate))
         return cls(max(start, 0), min(stop, total), total, filled=0)
 
 
 def aac_rate(sample_rate: int) -> int:
-    """The sample rate AAC has for sound of ``sample_rate``: the same, else the next higher, else its highest."""
+    """The AAC sample rate for sound of ``sample_rate``: the same, else the next higher one, else the highest."""
     return next((rate for rate in _AAC_RATES if rate >= sample_rate), _AAC_RATES[-1])

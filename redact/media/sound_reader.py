@@ -1,4 +1,4 @@
-"""One sound track of a master as an unbroken stream of samples, each in its place on the timeline."""
+"""Reads one sound track of a master as a continuous stream of samples, each at its place on the timeline."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Samples = NDArray[np.float32]
 """Shape (channels, n), full scale -1 to 1."""
 
 GAP_SECONDS = Fraction(1, 100)
-"""Timestamps that jump by less than this are jitter of a coarse time base; by more, sound is missing or doubled."""
+"""Timestamp jumps shorter than this are jitter of a coarse time base; longer ones mean missing or repeated sound."""
 JUMP_BACK_SECONDS = 1
-"""Timestamps that go back by more than this are wrong, not doubled sound."""
+"""Timestamps that go back by more than this are wrong rather than repeated sound."""
 
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 
 
 def open_track(path: Path, index: int) -> tuple[InputContainer, av.AudioStream]:
-    """The master at ``path`` opened for one pass over sound stream ``index``; all other streams are skipped."""
+    """Open the master at ``path`` for one pass over sound stream ``index``; all other streams are skipped."""
     container = open_media(path)
     stream = container.streams[index]
     if not isinstance(stream, av.AudioStream):
@@ -41,9 +41,9 @@ def open_track(path: Path, index: int) -> tuple[InputContainer, av.AudioStream]:
 
 
 def read_packets(container: InputContainer, stream: av.AudioStream) -> Generator[av.Packet[av.AudioStream], None, None]:
-    """All packets of ``stream``; a file that cannot be read on ends there, as it does for players.
+    """All packets of ``stream``. At a read error the stream ends, as it does in players.
 
-    Close it before the container: PyAV's own generator holds FFmpeg's read buffer.
+    Close the generator before the container: PyAV's own generator holds FFmpeg's read buffer.
     """
     packets = container.demux(stream)
     while True:
@@ -58,10 +58,10 @@ def read_packets(container: InputContainer, stream: av.AudioStream) -> Generator
 
 
 class SoundReader:
-    """One track as an unbroken stream of samples; sample k is heard at ``track.start`` + k / rate.
+    """One track as a continuous stream of samples; sample k is heard at ``track.start`` + k / rate.
 
-    Missing and undecodable parts are silence, doubled ones are dropped. Silence is never made past ``fill_until``.
-    ``position`` counts the samples handed out.
+    Missing and undecodable sound becomes silence, repeated sound is dropped. No silence is added after ``fill_until``.
+    ``position`` counts the samples returned so far.
     """
 
     def __init__(self, path: Path, track: AudioStream, end: Fraction, fill_until: Fraction) -> None:
@@ -102,7 +102,7 @@ class SoundReader:
             except av.FFmpegError:
                 if len(frame.layout.channels) == self._track.channels:
                     raise
-                # A damaged packet made the decoder believe in another set of channels, which it would go on doing.
+                # A damaged packet switched the decoder to another channel layout, and it would keep that layout.
                 self.undecodable += 1
                 self._decoder = self._fresh_decoder()
                 continue
@@ -119,7 +119,7 @@ class SoundReader:
         return fresh
 
     def _convert(self, frame: av.AudioFrame) -> list[Samples]:
-        """``frame`` as planar float32 at the track's rate and channel count, which damaged packets may differ from."""
+        """``frame`` as planar float32 at the track's rate and channel count; damaged packets may have others."""
         same = len(frame.layout.channels) == self._track.channels
         described = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._resampler is None or described != self._resampler_input:
@@ -149,12 +149,12 @@ class SoundReader:
             yield np.zeros((self._track.channels, part), np.float32)
 
     def close(self) -> None:
-        """Let go of the master."""
+        """Close the master."""
         self._container.close()
 
 
 def named_layout(stream: AudioStream) -> str:
-    """A named channel layout for ``stream``: its own if FFmpeg knows it, else the usual one of that many channels."""
+    """A named channel layout for ``stream``: its own if FFmpeg knows it, else the usual one for its channel count."""
     try:
         layout = av.AudioLayout(stream.layout)
         if layout.nb_channels == stream.channels and " channels" not in layout.name:
@@ -162,5 +162,5 @@ def named_layout(stream: AudioStream) -> str:
     except ValueError:
         pass
     if stream.channels not in _USUAL_LAYOUTS:
-        raise EncodeFailed(f"Sound of {stream.channels} channels cannot be written.")
+        raise EncodeFailed(f"Sound with {stream.channels} channels cannot be written.")
     return _USUAL_LAYOUTS[stream.channels]

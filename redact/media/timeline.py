@@ -1,4 +1,4 @@
-"""Where a copy's frames lie in time: those of its master, or a clip of them, after a slate."""
+"""The timeline of a copy: the master's frames or a clip of them, optionally after a slate."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from redact.media.types import FrameTable
 from redact.settings import FrameSpan
 
 SHORTEST_STEP, LONGEST_STEP, USUAL_STEP = Fraction(1, 120), Fraction(1, 5), Fraction(1, 25)
-"""Seconds a frame of a slate may last, and how long it does where the master's frames last shorter or longer."""
+"""Seconds: shortest and longest duration of a slate's frame, and its duration if the master's frames are outside that
+range."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The stretch [``start``, ``end``) of a master's timeline that is in a copy, in seconds, and how much later than on
-    the master's timeline it is there."""
+    """The part [``start``, ``end``) of a master's timeline that is in a copy, and by how much it is ``shift`` ed
+    there; all in seconds."""
 
     start: Fraction
     end: Fraction
@@ -31,8 +32,8 @@ class Cut:
 class Timeline:
     """The frames of a copy: ``slate_frames``, then the master's from ``first`` to ``last``, both included.
 
-    ``table`` is the copy's own, slate included. ``cut`` is None for a copy that lies on the timeline as its master
-    does; else the copy starts at 0.
+    ``table`` is the copy's frame table, including the slate. ``cut`` is None for a copy with the timeline of its
+    master; otherwise the copy starts at 0.
     """
 
     table: FrameTable
@@ -42,24 +43,25 @@ class Timeline:
     cut: Cut | None
 
     def times(self) -> Iterator[Fraction]:
-        """Of every frame of the copy, in seconds from its first one."""
+        """The time of every frame of the copy, in seconds from its first frame."""
         return relative_times(self.table)
 
 
 def plan_timeline(master: FrameTable, clip: FrameSpan | None = None, slate_seconds: Fraction = Fraction(0)) -> Timeline:
     """The timeline of a copy of ``master``: a slate of about ``slate_seconds`` (0: none), in whole frames of the usual
-    length, then the frames of ``clip`` as far from each other as in the master. None is all of it, where it is on the
-    master's timeline if there is no slate. A clip starts at 0: some players leave out what is before the first frame at
-    the cost of the end.
+    duration, then the frames of ``clip`` at the same intervals as in the master.
 
-    Raises :class:`~redact.errors.BadClip` where the clip is not within the master.
+    A ``clip`` of None is the whole master; without a slate, it keeps the master's timeline. A clip starts at 0, because
+    some players skip the time before the first frame and cut off the end instead.
+
+    Raises :class:`~redact.errors.BadClip` if the clip is not within the master.
     """
     count = len(master)
     span = FrameSpan(0, count - 1) if clip is None else clip
     if not 0 <= span.first <= span.last < count:
         raise BadClip(
             f"The clip from frame {span.first} to {span.last} is not within the master's frames 0 to {count - 1}.",
-            "Choose its first and last frame anew.",
+            "Choose another first and last frame.",
         )
     whole = clip is None or ((span.first, span.last) == (0, count - 1) and master.pts[0] == 0)
     if slate_seconds == 0 and whole:
@@ -83,14 +85,14 @@ def plan_timeline(master: FrameTable, clip: FrameSpan | None = None, slate_secon
 
 
 def relative_times(table: FrameTable) -> Iterator[Fraction]:
-    """Of every frame of ``table``, in seconds from its first one."""
+    """The time of every frame of ``table``, in seconds from its first frame."""
     first = int(table.pts[0])
     return ((pts - first) * table.time_base for pts in table.pts.tolist())
 
 
 def timeline_digest(times: Iterable[Fraction]) -> str:
-    """What identifies the times of a file's frames: SHA-256, in hex, over a line ``numerator/denominator`` in lowest
-    terms for every frame, in seconds from the first one. ``times`` are in order and may start anywhere."""
+    """A digest of the times of a file's frames: hex SHA-256 over one line ``numerator/denominator``, in lowest terms,
+    per frame, in seconds from the first frame. ``times`` are in order and may start anywhere."""
     digest = hashlib.sha256()
     first: Fraction | None = None
     for time in times:
@@ -101,7 +103,7 @@ def timeline_digest(times: Iterable[Fraction]) -> str:
 
 
 def usual_duration(table: FrameTable) -> int:
-    """What most frames of ``table`` last, in its time base."""
+    """The median duration of the frames of ``table``, in its time base."""
     return int(np.median(np.diff(table.pts))) if len(table) > 1 else table.last_duration
 
 
@@ -118,7 +120,7 @@ def _clipped(master: FrameTable, span: FrameSpan) -> FrameTable:
 
 
 def _slate_step(table: FrameTable) -> int:
-    """How long a frame of the slate lasts, in the table's time base: as the others, if these have a usual length."""
+    """Duration of a slate's frame in the table's time base: that of the other frames, if it is within the limits."""
     usual = usual_duration(table)
     if SHORTEST_STEP <= usual * table.time_base <= LONGEST_STEP:
         return usual

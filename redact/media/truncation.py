@@ -1,8 +1,8 @@
-"""Does a file end before its own top-level structure says it should?
+"""Detects files that end before their own top-level structure says they should.
 
-Demuxers are lenient: a file that was cut while it was copied plays to the cut and then simply ends. The outermost
-lengths tell the difference at no cost. Sources: ISO/IEC 14496-12 (boxes), RFC 9559 and RFC 8794 (Matroska, EBML),
-Microsoft's RIFF/AVI and ASF specifications.
+Demuxers are lenient: a file cut short while copying plays up to the cut and then simply ends. The outermost length
+fields reveal it at no cost. Sources: ISO/IEC 14496-12 (atoms, there called boxes), RFC 9559 and RFC 8794 (Matroska,
+EBML), Microsoft's RIFF/AVI and ASF specifications.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-_MP4_BOXES = {
+_MP4_ATOMS = {
     b"ftyp",
     b"moov",
     b"mdat",
@@ -34,7 +34,7 @@ def cut_short(path: Path, container: str) -> bool:
     """Whether an outermost element of ``path`` reaches past the end of the file.
 
     ``container`` is FFmpeg's demuxer name. MPEG-TS and MPEG-PS have no outer structure, live recordings in Matroska and
-    ASF may leave lengths open, and fragmented MP4 may end after any fragment: a cut there cannot be seen, and False
+    ASF may leave lengths open, and fragmented MP4 may end after any fragment. A cut in those cannot be detected: False
     only means that nothing is known to be missing.
     """
     walk = {"mov": _mp4, "avi": _riff, "matroska": _matroska, "asf": _asf}.get(container.split(",", 1)[0])
@@ -52,8 +52,8 @@ def _mp4(file: BinaryIO, size: int) -> bool:
         file.seek(at)
         head = file.read(16)
         kind, length = head[4:8], int.from_bytes(head[:4], "big")
-        if kind not in _MP4_BOXES:
-            return False  # padding some cameras leave behind the last box
+        if kind not in _MP4_ATOMS:
+            return False  # padding that some cameras leave after the last atom
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
         elif length == 0:
@@ -108,6 +108,6 @@ def _asf(file: BinaryIO, size: int) -> bool:
         if at + length > size:
             return True
         if head[:16] == _ASF_DATA:
-            return False  # what follows are indexes, which nothing here needs
+            return False  # only indexes follow, which are not needed here
         at += length
     return False

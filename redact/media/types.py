@@ -1,7 +1,7 @@
-"""What the other rooms need to know about footage: streams, the frame table, decoded frames.
+"""Descriptions of footage that other packages use: streams, the frame table, decoded frames.
 
-Units: widths and heights in pixels, rates and aspect ratios as ``Fraction``, timestamps as integer ``pts`` counted in a
-stream's ``time_base`` (a ``Fraction`` of seconds). *Upright* means after the rotation flag has been applied.
+Units: widths and heights in pixels, rates and aspect ratios as ``Fraction``, timestamps as integer ``pts`` in units of
+a stream's ``time_base`` (a ``Fraction`` of seconds). *Upright* means after the rotation flag has been applied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Scan(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ColourTags:
-    """The colour description of a stream, as FFmpeg's integer enums (2 = unspecified); ``full_range`` is decided."""
+    """The colour description of a stream, as FFmpeg's integer enums (2 = unspecified). ``full_range`` is never
+    unspecified."""
 
     primaries: int = 2
     transfer: int = 2
@@ -37,8 +38,8 @@ class ColourTags:
 class VideoStream:
     """The one video stream that is redacted.
 
-    ``width`` x ``height`` are coded pixels before rotation; ``upright_width`` x ``upright_height`` are after it, and
-    are the coordinate system of every box in the workbench. ``sample_aspect`` is that of the upright picture.
+    ``width`` x ``height`` are coded pixels before rotation. ``upright_width`` x ``upright_height`` are those after it,
+    the coordinate system of every box in the workbench. ``sample_aspect`` is that of the upright picture.
     """
 
     index: int
@@ -82,7 +83,8 @@ class AudioStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What :func:`redact.media.probe` found. ``dropped`` names, for the log, every stream that will not travel."""
+    """The result of :func:`redact.media.probe.probe`. ``dropped`` lists, for the log, every stream left out of
+    copies."""
 
     path: Path
     container: str
@@ -94,7 +96,8 @@ class MediaInfo:
 
     @property
     def expected_frames(self) -> int | None:
-        """Frames by duration and average rate, for progress alone; None where the file does not say."""
+        """Number of frames estimated from duration and average rate, for progress only; None if the file does not
+        say."""
         if not self.duration or not self.video.average_rate:
             return None
         return max(1, round(self.duration * self.video.average_rate))
@@ -104,9 +107,9 @@ class MediaInfo:
 class FrameTable:
     """Every frame of the master in presentation order.
 
-    Arrays are of shape (n,): ``pts`` int64 strictly increasing in ``time_base``, ``keyframe`` bool, ``corrupt`` bool
-    (could not be decoded, or decoded with errors, or depends on one that did). A corrupt entry still is a frame of the
-    master: the copy has a frame, fully masked, at its pts.
+    Arrays have shape (n,): ``pts`` int64 strictly increasing in ``time_base``, ``keyframe`` bool, ``corrupt`` bool (not
+    decoded, decoded with errors, or dependent on such a frame). A corrupt entry is still a frame of the master: the
+    copy has a frame, fully masked, at its pts.
     """
 
     pts: NDArray[np.int64]
@@ -132,10 +135,10 @@ class FrameTable:
 
 @dataclass(slots=True)
 class PlanarImage:
-    """An upright picture as separate Y, U and V planes, on any torch device. Masks are drawn into it in place.
+    """An upright picture as separate Y, U and V planes on any torch device. Masks are drawn into it in place.
 
     ``planes``: Y of shape (H, W), U and V of shape (ceil(H / 2**sy), ceil(W / 2**sx)), where ``subsampling`` = (sx,
-    sy); dtype ``uint8`` at 8 bit, ``int16`` at 9 to 15 bit (values fit, and torch computes on it everywhere).
+    sy); dtype ``uint8`` at 8 bits, ``int16`` at 9 to 15 bits (the values fit, and torch supports it on every device).
     """
 
     planes: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -154,6 +157,6 @@ class PlanarImage:
         return int(self.planes[0].shape[1])
 
     def to(self, device: torch.device) -> PlanarImage:
-        """The same picture on another device; itself where it is there already."""
+        """The same picture on another device; the same memory if it is already there."""
         y, u, v = (plane.to(device, non_blocking=True) for plane in self.planes)
         return PlanarImage((y, u, v), self.bit_depth, self.subsampling, self.colour)

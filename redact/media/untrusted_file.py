@@ -1,7 +1,7 @@
-"""Opening a file that nobody vouches for.
+"""Opens untrusted files.
 
-FFmpeg will follow a playlist, fetch a URL or open another file when the bytes of its input tell it to. Here it may open
-one regular local file, by an absolute path, with a demuxer from a short list that reads nothing but that file.
+FFmpeg follows a playlist, fetches a URL or opens another file if its input tells it to. Here it may open only one
+regular local file, by its absolute path, with a demuxer from a short list of those that read nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from av.stream import Stream
 from redact.errors import EmptyFile, InputMissing, NotMedia
 
 VIDEO_DEMUXERS = ("mov", "avi", "matroska", "webm", "mpegts", "mpeg", "asf")
-# Accepted only to be told apart from a file that is no media at all: they end in NoVideo.
+# Accepted only to distinguish sound files (NoVideo) from files that are not media at all (NotMedia).
 AUDIO_DEMUXERS = ("wav", "mp3", "aac", "flac", "ogg", "amr", "aiff")
 
 _GEN_PTS = 1
@@ -28,7 +28,7 @@ _GEN_PTS = 1
 _OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(VIDEO_DEMUXERS + AUDIO_DEMUXERS),
-    # MOV data references name other files; both are FFmpeg's defaults, repeated because we depend on them.
+    # MOV data references can name other files. Both are FFmpeg's defaults, set here because safety depends on them.
     "enable_drefs": "0",
     "use_absolute_path": "0",
 }
@@ -43,9 +43,9 @@ def file_size(path: Path) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise InputMissing(f"{path.name} is not a regular file.", "Give the path of a video file.")
     if not os.access(path, os.R_OK):
-        raise InputMissing(f"{path.name} may not be read.", "Check the file's permissions.")
+        raise InputMissing(f"{path.name} cannot be read: permission denied.", "Check the file's permissions.")
     if status.st_size == 0:
-        raise EmptyFile(f"{path.name} has no bytes.", "Copy the footage from its source again.")
+        raise EmptyFile(f"{path.name} is empty.", "Copy the footage from its source again.")
     return status.st_size
 
 
@@ -53,22 +53,22 @@ def open_media(path: Path) -> InputContainer:
     """Open ``path`` for demuxing. Raises :class:`InputMissing`, :class:`EmptyFile` or :class:`NotMedia`."""
     file_size(path)
     try:
-        # "file:" keeps a name like "concat:a|b" or "http:..." from being taken for a protocol.
+        # "file:" prevents a name like "concat:a|b" or "http:..." from being taken for a protocol.
         container = av.open(
             f"file:{path.absolute()}", "r", options=_OPTIONS, metadata_encoding="utf-8", metadata_errors="replace"
         )
     except (av.FFmpegError, UnicodeError, ValueError) as error:
         raise NotMedia(
-            f"{path.name} cannot be opened: it is no MP4, MOV, AVI, MKV, TS or ASF file, or its index is missing.",
+            f"{path.name} cannot be opened: it is not an MP4, MOV, AVI, MKV, TS or ASF file, or its index is missing.",
             "If it is footage, copy it from its source again or repair it with the camera maker's tool.",
         ) from error
-    # PyAV asks FFmpeg to make up missing timestamps, which for H.264 in AVI gives frames each other's times.
+    # PyAV asks FFmpeg to invent missing timestamps, which gives H.264 frames in AVI the times of other frames.
     container.flags &= ~_GEN_PTS
     return container
 
 
 def packets_of(container: InputContainer, stream: Stream | None = None) -> Generator[Packet[Stream], None, None]:
-    """Packets of ``stream``, or of all; an empty one ends each stream.
+    """Packets of ``stream``, or of all streams; an empty packet ends each stream.
 
     PyAV's generator holds FFmpeg's read buffer: close it before the container.
     """

@@ -1,6 +1,6 @@
-"""The copy: pictures encoded at exactly the master's timestamps, sound tracks beside them, and nothing else.
+"""Writes a copy: pictures encoded at exactly the master's timestamps, the sound tracks, and nothing else.
 
-The copy is written under another name, read back and verified, and only then gets the target's name.
+The copy is written under another name, read back and verified before it is renamed to the target.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ SUFFIXES = (".mp4", ".mov")
 _CODEC_NAMES = {VideoCodec.H264: "H.264", VideoCodec.HEVC: "HEVC", VideoCodec.AV1: "AV1"}
 
 _MAX_SCALE = 2**31 - 1
-"""MP4 counts time in units of 1/n second, n a 32-bit number that FFmpeg takes as signed."""
+"""MP4 counts time in units of 1/n second; n is a 32-bit number, which FFmpeg reads as signed."""
 _ROOMY_GAP = 2**26
-"""Ticks between frames up to which no 32-bit field of an MP4 is in danger, whatever the encoder's reordering."""
+"""Ticks between frames up to which no 32-bit field of an MP4 can overflow, whatever the encoder's reordering."""
 _MUXER_BUFFER = 1 << 18
 _SHORT_CLIP = 8
 
 
 @dataclass(frozen=True, slots=True)
 class CopyReport:
-    """A finished, verified copy. ``settings`` is what the encoder was told; ``notes`` what the log should mention."""
+    """A finished, verified copy. ``settings`` are the encoder's options; ``notes`` are for the log."""
 
     path: Path
     codec: VideoCodec
@@ -73,37 +73,37 @@ class CopyReport:
     width: int
     height: int
     time_base: Fraction
-    """Unit of the timestamps as they stand in the file."""
+    """Unit of the timestamps in the file, in seconds."""
 
 
 def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
-    """Raise unless ``target`` may become the copy of ``source``. Nothing is written or changed.
+    """Raise unless ``target`` may become the copy of ``source``. Writes and changes nothing.
 
     Raises SameFile (also for another name of the same file), BadUsage for a suffix other than .mp4 and .mov,
-    OutputExists, and OutputNotWritable if the folder is missing or read-only or the target is no plain file.
+    OutputExists, and OutputNotWritable if the folder is missing or read-only or the target is not a regular file.
     """
     if target.suffix.lower() not in SUFFIXES:
         raise BadUsage(
-            f'"{target.name}" is neither an .mp4 nor a .mov file.', "Name the copy with one of these endings."
+            f'"{target.name}" is neither an .mp4 nor a .mov file.', "Give the copy a name with one of these endings."
         )
     if target.absolute() == source.absolute() or (target.exists() and source.exists() and target.samefile(source)):
         raise SameFile(f'"{target}" is the master itself.', "Choose another name for the copy.")
     folder = target.parent
     if not folder.is_dir():
-        raise OutputNotWritable(f'The folder "{folder}" does not exist.', "Make it, or choose another one.")
+        raise OutputNotWritable(f'The folder "{folder}" does not exist.', "Create it, or choose another one.")
     if os.path.lexists(target):
         if target.is_dir() or (target.exists() and not target.is_file()):
-            raise OutputNotWritable(f'"{target}" is not a plain file.', "Choose another name for the copy.")
+            raise OutputNotWritable(f'"{target}" is not a regular file.', "Choose another name for the copy.")
         if not overwrite:
-            raise OutputExists(f'"{target}" exists already.', "Choose another name or --overwrite.")
+            raise OutputExists(f'"{target}" already exists.', "Choose another name, or add --overwrite.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputNotWritable(f'You may not write to the folder "{folder}".', "Choose another one.")
+        raise OutputNotWritable(f'The folder "{folder}" is not writable.', "Choose another one.")
 
 
 def media_time_base(table: FrameTable) -> Fraction:
-    """The time base a copy of ``table`` is written in: the table's own, or a coarser one that loses nothing.
+    """The time base in which a copy of ``table`` is written: the table's own, or a coarser one that loses nothing.
 
-    Raises EncodeFailed if no MP4 can hold the table's timestamps exactly.
+    Raises EncodeFailed if an MP4 cannot store the table's timestamps exactly.
     """
     gaps = np.diff(table.pts, append=table.pts[-1] + max(table.last_duration, 0))
     common = int(np.gcd.reduce([*table.pts.tolist(), *gaps.tolist()])) or 1
@@ -117,16 +117,15 @@ def media_time_base(table: FrameTable) -> Fraction:
 
 
 class CopyWriter:
-    """Writes one copy. Use it as a context manager, ``write`` every frame in order, then ``finish``.
+    """Writes one copy. Use it as a context manager, ``write`` every frame in order, then call ``finish``.
 
     Leaving the context without ``finish``, or with an exception, removes everything that was written. Pictures are
-    upright, of the size ``info.video`` says. With ``card``, a card's encoder is used where there is one; the report's
-    notes say whether, and why not. ``options`` are put to the encoder's. With ``cut``, ``table`` starts at 0, and of
-    the sound only what is heard in this stretch of the master is written, always encoded (see :class:`EncodedSound`).
+    upright and of the size in ``info.video``. With ``card``, the graphics card's encoder is used if available; the
+    report's notes say whether it was, or why not. ``options`` are added to the encoder's. With ``cut``, ``table``
+    starts at 0, and only the sound within the cut is written, always re-encoded (see :class:`EncodedSound`).
 
     Raises on entering: what :func:`check_target` raises, BadUsage for encoder settings, EncodeFailed. While writing and
-    finishing: DiskFull, EncodeFailed, and FrameCountMismatch where frames are missing or the finished file is not what
-    it should be.
+    finishing: DiskFull, EncodeFailed, and FrameCountMismatch if frames are missing or the finished file is not valid.
     """
 
     def __init__(
@@ -164,7 +163,7 @@ class CopyWriter:
         starts = [self._ticks(table.seconds(index) + self._shift) for index in range(len(table))]
         self._end = starts[-1] + self._ticks(max(table.last_duration, 0) * table.time_base)
         self._ends = dict(zip(starts, [*starts[1:], self._end], strict=True))
-        """Of frames not muxed yet: when each ends, by when it starts, in ticks."""
+        """End of each frame that is not muxed yet, by its start; both in ticks."""
 
     def __enter__(self) -> Self:
         check_target(self._info.path, self._target, overwrite=self._overwrite)
@@ -186,7 +185,7 @@ class CopyWriter:
     def write(self, index: int, image: PlanarImage) -> None:
         """Encode ``image`` as frame ``index`` of the table. The image may be reused afterwards."""
         if index != self._next or index >= len(self._table):
-            raise FrameCountMismatch(f"Frame {index} was to be written where frame {self._next} belongs.")
+            raise FrameCountMismatch(f"Frame {index} was given where frame {self._next} was expected.")
         video = self._info.video
         if (image.width, image.height) != (video.upright_width, video.upright_height):
             raise EncodeFailed(
@@ -205,13 +204,13 @@ class CopyWriter:
         self._next += 1
 
     def finish(self, check: Callable[[], None] | None = None) -> CopyReport:
-        """Write what is left, verify the file, give it its name, and say what it is.
+        """Write what is left, verify the file, rename it to the target, and report on it.
 
-        ``check`` is asked last before the file gets its name; what it raises keeps it from getting one.
+        ``check`` is called just before the renaming; if it raises, the file is not renamed.
         """
         assert self._part is not None
         if self._next != len(self._table):
-            raise FrameCountMismatch(f"{self._next} frames of {len(self._table)} were written.")
+            raise FrameCountMismatch(f"Only {self._next} of {len(self._table)} frames were written.")
         with self._failures():
             for packet in self._video.encode(None):
                 self._mux(packet)
@@ -249,8 +248,8 @@ class CopyWriter:
             part.raw,
             "w",
             format=suffix[1:],
-            # Without "bitexact" the muxer adds dates and its version; with "faststart" it moves the index to the front,
-            # which lets browsers start at once.
+            # Without "bitexact" the muxer adds dates and its version; "faststart" moves the index to the front, so that
+            # browsers can start playing at once.
             container_options={
                 "fflags": "+bitexact",
                 "movflags": "+faststart",
@@ -267,17 +266,17 @@ class CopyWriter:
         video, codec = self._info.video, self._settings.codec
         encoder, options = self._encoder, dict(self._options)
         if encoder.name == "libx264":
-            # With it, x264's threads race and the same pictures do not always give the same file. It costs next to
-            # nothing: 1 % smaller, 0.3 dB less and 6 % faster on a 720p clip at "veryfast".
+            # With mbtree, x264's threads race and the same pictures do not always give the same file. Turning it off
+            # costs next to nothing: 1 % smaller, 0.3 dB less and 6 % faster on a 720p clip at "veryfast".
             options["x264-params"] = "mbtree=0"
         if encoder.name == "libx265":
             # In clips of fewer frames than it reorders, x265 leaves decoding times undefined.
             short = ":bframes=0" if len(self._table) <= _SHORT_CLIP else ""
             options["x265-params"] = f"log-level=error{short}"
         if encoder.name == "libsvtav1":
-            # The library prints a page about itself otherwise; it is asked through the environment only.
+            # The library otherwise prints a page about itself; only the environment can stop it.
             os.environ.setdefault(environment.SVT_LOG, "1")
-            # Its temporal filter blends pictures with their neighbours, which evidence is better without.
+            # Its temporal filter blends pictures with their neighbours, which is not wanted in evidence.
             options["svtav1-params"] = "enable-tf=0"
         stream = self._out.add_stream(encoder.name, rate=self._rate(), options=options)
         assert isinstance(stream, av.VideoStream)
@@ -288,10 +287,10 @@ class CopyWriter:
         context.sample_aspect_ratio = video.sample_aspect
         context.color_primaries, context.color_trc = video.colour.primaries, video.colour.transfer
         context.colorspace, context.color_range = video.colour.matrix, 2 if video.colour.full_range else 1
-        # PyAV's own default, threads within a frame, makes x264 cut pictures into slices: larger, for the same work.
+        # PyAV's default, threads within a frame, makes x264 split pictures into slices: larger, and no faster.
         context.thread_type = "AUTO"
         if codec is VideoCodec.HEVC:
-            # Apple's players take HEVC under this tag only.
+            # Apple's players accept HEVC only with this tag.
             context.codec_tag = "hvc1"
         if encoder.name == "libsvtav1":
             with ordinary_priority():
@@ -302,7 +301,7 @@ class CopyWriter:
         copying = track.copying and track.editor is None and self._cut is None
         survey = survey_sound(self._info.path, track.stream, suffix, copying=copying)
         if survey.end is None:
-            self._notes.append(f"sound track {number}: has no sound and was left out")
+            self._notes.append(f"sound track {number}: empty, left out")
             return
         problem = survey.copy_problem
         if not problem and (self._shift / track.stream.time_base).denominator != 1:
@@ -312,8 +311,8 @@ class CopyWriter:
             self._sounds.append(CopiedSound(self._out, self._info.path, track.stream, survey, self._shift))
             return
         reason = "edited" if track.editor is not None else "cut with the picture" if self._cut else problem
-        told = f" ({reason})" if reason else ""
-        self._notes.append(f"sound track {number}: {survey.codec} re-encoded to AAC{told}")
+        why = f" ({reason})" if reason else ""
+        self._notes.append(f"sound track {number}: {survey.codec} re-encoded to AAC{why}")
         last = self._cut.end if self._cut else self._table.seconds(len(self._table) - 1)
         self._sounds.append(
             EncodedSound(
@@ -347,7 +346,7 @@ class CopyWriter:
         return min(max(mean, Fraction(1)), Fraction(240)).limit_denominator(1001)
 
     def _movie_scale(self) -> int:
-        """Units a second in which the muxer writes, rounding down, when each track starts: fine enough for all."""
+        """Units per second, fine enough for the start of every track, which the muxer writes rounded down."""
         scale = self._time_base.denominator
         for track in self._tracks:
             finer = math.lcm(scale, aac_rate(track.stream.sample_rate), track.stream.sample_rate)
@@ -357,13 +356,13 @@ class CopyWriter:
     def _ticks(self, time: Fraction) -> int:
         ticks = time / self._time_base
         if ticks.denominator != 1:
-            raise FrameCountMismatch(f"The time {time} s cannot be written exactly.")
+            raise FrameCountMismatch(f"The time {time} s cannot be stored exactly.")
         return int(ticks)
 
     def _mux(self, packet: av.Packet[av.VideoStream]) -> None:
         if packet.pts is None or packet.dts is None or packet.pts not in self._ends:
-            raise FrameCountMismatch(f"The encoder gave back a frame at {packet.pts} that the master does not have.")
-        # Encoders guess durations from the rate; the muxer takes the picture's end from them.
+            raise FrameCountMismatch(f"The encoder returned a frame at {packet.pts} that the master does not have.")
+        # Encoders guess durations from the frame rate; the muxer derives the end of the picture from them.
         packet.duration = self._ends.pop(packet.pts) - packet.pts
         if self._first_dts is None:
             self._first_dts = packet.dts
@@ -374,10 +373,10 @@ class CopyWriter:
     def _mux_last(self) -> None:
         packet = self._pending
         if packet is None or self._ends or self._first_dts is None:
-            raise FrameCountMismatch(f"The encoder swallowed {len(self._ends)} frames.")
+            raise FrameCountMismatch(f"The encoder dropped {len(self._ends)} frames.")
         assert packet.pts is not None and packet.dts is not None
-        # The muxer lets the last packet, which need not be the last frame, end the track: decoding then has to take as
-        # long as showing does.
+        # The muxer ends the track with the last packet, which need not hold the last frame. Its duration is set so that
+        # the track ends where the last frame does.
         if packet.pts + (packet.duration or 0) != self._end:
             first = self._ticks(self._table.seconds(0) + self._shift)
             length = (self._end - first) - (packet.dts - self._first_dts)
@@ -386,7 +385,7 @@ class CopyWriter:
 
     @contextlib.contextmanager
     def _failures(self) -> Iterator[None]:
-        """Tell a full disk and other failures of encoder and muxer apart."""
+        """Turn failures of the encoder and muxer into DiskFull or EncodeFailed."""
         try:
             yield
         except RedactError:

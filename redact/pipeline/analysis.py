@@ -31,7 +31,7 @@ from redact.prefetch import ahead, shared_out
 from redact.progress import Progress, silent
 from redact.settings import FLOW_SIDES, AnalyseSettings, Interlaced
 from redact.track.motion import Motion, MotionEstimator
-from redact.track.propagation import Carrier
+from redact.track.propagation import Propagator
 from redact.track.schedule import Schedule
 from redact.track.tracker import Tracker
 from redact.track.types import MediaRef, TrackSet
@@ -78,7 +78,7 @@ class Analyser:
             sha256 = hash_file(source)
             video = info.video
             estimator = MotionEstimator(video.upright_width, video.upright_height, FLOW_SIDES[self._settings.preset])
-            tracker = Tracker(Carrier(estimator.centres, video.upright_width, video.upright_height))
+            tracker = Tracker(Propagator(estimator.centres, video.upright_width, video.upright_height))
             reader = VideoReader(info, interlaced=self._settings.interlaced, on_corrupt=self._settings.on_corrupt)
             total = info.expected_frames
             with (

@@ -21,9 +21,9 @@ from redact.media.proxy import proxy_shift
 from redact.media.reader import Frame, VideoReader
 from redact.media.types import FrameTable, MediaInfo
 from redact.settings import FLOW_SIDES, Interlaced, OnCorrupt, Preset
-from redact.track.appearance import Look
+from redact.track.appearance import Appearance
 from redact.track.motion import Motion, MotionEstimator
-from redact.track.propagation import Carrier
+from redact.track.propagation import Propagator
 
 MAX_FOLLOW_SECONDS = 10.0
 MIN_INSIDE = 0.05
@@ -54,18 +54,18 @@ def follow(
                 motions.append(motion)
             if frame.index == last or (motion is not None and motion.cut and not back):
                 break
-    carrier = Carrier(estimator.centres, width, height)
+    propagator = Propagator(estimator.centres, width, height)
     rows, box = [start], np.array([start[1:5]], np.float32)
     if back:
         motions.reverse()
         greys.reverse()
-    look = Look(greys[0], box[0], np.divide(estimator.size, (width, height), dtype=np.float32))
+    appearance = Appearance(greys[0], box[0], np.divide(estimator.size, (width, height), dtype=np.float32))
     for step, (motion, grey) in enumerate(zip(motions, greys[1:], strict=True), start=1):
         if motion.cut:
             break
-        box = carrier.back(box, motion) if back else carrier.on(box, motion)
-        box[0] = look.again(grey, box[0])
-        if carrier.inside(box)[0] < MIN_INSIDE or not _sound(box[0], width, height):
+        box = propagator.backwards(box, motion) if back else propagator.forwards(box, motion)
+        box[0] = appearance.locate(grey, box[0])
+        if propagator.inside(box)[0] < MIN_INSIDE or not _sound(box[0], width, height):
             break
         placed = Box(*(round(float(value), 2) for value in box[0]))
         rows.append(PlacedBox(start.frame + (-step if back else step), *placed, start.angle))

@@ -1,1 +1,1 @@
-"""Tracks: one object through time, carried by the motion of the picture; their file and its conversions."""
+"""Tracks: objects followed through time by detections and motion; their file format and its conversions."""

@@ -1,7 +1,7 @@
-"""Finds what was in a box again by its looks, where flow alone would lose it to what stands behind it.
+"""Locates the content of a box by its appearance, where optical flow alone would drift to the background.
 
-By normalised cross-correlation (Lewis, "Fast Normalized Cross-Correlation", 1995), with what was in the box on the
-frame before and what was there at first: the one knows how it looks by now, the other keeps it from sliding away.
+Uses normalised cross-correlation (Lewis, "Fast Normalized Cross-Correlation", 1995) with two templates: the content of
+the box on the previous frame, which follows changes of appearance, and on the first frame, which prevents drift.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 REACH = 0.35
-"""How far about the expected place is looked, as a share of the box's longer side."""
+"""Search distance from the expected place, as a share of the box's longer side."""
 LEAST_REACH = 4
 LEAST_SIDE = 6
 """Pixels of the small picture."""
 SURE = 0.5
-"""Mean correlation from which on it is the same."""
+"""Lowest mean correlation that counts as a match."""
 
 
-class Look:
-    """What is in a box (xyxy, upright pixels) of a small luma picture (h, w) of the frame, which is ``scale`` times as
-    wide and high, (2,)."""
+class Appearance:
+    """The appearance of a box (xyxy, upright pixels) in a small luma picture (h, w) of the frame. ``scale``, (2,), is
+    the ratio of the small picture's width and height to the frame's."""
 
     def __init__(self, grey: NDArray[np.uint8], box: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
         self._scale = np.tile(scale, 2)
         self._first = self._last = self._cut(grey, box)
 
-    def again(self, grey: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``box`` moved to where it is on the next picture; where it is not found, as it was expected."""
+    def locate(self, grey: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``box``, the expected place on the next picture, moved to the best match; unchanged if there is none."""
         height, width = self._last.shape
         reach = max(LEAST_REACH, round(REACH * max(width, height)))
         field = self._patch(grey, box, (width + 2 * reach, height + 2 * reach))
@@ -47,7 +47,7 @@ class Look:
         return self._patch(grey, box, (width, height))
 
     def _patch(self, grey: NDArray[np.uint8], box: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-        """(height, width) about the box's centre; beyond the picture its border goes on."""
+        """(height, width) around the box's centre; the picture's border is repeated outside it."""
         low, high = np.split(box * self._scale, 2)
         x, y = ((low + high - 1) / 2).tolist()
         patch: NDArray[np.float32] = cv2.getRectSubPix(grey.astype(np.float32), size, (x, y))

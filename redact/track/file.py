@@ -1,6 +1,6 @@
-"""The tracks file: versioned JSON, described for outside readers in ``FORMAT.md`` and ``tracks.schema.json``.
+"""The tracks file: versioned JSON, documented in ``FORMAT.md`` and ``tracks.schema.json``.
 
-Nothing that is read is trusted: every value carries the name ``untrusted_...`` until a check has returned it.
+Input is not trusted: every value is called ``untrusted_...`` until a check has returned it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from redact.track.types import MediaRef, Source, Track, TrackSet
 
 FORMAT = "redact-tracks/1"
 MAX_BYTES = 256 * 2**20
-"""A file beyond this is refused unread: 5 million boxes, twelve hours with four people always in sight, fit in it."""
+"""Larger files are refused unread. This is enough for 5 million boxes: four people in view for twelve hours."""
 MAX_FRAMES = 2**24
 MAX_ID = 2**53 - 1
-"""Largest integer that every JSON reader keeps exact."""
+"""Largest integer that every JSON reader represents exactly."""
 MAX_COORDINATE = 1e6
 MAX_ANGLE = 1e6
 MAX_SIDE = 2**16
@@ -38,14 +38,15 @@ for _source, _name in SOURCE_NAMES.items():
     _LETTERS[_source] = ord(_name[0])
     _CODES[ord(_name[0])] = _source
 
-_TODO = "Take an intact copy of the file, or make it again."
+_TODO = "Use an undamaged copy of the file, or create it again."
 
 
 def save(tracks: TrackSet, path: Path, *, overwrite: bool = False) -> None:
-    """Write ``tracks`` so that ``path`` is, at every moment, either as it was or the whole new file.
+    """Write ``tracks`` to ``path`` in one step: at every moment, ``path`` is either the old file or the complete new
+    one.
 
-    The same tracks give the same bytes. Raises what :func:`write_file` does, and ``ValueError`` for tracks that
-    :func:`load` would refuse (a caller's mistake: nothing is written then either).
+    The same tracks always give the same bytes. Raises what :func:`write_file` raises, and ``ValueError`` for tracks
+    that :func:`load` would refuse (a programming error; nothing is written in that case either).
     """
     write_file(path, encode(tracks), overwrite=overwrite)
 
@@ -53,7 +54,7 @@ def save(tracks: TrackSet, path: Path, *, overwrite: bool = False) -> None:
 def load(path: Path) -> TrackSet:
     """Read a tracks file.
 
-    Raises :class:`InputMissing`, or :class:`TracksUnreadable` with a text that says where in the file the fault lies.
+    Raises :class:`InputMissing`, or :class:`TracksUnreadable` with a text that says where in the file the fault is.
     """
     untrusted = read_file(path)
     try:
@@ -68,12 +69,12 @@ def check_matches(tracks: TrackSet, sha256: str) -> None:
         raise TracksMismatch(
             f"These tracks were made from the file with SHA-256 {tracks.media.sha256[:16]}..., "
             f"not from this one ({sha256[:16]}...).",
-            "Give the footage the tracks were made from, or make new tracks of this footage.",
+            "Give the footage that the tracks were made from, or create new tracks for this footage.",
         )
 
 
 def encode(tracks: TrackSet) -> bytes:
-    """The file's bytes, one track a line. Raises ``ValueError`` for tracks that :func:`decode` would refuse."""
+    """The file's bytes, one line per track. Raises ``ValueError`` for tracks that :func:`decode` would refuse."""
     media = tracks.media
     steps = np.diff(media.pts)
     head = {
@@ -91,7 +92,7 @@ def encode(tracks: TrackSet) -> bytes:
         "cuts": [int(cut) for cut in tracks.cuts],
         "provenance": dict(tracks.provenance),
     }
-    # Sorted keys only inside provenance, whose order is the caller's accident; the rest has an order meant for eyes.
+    # Only the keys of provenance are sorted, as their order is arbitrary; the others are in an order for human readers.
     members = [f"{_dump(key)}:{_dump(value, sort=key == 'provenance')}" for key, value in head.items()]
     rows = ",\n".join(_dump(_track_members(track)) for track in tracks.tracks)
     data = ("{\n" + ",\n".join([*members, f'"tracks":[\n{rows}\n]']) + "\n}\n").encode()
@@ -122,7 +123,7 @@ def _track_members(track: Track) -> dict[str, object]:
 
 
 def _runs(breaks: NDArray[np.intp], size: int) -> list[tuple[int, int]]:
-    """(start, length) of the runs that ``breaks``, the starts of all but the first, cut ``size`` items into."""
+    """(start, length) of the runs in ``size`` items; ``breaks`` are the starts of all runs but the first."""
     if not size:
         return []
     edges = [0, *breaks.tolist(), size]
@@ -130,15 +131,15 @@ def _runs(breaks: NDArray[np.intp], size: int) -> list[tuple[int, int]]:
 
 
 def exact_floats(column: NDArray[np.float32]) -> list[float]:
-    """Doubles with few decimal digits that give exactly ``column`` when they are rounded to float32 again."""
+    """Doubles with few decimal digits that give exactly ``column`` when rounded to float32."""
     exact = column.astype(np.float64)
     short = column.astype("U32").astype(np.float64)
-    # The shortest decimal of a float32, read as a double, may in rare cases lie on the border to the next float32.
+    # In rare cases, the shortest decimal of a float32, read as a double, rounds to the neighbouring float32.
     return np.where(short.astype(np.float32) == column, short, exact).tolist()  # type: ignore[no-any-return]
 
 
 def decode(untrusted: bytes) -> TrackSet:
-    """Check and take in a tracks file's bytes. Raises :class:`TracksUnreadable`."""
+    """Check and parse the bytes of a tracks file. Raises :class:`TracksUnreadable`."""
     top = _top_members(parse_json(untrusted))
     media = _media(top["media"])
     count = media.pts.size
@@ -153,7 +154,7 @@ def decode(untrusted: bytes) -> TrackSet:
     for i, item in enumerate(listing(top["tracks"], "tracks")):
         track = _track(item, f"tracks[{i}]", count)
         if track.id in seen:
-            raise unreadable(f"tracks[{i}].id", f"is {track.id}, which an earlier track has too")
+            raise unreadable(f"tracks[{i}].id", f"is {track.id}, the id of an earlier track")
         seen.add(track.id)
         tracks.append(track)
     return TrackSet(media, tuple(tracks), tuple(cuts), provenance)
@@ -166,7 +167,7 @@ def _top_members(untrusted: object) -> dict[str, object]:
         raise TracksUnreadable("This is not a tracks file: it does not name its format.", "Give a file made by redact.")
     if version != FORMAT:
         raise TracksUnreadable(
-            f"The tracks file is of version {found[1]}, which this release does not know.",
+            f"The tracks file has version {found[1]}, which this release does not support.",
             "Update redact and try again.",
         )
     return members(untrusted, "the file", ("format", "media", "cuts", "provenance", "tracks"))
@@ -213,13 +214,13 @@ def _track(untrusted: object, where: str, count: int) -> Track:
     boxes = np.stack([_column(item[s], f"{where}.{s}", n, MAX_COORDINATE) for s in sides], axis=1)
     flat = np.flatnonzero(np.any(boxes[:, 2:] <= boxes[:, :2], axis=1))
     if flat.size:
-        raise unreadable(where, f"has a box without an extent, the one at position {flat[0]} of its columns")
+        raise unreadable(where, f"has a box without width or height, at position {flat[0]} of its columns")
     codes = item["sources"]
     if not isinstance(codes, str) or len(codes) != n or not codes.isascii():
-        raise unreadable(f"{where}.sources", f"is not a text of {n} letters")
+        raise unreadable(f"{where}.sources", f"is not a string of {n} letters")
     sources = _CODES[np.frombuffer(codes.encode("ascii"), np.uint8)]
     if np.any(sources == 255):
-        raise unreadable(f"{where}.sources", "has a letter that is none of d, p and f")
+        raise unreadable(f"{where}.sources", "has a letter other than d, p and f")
     return Track(
         id=number,
         label=label,
@@ -234,7 +235,7 @@ def _track(untrusted: object, where: str, count: int) -> Track:
 
 
 def parse_json(untrusted: bytes) -> object:
-    """JSON as :rfc:`8259` has it: no NaN, no key twice, no nesting that would exhaust the stack."""
+    """Parse strict JSON (:rfc:`8259`): no NaN, no duplicate keys, no nesting that would exhaust the stack."""
     try:
         return json.loads(untrusted.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
@@ -258,14 +259,14 @@ def _unique(untrusted_pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def unreadable(where: str, what: str) -> TracksUnreadable:
-    """The error for a fault at ``where``, of which ``what`` is said."""
+    """The error for a fault at ``where``; ``what`` describes it."""
     return TracksUnreadable(f"In the file, {where} {what}.", _TODO)
 
 
 def members(untrusted: object, where: str, names: Sequence[str]) -> dict[str, object]:
-    """``untrusted`` as an object of exactly these members.
+    """``untrusted`` as an object with exactly these members.
 
-    Members that this version does not know are refused, not skipped: they may hold something to hide.
+    Members that this version does not know are refused, not skipped: they may describe something to redact.
     """
     if not isinstance(untrusted, dict):
         raise unreadable(where, "is not an object")
@@ -286,7 +287,7 @@ def listing(untrusted: object, where: str) -> list[object]:
 
 
 def integer(untrusted: object, where: str, low: int, high: int) -> int:
-    """``untrusted`` as an integer within [low, high]; true and 1.0 are none."""
+    """``untrusted`` as an integer within [low, high]; true and 1.0 are refused."""
     if type(untrusted) is not int or not low <= untrusted <= high:
         raise unreadable(where, f"is not a whole number from {low} to {high}")
     return untrusted
@@ -298,18 +299,18 @@ def integers(untrusted: object, where: str, low: int, high: int) -> list[int]:
 
 
 def real(untrusted: object, where: str, limit: float) -> float:
-    """``untrusted`` as a finite number of at most ``limit`` either way."""
+    """``untrusted`` as a finite number within [-limit, limit]."""
     if type(untrusted) not in (int, float) or not -limit <= untrusted <= limit:  # type: ignore[operator]
         raise unreadable(where, f"is not a number from {-limit:g} to {limit:g}")
     return float(untrusted)  # type: ignore[arg-type]
 
 
 def check_label(untrusted: object, where: str) -> str:
-    """``untrusted`` as a class name: one printable line, no blanks about it."""
+    """``untrusted`` as a class name: one printable line without leading or trailing spaces."""
     if not isinstance(untrusted, str) or not 0 < len(untrusted) <= MAX_LABEL:
         raise unreadable(where, f"is not a class name of 1 to {MAX_LABEL} characters")
     if not untrusted.isprintable() or untrusted.strip() != untrusted:
-        raise unreadable(where, "has blanks about it or characters that cannot be printed")
+        raise unreadable(where, "has leading or trailing spaces, or characters that cannot be printed")
     return untrusted
 
 
@@ -327,7 +328,7 @@ def _column(untrusted: object, where: str, n: int, limit: float) -> NDArray[np.f
     items = listing(untrusted, where)
     if len(items) != n:
         raise unreadable(where, f"has {len(items)} values where the track has {n} frames")
-    # Millions of values: one look at all their types, then the slow walk only to say where the fault is.
+    # There may be millions of values: check them all at once, and one by one only to find where the fault is.
     if not set(map(type, items)) <= {int, float} or not all(-limit <= v <= limit for v in items):  # type: ignore[operator]
         for i, item in enumerate(items):
             real(item, f"{where}[{i}]", limit)
@@ -335,15 +336,17 @@ def _column(untrusted: object, where: str, n: int, limit: float) -> NDArray[np.f
 
 
 def read_file(path: Path) -> bytes:
-    """All bytes of an input, at most :data:`MAX_BYTES` of them."""
+    """All bytes of an input file of at most :data:`MAX_BYTES`."""
     try:
         with path.open("rb") as stream:
             untrusted = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputMissing(f"{path} cannot be read ({error.strerror}).", "Check the path and your rights.") from error
+        raise InputMissing(
+            f"{path} cannot be read ({error.strerror}).", "Check the path and the permissions."
+        ) from error
     if len(untrusted) > MAX_BYTES:
         raise TracksUnreadable(
-            f"{path} is larger than {MAX_BYTES // 2**20} MiB, more than any tracks of one recording take.",
+            f"{path} is larger than {MAX_BYTES // 2**20} MiB, more than the tracks of any recording need.",
             "Check that it is the right file.",
         )
     return untrusted
@@ -351,17 +354,17 @@ def read_file(path: Path) -> bytes:
 
 def check_target(path: Path, *, overwrite: bool) -> None:
     """Raise :class:`OutputExists` or :class:`OutputNotWritable` if ``path`` may not become a new file."""
-    if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, says no where a folder above may not be entered
+    if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, returns False if a parent folder is not accessible
         raise OutputNotWritable(f"{path} is a folder.", "Give the name of a file.")
     if not overwrite and os.path.lexists(path):
-        raise OutputExists(f"{path} exists already.", "Give another name, or add --overwrite.")
+        raise OutputExists(f"{path} already exists.", "Give another name, or add --overwrite.")
 
 
 def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write beside ``path`` under another name, and put it in place in one step once it is on the disk.
+    """Write a file beside ``path`` under another name and rename it in one step once it is on the disk.
 
-    Raises :class:`OutputExists`, :class:`OutputNotWritable` or :class:`~redact.errors.DiskFull`; ``path`` then is as it
-    was.
+    Raises :class:`OutputExists`, :class:`OutputNotWritable` or :class:`~redact.errors.DiskFull`; ``path`` is then
+    unchanged.
     """
     check_target(path, overwrite=overwrite)
     write_whole(path, data, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""How the picture moves from one frame to the next: dense optical flow, the camera's share of it, and cuts.
+"""Motion from one frame to the next: dense optical flow, camera motion, and cuts.
 
 Flow is OpenCV's DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016) on a small luma picture.
 """
@@ -12,25 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELL = 4
-"""Flow is kept as the mean over squares of this many small-picture pixels: objects are no smaller than that."""
+"""Flow is averaged over squares of this many pixels of the small picture a side; objects are no smaller than that."""
 CUT_CORRELATION = 0.35
-"""Two frames of one shot, one warped onto the other, correlate by more than this unless the whole view is new."""
+"""Two frames of one shot, one warped onto the other, correlate more than this unless the view has changed
+completely."""
 CUT_HISTOGRAM = 0.25
-"""Share of pixels whose brightness must have changed its band: a shake blurs the picture but keeps its tones."""
+"""Share of pixels that must have changed their brightness band at a cut: camera shake blurs the picture but keeps its
+tones."""
 BANDS = 32
 FIT_ROUNDS = 8
 SAMPLE = 7
-"""Every so many cells take part in the fit of the camera's motion."""
+"""One cell in this many is used to fit the camera motion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """From the frame before to this one, in pixels of the upright frame.
+    """The motion from the previous frame to this one, in pixels of the upright frame.
 
-    ``flow``: (rows, columns, 2) float16, displacement (x, y) of what stood in each cell; ``camera``: (2, 3) float32,
-    the
-    similarity transform that most of the picture follows; ``cut``: the two frames are of different shots, and nothing
-    can be carried across.
+    ``flow``: (rows, columns, 2) float16, displacement (x, y) of the content of each cell; ``camera``: (2, 3) float32,
+    the similarity transform that most of the picture follows; ``cut``: the two frames belong to different shots, and
+    boxes cannot be propagated across them.
     """
 
     flow: NDArray[np.float16]
@@ -39,12 +40,12 @@ class Motion:
 
 
 class MotionEstimator:
-    """Feed it every frame's small luma picture in order."""
+    """Estimates motion; pass the small luma picture of every frame to :meth:`step`, in order."""
 
     def __init__(self, width: int, height: int, long_side: int) -> None:
         self._width, self._height = width, height
         scale = min(1.0, long_side / max(width, height))
-        # Whole cells; at least a few of them, however odd the footage.
+        # A whole number of cells, and at least a few of them, whatever the shape of the picture.
         columns, rows = (max(8, round(side * scale / CELL)) for side in (width, height))
         self.size = (columns * CELL, rows * CELL)
         """(width, height) of the small picture."""
@@ -58,7 +59,7 @@ class MotionEstimator:
         self._xs, self._ys = xs, ys
 
     def step(self, grey: NDArray[np.uint8]) -> Motion | None:
-        """``grey`` is (h, w) uint8 of :attr:`size`. None on the first frame."""
+        """The motion to ``grey``, (h, w) uint8 of :attr:`size`, from the picture before; None on the first frame."""
         grey = np.ascontiguousarray(grey)
         before, self._before = self._before, grey
         if before is None:
@@ -74,7 +75,7 @@ class MotionEstimator:
         tones = [cv2.calcHist([g], [0], None, [BANDS], [0, 256]) / g.size for g in (before, grey)]
         if np.abs(tones[0] - tones[1]).sum() / 2 < CUT_HISTOGRAM:
             return False
-        # flow leads from before to now, so the frame now is fetched along it and compared with the frame before.
+        # The flow maps the previous frame to this one, so this frame is warped back along it and compared.
         fetched = cv2.remap(
             grey, self._xs + flow[..., 0], self._ys + flow[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
         )
@@ -82,19 +83,19 @@ class MotionEstimator:
 
 
 def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Normalised cross-correlation of two pictures of one size, -1 to 1; 1 where both are flat."""
+    """Normalised cross-correlation of two pictures of equal size, -1 to 1; 1 if one of them is flat."""
     a, b = one.astype(np.float32) - one.mean(), other.astype(np.float32) - other.mean()
     power = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / power if power > 0 else 1.0
 
 
 def fit_similarity(points: NDArray[np.float32], moves: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(2, 3) transform [a -b tx; b a ty] for which ``points`` (n, 2) land at ``points + moves``, by reweighted least
-    squares.
+    """The (2, 3) transform [a -b tx; b a ty] that best maps ``points`` (n, 2) to ``points + moves``, by iteratively
+    reweighted least squares.
 
-    Cells that follow something other than the majority are weighed down (Cauchy weights at the median residual).
+    Cells that do not move with the majority get lower weights (Cauchy weights at the median residual).
     """
-    # In the complex plane, x + iy, a similarity is one multiplication: with a + ib.
+    # In the complex plane, x + iy, a similarity is a multiplication by a + ib.
     centre = points.mean(0)
     p, m = _complex(points - centre), _complex(moves)
     weight = np.ones(len(p), np.float32)
@@ -117,5 +118,5 @@ def _complex(rows: NDArray[np.float32]) -> NDArray[np.complex64]:
 
 
 def inverse(camera: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The camera transform from this frame back to the one before."""
+    """The camera transform from this frame back to the previous one."""
     return np.asarray(cv2.invertAffineTransform(camera), np.float32)

@@ -1,4 +1,4 @@
-"""Carries boxes one frame on or back along the motion of the picture under them."""
+"""Propagates boxes one frame forwards or backwards along the motion of the picture under them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from redact.track.motion import Motion, inverse
 Boxes = NDArray[np.float32]
 
 CORE = 0.9
-"""Share of a box whose cells speak for it; its rim is often background."""
+"""Share of a box whose cells are used; its edge is often background."""
 FEWEST_CELLS = 3
 SEARCH = 0.5
-"""On the way back, how far around the expected place cells are looked at, as a share of the box."""
+"""When propagating backwards, the distance around the expected place at which cells are considered, as a share of the
+box."""
 LEAST_VISIBLE = 0.3
-"""A box of which less than this share lies in the picture moves with the camera: too little of it is seen."""
+"""A box with less than this share in the picture moves with the camera: too little of it is visible."""
 SAME_MOTION = 1.0
-"""Pixels; and :data:`NOISE_FACTOR` times the median deviation of the cells: what counts as moving with the camera."""
+"""Pixels. An object moves with the camera if it differs by at most this, or by :data:`NOISE_FACTOR` times the median
+deviation of its cells."""
 NOISE_FACTOR = 1.5
 FEWEST_FOR_SCALE = 16
 MOST_GROWTH = 1.08
-"""Per frame; more is a flow error, not a person coming nearer."""
+"""Per frame. A larger factor is a flow error, not a person coming closer."""
 
 
-class Carrier:
-    """Boxes of one footage; ``centres`` are the flow cells' pixel centres as :class:`MotionEstimator` gives them."""
+class Propagator:
+    """Propagates the boxes of one file. ``centres`` are the flow cells' pixel centres from :class:`MotionEstimator`."""
 
     def __init__(self, centres: NDArray[np.float32], width: int, height: int) -> None:
         self._centres = centres
@@ -33,8 +35,8 @@ class Carrier:
         self._rows, self._columns = centres.shape[:2]
         self._cell = np.array([width / self._columns, height / self._rows], np.float32)
 
-    def on(self, boxes: Boxes, motion: Motion) -> Boxes:
-        """(n, 4) boxes of the frame before -> the same objects on this frame."""
+    def forwards(self, boxes: Boxes, motion: Motion) -> Boxes:
+        """(n, 4) boxes on the previous frame -> the same objects on this frame."""
         carried = by_camera(boxes, motion.camera)
         for i in np.flatnonzero(self.inside(boxes) >= LEAST_VISIBLE):
             centre, reach = self._core(boxes[i])
@@ -44,14 +46,14 @@ class Carrier:
                 carried[i] = _by_flow(boxes[i], self._centres[cells].reshape(-1, 2), moves, motion.camera)
         return carried
 
-    def back(self, boxes: Boxes, motion: Motion) -> Boxes:
-        """(n, 4) boxes of this frame -> the same objects on the frame before."""
+    def backwards(self, boxes: Boxes, motion: Motion) -> Boxes:
+        """(n, 4) boxes on this frame -> the same objects on the previous frame."""
         camera = inverse(motion.camera)
         carried = by_camera(boxes, camera)
         for i in np.flatnonzero(self.inside(boxes) >= LEAST_VISIBLE):
             centre, reach = self._core(boxes[i])
-            # What is in the box now was somewhere about where the camera's motion says; of the cells there, those count
-            # that did move into it.
+            # The content of the box came from near the place that the camera motion gives; of the cells there, those
+            # that moved into the box are used.
             from_low, from_high = carried[i][:2], carried[i][2:]
             slack = (from_high - from_low) * SEARCH + 2 * self._cell
             cells = self._cells(from_low - slack, from_high + slack)
@@ -63,7 +65,7 @@ class Carrier:
         return carried
 
     def inside(self, boxes: Boxes) -> NDArray[np.float32]:
-        """(n,) share of each box that lies in the picture."""
+        """(n,) share of each box that lies within the picture."""
         low = np.clip(boxes[:, :2], 0, [self._width, self._height])
         high = np.clip(boxes[:, 2:], 0, [self._width, self._height])
         area = np.clip(boxes[:, 2:] - boxes[:, :2], 1e-3, None).prod(1)
@@ -71,25 +73,24 @@ class Carrier:
         return share
 
     def beyond(self, box: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(4,) pixels by which each side of a box (xyxy) lies past the picture's border; negative: inside of it."""
+        """(4,) pixels by which each side of a box (xyxy) lies beyond the picture's border; negative if inside."""
         return np.array([-box[0], -box[1], box[2] - self._width, box[3] - self._height], np.float32)
 
     def _core(self, box: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Centre and half size of the part that speaks for a box; one smaller than a cell still finds those it
-        touches."""
+        """Centre and half size of the part of a box that is used; at least large enough to reach the nearest cells."""
         reach = np.maximum((box[2:] - box[:2]) / 2 * CORE, 0.75 * self._cell).astype(np.float32)
         centre: NDArray[np.float32] = (box[:2] + box[2:]) / np.float32(2)
         return centre, reach
 
     def _cells(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> tuple[slice, slice]:
-        """The cells whose centre lies between two corners, as slices of rows and columns."""
+        """The cells whose centres lie between two corners, as slices of rows and columns."""
         first = np.ceil(low / self._cell - 0.5).astype(int).clip(0)
         last = np.floor(high / self._cell - 0.5).astype(int).clip(-1) + 1
         return slice(first[1], last[1]), slice(first[0], last[0])
 
 
 def by_camera(boxes: Boxes, camera: NDArray[np.float32]) -> Boxes:
-    """Centres go with the transform, sizes with its scale."""
+    """Boxes moved with the camera: centres by the transform, sizes by its scale."""
     centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
     moved = centre @ camera[:, :2].T + camera[:, 2]
     half = half * _scale(camera)
@@ -103,10 +104,10 @@ def _scale(camera: NDArray[np.float32]) -> float:
 def _by_flow(
     box: NDArray[np.float32], points: NDArray[np.float32], moves: NDArray[np.float32], camera: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Median move of the cells under the box; its change of size from how the cells part, where there are enough.
+    """A box moved by the median motion of the cells under it and resized by how they spread, if there are enough.
 
-    Where that agrees with the camera's motion to within its own noise, the camera's is taken: it rests on the whole
-    picture, and keeps its footing in blur and darkness.
+    If this agrees with the camera motion to within its own noise, the camera motion is used instead: it is based on the
+    whole picture and stays reliable in blur and darkness.
     """
     centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
     middle = _median(moves)
@@ -130,6 +131,6 @@ def _by_flow(
 
 
 def _median(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Upper median of each column; NumPy's own takes five times as long on a few dozen rows."""
+    """Upper median of each column; NumPy's median takes five times as long on a few dozen rows."""
     ordered: NDArray[np.float32] = np.sort(rows, axis=0)[len(rows) // 2]
     return ordered

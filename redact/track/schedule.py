@@ -1,4 +1,4 @@
-"""Which detectors see which frames, and which of their looks that is."""
+"""Schedules detectors: on which frames each of them runs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Sequence
 class Schedule:
     """Every detector runs on the first and last frame of each shot and at least once in every period between.
 
-    ``periods`` are seconds. A frame is due when waiting for the next would overstep the period, judged by the spacing
-    of the last two frames, so the rule holds for variable frame rates too. Looks are counted from 0 in each shot.
+    ``periods`` are in seconds. A frame is due if waiting for the next one would exceed the period, judged by the
+    spacing of the last two frames, so the rule also works for variable frame rates. Runs are counted from 0 in each
+    shot.
     """
 
     def __init__(self, periods: Sequence[float]) -> None:
         self._periods = tuple(periods)
         self._last: list[float | None] = [None] * len(self._periods)
-        self._looks = [0] * len(self._periods)
+        self._passes = [0] * len(self._periods)
         self._before: float | None = None
 
     def due(self, seconds: float, *, first_of_shot: bool) -> tuple[int | None, ...]:
-        """For each detector, which of its looks falls on the frame at this time, or None. Call once a frame, in
+        """For each detector, the number of its run on the frame at this time, or None. Call once per frame, in
         order."""
         spacing = 0.0 if self._before is None or first_of_shot else seconds - self._before
         self._before = seconds
@@ -28,6 +29,6 @@ class Schedule:
             for last, period in zip(self._last, self._periods, strict=True)
         ]
         self._last = [seconds if run else last for run, last in zip(runs, self._last, strict=True)]
-        looks = [0 if first_of_shot else look for look in self._looks]
-        self._looks = [look + run for look, run in zip(looks, runs, strict=True)]
-        return tuple(look if run else None for look, run in zip(looks, runs, strict=True))
+        passes = [0 if first_of_shot else count for count in self._passes]
+        self._passes = [count + run for count, run in zip(passes, runs, strict=True)]
+        return tuple(count if run else None for count, run in zip(passes, runs, strict=True))

@@ -1,11 +1,10 @@
-"""Boxes to tracks: association, carrying both ways, gap closing and padding.
+"""Turns detections into tracks: association, propagation in both directions, gap closing and padding.
 
-Association follows ByteTrack (Zhang et al., 2022): confident detections are matched first, faint ones then keep
-existing tracks alive; assignment is optimal on box overlap. Instead of a Kalman filter, boxes are carried to the frame
-by optical flow, which knows of camera shake and of people turning, and which works backwards just as well: a new track
-is carried back to the first frame it can be seen in, and between two detections a track's boxes are the hull of what
-came from both sides. Now and then a detector answers with a part of the object only, so what was seen whole is held
-against that for a while.
+Association follows ByteTrack (Zhang et al., 2022): confident detections are matched first, then faint ones extend
+existing tracks; assignment is optimal on box overlap. Instead of a Kalman filter, boxes are propagated by optical flow,
+which follows camera shake and people turning and works backwards equally well: a new track is propagated back to the
+first frame where its object is visible, and between two detections a track's boxes are the hull of both directions.
+Detectors sometimes find only part of an object, so a full-size box is kept for a while when that happens.
 """
 
 from __future__ import annotations
@@ -22,34 +21,34 @@ from numpy.typing import NDArray
 from redact.detect.boxes import Boxes, overlap
 from redact.detect.types import Detections
 from redact.track.motion import Motion
-from redact.track.propagation import Carrier
+from redact.track.propagation import Propagator
 from redact.track.types import Source, Track
 
 LEAST_OVERLAP = 0.15
-"""Intersection over union, of boxes grown by :data:`GROWN`, for a detection to continue a track."""
+"""Intersection over union, of boxes grown by :data:`GROWN`, that a detection needs to continue a track."""
 GROWN = 0.25
 LOST_SECONDS = 4.0
-"""How long a track is carried on unseen in case it is found again."""
+"""How long a track continues without detections in case the object is found again."""
 FAINT_PAD_SECONDS = 1.0
-"""How far a track without one sure detection reaches before its first and after its last, while it is in the picture.
-Other tracks reach as far as :data:`LOST_SECONDS`."""
+"""How far a track without a single sure detection extends before its first and after its last one, while in the
+picture. Other tracks extend up to :data:`LOST_SECONDS`."""
 
 
 PARTIAL = 0.75
-"""A detection narrower or lower than this share of what the object is known to be shows a part of it."""
+"""A detection narrower or lower than this share of the object's known size covers only part of it."""
 HELD_SECONDS = 0.6
-"""How long what was seen whole is held against such detections, those before it and those after it; beyond that, the
-object is smaller than it seemed."""
+"""How long a full-size box is kept when an adjacent detection, before or after it, covers only part of the object.
+After that, the object is taken to be smaller."""
 CUT_OFF = 0.12
-"""A detection that ends within this share of its size from the picture's border is taken to be cut off there."""
+"""A detection that ends within this share of its size from the picture's border counts as cut off there."""
 SHAPES = {"face": 1.3}
-"""Height over width of a whole object, for classes that have a usual one."""
+"""Usual ratio of height to width of a whole object, by class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Scores of one class: ``sure`` starts a match in the first round; a track is kept when its best detection reaches
-    ``alone`` or when it was detected ``often`` times."""
+    """Score thresholds of one class: detections from ``sure`` on are matched in the first round; a track is kept if its
+    best detection reaches ``alone`` or if it has ``often`` detections."""
 
     sure: float
     alone: float
@@ -58,10 +57,10 @@ class Trust:
 
 TRUST = {"face": Trust(sure=0.5, alone=0.35, often=2), "plate": Trust(sure=0.6, alone=0.65, often=3)}
 OTHER_TRUST = Trust(sure=0.85, alone=0.85, often=2)
-"""Of the text detector, that is; a score is the mean probability within a kernel."""
+"""For the text detector, whose scores are mean probabilities within a kernel."""
 
 
-class _Row(NamedTuple):
+class _TrackRow(NamedTuple):
     """A track's box on one frame."""
 
     frame: int
@@ -73,8 +72,8 @@ class _Row(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Open:
-    """A track that is still being carried."""
+class _OpenTrack:
+    """A track that has not ended yet."""
 
     label: str
     box: NDArray[np.float32]
@@ -84,29 +83,29 @@ class _Open:
     hit: int
     """Frame of the last detection."""
     last: float
-    """Its seconds."""
-    rows: deque[_Row] = field(default_factory=deque)
+    """Seconds at the last detection."""
+    rows: deque[_TrackRow] = field(default_factory=deque)
     whole: float = 0.0
-    """Seconds at the last detection that showed all of the object."""
+    """Seconds at the last detection that covered the whole object."""
     best: float = 0.0
     hits: int = 0
 
 
 class Tracker:
-    """Feed :meth:`step` every frame in order, then call :meth:`finish`."""
+    """Builds tracks; call :meth:`step` for every frame in order, then :meth:`finish`."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
-        self._open: list[_Open] = []
+    def __init__(self, propagator: Propagator) -> None:
+        self._propagator = propagator
+        self._open: list[_OpenTrack] = []
         self._closed: list[Track] = []
         self._motions: deque[tuple[float, Motion | None]] = deque()
-        """Time of each recent frame, in seconds, and its motion from the frame before."""
+        """Time of each recent frame in seconds, and the motion to it from the previous frame."""
         self._index = -1
         self.cuts: list[int] = []
 
     def step(self, seconds: float, motion: Motion | None, found: Sequence[tuple[tuple[str, ...], Detections]]) -> None:
-        """One frame: its time, its motion (None on the first), and what each detector that ran on it found, with the
-        classes that detector looks for."""
+        """Process one frame: its time, the motion to it (None on the first), and the detections of each detector that
+        ran on it, with the classes that the detector looks for."""
         self._index += 1
         if motion is None or motion.cut:
             if motion is not None:
@@ -118,7 +117,7 @@ class Tracker:
         while seconds - self._motions[0][0] > LOST_SECONDS + 1e-6:
             self._motions.popleft()
         if motion is not None:
-            self._carry_on(motion, seconds)
+            self._propagate_forwards(motion, seconds)
         for labels, detections in found:
             self._match(labels, detections)
 
@@ -128,16 +127,16 @@ class Tracker:
         kept = sorted(self._closed, key=lambda t: (int(t.frames[0]), t.label, t.boxes[0].tolist()))
         return tuple(replace(track, id=number) for number, track in enumerate(kept, start=1))
 
-    def _carry_on(self, motion: Motion, seconds: float) -> None:
+    def _propagate_forwards(self, motion: Motion, seconds: float) -> None:
         if not self._open:
             return
-        carried = self._carrier.on(np.array([t.box for t in self._open], np.float32), motion)
-        visible = self._carrier.inside(carried) > 0
+        carried = self._propagator.forwards(np.array([t.box for t in self._open], np.float32), motion)
+        visible = self._propagator.inside(carried) > 0
         lost = []
         for track, box, seen in zip(self._open, carried, visible, strict=True):
             track.box = box
             if seen:
-                track.rows.append(_Row(self._index, seconds, box, track.angle, 0.0, Source.PROPAGATED))
+                track.rows.append(_TrackRow(self._index, seconds, box, track.angle, 0.0, Source.PROPAGATED))
             if seconds - track.last >= LOST_SECONDS - 1e-6:
                 lost.append(track)
         self._close(lost)
@@ -148,7 +147,7 @@ class Tracker:
         candidates = [t for t in self._open if t.label in labels]
         free = np.ones(len(found), bool)
         sure = np.array([s >= TRUST.get(n, OTHER_TRUST).sure for n, s in zip(found.labels, found.scores, strict=True)])
-        matched: list[tuple[_Open, int]] = []
+        matched: list[tuple[_OpenTrack, int]] = []
         for row in (sure, ~sure):
             rows = np.flatnonzero(row & free)
             pairs = _assign(candidates, found, rows)
@@ -157,20 +156,20 @@ class Tracker:
             taken = {id(t) for t, _ in pairs}
             candidates = [t for t in candidates if id(t) not in taken]
         born = [(self._born(found, int(d)), int(d)) for d in np.flatnonzero(free)]
-        self._carry_back(matched + born, found)
+        self._propagate_backwards(matched + born, found)
         self._open += [track for track, _ in born]
 
-    def _born(self, found: Detections, row: int) -> _Open:
+    def _born(self, found: Detections, row: int) -> _OpenTrack:
         box = found.boxes[row]
         now = self._motions[-1][0]
-        return _Open(found.labels[row], box, float(found.angles[row]), now, self._index, now, whole=now)
+        return _OpenTrack(found.labels[row], box, float(found.angles[row]), now, self._index, now, whole=now)
 
-    def _whole(self, box: NDArray[np.float32], label: str, track: _Open | None) -> NDArray[np.float32]:
-        """A detection at the border, drawn out past it to the size the object had, or should have, when seen whole.
+    def _whole(self, box: NDArray[np.float32], label: str, track: _OpenTrack | None) -> NDArray[np.float32]:
+        """A detection at the border, extended past it to the size of the whole object, known or expected.
 
-        Otherwise it would be carried back into the picture as the part that was seen, and the rest would come in bare.
+        Otherwise only the visible part would be propagated into the picture, and the rest would appear unmasked.
         """
-        near = self._carrier.beyond(box) > -CUT_OFF * np.tile(box[2:] - box[:2], 2)
+        near = self._propagator.beyond(box) > -CUT_OFF * np.tile(box[2:] - box[:2], 2)
         if not near.any():
             return box
         size = box[2:] - box[:2]
@@ -180,14 +179,14 @@ class Tracker:
         elif (shape := SHAPES.get(label)) is not None:
             wanted = np.maximum(wanted, [size[1] / shape, size[0] * shape])
         missing = wanted - size
-        # Only past the border, and only where it is cut off: to both sides if to both.
+        # Extended only past the border, and only on the sides where it is cut off.
         low = np.where(near[:2], np.where(near[2:], missing / 2, missing), 0)
         high = np.where(near[2:], missing - low, 0)
         return np.concatenate([box[:2] - low, box[2:] + high]).astype(np.float32)
 
-    def _carry_back(self, pairs: list[tuple[_Open, int]], found: Detections) -> None:
-        """Enter the detections, then carry their boxes back: to the last detection, or as far as a new track may
-        reach."""
+    def _propagate_backwards(self, pairs: list[tuple[_OpenTrack, int]], found: Detections) -> None:
+        """Add the detections, then propagate their boxes backwards: to the previous detection, or as far as a new track
+        may extend."""
         ends = []
         now = self._motions[-1][0]
         held = self._index - sum(seconds >= now - HELD_SECONDS - 1e-6 for seconds, _ in self._motions)
@@ -196,7 +195,7 @@ class Tracker:
             ends.append(track.hit if track.hits else -1)
             self._hit(track, found, row)
             if track.hits > 1 and _partial(before, track.box):
-                # What was seen of it before was a part.
+                # The earlier boxes covered only part of the object.
                 ends[-1] = min(ends[-1], held)
         boxes = np.array([track.box for track, _ in pairs], np.float32).reshape(-1, 4)
         alive = np.ones(len(pairs), bool)
@@ -207,23 +206,23 @@ class Tracker:
             if motion is None or not alive.any():
                 break
             places = np.flatnonzero(alive)
-            boxes[places] = self._carrier.back(boxes[places], motion)
-            visible = self._carrier.inside(boxes) > 0
+            boxes[places] = self._propagator.backwards(boxes[places], motion)
+            visible = self._propagator.inside(boxes) > 0
             seconds = self._motions[-1 - back][0]
             for i in places:
                 track = pairs[i][0]
                 if ends[i] < 0:
                     alive[i] = visible[i]
                 if visible[i]:
-                    _fill(track, _Row(frame, seconds, boxes[i].copy(), track.angle, 0.0, Source.PROPAGATED))
+                    _fill(track, _TrackRow(frame, seconds, boxes[i].copy(), track.angle, 0.0, Source.PROPAGATED))
 
-    def _hit(self, track: _Open, found: Detections, row: int) -> None:
+    def _hit(self, track: _OpenTrack, found: Detections, row: int) -> None:
         now = self._motions[-1][0]
         box = self._whole(found.boxes[row], track.label, track)
         if track.rows and track.rows[-1].frame == self._index:
             here = track.rows.pop()
             if here.source is Source.DETECTOR:
-                # Another detector of this class saw it on this very frame: what either of them saw is hidden.
+                # Another detector of this class found it on the same frame: the hull of both boxes is hidden.
                 box = _hull(here.box, box)
         score = float(found.scores[row])
         if track.hits and _partial(box, track.box) and now - track.whole <= HELD_SECONDS + 1e-6:
@@ -234,16 +233,16 @@ class Tracker:
         track.angle, track.hit, track.last = float(found.angles[row]), self._index, now
         track.best = max(track.best, score)
         track.hits += 1
-        track.rows.append(_Row(self._index, now, track.box, track.angle, score, Source.DETECTOR))
+        track.rows.append(_TrackRow(self._index, now, track.box, track.angle, score, Source.DETECTOR))
 
-    def _close(self, tracks: list[_Open]) -> None:
+    def _close(self, tracks: list[_OpenTrack]) -> None:
         gone = {id(track) for track in tracks}
         self._closed += [_final(track) for track in tracks if _trusted(track)]
         self._open = [track for track in self._open if id(track) not in gone]
 
 
-def _assign(tracks: list[_Open], found: Detections, rows: NDArray[np.intp]) -> list[tuple[_Open, int]]:
-    """Optimal one-to-one pairs of track and detection row with enough overlap and the same class."""
+def _assign(tracks: list[_OpenTrack], found: Detections, rows: NDArray[np.intp]) -> list[tuple[_OpenTrack, int]]:
+    """Optimal one-to-one pairs of a track and a detection row with enough overlap and the same class."""
     if not tracks or not len(rows):
         return []
     ious, _ = overlap(_grown(np.array([t.box for t in tracks], np.float32)), _grown(found.boxes[rows]))
@@ -258,9 +257,9 @@ def _grown(boxes: Boxes) -> Boxes:
     return np.hstack([boxes[:, :2] - reach, boxes[:, 2:] + reach])
 
 
-def _fill(track: _Open, row: _Row) -> None:
-    """Enter a box that was carried back. Where one was carried on to the same frame, the hull of both closes the gap,
-    never their mean."""
+def _fill(track: _OpenTrack, row: _TrackRow) -> None:
+    """Add a box propagated backwards. If the frame already has a box propagated forwards, the hull of both (never their
+    mean) closes the gap."""
     rows = track.rows
     place = len(rows)
     while place and rows[place - 1].frame > row.frame:
@@ -274,7 +273,7 @@ def _fill(track: _Open, row: _Row) -> None:
 
 
 def _partial(box: NDArray[np.float32], known: NDArray[np.float32]) -> bool:
-    """Whether a box shows only a part of what is known."""
+    """Whether a box covers only part of the known size of the object."""
     return bool(((box[2:] - box[:2]) < PARTIAL * (known[2:] - known[:2])).any())
 
 
@@ -282,13 +281,13 @@ def _hull(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.fl
     return np.concatenate([np.minimum(one[:2], other[:2]), np.maximum(one[2:], other[2:])])
 
 
-def _trusted(track: _Open) -> bool:
+def _trusted(track: _OpenTrack) -> bool:
     trust = TRUST.get(track.label, OTHER_TRUST)
     return track.best >= trust.alone or track.hits >= trust.often
 
 
-def _final(track: _Open) -> Track:
-    """Compact at once: hours of footage hold millions of boxes. The number comes when all tracks are known."""
+def _final(track: _OpenTrack) -> Track:
+    """The finished track in compact form (hours of footage have millions of boxes). Its id is assigned at the end."""
     rows = list(track.rows)
     if track.best < TRUST.get(track.label, OTHER_TRUST).sure:
         low, high = track.first - FAINT_PAD_SECONDS - 1e-6, track.last + FAINT_PAD_SECONDS + 1e-6
@@ -308,10 +307,8 @@ STEADY_FRAMES = 7
 
 
 def steady(boxes: Boxes) -> Boxes:
-    """No box is smaller than the median of its neighbours in time: a detector's single short answer does not shrink a
-    mask.
-
-    Boxes only ever grow here, about their centres.
+    """Boxes grown about their centres to at least the median size of their neighbours in time, so that a single small
+    detection does not shrink a mask. No box gets smaller.
     """
     if len(boxes) < 3:
         return boxes

@@ -1,4 +1,4 @@
-"""Tracks: one object through time. This layer is machine-made and immutable; people's edits lie above it."""
+"""Tracks: one object through time. Machine tracks are immutable; edits are stored separately and applied to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLUMNS = ("frames", "boxes", "angles", "scores", "sources")
-"""Of a :class:`Track`."""
+"""The columns of a :class:`Track`."""
 
 
 class Source(IntEnum):
@@ -26,10 +26,10 @@ class Source(IntEnum):
 class Track:
     """One object through time.
 
-    ``frames``: (n,) int32 frame indices, strictly increasing (gaps mean: outside); ``boxes``: (n, 4) float32 xyxy in
-    upright pixels, may reach past the picture; ``angles``: (n,) float32 degrees clockwise about the box centre;
-    ``scores``: (n,) float32; ``sources``: (n,) uint8 of :class:`Source`. Boxes are as tight as the machine believes:
-    the safety margin is added by the mask plan, not here.
+    ``frames``: (n,) int32 frame indices, strictly increasing (in gaps, the object is out of view); ``boxes``: (n, 4)
+    float32 xyxy in upright pixels, which may extend past the picture; ``angles``: (n,) float32 clockwise degrees about
+    the box centre; ``scores``: (n,) float32; ``sources``: (n,) uint8 of :class:`Source`. Boxes are tight: the safety
+    margin is added by the mask plan, not here.
     """
 
     id: int
@@ -59,7 +59,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class MediaRef:
-    """Ties tracks to the very file they were made from."""
+    """Identifies the file from which tracks were made."""
 
     sha256: str
     width: int
@@ -67,20 +67,20 @@ class MediaRef:
     height: int
     time_base: Fraction
     pts: NDArray[np.int64]
-    """(frame count,) presentation timestamps: frame identity is (index, pts)."""
+    """(frame count,) presentation timestamps: a frame is identified by (index, pts)."""
     last_duration: int = 0
-    """Duration of the last frame in ``time_base``; 0 where it is not known."""
+    """Duration of the last frame in ``time_base``; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackSet:
-    """All tracks of one master and how they were made. ``provenance`` is JSON-ready (models, settings, device,
+    """All tracks of one master and how they were made. ``provenance`` is ready for JSON (models, settings, device,
     versions)."""
 
     media: MediaRef
     tracks: tuple[Track, ...]
     cuts: tuple[int, ...] = ()
-    """Indices of the first frame after each recognised cut."""
+    """Index of the first frame after each detected cut."""
     provenance: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from redact.detect.boxes import overlap
-from redact.detect.scales import FixedSizeDetector, MultiScaleDetector, Scale
+from redact.detect.scales import DetectionScale, FixedSizeDetector, MultiScaleDetector
 from redact.detect.types import Detections, Detector
 from redact.errors import ModelUnusable
 
@@ -91,7 +91,7 @@ class DetectorContract:
         assert set(detector.labels) <= set(self.asked)
         assert re.fullmatch("[0-9a-f]{64}", detector.record.sha256)
         assert re.match(r"(openvino|onnxruntime|torch) \d.* cpu (fp32|bf16)", detector.record.runtime)
-        assert isinstance(MultiScaleDetector(detector, [Scale(1.0, 640, 0)]), Detector)
+        assert isinstance(MultiScaleDetector(detector, [DetectionScale(1.0, 640, 0)]), Detector)
 
     def test_a_batch_is_its_frames_one_by_one(self, detector: FixedSizeDetector) -> None:
         first, second = self.scene(0, 0), self.scene(64, 32)

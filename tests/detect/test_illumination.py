@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from redact.detect import illumination
-from redact.detect.illumination import MOST_GAIN, evened
+from redact.detect.illumination import MOST_GAIN, stretch_contrast
 from tests.detect.contract import batch
 from tests.devices import DEVICES
 
@@ -21,7 +21,7 @@ def _street() -> torch.Tensor:
 
 
 def test_faint_things_stand_out_beside_a_lamp() -> None:
-    before, after = _street(), evened(_street())
+    before, after = _street(), stretch_contrast(_street())
     dark = (slice(None), slice(None), slice(200, 300), slice(300, 500))
     assert before[dark].float().std() == pytest.approx(3, abs=0.1)
     assert after[dark].float().std() == pytest.approx(3 * MOST_GAIN, abs=0.5)
@@ -31,22 +31,22 @@ def test_faint_things_stand_out_beside_a_lamp() -> None:
 def test_a_picture_that_uses_its_range_stays() -> None:
     rng = np.random.default_rng(1)
     picture = batch(np.repeat(rng.integers(5, 245, (192, 288, 1), np.uint8), 3, 2))
-    assert (evened(picture).float() - picture.float()).std() < 5
+    assert (stretch_contrast(picture).float() - picture.float()).std() < 5
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (96, 96), (97, 200), (544, 960)])
 def test_any_size_alone_or_in_a_batch(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     pictures = batch(*(rng.integers(0, 60, (*shape, 3), np.uint8) for _ in range(2)))
-    together = evened(pictures)
+    together = stretch_contrast(pictures)
     assert together.shape == pictures.shape
     assert together.dtype == torch.uint8
-    assert torch.equal(together[1:], evened(pictures[1:]))
+    assert torch.equal(together[1:], stretch_contrast(pictures[1:]))
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_devices_agree(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = evened(_street()).float()
+    wanted = stretch_contrast(_street()).float()
     # On the CPU, by the arithmetic that a card has.
     monkeypatch.setattr(illumination, "HOST", "none")
-    assert (evened(_street().to(device)).float().cpu() - wanted).abs().max() <= 2
+    assert (stretch_contrast(_street().to(device)).float().cpu() - wanted).abs().max() <= 2

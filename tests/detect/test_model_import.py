@@ -16,7 +16,7 @@ from redact.detect import checkpoint as conversion
 from redact.detect import registry
 from redact.detect.entries import Family, RegisteredModel
 from redact.detect.factory import make_detectors
-from redact.detect.model_import import Wish, add
+from redact.detect.model_import import ImportOptions, add
 from redact.detect.yolo import YoloDetector
 from redact.errors import BadUsage, InputMissing, ModelExists, ModelNotTrusted, ModelUnusable, RedactError
 from redact.home import home
@@ -56,7 +56,7 @@ def test_a_checkpoint_that_carries_a_program_never_runs_it(
     else:
         path.write_bytes(pickle.dumps(payload, protocol=2))
     with pytest.raises(ModelUnusable if trust else ModelNotTrusted):
-        add(path, Wish(trust=trust))
+        add(path, ImportOptions(trust=trust))
     assert not mark.exists()
     assert not home().exists() or not listing(home())
     pickle.loads(pickle.dumps(Bomb(mark)))
@@ -70,8 +70,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RegisteredMode
     path = checkpoint(folder / "Own Plates.v2.pt", kind="yolo11n.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDACT_HOME", str(folder / "home"))
-        wish = Wish(trust=True, licence='"Own"\\ ☂', classes={"plate": "plate", "cat": "badge"})
-        return path, add(path, wish)
+        options = ImportOptions(trust=True, licence='"Own"\\ ☂', classes={"plate": "plate", "cat": "badge"})
+        return path, add(path, options)
 
 
 def test_a_checkpoint_is_converted_and_gives_the_same_boxes(pair: tuple[Path, RegisteredModel]) -> None:
@@ -100,7 +100,7 @@ def test_a_converted_checkpoint_runs_from_then_on(
     made = make_detectors(AnalyseSettings(classes=("badge",), device=DeviceChoice.CPU))
     assert [scheduled.detector.record.name for scheduled in made] == ["own-plates-v2"]
     with pytest.raises(ModelExists, match="own-plates-v2"):
-        add(path, Wish(trust=True, name="other"))
+        add(path, ImportOptions(trust=True, name="other"))
 
 
 def test_a_conversion_that_answers_otherwise_is_refused(
@@ -111,8 +111,8 @@ def test_a_conversion_that_answers_otherwise_is_refused(
     last = next(tensor for tensor in model.graph.initializer if "cv3.2.2.bias" in tensor.name)
     last.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(last) + 0.5, last.name))
     monkeypatch.setattr(conversion, "_exported", lambda _network: model.SerializeToString())
-    with pytest.raises(ModelUnusable, match="same answers"):
-        add(path, Wish(trust=True))
+    with pytest.raises(ModelUnusable, match="other results after conversion"):
+        add(path, ImportOptions(trust=True))
     assert not home().exists()
 
 
@@ -121,8 +121,8 @@ def test_an_export_is_taken_as_it_is_and_only_once(tmp_path: Path) -> None:
     (home() / registry.FOLDER).mkdir(parents=True)
     (home() / registry.FOLDER / registry.FILE).write_text("# mine\n")
     (home() / registry.FOLDER / "a.onnx").write_bytes(b"left by an adding that was killed")
-    add(path, Wish(presets=(Preset.FAST,)))
-    add(spot_network(tmp_path / "b.onnx", names=str(["x", "face", "y"])), Wish(classes={"face": "face"}))
+    add(path, ImportOptions(presets=(Preset.FAST,)))
+    add(spot_network(tmp_path / "b.onnx", names=str(["x", "face", "y"])), ImportOptions(classes={"face": "face"}))
     known = registry.everything()
     assert [model.name for model in known.models] == ["a", "b", "centerface", "plates", "ppocr-text"]
     assert known.models[0].verified_bytes() == path.read_bytes()
@@ -131,32 +131,32 @@ def test_an_export_is_taken_as_it_is_and_only_once(tmp_path: Path) -> None:
     before = listing(home())
     for name, file in (("a", spot_network(tmp_path / "c.onnx", names="['x', 'y', 'z']")), ("c", path)):
         with pytest.raises(ModelExists):
-            add(file, Wish(name=name))
+            add(file, ImportOptions(name=name))
     assert listing(home()) == before
 
 
 def test_the_folder_is_the_owner_s_alone(tmp_path: Path) -> None:
-    add(spot_network(tmp_path / "a.onnx"), Wish())
+    add(spot_network(tmp_path / "a.onnx"), ImportOptions())
     assert [folder.stat().st_mode & 0o777 for folder in (home(), home() / registry.FOLDER)] == [0o700, 0o700]
 
 
 @pytest.mark.parametrize(
-    ("content", "wish", "error"),
+    ("content", "options", "error"),
     [
-        (None, Wish(), InputMissing),
-        (b"", Wish(), ModelUnusable),
-        (b"no model", Wish(trust=True), ModelUnusable),
-        (b"\x80\x02}.", Wish(trust=True), ModelUnusable),  # a pickle of something else
-        ("classifier", Wish(), ModelUnusable),  # loads, and then does not answer as a detector does
-        ("dense", Wish(name="../up"), BadUsage),
-        ("dense", Wish(licence="MIT\n[model.x]"), BadUsage),
-        ("dense", Wish(classes={"dog": "plate"}), BadUsage),
-        ("dense", Wish(classes={"cat": "a,b"}), ModelUnusable),
-        ("dense", Wish(name="centerface"), ModelExists),
+        (None, ImportOptions(), InputMissing),
+        (b"", ImportOptions(), ModelUnusable),
+        (b"no model", ImportOptions(trust=True), ModelUnusable),
+        (b"\x80\x02}.", ImportOptions(trust=True), ModelUnusable),  # a pickle of something else
+        ("classifier", ImportOptions(), ModelUnusable),  # loads, and then does not answer as a detector does
+        ("dense", ImportOptions(name="../up"), BadUsage),
+        ("dense", ImportOptions(licence="MIT\n[model.x]"), BadUsage),
+        ("dense", ImportOptions(classes={"dog": "plate"}), BadUsage),
+        ("dense", ImportOptions(classes={"cat": "a,b"}), ModelUnusable),
+        ("dense", ImportOptions(name="centerface"), ModelExists),
     ],
 )
 def test_what_is_refused_leaves_nothing(
-    tmp_path: Path, content: bytes | str | None, wish: Wish, error: type[RedactError]
+    tmp_path: Path, content: bytes | str | None, options: ImportOptions, error: type[RedactError]
 ) -> None:
     path = tmp_path / "a.onnx"
     if isinstance(content, bytes):
@@ -164,7 +164,7 @@ def test_what_is_refused_leaves_nothing(
     elif content:
         spot_network(path, layout=content)
     with pytest.raises(error):
-        add(path, wish)
+        add(path, options)
     assert not home().exists() or not listing(home())
 
 
@@ -174,7 +174,7 @@ def test_a_plate_network_of_our_recipe_keeps_its_family(tmp_path: Path) -> None:
     path = tmp_path / "tuned.onnx"
     onnx.save(content, path)
     with pytest.raises(BadUsage):
-        add(path, Wish(classes={"plate": "face"}))
-    assert add(path, Wish()).family is Family.PLATES
+        add(path, ImportOptions(classes={"plate": "face"}))
+    assert add(path, ImportOptions()).family is Family.PLATES
     made = make_detectors(AnalyseSettings(classes=("plate",), device=DeviceChoice.CPU))
     assert [scheduled.detector.record.name for scheduled in made] == ["tuned", "plates"]

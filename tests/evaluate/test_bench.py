@@ -17,7 +17,7 @@ import pytest
 
 from redact.errors import Cancelled, CorruptFrames, NoVideo, RedactError, SetupIncomplete, Unexpected
 from redact.evaluate.bench import STAGES, grouped, peak_memory, run_apart, transcode
-from redact.evaluate.peer import time_deface
+from redact.evaluate.deface_benchmark import time_deface
 from redact.media.encoder import Encoder
 from redact.progress import Progress, silent
 from tests.media.clips import make_clip

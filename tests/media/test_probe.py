@@ -76,7 +76,7 @@ def test_rotation_of_the_display_matrix(tmp_path: Path, matrix: tuple[int, int, 
 
 @pytest.mark.parametrize("matrix", [(-1, 0, 0, 1), (1, 0, 0, -1), (1, 1, -1, 1)], ids=["hflip", "vflip", "slant"])
 def test_mirrored_and_slanted_pictures_are_refused(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
-    with pytest.raises(UnsupportedMedia, match="mirrored or at a slant"):
+    with pytest.raises(UnsupportedMedia, match="mirrored or at an angle"):
         probe(set_matrix(make_clip(tmp_path / "a.mp4"), *matrix))
 
 

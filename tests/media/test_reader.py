@@ -436,7 +436,7 @@ def test_a_duration_that_promises_more_than_there_is(tmp_path: Path) -> None:
     at = data.index(b"\x44\x89\x88") + 3  # Duration, an 8-byte float of milliseconds
     data[at : at + 8] = np.array(9000.0, ">f8").tobytes()
     clip.write_bytes(data)
-    with pytest.raises(TruncatedFile, match=r"promises 9\.0 s and holds 2\.4 s"):
+    with pytest.raises(TruncatedFile, match=r"states a length of 9\.0 s but contains 2\.4 s"):
         read(clip)
 
 

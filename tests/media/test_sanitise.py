@@ -142,7 +142,7 @@ def test_sound_hidden_by_an_edit_list_does_not_travel(tmp_path: Path) -> None:
     master = tmp_path / "m.mp4"
     master.write_bytes(data[:media_time] + (first + 48000).to_bytes(4, "big") + data[media_time + 4 :])
     report = write_copy(master, tmp_path / "c.mp4")
-    assert "an edit list hides parts of it" in report.notes[0]
+    assert "an edit list hides part of it" in report.notes[0]
     hidden = set(payloads(whole)[3:40])
     assert hidden.isdisjoint(payloads(tmp_path / "c.mp4"))
 

@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from redact.track.appearance import Look
+from redact.track.appearance import Appearance
 
 SCALE = np.array([0.5, 0.5], np.float32)
 
@@ -26,15 +26,15 @@ def _face() -> NDArray[np.uint8]:
 @pytest.mark.parametrize("step", [0, 1, 3])
 def test_a_face_that_walks_past_a_wall_is_found_where_it_is(step: int) -> None:
     wall, face = _wall(), _face()
-    box, look = np.array([36, 76, 92, 148], np.float32), None
+    box, appearance = np.array([36, 76, 92, 148], np.float32), None
     for index in range(40):
         picture = wall.copy()
         picture[40:72, 20 + step * index : 44 + step * index] = face
-        if look is None:
-            look = Look(picture, box, SCALE)
+        if appearance is None:
+            appearance = Appearance(picture, box, SCALE)
         else:
             # Expected where it was: what the camera's motion says of somebody who is not seen to move.
-            box = look.again(picture, box)
+            box = appearance.locate(picture, box)
     np.testing.assert_allclose(box, np.array([36, 76, 92, 148]) + np.array([2, 0, 2, 0]) * step * 39, atol=3)
 
 
@@ -42,5 +42,5 @@ def test_what_is_gone_is_left_where_it_was_expected() -> None:
     picture = _wall()
     picture[40:72, 20:44] = _face()
     box = np.array([36, 76, 92, 148], np.float32)
-    look = Look(picture, box, SCALE)
-    np.testing.assert_array_equal(look.again(np.roll(_wall(), 60, axis=0), box + 4), box + 4)
+    appearance = Appearance(picture, box, SCALE)
+    np.testing.assert_array_equal(appearance.locate(np.roll(_wall(), 60, axis=0), box + 4), box + 4)

@@ -9,7 +9,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from redact.track.motion import Motion, MotionEstimator, fit_similarity, inverse
-from redact.track.propagation import Carrier
+from redact.track.propagation import Propagator
 
 WIDTH, HEIGHT = 640, 360
 SIDE = 416
@@ -114,16 +114,16 @@ def test_carried_on_and_back_again() -> None:
     picture = photograph()
     estimator = MotionEstimator(WIDTH, HEIGHT, SIDE)
     motion = motion_between(view(picture), view(picture, dx=12, dy=-7, zoom=1.03, degrees=1), estimator)
-    carrier = Carrier(estimator.centres, WIDTH, HEIGHT)
+    propagator = Propagator(estimator.centres, WIDTH, HEIGHT)
     boxes = np.array([[250, 100, 330, 200], [100, 200, 130, 230], [400, 40, 412, 52], [600, 300, 700, 400]], np.float32)
-    there = carrier.on(boxes, motion)
+    there = propagator.forwards(boxes, motion)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     c = 1.03 * np.exp(1j * np.radians(1))
     wanted = (centres[:, 0] + 1j * centres[:, 1] - 320 - 180j) * c + 320 + 180j + 12 - 7j
     landed = (there[:, :2] + there[:, 2:]) / 2
     assert np.abs(landed[:, 0] + 1j * landed[:, 1] - wanted).max() < 2
     np.testing.assert_allclose((there[:, 2:] - there[:, :2]), (boxes[:, 2:] - boxes[:, :2]) * 1.03, rtol=0.02)
-    assert np.abs(carrier.back(there, motion) - boxes).max() < 1.5
+    assert np.abs(propagator.backwards(there, motion) - boxes).max() < 1.5
 
 
 def test_an_object_goes_its_own_way() -> None:
@@ -134,14 +134,14 @@ def test_an_object_goes_its_own_way() -> None:
     now[104:244, 191:321] = face
     estimator = MotionEstimator(WIDTH, HEIGHT, SIDE)
     motion = motion_between(before, now, estimator)
-    carrier = Carrier(estimator.centres, WIDTH, HEIGHT)
+    propagator = Propagator(estimator.centres, WIDTH, HEIGHT)
     boxes = np.array([[215, 115, 315, 225], [206, 119, 306, 229]], np.float32)
-    assert np.abs(carrier.on(boxes[:1], motion) - boxes[1]).max() < 2.5
-    assert np.abs(carrier.back(boxes[1:], motion) - boxes[0]).max() < 2.5
+    assert np.abs(propagator.forwards(boxes[:1], motion) - boxes[1]).max() < 2.5
+    assert np.abs(propagator.backwards(boxes[1:], motion) - boxes[0]).max() < 2.5
 
 
 def test_shares_inside() -> None:
     estimator = MotionEstimator(WIDTH, HEIGHT, SIDE)
-    carrier = Carrier(estimator.centres, WIDTH, HEIGHT)
+    propagator = Propagator(estimator.centres, WIDTH, HEIGHT)
     boxes = np.array([[0, 0, 10, 10], [-5, 0, 5, 10], [-20, 0, -10, 10], [635, 355, 645, 365]], np.float32)
-    np.testing.assert_allclose(carrier.inside(boxes), [1, 0.5, 0, 0.25])
+    np.testing.assert_allclose(propagator.inside(boxes), [1, 0.5, 0, 0.25])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from redact.detect.types import Detections
 from redact.track.motion import Motion
-from redact.track.propagation import Carrier
+from redact.track.propagation import Propagator
 from redact.track.tracker import FAINT_PAD_SECONDS, LOST_SECONDS, OTHER_TRUST, TRUST, Tracker, steady
 from redact.track.types import Source, Track
 
@@ -51,7 +51,7 @@ def follow(
 ) -> tuple[Track, ...]:
     """Tracks of ``count`` frames at 25 a second. ``seen``: what the detector finds on the frames it runs on;
     ``moves``: how the whole picture moves onto each frame (the first is not used), still after its end."""
-    tracker = Tracker(Carrier(grid(), WIDTH, HEIGHT))
+    tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
     for frame in range(count):
         dx, dy = moves[frame] if frame < len(moves) else (0.0, 0.0)
         motion = shift(dx, dy, cut=frame in cuts) if frame else None
@@ -159,14 +159,14 @@ def test_two_that_cross() -> None:
 def test_what_either_of_two_detectors_sees_is_covered() -> None:
     """Both know faces; on frame 0 the one sees the left of it, the other the right."""
     left, right = (100.0, 100.0, 150.0, 160.0), (120.0, 110.0, 170.0, 170.0)
-    tracker = Tracker(Carrier(grid(), WIDTH, HEIGHT))
+    tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
     tracker.step(0.0, None, [(("face",), detections([(box, SURE)])) for box in (left, right)])
     (track,) = tracker.finish()
     assert box_at(track, 0).tolist() == [100, 100, 170, 170]
 
 
 def test_classes_do_not_mix() -> None:
-    tracker = Tracker(Carrier(grid(), WIDTH, HEIGHT))
+    tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
     for frame in range(4):
         found = [((label,), detections([(FACE, SURE)], label)) for label in ("face", "plate")]
         tracker.step(frame / FPS, shift(0, 0) if frame else None, found)
@@ -235,7 +235,7 @@ def test_same_footage_same_tracks() -> None:
 
 def test_nothing_seen() -> None:
     assert follow({0: [], 3: []}, 5) == ()
-    assert Tracker(Carrier(grid(), WIDTH, HEIGHT)).finish() == ()
+    assert Tracker(Propagator(grid(), WIDTH, HEIGHT)).finish() == ()
 
 
 def test_steady_only_ever_grows() -> None:

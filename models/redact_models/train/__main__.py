@@ -18,10 +18,10 @@ from redact_models.train import card
 from redact_models.train.loop import train
 from redact_models.train.measure import plate_detector
 from redact_models.train.network import from_onnx, to_onnx
-from redact_models.train.pictures import Drawn, Named, Sample, footage, split, yolo_folder
+from redact_models.train.pictures import DrawnScene, PictureFile, Sample, footage, split, yolo_folder
 from redact_models.train.recipe import RECIPES
 
-DRAWN = 200
+DRAWN_SCENES = 200
 """Scenes that the card is measured on, beside the pictures held out."""
 
 
@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> None:
     recipe = RECIPES[options.recipe]
     options.out.mkdir(parents=True, exist_ok=True)
     options.work.mkdir(parents=True, exist_ok=True)
-    learnt: list[Named] = []
+    learnt: list[PictureFile] = []
     held: dict[str, Sequence[Sample]] = {}
     for folder in options.data:
         rest, held[f"{folder.name}, held out"] = split(yolo_folder(folder))
@@ -57,9 +57,9 @@ def _run(options: argparse.Namespace) -> None:
     target = options.out / f"{options.name}.onnx"
     target.write_bytes(content)
     detector = plate_detector(target)
-    drawn: list[Sample] = [Drawn(number) for number in range(DRAWN)]
-    sets = {name: card.look_at(detector, rows) for name, rows in {**held, "drawn scenes": drawn}.items() if rows}
-    real = [looked for looked in sets.values() if looked.samples is not drawn]
+    drawn: list[Sample] = [DrawnScene(number) for number in range(DRAWN_SCENES)]
+    sets = {name: card.measure_set(detector, rows) for name, rows in {**held, "drawn scenes": drawn}.items() if rows}
+    real = [measured for measured in sets.values() if measured.samples is not drawn]
     card.sheet(real, options.threshold, options.work / "worst.jpg")
     names = ", ".join(folder.name for folder in options.data) or "no pictures"
     learnt_from = f"drawn scenes over {len(pictures)} pictures ({names})"

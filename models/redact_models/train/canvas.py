@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from redact_models.train.degrade import noise_piece
 
 
-class Canvas:
+class SceneCanvas:
     """A scene in the making: pixels, the outlines of plates on it, and the places already taken."""
 
     def __init__(self, image: NDArray[np.uint8], softness: float) -> None:
@@ -63,7 +63,7 @@ def in_space(rng: np.random.Generator, aspect: float, height: float, tilt: float
 
 def paste(
     rng: np.random.Generator,
-    canvas: Canvas,
+    canvas: SceneCanvas,
     texture: NDArray[np.uint8],
     outline: NDArray[np.float64],
     *,
@@ -108,7 +108,9 @@ def paste(
     image[y1:y2, x1:x2] = cv2.add(ground, lit, dtype=cv2.CV_8U)
 
 
-def _light(rng: np.random.Generator, canvas: Canvas, place: NDArray[np.uint8], reflects: bool) -> NDArray[np.float32]:
+def _light(
+    rng: np.random.Generator, canvas: SceneCanvas, place: NDArray[np.uint8], reflects: bool
+) -> NDArray[np.float32]:
     """Factors (h, w, 3): the place's own level and tint, a run across, at times a shadow's edge.
 
     What sends light back the way it came is brighter than its place at times, and always so under a torch.

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redact.detect.types import Detector
-from redact_models.train.measure import Seen, false_masks, grown, look, turned
-from redact_models.train.pictures import Drawn, Sample
+from redact_models.train.measure import MeasuredPicture, false_masks, grown, measure_picture, turned
+from redact_models.train.pictures import DrawnScene, Sample
 from redact_models.train.recipe import Recipe
 
 THRESHOLDS = np.linspace(0.02, 0.98, 97)
@@ -26,30 +26,30 @@ TILT = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class MeasuredSet:
     """One set of pictures, what was seen in each, and what was seen in each when turned."""
 
     samples: Sequence[Sample]
-    seen: Sequence[Seen]
-    tilted: Sequence[Seen]
+    seen: Sequence[MeasuredPicture]
+    tilted: Sequence[MeasuredPicture]
 
 
-def look_at(detector: Detector, samples: Sequence[Sample]) -> Looked:
+def measure_set(detector: Detector, samples: Sequence[Sample]) -> MeasuredSet:
     """Measure a detector on a set of pictures."""
     seen, tilted = [], []
     for number, sample in enumerate(samples):
         picture = sample.load()
-        seen.append(look(detector, picture))
-        tilted.append(look(detector, turned(picture, TILT if number % 2 else -TILT)))
-    return Looked(samples, seen, tilted)
+        seen.append(measure_picture(detector, picture))
+        tilted.append(measure_picture(detector, turned(picture, TILT if number % 2 else -TILT)))
+    return MeasuredSet(samples, seen, tilted)
 
 
-def _conditions(looked: Looked, threshold: float) -> list[tuple[str, int, float]]:
+def _conditions(measured: MeasuredSet, threshold: float) -> list[tuple[str, int, float]]:
     """Name, plates, recall of each condition that occurs."""
-    seen = looked.seen
+    seen = measured.seen
     rows = [("all", [s.best for s in seen]), ("day", [s.best for s in seen if not s.dark])]
     rows += [("night", [s.best for s in seen if s.dark]), ("small", [s.best[s.small] for s in seen])]
-    rows += [("tilted", [s.best for s in looked.tilted])]
+    rows += [("tilted", [s.best for s in measured.tilted])]
     found = []
     for name, parts in rows:
         best = np.concatenate(parts) if parts else np.zeros(0)
@@ -58,26 +58,26 @@ def _conditions(looked: Looked, threshold: float) -> list[tuple[str, int, float]
     return found
 
 
-def _table(sets: Mapping[str, Looked], threshold: float) -> str:
+def _table(sets: Mapping[str, MeasuredSet], threshold: float) -> str:
     """The figures as a Markdown table."""
     lines = ["| pictures | condition | plates | covered | false masks a picture |", "|---|---|---|---|---|"]
-    for name, looked in sets.items():
-        for condition, plates, share in _conditions(looked, threshold):
-            on = {"all": looked.seen, "tilted": looked.tilted}.get(condition)
+    for name, measured in sets.items():
+        for condition, plates, share in _conditions(measured, threshold):
+            on = {"all": measured.seen, "tilted": measured.tilted}.get(condition)
             false = f"{false_masks(on, threshold):.2f}" if on else ""
             lines.append(f"| {name} | {condition} | {plates} | {100 * share:.1f} % | {false} |")
     return "\n".join(lines)
 
 
-def _plot(sets: Mapping[str, Looked], path: Path) -> None:
+def _plot(sets: Mapping[str, MeasuredSet], path: Path) -> None:
     """Precision against recall of every set, as a PNG."""
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 5), dpi=110, layout="constrained")
-    for name, looked in sets.items():
-        best = np.concatenate([s.best for s in looked.seen])
-        false = np.concatenate([s.false for s in looked.seen])
+    for name, measured in sets.items():
+        best = np.concatenate([s.best for s in measured.seen])
+        false = np.concatenate([s.false for s in measured.seen])
         right = np.array([(best >= t).sum() for t in THRESHOLDS])
         wrong = np.array([(false >= t).sum() for t in THRESHOLDS])
         axes.plot(right / max(len(best), 1), right / np.maximum(right + wrong, 1), marker=".", label=name)
@@ -88,9 +88,9 @@ def _plot(sets: Mapping[str, Looked], path: Path) -> None:
     plt.close(figure)
 
 
-def sheet(sets: Sequence[Looked], threshold: float, path: Path) -> None:
+def sheet(sets: Sequence[MeasuredSet], threshold: float, path: Path) -> None:
     """The pictures with the worst misses and false masks: plates in green, masks in red."""
-    pairs = [pair for looked in sets for pair in zip(looked.samples, looked.seen, strict=True)]
+    pairs = [pair for measured in sets for pair in zip(measured.samples, measured.seen, strict=True)]
     ranked = sorted(pairs, key=lambda pair: _badness(pair[1], threshold), reverse=True)
     tiles = [_tile(sample, seen, threshold) for sample, seen in ranked[:WORST]]
     if not tiles:
@@ -100,12 +100,12 @@ def sheet(sets: Sequence[Looked], threshold: float, path: Path) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
-def _badness(seen: Seen, threshold: float) -> float:
+def _badness(seen: MeasuredPicture, threshold: float) -> float:
     missed = float((seen.best < threshold).sum())
     return 10 * missed + float(seen.false.max(initial=0.0))
 
 
-def _tile(sample: Sample, seen: Seen, threshold: float) -> NDArray[np.uint8]:
+def _tile(sample: Sample, seen: MeasuredPicture, threshold: float) -> NDArray[np.uint8]:
     image = sample.load().image.copy()
     thick = max(2, image.shape[1] // 300)
     for box in grown(seen.found.boxes[seen.found.scores >= threshold]).astype(int):
@@ -120,12 +120,12 @@ def _tile(sample: Sample, seen: Seen, threshold: float) -> NDArray[np.uint8]:
     return tile
 
 
-def write(target: Path, recipe: Recipe, learnt_from: str, sets: Mapping[str, Looked], threshold: float) -> None:
+def write(target: Path, recipe: Recipe, learnt_from: str, sets: Mapping[str, MeasuredSet], threshold: float) -> None:
     """The card of the weights at ``target``, with its two pictures beside it. No picture of the set is shown there that
     may belong to somebody: only drawn ones are."""
     curve, worst = (target.with_name(f"{target.stem}.{part}") for part in ("curve.png", "worst.jpg"))
     _plot(sets, curve)
-    sheet([looked for looked in sets.values() if isinstance(looked.samples[0], Drawn)], threshold, worst)
+    sheet([measured for measured in sets.values() if isinstance(measured.samples[0], DrawnScene)], threshold, worst)
     content = target.read_bytes()
     text = CARD.format(
         name=target.stem,
@@ -156,9 +156,9 @@ reading plates, and what it does not find may still be a plate.
 
 ## Figures at a threshold of {threshold}
 
-A plate is covered when at least 90 % of it lies under the masks that the default margins give. Every picture was looked
-at once, at the sizes that the balanced preset uses. None of them was learnt from. Footage is looked at many times a
-second, so the presets use lower thresholds and let tracks decide.
+A plate is covered when at least 90 % of it lies under the masks that the default margins give. Every picture was
+measured at once, at the sizes that the balanced preset uses. None of them was learnt from. Footage is measured at many
+times a second, so the presets use lower thresholds and let tracks decide.
 
 {table}
 

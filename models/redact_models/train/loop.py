@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from redact.detect.illumination import evened
+from redact.detect.illumination import stretch_contrast
 from redact.detect.plates import STRIDE
 from redact.detect.runtime import Network, cores, load_network
 from redact.detect.text import NORMALISATION
 from redact.errors import TrainingUnusable
 from redact_models.train.network import PlateHead, trunk_graph
 from redact_models.train.recipe import Recipe
-from redact_models.train.scenes import Picture, make_scene
+from redact_models.train.scenes import AnnotatedPicture, make_scene
 from redact_models.train.targets import loss, targets
 
 CHECKPOINT = "checkpoint.pt"
@@ -31,11 +31,11 @@ STEPS_BETWEEN = 100
 WARM_UP = 0.05
 
 
-class Scenes(Dataset[tuple[torch.Tensor, ...]]):
+class SceneDataset(Dataset[tuple[torch.Tensor, ...]]):
     """Scene number n of a recipe, the same every time: target maps, weights, and either the picture or, where each
     process that draws scenes also runs the trunk, its features."""
 
-    def __init__(self, pictures: Sequence[Picture], recipe: Recipe, first: int, *, features: bool) -> None:
+    def __init__(self, pictures: Sequence[AnnotatedPicture], recipe: Recipe, first: int, *, features: bool) -> None:
         self._pictures = pictures
         self._recipe = recipe
         self._first = first
@@ -50,7 +50,7 @@ class Scenes(Dataset[tuple[torch.Tensor, ...]]):
         rng = np.random.default_rng([recipe.seed, self._first + number])
         scene = make_scene(rng, self._pictures, (recipe.width, recipe.height))
         maps, weight = targets(scene.boxes, scene.ignore, recipe.height // STRIDE, recipe.width // STRIDE)
-        frame = evened(torch.from_numpy(np.ascontiguousarray(scene.image)).permute(2, 0, 1)[None])
+        frame = stretch_contrast(torch.from_numpy(np.ascontiguousarray(scene.image)).permute(2, 0, 1)[None])
         if not self._features:
             return torch.from_numpy(maps), torch.from_numpy(weight), frame[0]
         if self._trunk is None:
@@ -64,7 +64,7 @@ def _trunk(device: torch.device) -> Network:
 
 
 def train(
-    pictures: Sequence[Picture],
+    pictures: Sequence[AnnotatedPicture],
     recipe: Recipe,
     folder: Path,
     device: torch.device,
@@ -79,7 +79,7 @@ def train(
     Raises :class:`redact.errors.TrainingUnusable` for a checkpoint of another recipe.
     """
     torch.manual_seed(recipe.seed)
-    learning = _Learning(recipe, device, start)
+    learning = _TrainingState(recipe, device, start)
     learning.resume(folder / CHECKPOINT)
     steps, done = recipe.scenes // recipe.batch, learning.step
     trunk = _trunk(device) if device.type == "cuda" else None
@@ -104,7 +104,7 @@ def train(
     return learning.kept.eval()
 
 
-class _Learning:
+class _TrainingState:
     """The head that learns, its running mean ``kept`` that is used, and how far they have come."""
 
     def __init__(self, recipe: Recipe, device: torch.device, start: PlateHead | None) -> None:
@@ -171,9 +171,9 @@ def _rate(part: float) -> float:
 
 
 def _batches(
-    pictures: Sequence[Picture], recipe: Recipe, done: int, workers: int, *, features: bool
+    pictures: Sequence[AnnotatedPicture], recipe: Recipe, done: int, workers: int, *, features: bool
 ) -> Iterator[list[torch.Tensor]]:
-    scenes = Scenes(pictures, recipe, done * recipe.batch, features=features)
+    scenes = SceneDataset(pictures, recipe, done * recipe.batch, features=features)
     # Spawned: a process forked from one whose libraries have threads may wait for a lock that nobody holds.
     context = "spawn" if workers else None
     yield from DataLoader(

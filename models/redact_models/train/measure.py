@@ -16,11 +16,11 @@ from redact.detect.boxes import widened
 from redact.detect.entries import Family, OwnFile, RegisteredModel
 from redact.detect.plates import PlateDetector
 from redact.detect.registry import builtin
-from redact.detect.scales import MultiScaleDetector, Scale
+from redact.detect.scales import DetectionScale, MultiScaleDetector
 from redact.detect.types import Detections, Detector
 from redact.mask.mask_plan import DEFAULT_MARGINS
 from redact.settings import Preset
-from redact_models.train.scenes import Picture
+from redact_models.train.scenes import AnnotatedPicture
 
 LOWEST = 0.02
 """Threshold while measuring: figures for any higher one follow."""
@@ -35,7 +35,7 @@ DARK = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MeasuredPicture:
     """One picture, measured. ``plates`` (n, 4); ``best`` (n,) the highest score at which each plate is covered, 0 where
     it never is; ``false`` (m,) the scores of masks on no plate; ``found`` everything that was found."""
 
@@ -53,10 +53,10 @@ def plate_detector(weights: Path) -> Detector:
     model = RegisteredModel(weights.stem, Family.PLATES, OwnFile(weights), sha256, "", ("plate",))
     tier = builtin().own[Family.PLATES][Preset.BALANCED]
     inner = PlateDetector(model, model.classes, LOWEST, torch.device("cpu"))
-    return MultiScaleDetector(inner, [Scale(*scale) for scale in tier.scales])
+    return MultiScaleDetector(inner, [DetectionScale(*scale) for scale in tier.scales])
 
 
-def look(detector: Detector, picture: Picture) -> Seen:
+def measure_picture(detector: Detector, picture: AnnotatedPicture) -> MeasuredPicture:
     """Run the detector on one picture as the pipeline would, and grow what it finds by the default margin."""
     height, width = picture.image.shape[:2]
     frame = torch.from_numpy(np.ascontiguousarray(picture.image)).permute(2, 0, 1)[None]
@@ -67,7 +67,7 @@ def look(detector: Detector, picture: Picture) -> Seen:
     size = picture.boxes[:, 2:] - picture.boxes[:, :2]
     near = widened(picture.boxes, (0.5, 0.5))
     on = np.array([_share(mask, near) for mask in masks], np.float32)
-    return Seen(
+    return MeasuredPicture(
         picture.boxes,
         best,
         found.scores[on < FALSE_BELOW] if len(on) else np.zeros(0, np.float32),
@@ -77,7 +77,7 @@ def look(detector: Detector, picture: Picture) -> Seen:
     )
 
 
-def turned(picture: Picture, degrees: float) -> Picture:
+def turned(picture: AnnotatedPicture, degrees: float) -> AnnotatedPicture:
     """The picture turned clockwise about its middle; plates become the upright hulls of what they were."""
     height, width = picture.image.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1.0)
@@ -85,7 +85,7 @@ def turned(picture: Picture, degrees: float) -> Picture:
     corners = picture.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2) @ turn[:, :2].T + turn[:, 2]
     hulls = np.hstack([corners.min(1), corners.max(1)]).clip(0, [width, height] * 2)
     inside = ((hulls[:, 2:] - hulls[:, :2]) > 1).all(1)
-    return Picture(np.asarray(image, np.uint8), hulls[inside].astype(np.float32))
+    return AnnotatedPicture(np.asarray(image, np.uint8), hulls[inside].astype(np.float32))
 
 
 def grown(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -113,12 +113,12 @@ def _share(mask: NDArray[np.float32], plates: NDArray[np.float32]) -> float:
     return float(shared.max() / max(float((mask[2:] - mask[:2]).prod()), 1e-6))
 
 
-def recall(seen: Sequence[Seen], threshold: float) -> float:
+def recall(seen: Sequence[MeasuredPicture], threshold: float) -> float:
     """Share of plates that are covered by masks of at least this score."""
     best = np.concatenate([s.best for s in seen])
     return float((best >= threshold).mean()) if len(best) else 1.0
 
 
-def false_masks(seen: Sequence[Seen], threshold: float) -> float:
+def false_masks(seen: Sequence[MeasuredPicture], threshold: float) -> float:
     """Masks on no plate, a picture."""
     return sum(int((s.false >= threshold).sum()) for s in seen) / max(len(seen), 1)

@@ -18,7 +18,7 @@ from redact.media.probe import probe
 from redact.media.reader import VideoReader
 from redact.settings import Interlaced, OnCorrupt
 from redact.track.file import load
-from redact_models.train.scenes import Picture, make_scene
+from redact_models.train.scenes import AnnotatedPicture, make_scene
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 HELD_OUT = 10
@@ -32,39 +32,39 @@ DRAWN_SIZE = (1280, 720)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class PictureFile:
     """A picture file and its plates, (n, 4) xyxy pixels."""
 
     path: Path
     boxes: NDArray[np.float32]
 
-    def load(self) -> Picture:
+    def load(self) -> AnnotatedPicture:
         """Read and decode. Raises :class:`redact.errors.TrainingUnusable`."""
         image = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
         if image is None:
             raise TrainingUnusable(f"{self.path.name} is not a picture that can be read.", "Remove it from the folder.")
-        return Picture(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self.boxes)
+        return AnnotatedPicture(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self.boxes)
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnScene:
     """A scene without a real picture in it, by its number. It may be shown to anybody."""
 
     number: int
 
-    def load(self) -> Picture:
+    def load(self) -> AnnotatedPicture:
         """Draw it. Areas that are neither wanted nor wrong are painted over."""
         scene = make_scene(np.random.default_rng([DRAWN_SEED, self.number]), (), DRAWN_SIZE)
         image = scene.image.copy()
         for left, top, right, bottom in scene.ignore.round().astype(int):
             image[max(top, 0) : bottom, max(left, 0) : right] = 0
-        return Picture(image, scene.boxes)
+        return AnnotatedPicture(image, scene.boxes)
 
 
-Sample = Named | Drawn
+Sample = PictureFile | DrawnScene
 
 
-def yolo_folder(folder: Path) -> list[Named]:
+def yolo_folder(folder: Path) -> list[PictureFile]:
     """Every picture under ``folder/images`` with the lines ``class x y w h`` (shares of the picture) of its file under
     ``folder/labels``; any class counts as a plate. A picture without such a file has none.
 
@@ -73,7 +73,7 @@ def yolo_folder(folder: Path) -> list[Named]:
     found = []
     for path in sorted((folder / "images").glob("*"), key=_natural):
         if path.suffix.lower() in SUFFIXES:
-            found.append(Named(path, _labels(folder / "labels" / f"{path.stem}.txt", path)))
+            found.append(PictureFile(path, _labels(folder / "labels" / f"{path.stem}.txt", path)))
     if not found:
         raise TrainingUnusable(
             f"There are no pictures in {folder / 'images'}.", "Name a folder that holds images/ and labels/."
@@ -81,11 +81,11 @@ def yolo_folder(folder: Path) -> list[Named]:
     return found
 
 
-def split(pictures: list[Named]) -> tuple[list[Named], list[Named]]:
+def split(pictures: list[PictureFile]) -> tuple[list[PictureFile], list[PictureFile]]:
     """Those to train on, and those held out: the last of each ride (files whose names differ by a number at the end),
     since neighbouring frames are nearly the same picture."""
-    train: list[Named] = []
-    held: list[Named] = []
+    train: list[PictureFile] = []
+    held: list[PictureFile] = []
     for _, ride in groupby(pictures, lambda p: re.sub(r"\d+$", "", p.path.stem)):
         rows = list(ride)
         last = len(rows) // HELD_OUT
@@ -94,7 +94,7 @@ def split(pictures: list[Named]) -> tuple[list[Named], list[Named]]:
     return train, held
 
 
-def footage(video: Path, tracks: Path) -> Iterator[Picture]:
+def footage(video: Path, tracks: Path) -> Iterator[AnnotatedPicture]:
     """One frame a second of reviewed footage, with the plates of its corrected tracks.
 
     Raises what reading footage and tracks raises, and :class:`redact.errors.TrainingUnusable` when they do not belong
@@ -114,7 +114,7 @@ def footage(video: Path, tracks: Path) -> Iterator[Picture]:
             due = seconds + SECONDS_BETWEEN
             rows = [track.boxes[track.frames == frame.index] for track in plates]
             boxes = np.concatenate(rows) if rows else np.zeros((0, 4), np.float32)
-            yield Picture(np.ascontiguousarray(frame.rgb()), boxes)
+            yield AnnotatedPicture(np.ascontiguousarray(frame.rgb()), boxes)
 
 
 def _labels(path: Path, picture: Path) -> NDArray[np.float32]:

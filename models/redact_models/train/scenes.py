@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redact_models.train.backgrounds import draw_car, draw_ground
-from redact_models.train.canvas import Canvas, box_outline, hull, in_space, paste
+from redact_models.train.canvas import SceneCanvas, box_outline, hull, in_space, paste
 from redact_models.train.degrade import bend, expose
 from redact_models.train.plates import draw_plate
 from redact_models.train.signs import caption, draw_sign
@@ -22,14 +22,14 @@ INSIDE_SHARE = 1 / 3
 MIN_ZOOM, MAX_ZOOM = 0.55, 4.0
 PHOTOGRAPH_SHARE = 0.72
 TORCH_SHARE = 0.15
-TELLING_CONTRAST = 2.2, 0.03
+LEAST_CONTRAST = 2.2, 0.03
 """Grey levels (of 255) of a plate's pattern that must survive light and noise: a base, and a share of the level."""
-TELLING_LIKENESS = 0.35
+LEAST_CORRELATION = 0.35
 """Correlation with the undisturbed pattern below which noise or blur has won."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class AnnotatedPicture:
     """A real photograph. image: (H, W, 3) RGB; boxes: (n, 4) x1, y1, x2, y2 in pixels of the plates in it."""
 
     image: NDArray[np.uint8]
@@ -48,13 +48,13 @@ class Scene:
     ignore: NDArray[np.float32]
 
 
-def make_scene(rng: np.random.Generator, pictures: Sequence[Picture], size: tuple[int, int]) -> Scene:
+def make_scene(rng: np.random.Generator, pictures: Sequence[AnnotatedPicture], size: tuple[int, int]) -> Scene:
     """One scene of size (width, height); the same generator state and pictures give the same scene."""
     if pictures and rng.random() < PHOTOGRAPH_SHARE:
         canvas = _photograph(rng, pictures[int(rng.integers(len(pictures)))], size)
         cars, plates = int(rng.random() < 0.2), int(rng.choice(3, p=(0.65, 0.25, 0.1)))
     else:
-        canvas = Canvas(draw_ground(rng, size), 0.0)
+        canvas = SceneCanvas(draw_ground(rng, size), 0.0)
         _dim(rng, canvas)
         cars, plates = int(rng.integers(0, 4)), int(rng.choice(3, p=(0.5, 0.3, 0.2)))
     for _ in range(cars):
@@ -72,7 +72,7 @@ def make_scene(rng: np.random.Generator, pictures: Sequence[Picture], size: tupl
     return scene
 
 
-def _dim(rng: np.random.Generator, canvas: Canvas) -> None:
+def _dim(rng: np.random.Generator, canvas: SceneCanvas) -> None:
     """Now and then dusk falls before the plates come: they are then lit by a torch, headlights or infra-red."""
     if rng.random() < TORCH_SHARE:
         canvas.image = np.asarray(cv2.convertScaleAbs(canvas.image, alpha=float(rng.uniform(0.05, 0.35))), np.uint8)
@@ -83,7 +83,7 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _photograph(rng: np.random.Generator, picture: Picture, size: tuple[int, int]) -> Canvas:
+def _photograph(rng: np.random.Generator, picture: AnnotatedPicture, size: tuple[int, int]) -> SceneCanvas:
     """A random crop of a real picture at a random zoom, colours shifted, some of its plates replaced by drawn ones."""
     width, height = size
     boxes = picture.boxes.astype(np.float64)
@@ -98,7 +98,7 @@ def _photograph(rng: np.random.Generator, picture: Picture, size: tuple[int, int
     low, high = window / 2, full - window / 2
     centre = np.where(low < high, np.clip(centre, low, np.maximum(low, high)), full / 2)
     image, origin = _cut(rng, picture.image, centre - window / 2, zoom, size)
-    canvas = Canvas(_colours(rng, image), 0.35 * max(zoom - 1, 0))
+    canvas = SceneCanvas(_colours(rng, image), 0.35 * max(zoom - 1, 0))
     _dim(rng, canvas)
     for box in boxes:
         seen = (box - np.tile(origin, 2)) * zoom
@@ -151,7 +151,7 @@ def _colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.u
     return image
 
 
-def _replace(rng: np.random.Generator, canvas: Canvas, box: NDArray[np.float64]) -> None:
+def _replace(rng: np.random.Generator, canvas: SceneCanvas, box: NDArray[np.float64]) -> None:
     """Draw another plate over a real one, a bit larger, after painting the old one out with its surroundings."""
     texture = draw_plate(rng).texture
     width, height = (box[2:] - box[:2]) * rng.uniform(1.05, 1.25)
@@ -178,7 +178,7 @@ def _paint_out(image: NDArray[np.uint8], box: NDArray[np.float64]) -> None:
 
 
 def _place(
-    rng: np.random.Generator, canvas: Canvas, outline: NDArray[np.float64], beyond: float, margin: float
+    rng: np.random.Generator, canvas: SceneCanvas, outline: NDArray[np.float64], beyond: float, margin: float
 ) -> NDArray[np.float64] | None:
     """Move an outline about the origin to a free spot, or none; beyond: share that may hang over the border."""
     size = np.array([canvas.image.shape[1], canvas.image.shape[0]], np.float64)
@@ -192,7 +192,7 @@ def _place(
     return None
 
 
-def _add_plate(rng: np.random.Generator, canvas: Canvas) -> None:
+def _add_plate(rng: np.random.Generator, canvas: SceneCanvas) -> None:
     """A drawn plate on a free place, often on a piece of body or bumper."""
     texture = draw_plate(rng).texture
     aspect = texture.shape[1] / texture.shape[0]
@@ -206,7 +206,7 @@ def _add_plate(rng: np.random.Generator, canvas: Canvas) -> None:
     canvas.add_plate(outline)
 
 
-def _surround(rng: np.random.Generator, canvas: Canvas, outline: NDArray[np.float64]) -> None:
+def _surround(rng: np.random.Generator, canvas: SceneCanvas, outline: NDArray[np.float64]) -> None:
     """A panel behind a plate, in its plane: body colour, bumper, dark recess. Not over plates already there."""
     centre = outline.mean(axis=0)
     across, down = rng.uniform(1.1, 2.6), rng.uniform(1.2, 3.5)
@@ -226,7 +226,7 @@ def _surround(rng: np.random.Generator, canvas: Canvas, outline: NDArray[np.floa
     paste(rng, canvas, texture, panel)
 
 
-def _add_car(rng: np.random.Generator, canvas: Canvas) -> None:
+def _add_car(rng: np.random.Generator, canvas: SceneCanvas) -> None:
     """A drawn back or front of a car with its plate."""
     car = draw_car(rng)
     plate = draw_plate(rng).texture
@@ -250,7 +250,7 @@ def _add_car(rng: np.random.Generator, canvas: Canvas) -> None:
     canvas.taken.append(hull(outline))
 
 
-def _add_sign(rng: np.random.Generator, canvas: Canvas) -> None:
+def _add_sign(rng: np.random.Generator, canvas: SceneCanvas) -> None:
     """Something that is no plate, on a free place."""
     texture, least = draw_sign(rng)
     aspect = texture.shape[1] / texture.shape[0]
@@ -261,7 +261,7 @@ def _add_sign(rng: np.random.Generator, canvas: Canvas) -> None:
         canvas.taken.append(hull(outline))
 
 
-def shoot(rng: np.random.Generator, canvas: Canvas) -> Scene:
+def shoot(rng: np.random.Generator, canvas: SceneCanvas) -> Scene:
     """Put the camera over a canvas and sort its plates into those that can be told and those that cannot."""
     height, width = canvas.image.shape[:2]
     rims = [np.vstack([(o + np.roll(o, -1, axis=0)) / 2, o]) for o in canvas.outlines]
@@ -278,7 +278,7 @@ def shoot(rng: np.random.Generator, canvas: Canvas) -> Scene:
         area, inside = float(np.prod(whole[2:] - whole[:2])), float(np.prod(box[2:] - box[:2]))
         if inside <= 0:
             continue
-        fine = box[3] - box[1] >= TOO_SMALL and inside >= INSIDE_SHARE * area and _telling(clean, seen, box)
+        fine = box[3] - box[1] >= TOO_SMALL and inside >= INSIDE_SHARE * area and _recognisable(clean, seen, box)
         (boxes if fine else ignore).append(box)
     return Scene(image, _stacked(boxes), _stacked(ignore))
 
@@ -287,7 +287,7 @@ def _stacked(boxes: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def _telling(clean: NDArray[np.uint8], seen: NDArray[np.uint8], box: NDArray[np.float32]) -> bool:
+def _recognisable(clean: NDArray[np.uint8], seen: NDArray[np.uint8], box: NDArray[np.float32]) -> bool:
     """Whether the pattern of a plate and its rim is still there, by what the final grey shares with the undisturbed."""
     margin = max(0.12 * (box[3] - box[1]), 1.0)
     x1, y1 = (int(max(v - margin, 0)) for v in box[:2])
@@ -297,5 +297,5 @@ def _telling(clean: NDArray[np.uint8], seen: NDArray[np.uint8], box: NDArray[np.
     if spread_before < 1 or spread_after < 0.5:
         return False
     likeness = float(((before - before.mean()) * (after - after.mean())).mean()) / (spread_before * spread_after)
-    needed = TELLING_CONTRAST[0] + TELLING_CONTRAST[1] * float(after.mean())
-    return likeness > TELLING_LIKENESS and likeness * spread_after > needed
+    needed = LEAST_CONTRAST[0] + LEAST_CONTRAST[1] * float(after.mean())
+    return likeness > LEAST_CORRELATION and likeness * spread_after > needed

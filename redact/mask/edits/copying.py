@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from redact.mask.edits.edit_json import LEAST_SIDE, MAX_ROWS
-from redact.mask.edits.layers import Floats, Rows, hull
+from redact.mask.edits.layers import BoxRows, Floats, hull
 from redact.mask.edits.result import Edited, TrackKind
 from redact.mask.edits.types import AddBoxes, Box, Draw, Edit, HideFrames, PlacedBox, SetArea
 from redact.track.types import MediaRef, Track
@@ -48,13 +48,13 @@ def _seconds(media: MediaRef) -> Floats:
     return seconds
 
 
-def _carried(track: Track, times: Floats, wanted: Floats) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], Rows]:
+def _carried(track: Track, times: Floats, wanted: Floats) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], BoxRows]:
     """Frames of the target on which the track is in sight on the frame before or after, and the hull of these."""
     slack = 1e-4
     before = np.searchsorted(times, wanted + slack, "right") - 1
     after = np.searchsorted(times, wanted - slack, "left")
     inside = (before >= 0) & (after < times.size)
-    rows = Rows.of(track)
+    rows = BoxRows.of(track)
     row_of = np.full(times.size, -1)
     row_of[track.frames] = np.arange(len(track))
     low = np.where(inside, row_of[np.clip(before, 0, None)], -1)
@@ -65,7 +65,7 @@ def _carried(track: Track, times: Floats, wanted: Floats) -> tuple[np.ndarray[tu
     boxes, angles = one.boxes.copy(), one.angles.copy()
     differ = low != high
     boxes[differ], angles[differ] = hull(one.take(differ), other.take(differ))
-    return frames, Rows(one.frames, boxes, angles, one.scores, one.sources, one.kinds)
+    return frames, BoxRows(one.frames, boxes, angles, one.scores, one.sources, one.kinds)
 
 
 def _within(boxes: Floats, media: MediaRef) -> Floats:
@@ -76,7 +76,7 @@ def _within(boxes: Floats, media: MediaRef) -> Floats:
     return np.hstack([start, end])
 
 
-def _angles(rows: Rows) -> Floats:
+def _angles(rows: BoxRows) -> Floats:
     """The angles as an edit may give them."""
     angles: Floats = (rows.angles.astype(np.float64) + 180) % 360 - 180
     return angles

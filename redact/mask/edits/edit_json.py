@@ -82,7 +82,7 @@ def parse_edit(untrusted: object, *, frame_count: int, width: int, height: int) 
     operation = OPERATIONS.get(untrusted_name) if isinstance(untrusted_name, str) else None
     if operation is None:
         raise _wrong("op", "is no operation this version knows")
-    reader = _Reader(frame_count, width, height)
+    reader = _MemberReader(frame_count, width, height)
     known = {f.name: f for f in fields(operation)}
     for untrusted_member in untrusted:
         if untrusted_member not in known and untrusted_member != "op":
@@ -114,7 +114,7 @@ def _wrong(where: str, what: str) -> EditInvalid:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _MemberReader:
     """Checks members by their names, which mean the same in every operation."""
 
     frame_count: int
@@ -188,21 +188,21 @@ class _Reader:
         return untrusted
 
 
-_CHECKS: Mapping[str, Callable[[_Reader, object, str], object]] = MappingProxyType(
+_CHECKS: Mapping[str, Callable[[_MemberReader, object, str], object]] = MappingProxyType(
     {
-        **dict.fromkeys(("track", "other", "new", "span"), _Reader.number),
-        **dict.fromkeys(("frame", "first", "last"), _Reader.frame),
-        **dict.fromkeys(("start", "end"), _Reader.seconds),
-        "tracks": _Reader.linked,
-        "box": _Reader.box,
-        "rows": _Reader.rows,
-        "angle": _Reader.angle,
-        "factor": _Reader.factor,
-        "label": _Reader.label,
-        "reason": _Reader.reason,
-        "key": _Reader.key,
-        "effect": _Reader.effect,
-        "edit": _Reader.edit,
+        **dict.fromkeys(("track", "other", "new", "span"), _MemberReader.number),
+        **dict.fromkeys(("frame", "first", "last"), _MemberReader.frame),
+        **dict.fromkeys(("start", "end"), _MemberReader.seconds),
+        "tracks": _MemberReader.linked,
+        "box": _MemberReader.box,
+        "rows": _MemberReader.rows,
+        "angle": _MemberReader.angle,
+        "factor": _MemberReader.factor,
+        "label": _MemberReader.label,
+        "reason": _MemberReader.reason,
+        "key": _MemberReader.key,
+        "effect": _MemberReader.effect,
+        "edit": _MemberReader.edit,
     }
 )
 

@@ -41,7 +41,7 @@ SLACK = 1e-6
 """Seconds: times are sums of fractions."""
 
 
-class Kind(IntEnum):
+class RowKind(IntEnum):
     """What a row is evidence of."""
 
     MACHINE = 0
@@ -52,7 +52,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class BoxRows:
     """A track's columns as in :class:`~redact.track.types.Track`, and the ``kinds``; there may be no row at all."""
 
     frames: Frames
@@ -63,16 +63,16 @@ class Rows:
     kinds: NDArray[np.uint8]
 
     @staticmethod
-    def of(track: Track) -> Rows:
+    def of(track: Track) -> BoxRows:
         """The machine's."""
-        kinds = np.full(len(track), Kind.MACHINE, np.uint8)
-        return Rows(track.frames, track.boxes, track.angles, track.scores, track.sources, kinds)
+        kinds = np.full(len(track), RowKind.MACHINE, np.uint8)
+        return BoxRows(track.frames, track.boxes, track.angles, track.scores, track.sources, kinds)
 
     @staticmethod
-    def made(frames: NDArray[np.integer], shapes: Floats, kind: Kind, source: Source = Source.FILLED) -> Rows:
-        """Rows that no detector saw; ``shapes``: (n, 5) as :func:`shapes_of` gives them."""
+    def made(frames: NDArray[np.integer], shapes: Floats, kind: RowKind, source: Source = Source.FILLED) -> BoxRows:
+        """BoxRows that no detector saw; ``shapes``: (n, 5) as :func:`shapes_of` gives them."""
         n = frames.size
-        return Rows(
+        return BoxRows(
             frames.astype(np.int32),
             boxes_of(shapes),
             shapes[:, 4].astype(np.float32),
@@ -82,38 +82,38 @@ class Rows:
         )
 
     @staticmethod
-    def standing(first: int, last: int, box: NDArray[np.float32], angle: float) -> Rows:
+    def standing(first: int, last: int, box: NDArray[np.float32], angle: float) -> BoxRows:
         """One box on all frames from ``first`` to ``last``."""
         frames = np.arange(first, last + 1, dtype=np.int32)
-        rows = Rows.made(frames, np.zeros((frames.size, 5)), Kind.HELD)
+        rows = BoxRows.made(frames, np.zeros((frames.size, 5)), RowKind.HELD)
         rows.boxes[:], rows.angles[:] = box, angle
         return rows
 
     @staticmethod
-    def joined(parts: Iterable[Rows]) -> Rows:
+    def joined(parts: Iterable[BoxRows]) -> BoxRows:
         """All rows in order of frames; where two are of one frame, the later part's."""
         some = list(parts)
-        columns = [np.concatenate([getattr(part, f.name) for part in some]) for f in fields(Rows)]
-        whole = Rows(*columns)
+        columns = [np.concatenate([getattr(part, f.name) for part in some]) for f in fields(BoxRows)]
+        whole = BoxRows(*columns)
         order = np.argsort(whole.frames, kind="stable")
         ordered = whole.frames[order]
         last = np.append(ordered[1:] != ordered[:-1], np.ones(min(1, ordered.size), bool))
         return whole.take(order[last])
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> BoxRows:
         """The given rows, by mask or by index."""
-        return Rows(*(getattr(self, f.name)[which] for f in fields(Rows)))
+        return BoxRows(*(getattr(self, f.name)[which] for f in fields(BoxRows)))
 
-    def between(self, first: int, last: int) -> Rows:
+    def between(self, first: int, last: int) -> BoxRows:
         """The rows on frames ``first`` to ``last``."""
         low, high = np.searchsorted(self.frames, (first, last + 1))
-        return Rows(*(getattr(self, f.name)[low:high] for f in fields(Rows)))
+        return BoxRows(*(getattr(self, f.name)[low:high] for f in fields(BoxRows)))
 
     def __len__(self) -> int:
         return int(self.frames.size)
 
 
-class MarkKind(Enum):
+class EditMarkKind(Enum):
     """What a person said of a frame."""
 
     KEY = "keyframe"
@@ -122,17 +122,17 @@ class MarkKind(Enum):
     """In sight again from here on, as the rows say."""
 
 
-class Mark(NamedTuple):
+class EditMark(NamedTuple):
     """``box`` and ``angle`` of a keyframe; ``scale`` is the track's on that frame when the keyframe was set."""
 
-    kind: MarkKind
+    kind: EditMarkKind
     box: Box | None = None
     angle: float = 0.0
     scale: float = 1.0
 
 
 @dataclass(slots=True)
-class Scale:
+class SizeFactors:
     """A factor for each frame, in steps: ``factors[i]`` holds from frame ``starts[i]`` on."""
 
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
@@ -142,27 +142,27 @@ class Scale:
         """The factor of each frame."""
         return self.factors[np.searchsorted(self.starts, frames, "right") - 1]
 
-    def times(self, factor: float, first: int, last: int | None) -> Scale:
+    def times(self, factor: float, first: int, last: int | None) -> SizeFactors:
         """Multiplied on the frames from ``first`` to ``last``, or to the end."""
         edges = np.array([first] if last is None else [first, last + 1])
         starts = np.union1d(self.starts, edges)
         factors = self.at(starts)
         inside = (starts >= first) & (starts <= (last if last is not None else starts[-1]))
         factors[inside] = np.clip(factors[inside] * factor, LEAST_FACTOR, MOST_FACTOR)
-        return Scale(starts, factors)
+        return SizeFactors(starts, factors)
 
 
 @dataclass(slots=True)
 class Layers:
     """What is known of one track."""
 
-    rows: Rows
-    marks: dict[int, Mark] = field(default_factory=dict)
-    scale: Scale = field(default_factory=Scale)
+    rows: BoxRows
+    marks: dict[int, EditMark] = field(default_factory=dict)
+    scale: SizeFactors = field(default_factory=SizeFactors)
 
     def set_key(self, frame: int, box: Box, angle: float) -> None:
         """A human keyframe; later growing and shrinking moves it, earlier does not."""
-        self.marks[frame] = Mark(MarkKind.KEY, box, angle, float(self.scale.at(np.array([frame]))[0]))
+        self.marks[frame] = EditMark(EditMarkKind.KEY, box, angle, float(self.scale.at(np.array([frame]))[0]))
 
 
 def shapes_of(boxes: NDArray[np.floating], angles: NDArray[np.floating]) -> Floats:
@@ -181,7 +181,7 @@ def boxes_of(shapes: Floats) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Marks:
+class _MarkColumns:
     """The marks in order of frames, as arrays; keyframes as (m, 5) shapes without the track's scale."""
 
     frames: NDArray[np.int64]
@@ -194,17 +194,17 @@ class _Marks:
     scales: Floats
 
     @staticmethod
-    def of(marks: dict[int, Mark]) -> _Marks:
+    def of(marks: dict[int, EditMark]) -> _MarkColumns:
         ordered = sorted(marks.items())
         keyed = [(frame, mark, mark.box) for frame, mark in ordered if mark.box is not None]
         exact = np.array([[*box, mark.angle] for _, mark, box in keyed], np.float64).reshape(-1, 5)
         scales = np.array([mark.scale for _, mark, _ in keyed], np.float64)
         shapes = shapes_of(exact[:, :4], exact[:, 4])
         shapes[:, 2:4] /= scales[:, None]
-        return _Marks(
+        return _MarkColumns(
             np.array([frame for frame, _ in ordered], np.int64),
-            np.array([mark.kind is MarkKind.OUT for _, mark in ordered], bool),
-            np.array([frame for frame, mark in ordered if mark.kind is not MarkKind.KEY], np.int64),
+            np.array([mark.kind is EditMarkKind.OUT for _, mark in ordered], bool),
+            np.array([frame for frame, mark in ordered if mark.kind is not EditMarkKind.KEY], np.int64),
             np.array([frame for frame, _, _ in keyed], np.int64),
             shapes,
             exact.astype(np.float32),
@@ -221,12 +221,12 @@ class _Marks:
         return np.searchsorted(self.breaks, frames, "right")
 
 
-def resolve(layers: Layers, seconds: Floats) -> Rows:
+def resolve(layers: Layers, seconds: Floats) -> BoxRows:
     """What the track comes to. ``seconds``: the time of each frame of the footage.
 
-    Rows that no mark and no resizing reaches are the machine's to the last bit.
+    BoxRows that no mark and no resizing reaches are the machine's to the last bit.
     """
-    marks = _Marks.of(layers.marks)
+    marks = _MarkColumns.of(layers.marks)
     rows = layers.rows
     if marks.frames.size:
         rows = rows.take(~marks.hidden(rows.frames))
@@ -236,9 +236,9 @@ def resolve(layers: Layers, seconds: Floats) -> Rows:
 
 
 class _Weave:
-    """Rows and keyframes of one track, woven into one. Works on columns; the keyframes' own frames come last."""
+    """BoxRows and keyframes of one track, woven into one. Works on columns; the keyframes' own frames come last."""
 
-    def __init__(self, rows: Rows, marks: _Marks, seconds: Floats) -> None:
+    def __init__(self, rows: BoxRows, marks: _MarkColumns, seconds: Floats) -> None:
         self._rows, self._marks, self._seconds = rows, marks, seconds
         keys, frames = marks.keys, rows.frames
         self._times = seconds[keys]
@@ -257,26 +257,26 @@ class _Weave:
         in_line = self._has_before & np.append(self._lines, False)[self._before] & ~self._keyed
         self._in_line = in_line
 
-    def rows(self) -> Rows:
-        followed = self._rows.kinds == Kind.FOLLOWED
+    def rows(self) -> BoxRows:
+        followed = self._rows.kinds == RowKind.FOLLOWED
         known = self._bent().take(~self._keyed & (~self._in_line | followed))
-        known = Rows.joined([known, self._keyframes()])
+        known = BoxRows.joined([known, self._keyframes()])
         known = self._held(known)
-        known = Rows.joined([known, self._line_rows(known)])
+        known = BoxRows.joined([known, self._line_rows(known)])
         fillers = list(self._fillers(known)) if not self._there.all() else []
-        return Rows.joined([*fillers, known]) if fillers else known
+        return BoxRows.joined([*fillers, known]) if fillers else known
 
     def _joined_by_lines(self) -> NDArray[np.bool_]:
         """For each keyframe but the last: whether a line leads from it to the next."""
         rows, marks = self._rows, self._marks
-        evidence = rows.frames[rows.kinds != Kind.HELD]
+        evidence = rows.frames[rows.kinds != RowKind.HELD]
         keys, run = marks.keys, marks.run(marks.keys)
         between = np.searchsorted(evidence, keys[1:], "left") - np.searchsorted(evidence, keys[:-1], "right")
         near = np.diff(self._times) <= LINE_SECONDS + SLACK
         joined: NDArray[np.bool_] = (run[1:] == run[:-1]) & (near | (between <= 0))
         return joined
 
-    def _bent(self) -> Rows:
+    def _bent(self) -> BoxRows:
         """The rows, with what the keyframes about them differ from the rows on their own frames."""
         rows, seconds = self._rows, self._seconds[self._rows.frames]
         forth = self._weights(self._before, self._has_before, seconds)
@@ -292,7 +292,7 @@ class _Weave:
         shapes[:, 2:4] *= 1 + f * (grown[b] - 1) + k * (grown[a] - 1)
         boxes, angles = rows.boxes.copy(), rows.angles.copy()
         boxes[bent], angles[bent] = boxes_of(shapes), shapes[:, 4]
-        return Rows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
+        return BoxRows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
 
     def _weights(self, key: NDArray[np.intp], there: NDArray[np.bool_], seconds: Floats) -> Floats:
         """How much of each keyframe's difference a row takes over. None where the row is of another kind than the one
@@ -300,7 +300,7 @@ class _Weave:
         rows = self._rows
         alike = rows.kinds == rows.kinds[self._row[key]] if len(rows) else np.zeros(0, bool)
         distance = np.abs(seconds - self._times[key])
-        following = self._in_line & (rows.kinds == Kind.FOLLOWED)
+        following = self._in_line & (rows.kinds == RowKind.FOLLOWED)
         times = np.append(self._times, self._times[-1])
         whole = np.where(following, times[self._before + 1] - times[self._before], BLEND_SECONDS)
         weight = np.clip(1 - distance / np.maximum(whole, SLACK), 0, 1)
@@ -315,16 +315,16 @@ class _Weave:
         differs[:, 2] = (differs[:, 2] + 90) % 180 - 90
         return differs, marks.shapes[:, 2:4] / base[:, 2:4]
 
-    def _keyframes(self) -> Rows:
+    def _keyframes(self) -> BoxRows:
         marks, rows = self._marks, self._rows
-        made = Rows.made(marks.keys, marks.shapes, Kind.HELD)
+        made = BoxRows.made(marks.keys, marks.shapes, RowKind.HELD)
         made.scores[:] = 1
         made.kinds[self._there] = rows.kinds[self._row[self._there]]
         return made
 
-    def _held(self, known: Rows) -> Rows:
+    def _held(self, known: BoxRows) -> BoxRows:
         """What stands still after a keyframe stands where it was last."""
-        still = (known.kinds == Kind.HELD) & ~np.isin(known.frames, self._marks.keys)
+        still = (known.kinds == RowKind.HELD) & ~np.isin(known.frames, self._marks.keys)
         key = np.searchsorted(self._marks.keys, known.frames, "right") - 1
         run = self._marks.run(known.frames)
         still &= (key >= 0) & (self._marks.run(self._marks.keys)[key] == run)
@@ -333,9 +333,9 @@ class _Weave:
         last = np.maximum.accumulate(np.where(still, -1, np.arange(len(known))))
         boxes, angles = known.boxes.copy(), known.angles.copy()
         boxes[still], angles[still] = known.boxes[last[still]], known.angles[last[still]]
-        return Rows(known.frames, boxes, angles, known.scores, known.sources, known.kinds)
+        return BoxRows(known.frames, boxes, angles, known.scores, known.sources, known.kinds)
 
-    def _line_rows(self, known: Rows) -> Rows:
+    def _line_rows(self, known: BoxRows) -> BoxRows:
         """All frames between keyframes that a line joins, and that nothing else is known of."""
         keys = self._marks.keys
         starts = np.flatnonzero(self._lines)
@@ -349,9 +349,9 @@ class _Weave:
         share = (self._seconds[frames] - times[at - 1]) / (times[at] - times[at - 1]) if frames.size else np.zeros(0)
         made = low + share[:, None] * (high - low)
         made[:, 4] = low[:, 4] + share * turn
-        return Rows.made(frames, made, Kind.FOLLOWED)
+        return BoxRows.made(frames, made, RowKind.FOLLOWED)
 
-    def _fillers(self, known: Rows) -> Iterable[Rows]:
+    def _fillers(self, known: BoxRows) -> Iterable[BoxRows]:
         """Around keyframes where the track was not in sight: bridges to what is near, else a stay."""
         marks = self._marks
         for key in marks.keys[~self._there]:
@@ -366,21 +366,21 @@ class _Weave:
                 yield bridge
             else:
                 stay = int(np.searchsorted(self._seconds, self._seconds[key] + LIFE_SECONDS + SLACK, "right"))
-                yield Rows.standing(int(key), min(end, follows, stay) - 1, box, angle)
+                yield BoxRows.standing(int(key), min(end, follows, stay) - 1, box, angle)
 
-    def _bridge(self, known: Rows, place: int) -> Rows | None:
+    def _bridge(self, known: BoxRows, place: int) -> BoxRows | None:
         """The hull of the rows ``place`` and the next on all frames between, if these are near and in one run."""
         p, q = (int(f) for f in known.frames[place : place + 2])
         run = self._marks.run(np.array([p, q]))
         if run[0] != run[1] or self._seconds[q] - self._seconds[p] > BRIDGE_SECONDS + SLACK:
             return None
         box, angle = hull(known.take(np.array([place])), known.take(np.array([place + 1])))
-        rows = Rows.standing(p + 1, q - 1, box[0], float(angle[0]))
-        rows.kinds[:] = Kind.FOLLOWED
+        rows = BoxRows.standing(p + 1, q - 1, box[0], float(angle[0]))
+        rows.kinds[:] = RowKind.FOLLOWED
         return rows
 
 
-def _scaled(rows: Rows, marks: _Marks, scale: Scale) -> Rows:
+def _scaled(rows: BoxRows, marks: _MarkColumns, scale: SizeFactors) -> BoxRows:
     """Grown and shrunk; and the keyframes as exactly as they were set."""
     factors = scale.at(rows.frames)
     changed = factors != 1
@@ -395,17 +395,17 @@ def _scaled(rows: Rows, marks: _Marks, scale: Scale) -> Rows:
         places = np.searchsorted(rows.frames, marks.keys[exact])
         boxes, angles = boxes.copy(), angles.copy()
         boxes[places], angles[places] = marks.exact[exact, :4], marks.exact[exact, 4]
-    return Rows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
+    return BoxRows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
 
 
-def hull(one: Rows, other: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def hull(one: BoxRows, other: BoxRows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Boxes and angles of what hides both, row by row. Turned boxes give an upright hull of their corners."""
     a, b = _upright(one), _upright(other)
     boxes = np.hstack([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])])
     return boxes.astype(np.float32), np.zeros(len(one), np.float32)
 
 
-def _upright(rows: Rows) -> NDArray[np.float32]:
+def _upright(rows: BoxRows) -> NDArray[np.float32]:
     """What encloses the boxes as they are turned."""
     turned = rows.angles != 0
     if not turned.any():

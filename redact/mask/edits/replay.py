@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from redact.mask.edits.layers import Layers, Mark, MarkKind, Rows, resolve
+from redact.mask.edits.layers import BoxRows, EditMark, EditMarkKind, Layers, resolve
 from redact.mask.edits.result import Edited, Origin, Skipped, TrackKind, TrackState
 from redact.mask.edits.shapes import cut, merged, trimmed, with_found
 from redact.mask.edits.types import (
@@ -44,7 +44,7 @@ class EditSkipped(Exception):  # noqa: N818 - no error: the edit is listed, the 
 
 
 @dataclass(slots=True)
-class _State:
+class _TrackUnderEdit:
     """One track. ``machine`` is the machine's own as long as nothing moved it. ``layers`` are never changed but by
     others in their place, so ``resolved``, which is what some of them came to, holds as long as they are these."""
 
@@ -66,7 +66,7 @@ class _State:
         if self.origin is Origin.MACHINE:
             self.origin = Origin.CORRECTED
 
-    def frames(self, kind: MarkKind) -> tuple[int, ...]:
+    def frames(self, kind: EditMarkKind) -> tuple[int, ...]:
         return tuple(sorted(f for f, mark in self.layers.marks.items() if mark.kind is kind))
 
 
@@ -78,7 +78,8 @@ class Replay:
         self._machine = machine
         self._seconds = (media.pts - media.pts[0]) * float(media.time_base)
         self._states = {
-            t.id: _State(t.id, t.label, TrackKind.OBJECT, Origin.MACHINE, Layers(Rows.of(t)), t) for t in machine.tracks
+            t.id: _TrackUnderEdit(t.id, t.label, TrackKind.OBJECT, Origin.MACHINE, Layers(BoxRows.of(t)), t)
+            for t in machine.tracks
         }
         self._groups: dict[int, set[int]] = {}
         """Tracks linked with others; all of one group share one set."""
@@ -144,7 +145,7 @@ class Replay:
             skipped,
         )
 
-    def _track(self, state: _State) -> Track | None:
+    def _track(self, state: _TrackUnderEdit) -> Track | None:
         if state.machine is not None:
             return state.machine if state.label == state.machine.label else replace(state.machine, label=state.label)
         if state.resolved is None or state.resolved[0] is not state.layers:
@@ -152,27 +153,27 @@ class Replay:
         track = state.resolved[1]
         return track if track is None or track.label == state.label else replace(track, label=state.label)
 
-    def _resolved(self, state: _State) -> Track | None:
+    def _resolved(self, state: _TrackUnderEdit) -> Track | None:
         rows = resolve(state.layers, self._seconds)
         if not len(rows):
             return None
         return Track(state.id, state.label, rows.frames, rows.boxes, rows.angles, rows.scores, rows.sources)
 
-    def _said(self, state: _State) -> TrackState:
+    def _said(self, state: _TrackUnderEdit) -> TrackState:
         return TrackState(
             id=state.id,
             kind=state.kind,
             origin=state.origin,
             label=state.label,
             subject=min(self._groups.get(state.id, {state.id})),
-            keyframes=state.frames(MarkKind.KEY),
-            outsides=state.frames(MarkKind.OUT),
+            keyframes=state.frames(EditMarkKind.KEY),
+            outsides=state.frames(EditMarkKind.OUT),
             edits=tuple(state.edits),
             deleted=state.deleted,
             merged_into=state.merged_into,
         )
 
-    def _get(self, number: int, *, deleted: bool = False) -> _State:
+    def _get(self, number: int, *, deleted: bool = False) -> _TrackUnderEdit:
         state = self._states.get(number)
         if state is None:
             raise EditSkipped(f"There is no track {number}.")
@@ -182,7 +183,7 @@ class Replay:
             raise EditSkipped(f"Track {number} was {'not ' if deleted else ''}deleted.")
         return state
 
-    def _object(self, number: int) -> _State:
+    def _object(self, number: int) -> _TrackUnderEdit:
         state = self._get(number)
         if state.kind is TrackKind.FRAME:
             raise EditSkipped(f"Track {number} hides whole frames and has no outline.")
@@ -192,7 +193,7 @@ class Replay:
         if frame >= self._seconds.size:
             raise EditSkipped(f"The footage has no frame {frame}.")
 
-    def _new(self, edit: Draw | SetArea | HideFrames) -> list[_State]:
+    def _new(self, edit: Draw | SetArea | HideFrames) -> list[_TrackUnderEdit]:
         self._check_frame(edit.last)
         kind, label = TrackKind.FRAME, WHOLE_FRAME_LABEL
         box = np.array([0, 0, self._machine.media.width, self._machine.media.height], np.float64)
@@ -201,19 +202,19 @@ class Replay:
         if isinstance(edit, Draw | SetArea):
             kind = TrackKind.OBJECT if isinstance(edit, Draw) else TrackKind.AREA
             label, box, angle = edit.label, np.array(edit.box), edit.angle
-            marks = {first: Mark(MarkKind.KEY, edit.box, angle)}
+            marks = {first: EditMark(EditMarkKind.KEY, edit.box, angle)}
         before = self._states.get(edit.track)
         if before is not None:
             if not isinstance(edit, SetArea) or before.kind is not TrackKind.AREA:
                 raise EditSkipped(f"There is a track {edit.track} already.")
             self._get(edit.track)
         edits = before.edits if before is not None else []
-        layers = Layers(Rows.standing(first, edit.last, box.astype(np.float32), angle), marks)
-        state = _State(edit.track, label, kind, Origin.MANUAL, layers, edits=edits)
+        layers = Layers(BoxRows.standing(first, edit.last, box.astype(np.float32), angle), marks)
+        state = _TrackUnderEdit(edit.track, label, kind, Origin.MANUAL, layers, edits=edits)
         self._states[edit.track] = state
         return [state]
 
-    def _mark(self, edit: Keyframe | Outside | RemoveKeyframe) -> list[_State]:
+    def _mark(self, edit: Keyframe | Outside | RemoveKeyframe) -> list[_TrackUnderEdit]:
         state = self._get(edit.track) if isinstance(edit, Outside | RemoveKeyframe) else self._object(edit.track)
         self._check_frame(edit.frame)
         layers = replace(state.layers, marks=dict(state.layers.marks))
@@ -222,15 +223,15 @@ class Replay:
             case Keyframe():
                 layers.set_key(edit.frame, edit.box, edit.angle)
             case Outside():
-                marks[edit.frame] = Mark(MarkKind.OUT)
+                marks[edit.frame] = EditMark(EditMarkKind.OUT)
             case RemoveKeyframe():
-                if edit.frame not in marks or marks[edit.frame].kind is MarkKind.IN:
+                if edit.frame not in marks or marks[edit.frame].kind is EditMarkKind.IN:
                     raise EditSkipped(f"Track {edit.track} has no keyframe on frame {edit.frame}.")
                 del marks[edit.frame]
         state.reshape(layers)
         return [state]
 
-    def _merge(self, edit: Merge) -> list[_State]:
+    def _merge(self, edit: Merge) -> list[_TrackUnderEdit]:
         state, other = self._object(edit.track), self._object(edit.other)
         if (origins := {state.origin, other.origin}) != {Origin.MANUAL}:
             state.origin = Origin.CORRECTED if Origin.MANUAL in origins else state.origin
@@ -243,7 +244,7 @@ class Replay:
         self._unlink(edit.other)
         return [state, other]
 
-    def _split(self, edit: Split) -> list[_State]:
+    def _split(self, edit: Split) -> list[_TrackUnderEdit]:
         state = self._get(edit.track)
         if edit.new in self._states:
             raise EditSkipped(f"There is a track {edit.new} already.")
@@ -252,11 +253,11 @@ class Replay:
             raise EditSkipped(f"Track {edit.track} does not lie on both sides of frame {edit.frame}.")
         state.reshape(left)
         # The new part is linked with nobody: tracks are split where two people were taken for one.
-        new = _State(edit.new, state.label, state.kind, state.origin, right, edits=list(state.edits))
+        new = _TrackUnderEdit(edit.new, state.label, state.kind, state.origin, right, edits=list(state.edits))
         self._states[edit.new] = new
         return [state, new]
 
-    def _reshape(self, edit: SetSpan | Resize | AddBoxes) -> list[_State]:
+    def _reshape(self, edit: SetSpan | Resize | AddBoxes) -> list[_TrackUnderEdit]:
         state = self._get(edit.track) if isinstance(edit, SetSpan) else self._object(edit.track)
         layers = state.layers
         match edit:
@@ -271,19 +272,19 @@ class Replay:
         state.reshape(layers)
         return [state]
 
-    def _delete(self, edit: Delete | Restore) -> list[_State]:
+    def _delete(self, edit: Delete | Restore) -> list[_TrackUnderEdit]:
         state = self._get(edit.track, deleted=isinstance(edit, Restore))
         state.deleted = edit.reason if isinstance(edit, Delete) else None
         return [state]
 
-    def _set_class(self, edit: SetClass) -> list[_State]:
+    def _set_class(self, edit: SetClass) -> list[_TrackUnderEdit]:
         state = self._get(edit.track)
         state.label = edit.label
         if state.origin is Origin.MACHINE:
             state.origin = Origin.CORRECTED
         return [state]
 
-    def _link(self, edit: Link | Unlink) -> list[_State]:
+    def _link(self, edit: Link | Unlink) -> list[_TrackUnderEdit]:
         if isinstance(edit, Unlink):
             state = self._get(edit.track)
             if edit.track not in self._groups:
@@ -303,7 +304,7 @@ class Replay:
         if len(group) == 1:
             self._groups.pop(group.pop())
 
-    def _sound(self, edit: AddSound | ChangeSound | RemoveSound) -> list[_State]:
+    def _sound(self, edit: AddSound | ChangeSound | RemoveSound) -> list[_TrackUnderEdit]:
         known = edit.span in self._sounds
         if isinstance(edit, AddSound) and not isinstance(edit, ChangeSound):
             if known or edit.span in self._removed:

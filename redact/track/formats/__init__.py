@@ -1,6 +1,6 @@
-"""Tracks to and from the formats other tools read: MOTChallenge text, CVAT for video XML 1.1, COCO JSON.
+"""Converts tracks to and from the formats of other tools: MOTChallenge text, CVAT for video XML 1.1, COCO JSON.
 
-What each keeps is set out in ``redact/track/FORMAT.md``. None holds timestamps, cuts or how the tracks were made.
+``redact/track/FORMAT.md`` describes what each keeps. None of them stores timestamps, cuts or provenance.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Kind", "export", "from_coco", "from_cvat", "from_mot", "import_", "t
 def export(tracks: TrackSet, kind: Kind, path: Path, *, overwrite: bool) -> None:
     """Write ``tracks`` in another format; for MOTChallenge also ``labels.txt`` in the same folder.
 
-    A ``labels.txt`` that says the same already is left alone. Raises :class:`redact.errors.OutputExists`,
+    A ``labels.txt`` with the same content is kept. Raises :class:`redact.errors.OutputExists`,
     :class:`redact.errors.OutputNotWritable` or :class:`redact.errors.DiskFull`.
     """
     if kind != "mot":
@@ -39,8 +39,8 @@ def export(tracks: TrackSet, kind: Kind, path: Path, *, overwrite: bool) -> None
 def import_(path: Path, kind: Kind, media: MediaRef) -> TrackSet:
     """Read tracks of ``media`` in another format; the classes of MOTChallenge text are in ``labels.txt`` beside it.
 
-    Where the file says that it describes fewer frames than ``media`` has, ``provenance["imported"]`` has an entry
-    ``frames_described``: the rest has no boxes because nobody looked there, and a command ought to say so.
+    If the file covers fewer frames than ``media`` has, ``provenance["imported"]`` has an entry ``frames_described``.
+    Nobody examined the other frames, so they have no boxes, and a command should say so.
 
     Raises :class:`redact.errors.InputMissing`, :class:`redact.errors.TracksUnreadable` or
     :class:`redact.errors.TracksMismatch`.

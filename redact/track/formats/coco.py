@@ -1,9 +1,9 @@
-"""COCO JSON, object detection, one image a frame.
+"""COCO JSON for object detection, one image per frame.
 
-Source: https://cocodataset.org/#format-data (``bbox`` is [x, y, width, height] in pixels counted from 0). Tracks,
-turned boxes and origins are no part of COCO: they travel in ``attributes``, under the names CVAT uses in its COCO files
-(``track_id``, ``rotation``, ``occluded``, ``keyframe``; ``bbox`` then is the box before turning), with ``source``
-added. ``score`` stands where COCO results have it.
+Source: https://cocodataset.org/#format-data (``bbox`` is [x, y, width, height] in pixels counted from 0). COCO has no
+tracks, rotated boxes or sources: these are stored in ``attributes``, under the names CVAT uses in its COCO files
+(``track_id``, ``rotation``, ``occluded``, ``keyframe``; ``bbox`` is then the box before rotation), with ``source``
+added. ``score`` is where COCO results have it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from redact.track.file import (
     real,
     unreadable,
 )
-from redact.track.formats.common import Rows, corner_and_size, corners, described, label_list
+from redact.track.formats.common import TrackGatherer, corner_and_size, corners, described, label_list
 from redact.track.types import MediaRef, TrackSet
 
 _SOURCES = {name: source for source, name in SOURCE_NAMES.items()}
@@ -36,7 +36,7 @@ _DIGEST = "master_sha256"
 
 
 def to_coco(tracks: TrackSet) -> bytes:
-    """All frames as images, all boxes as annotations, track after track, one a line."""
+    """All frames as images and all boxes as annotations, track by track, one per line."""
     media = tracks.media
     labels = label_list(tuple(track.label for track in tracks.tracks))
     categories = [{"id": i, "name": label, "supercategory": ""} for i, label in enumerate(labels, start=1)]
@@ -84,17 +84,17 @@ def _annotations(tracks: TrackSet) -> list[dict[str, object]]:
 def from_coco(data: bytes, media: MediaRef) -> TrackSet:
     """Read COCO JSON.
 
-    An image's frame is its ``frame_index`` (from 0) if it has one, else the number in a name like ``frame_000012.png``;
-    a name that says neither is refused, because a guess could shift every mask. ``track_id`` is looked for in
-    ``attributes``, then in the annotation itself; an annotation without one becomes a track of one frame.
+    The frame of an image is its ``frame_index`` (from 0) or else the number in a name like ``frame_000012.png``; an
+    image with neither is refused, because a guess could shift every mask. ``track_id`` is read from ``attributes`` or
+    else from the annotation itself; an annotation without one becomes a track of one frame.
 
-    Raises :class:`redact.errors.TracksUnreadable`, and :class:`redact.errors.TracksMismatch` when size, length or hash
-    say that the annotations are of another video.
+    Raises :class:`redact.errors.TracksUnreadable`, and :class:`redact.errors.TracksMismatch` if the size, length or
+    hash shows that the annotations are of another video.
     """
     top = parse_json(data)
     if not isinstance(top, dict) or not all(name in top for name in ("images", "annotations", "categories")):
         raise TracksUnreadable(
-            "The file is JSON, but not COCO's: it lacks images, annotations or categories.",
+            "The file is JSON, but not COCO: it lacks images, annotations or categories.",
             "Give a COCO instances file.",
         )
     info = top.get("info")
@@ -102,7 +102,7 @@ def from_coco(data: bytes, media: MediaRef) -> TrackSet:
         raise TracksMismatch("The annotations name the hash of another file.", "Give the footage that was annotated.")
     labels = _categories(top["categories"])
     frames = _images(top["images"], media)
-    rows = Rows(media)
+    rows = TrackGatherer(media)
     for i, item in enumerate(listing(top["annotations"], "annotations")):
         where = f"annotations[{i}]"
         annotation = _fields(item, where)
@@ -113,7 +113,7 @@ def from_coco(data: bytes, media: MediaRef) -> TrackSet:
 
 
 def _fields(untrusted: object, where: str) -> dict[str, object]:
-    """``untrusted`` as an object of any members: COCO files carry extra ones by custom."""
+    """``untrusted`` as an object with any members: COCO files often have extra ones."""
     if not isinstance(untrusted, dict):
         raise unreadable(where, "is not an object")
     return untrusted
@@ -125,7 +125,7 @@ def _categories(untrusted: object) -> dict[int, str]:
         category = _fields(item, f"categories[{i}]")
         number = integer(category.get("id"), f"categories[{i}].id", 0, MAX_ID)
         if number in labels:
-            raise unreadable(f"categories[{i}].id", f"is {number}, which an earlier category has too")
+            raise unreadable(f"categories[{i}].id", f"is {number}, the id of an earlier category")
         labels[number] = check_label(category.get("name"), f"categories[{i}].name")
     return labels
 
@@ -147,14 +147,14 @@ def _images(untrusted: object, media: MediaRef) -> dict[int, int]:
         frame = _frame(image, where)
         if frame >= media.pts.size:
             raise TracksMismatch(
-                f"{where} is frame {frame} (counted from 0), the footage has {media.pts.size} frames.",
+                f"{where} is frame {frame} (counted from 0), but the footage has {media.pts.size} frames.",
                 "Give the footage that was annotated.",
             )
         if number in frames:
-            raise unreadable(f"{where}.id", f"is {number}, which an earlier image has too")
+            raise unreadable(f"{where}.id", f"is {number}, the id of an earlier image")
         frames[number] = frame
     if len(set(frames.values())) != len(frames):
-        raise unreadable("images", "has two images of one frame")
+        raise unreadable("images", "has two images of the same frame")
     return frames
 
 
@@ -168,7 +168,9 @@ def _frame(image: dict[str, object], where: str) -> int:
     return int(found[1])
 
 
-def _add(rows: Rows, annotation: dict[str, object], frames: dict[int, int], labels: dict[int, str], where: str) -> None:
+def _add(
+    rows: TrackGatherer, annotation: dict[str, object], frames: dict[int, int], labels: dict[int, str], where: str
+) -> None:
     attributes = _fields(annotation.get("attributes", {}), f"{where}.attributes")
     number = attributes.get("track_id", annotation.get("track_id"))
     image = integer(annotation.get("image_id"), f"{where}.image_id", 0, MAX_ID)
@@ -181,7 +183,7 @@ def _add(rows: Rows, annotation: dict[str, object], frames: dict[int, int], labe
     x, y, width, height = (real(side, f"{where}.bbox[{i}]", MAX_COORDINATE) for i, side in enumerate(sides))
     source = attributes.get("source", "detector")
     if not isinstance(source, str) or source not in _SOURCES:
-        raise unreadable(f"{where}.attributes.source", f"is none of {', '.join(_SOURCES)}")
+        raise unreadable(f"{where}.attributes.source", f"is not one of {', '.join(_SOURCES)}")
     rows.add(
         None if number is None else integer(number, f"{where} track_id", 0, MAX_ID),
         labels[category],

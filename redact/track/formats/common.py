@@ -1,4 +1,4 @@
-"""What reading and writing the exchange formats share: numbers as text, boxes as corner and size, rows into tracks."""
+"""Shared code of the exchange formats: numbers as text, boxes as corner and size, and collecting rows into tracks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from redact.track.file import MAX_COORDINATE, MAX_ID, check_label, exact_floats,
 from redact.track.types import MediaRef, Source, Track
 
 MAX_BOXES = 2**23
-"""Boxes one imported file may come to: a file of a few bytes can ask for interpolation over millions of frames."""
+"""Most boxes in an imported file: a file of a few bytes can ask for interpolation over millions of frames."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _REAL = re.compile(r"[+-]?(?:[0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def integer_text(untrusted: str, where: str, low: int, high: int) -> int:
-    """A whole number in ASCII digits; Python's own ``int`` would also take ``1_0`` and digits of other scripts."""
+    """A whole number in ASCII digits; Python's ``int`` would also accept ``1_0`` and digits of other scripts."""
     text = untrusted.strip()
     if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
         raise unreadable(where, f"is not a whole number from {low} to {high}: {untrusted[:40]!r}")
@@ -29,7 +29,7 @@ def integer_text(untrusted: str, where: str, low: int, high: int) -> int:
 
 
 def real_text(untrusted: str, where: str, limit: float = MAX_COORDINATE) -> float:
-    """A decimal number of at most ``limit`` either way; no ``nan``, no ``inf``."""
+    """A decimal number within [-limit, limit]; ``nan`` and ``inf`` are refused."""
     text = untrusted.strip()
     if not _REAL.fullmatch(text) or not -limit <= float(text) <= limit:
         raise unreadable(where, f"is not a number from {-limit:g} to {limit:g}: {untrusted[:40]!r}")
@@ -37,10 +37,10 @@ def real_text(untrusted: str, where: str, limit: float = MAX_COORDINATE) -> floa
 
 
 def corner_and_size(boxes: NDArray[np.float32]) -> list[tuple[float, float, float, float]]:
-    """xyxy boxes as (left, top, width, height), such that :func:`corners` gives exactly ``boxes`` again.
+    """xyxy boxes as (left, top, width, height), from which :func:`corners` recovers exactly ``boxes``.
 
-    Exact for coordinates of 1/4096 to 2**15 pixels either way, and 0: doubles have no bits for more. Closer to 0 the
-    second corner comes within 1e-11 of a pixel.
+    Exact for coordinates of 0 and of 1/4096 to 2**15 pixels, positive or negative, the precision of a double. Closer to
+    0, the second corner is accurate to 1e-11 of a pixel.
     """
     columns = []
     for low, high in ((boxes[:, 0], boxes[:, 2]), (boxes[:, 1], boxes[:, 3])):
@@ -53,13 +53,13 @@ def corner_and_size(boxes: NDArray[np.float32]) -> list[tuple[float, float, floa
 
 
 def corners(left: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
-    """(left, top, width, height) as xyxy. The corner is rounded to float32 first, as :func:`corner_and_size` counts."""
+    """(left, top, width, height) as xyxy. The corner is rounded to float32 first, as in :func:`corner_and_size`."""
     x, y = float(np.float32(left)), float(np.float32(top))
     return x, y, x + width, y + height
 
 
 def hulls(boxes: NDArray[np.float32], angles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Upright boxes (n, 4) that enclose ``boxes`` turned by ``angles`` about their centres; unturned ones unchanged."""
+    """Upright boxes (n, 4) that enclose ``boxes`` rotated by ``angles`` about their centres; others are unchanged."""
     b, turn = boxes.astype(np.float64), np.radians(angles.astype(np.float64))
     cos, sin = np.abs(np.cos(turn)), np.abs(np.sin(turn))
     centre, half = (b[:, :2] + b[:, 2:]) / 2, (b[:, 2:] - b[:, :2]) / 2
@@ -70,7 +70,7 @@ def hulls(boxes: NDArray[np.float32], angles: NDArray[np.float32]) -> NDArray[np
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Boxes of one imported track, in any order of frames: (n,), (n, 4) xyxy, (n,) degrees, (n,), (n,) of Source."""
+    """The boxes of one imported track in any order: (n,), (n, 4) xyxy, (n,) degrees, (n,), (n,) of Source."""
 
     frames: NDArray[np.int64]
     boxes: NDArray[np.float64]
@@ -80,16 +80,17 @@ class Columns:
 
 
 def build_track(media: MediaRef, number: int, label: str, columns: Columns) -> Track:
-    """Check an imported track and make it.
+    """Check the columns of an imported track and build it.
 
-    Raises :class:`TracksMismatch` for a frame the footage does not have, :class:`TracksUnreadable` for two boxes on one
-    frame and for a box without an extent: neither is dropped, because either may stand for something to hide.
+    Raises :class:`TracksMismatch` for a frame that the footage does not have, and :class:`TracksUnreadable` for two
+    boxes on one frame or a box without width or height. These are not dropped, as they may stand for something to
+    redact.
     """
     order = np.argsort(columns.frames, kind="stable")
     frames, boxes = columns.frames[order], columns.boxes[order].astype(np.float32)
     if frames[-1] >= media.pts.size:
         raise TracksMismatch(
-            f"Track {number} has a box on frame {frames[-1]} (from 0), the footage has {media.pts.size} frames.",
+            f"Track {number} has a box on frame {frames[-1]} (from 0), but the footage has {media.pts.size} frames.",
             "Give the footage the file was made from.",
         )
     twice = np.flatnonzero(np.diff(frames) == 0)
@@ -97,7 +98,9 @@ def build_track(media: MediaRef, number: int, label: str, columns: Columns) -> T
         raise unreadable(f"track {number}", f"has two boxes on frame {frames[twice[0]]} (counted from 0)")
     flat = np.flatnonzero(~np.all(boxes[:, 2:] > boxes[:, :2], axis=1))
     if flat.size:
-        raise unreadable(f"track {number}", f"has a box without an extent on frame {frames[flat[0]]} (counted from 0)")
+        raise unreadable(
+            f"track {number}", f"has a box without width or height on frame {frames[flat[0]]} (counted from 0)"
+        )
     return Track(
         id=number,
         label=label,
@@ -110,7 +113,7 @@ def build_track(media: MediaRef, number: int, label: str, columns: Columns) -> T
 
 
 @dataclass(slots=True)
-class _Group:
+class _TrackGroup:
     label: str
     frames: list[int] = field(default_factory=list)
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
@@ -119,13 +122,13 @@ class _Group:
     sources: list[int] = field(default_factory=list)
 
 
-class Rows:
-    """Gathers boxes that come one a row, as MOTChallenge and COCO have them, into tracks."""
+class TrackGatherer:
+    """Collects boxes that come one per row, as in MOTChallenge and COCO, into tracks."""
 
     def __init__(self, media: MediaRef) -> None:
         self._media = media
-        self._groups: dict[int, _Group] = {}
-        self._strays: list[_Group] = []
+        self._groups: dict[int, _TrackGroup] = {}
+        self._strays: list[_TrackGroup] = []
         self._count = 0
 
     def add(
@@ -140,18 +143,18 @@ class Rows:
         score: float,
         source: Source,
     ) -> None:
-        """Take in one xyxy box; a ``number`` of None says that the file knows no identity for it."""
+        """Add one xyxy box; ``number`` is None if the file gives it no track id."""
         self._count += 1
         if self._count > MAX_BOXES:
             raise too_many()
         if number is None:
-            self._strays.append(group := _Group(label))
+            self._strays.append(group := _TrackGroup(label))
         elif number in self._groups:
             group = self._groups[number]
         else:
-            group = self._groups[number] = _Group(label)
+            group = self._groups[number] = _TrackGroup(label)
         if group.label != label:
-            raise unreadable(where, f"calls track {number} {label!r}, which was {group.label!r} before")
+            raise unreadable(where, f"gives track {number} the class {label!r}, which was {group.label!r} before")
         group.frames.append(frame)
         group.boxes.append(box)
         group.angles.append(angle)
@@ -159,14 +162,14 @@ class Rows:
         group.sources.append(source)
 
     def tracks(self) -> tuple[Track, ...]:
-        """The tracks in the order their ids first came; boxes without identity follow, each a track of its own."""
+        """The tracks in the order of their first boxes; then the boxes without a track id, each as its own track."""
         last = max(self._groups, default=-1)
         if last + len(self._strays) > MAX_ID:
-            raise unreadable("a track id", "leaves no room for the boxes that have none")
+            raise unreadable("a track id", "is so large that boxes without an id cannot be numbered")
         groups = [*self._groups.items(), *enumerate(self._strays, start=last + 1)]
         return tuple(self._track(number, group) for number, group in groups)
 
-    def _track(self, number: int, group: _Group) -> Track:
+    def _track(self, number: int, group: _TrackGroup) -> Track:
         columns = Columns(
             np.array(group.frames, np.int64),
             np.array(group.boxes, np.float64),
@@ -178,23 +181,23 @@ class Rows:
 
 
 def too_many() -> TracksUnreadable:
-    """The error for a file that comes to more than :data:`MAX_BOXES` boxes."""
-    return TracksUnreadable(f"The file comes to more than {MAX_BOXES} boxes.", "Check that it is the right file.")
+    """The error for a file with more than :data:`MAX_BOXES` boxes."""
+    return TracksUnreadable(f"The file has more than {MAX_BOXES} boxes.", "Check that it is the right file.")
 
 
 def label_list(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Class names in order of first appearance, each once."""
+    """The distinct class names in order of first appearance."""
     return tuple(check_label(label, "a track's label") for label in dict.fromkeys(labels))
 
 
 def turn_within_half(angle: float) -> float:
-    """``angle`` in degrees, brought into (-180, 180] by whole turns."""
+    """``angle`` in degrees, reduced to (-180, 180]."""
     turned = math.remainder(angle, 360.0)
     return 180.0 if turned == -180.0 else turned
 
 
 def described(media: MediaRef, first: int, last: int, count: int) -> dict[str, object]:
-    """Provenance entry for a file that says it looked at fewer frames than the footage has; empty if at all of them."""
+    """Provenance entry for a file that covers fewer frames than the footage has; empty if it covers all of them."""
     if count == media.pts.size:
         return {}
     return {"frames_described": {"first": first, "last": last, "count": count, "of": int(media.pts.size)}}

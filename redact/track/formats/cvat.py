@@ -1,9 +1,9 @@
 """CVAT for video XML 1.1.
 
-Source: https://docs.cvat.ai/docs/other/xml_format ("Interpolation"), and what CVAT itself does where it is silent:
-``frame`` counts from 0 over the whole video whatever ``start_frame`` and ``frame_filter`` left out; between two
-keyframes a box moves on a straight line and turns the shorter way; ``outside`` hides it until the next keyframe; a
-track whose last keyframe is not ``outside`` stays where it is to the end of the task.
+Source: https://docs.cvat.ai/docs/other/xml_format ("Interpolation"), and CVAT's own behaviour where that is silent:
+``frame`` counts from 0 over the whole video, whatever ``start_frame`` and ``frame_filter`` leave out; between two
+keyframes a box moves in a straight line and rotates the shorter way; ``outside`` hides it until the next keyframe; a
+track whose last keyframe is not ``outside`` stays in place to the end of the task.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from redact.track.formats.common import (
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
 SCORE, SOURCE = "score", "box_source"
-"""Attributes that carry what CVAT has no field for. CVAT's own ``source`` says who drew a track: manual or auto."""
+"""Attributes for values that CVAT has no field for. CVAT's own ``source`` says how a track was drawn: manual or
+auto."""
 
 _SOURCES = {name: source for source, name in SOURCE_NAMES.items()}
 _MAX_DEPTH = 12
@@ -54,7 +55,7 @@ _CHECK = "Export the task from CVAT as 'CVAT for video 1.1'."
 
 
 def to_cvat(tracks: TrackSet) -> bytes:
-    """Every box as a keyframe, every end and gap as an ``outside`` keyframe: no reader has anything to interpolate."""
+    """Every box as a keyframe, every end and gap as an ``outside`` keyframe, so that readers need not interpolate."""
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         "<annotations>",
@@ -70,7 +71,7 @@ def to_cvat(tracks: TrackSet) -> bytes:
 
 def _meta_lines(tracks: TrackSet) -> Iterator[str]:
     count = tracks.media.pts.size
-    # The task is named by the master's hash: so a file that comes back unchanged cannot be taken for another video's.
+    # The master's hash is the name of the task, so that the file cannot be mistaken for that of another video.
     yield f"  <meta><task><name>{tracks.media.sha256}</name><size>{count}</size><mode>interpolation</mode>"
     yield "    <overlap>0</overlap><bugtracker></bugtracker><flipped>False</flipped><start_frame>0</start_frame>"
     yield f"    <stop_frame>{count - 1}</stop_frame><frame_filter></frame_filter><labels>"
@@ -103,7 +104,7 @@ def _box_lines(track: Track, count: int) -> Iterator[str]:
     )
     for frame, follower, left, top, right, bottom, angle, score, source in columns:
         sides = f'occluded="0" xtl="{left!r}" ytl="{top!r}" xbr="{right!r}" ybr="{bottom!r}"'
-        # CVAT takes 0 to 360 only.
+        # CVAT accepts only 0 to 360.
         rotation = f' rotation="{angle % 360.0!r}"' if angle else ""
         origin = f'<attribute name="{SOURCE}">{SOURCE_NAMES[source]}</attribute>'
         place = f'{sides}{rotation} z_order="0"><attribute name="{SCORE}">{score!r}</attribute>{origin}</box>'
@@ -113,7 +114,7 @@ def _box_lines(track: Track, count: int) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _CvatShape:
     frame: int
     outside: bool
     keyframe: bool
@@ -126,16 +127,16 @@ class _Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _CvatTrack:
     number: int
     label: str
-    shapes: list[_Shape]
+    shapes: list[_CvatShape]
     """In order of frames."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """The frames of the footage that the task showed: ``first``, every ``step``-th after it, up to ``last``."""
+class _CvatTask:
+    """The frames of the footage in the task: ``first``, then every ``step``-th up to ``last``."""
 
     first: int
     last: int
@@ -145,23 +146,23 @@ class _Task:
 def from_cvat(data: bytes, media: MediaRef) -> TrackSet:
     """Read CVAT for video XML.
 
-    Boxes keep their rotation; an ellipse, polygon or mask gives the box around it; other shapes do not outline anything
-    and are refused, as are annotations of images. Frames between keyframes have the source *filled*, keyframes that
-    of the attribute ``box_source``, else *detector*. Where a task left out frames (``frame_filter``), they are filled
-    too, and those just before a first keyframe get its box, because nobody looked at them.
+    Boxes keep their rotation; an ellipse, polygon or mask is replaced by its bounding box; other shapes do not enclose
+    an area and are refused, as are annotations of single images. Keyframes have the source in the attribute
+    ``box_source``, else *detector*; frames between keyframes are *filled*. So are frames that a task left out
+    (``frame_filter``); those just before a first keyframe get its box, because nobody examined them.
 
-    Raises :class:`redact.errors.TracksUnreadable`, and :class:`redact.errors.TracksMismatch` when size, length or hash
-    say that the annotations are of another video.
+    Raises :class:`redact.errors.TracksUnreadable`, and :class:`redact.errors.TracksMismatch` if the size, length or
+    hash shows that the annotations are of another video.
     """
-    task = _Task(0, media.pts.size - 1, 1)
-    found: list[_Found] = []
+    task = _CvatTask(0, media.pts.size - 1, 1)
+    found: list[_CvatTrack] = []
     for element in _children(data):
         if element.tag == "meta":
             task = _task(element, media)
         elif element.tag == "track":
             found.append(_track_shapes(element, f"track {len(found) + 1} of the file"))
         elif element.tag == "version" and not re.fullmatch(r"\s*1\.[01]\s*", element.text or ""):
-            raise TracksUnreadable(f"The file is of CVAT's XML version {(element.text or '')[:20]!r}, not 1.1.", _CHECK)
+            raise TracksUnreadable(f"The file has CVAT XML version {(element.text or '')[:20]!r}, not 1.1.", _CHECK)
     if len({item.number for item in found}) != len(found):
         raise unreadable("a track id", "is used by two tracks")
     tracks: list[Track] = []
@@ -177,7 +178,7 @@ def from_cvat(data: bytes, media: MediaRef) -> TrackSet:
 
 
 def _children(untrusted: bytes) -> Iterator[Element]:
-    """The root's children, each whole, and freed after use. Entities, DTDs and deep nesting are refused."""
+    """The complete children of the root, each freed after use. Entities, DTDs and deep nesting are refused."""
     stack: list[Element] = []
     try:
         for event, element in iterparse(BytesIO(untrusted), ("start", "end"), forbid_dtd=True):
@@ -190,10 +191,10 @@ def _children(untrusted: bytes) -> Iterator[Element]:
                 yield element
                 stack[0].clear()
     except ParseError as error:
-        raise TracksUnreadable(f"The file is not whole XML: {error}.", _CHECK) from error
+        raise TracksUnreadable(f"The file is not valid XML: {error}.", _CHECK) from error
     except DefusedXmlException as error:
         raise TracksUnreadable(
-            "The file declares a document type or entities, which no export of CVAT does.", _CHECK
+            "The file declares a document type or entities, which CVAT exports never do.", _CHECK
         ) from error
     except (LookupError, ValueError) as error:
         raise TracksUnreadable(f"The file's text encoding cannot be read: {error}.", _CHECK) from error
@@ -203,14 +204,14 @@ def _check_place(tag: str, depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise TracksUnreadable("The file is nested too deeply.", _CHECK)
     if depth == 1 and tag != "annotations":
-        raise TracksUnreadable(f"The file is XML, but not CVAT's: it starts with <{tag[:40]}>.", _CHECK)
+        raise TracksUnreadable(f"The file is XML, but not CVAT: it starts with <{tag[:40]}>.", _CHECK)
     if depth == 2 and tag == "image":
-        raise TracksUnreadable("These are annotations of single images, without tracks.", _CHECK)
+        raise TracksUnreadable("The annotations are of single images, without tracks.", _CHECK)
     if depth == 2 and tag not in ("version", "meta", "track"):
-        raise unreadable("the root", f"holds <{tag[:40]}>, which CVAT for video 1.1 does not know")
+        raise unreadable("the root", f"contains <{tag[:40]}>, which is not part of CVAT for video 1.1")
 
 
-def _task(meta: Element, media: MediaRef) -> _Task:
+def _task(meta: Element, media: MediaRef) -> _CvatTask:
     untrusted = meta.find("task") if meta.find("task") is not None else meta.find("job")
     if untrusted is None:
         raise unreadable("meta", "describes neither a task nor a job; a project's tasks must be exported one by one")
@@ -222,7 +223,7 @@ def _task(meta: Element, media: MediaRef) -> _Task:
     width, height = number("original_size/width", 1, MAX_SIDE), number("original_size/height", 1, MAX_SIDE)
     if (width or media.width, height or media.height) != (media.width, media.height):
         raise TracksMismatch(
-            f"The annotations are of a {width}x{height} pixel picture, the footage is {media.width}x{media.height}.",
+            f"The annotations are for {width}x{height} pixels, but the footage has {media.width}x{media.height}.",
             "Give the footage that was annotated.",
         )
     name = (untrusted.findtext("name") or "").strip()
@@ -237,19 +238,19 @@ def _task(meta: Element, media: MediaRef) -> _Task:
     last, size = number("stop_frame", 0, MAX_FRAMES), number("size", 0, MAX_FRAMES)
     if last is None:
         last = media.pts.size - 1 if size is None else first + (size - 1) * step
-        # Here nobody has said that only a part was meant, so another length means another video.
+        # The file does not say that it covers only part of the video, so another length means another video.
         whole = first > 0 or step > 1 or last == media.pts.size - 1
     else:
         whole = True
     if not whole or not first <= last < media.pts.size:
         raise TracksMismatch(
-            f"The annotations are of frames {first} to {last}, the footage has {media.pts.size} frames.",
+            f"The annotations are for frames {first} to {last}, but the footage has {media.pts.size} frames.",
             "Give the footage that was annotated.",
         )
-    return _Task(first, last, step)
+    return _CvatTask(first, last, step)
 
 
-def _track_shapes(untrusted: Element, where: str) -> _Found:
+def _track_shapes(untrusted: Element, where: str) -> _CvatTrack:
     number = integer_text(untrusted.get("id", ""), f"{where}, id,", 0, MAX_ID)
     label = check_label(untrusted.get("label"), f"{where}, label,")
     shapes = [_shape(child, f"{where}, shape {i},") for i, child in enumerate(untrusted, start=1)]
@@ -257,16 +258,16 @@ def _track_shapes(untrusted: Element, where: str) -> _Found:
     for a, b in pairwise(shapes):
         if a.frame == b.frame:
             raise unreadable(where, f"has two shapes on frame {a.frame}")
-    return _Found(number, label, shapes)
+    return _CvatTrack(number, label, shapes)
 
 
-def _shape(untrusted: Element, where: str) -> _Shape:
+def _shape(untrusted: Element, where: str) -> _CvatShape:
     attributes = {str(a.get("name")): (a.text or "").strip() for a in untrusted.findall("attribute")}
     source = attributes.get(SOURCE)
     if source is not None and source not in _SOURCES:
         raise unreadable(where, f"has the attribute {SOURCE} with the unknown value {source[:40]!r}")
     score = attributes.get(SCORE)
-    return _Shape(
+    return _CvatShape(
         frame=integer_text(untrusted.get("frame", ""), f"{where} frame", 0, MAX_FRAMES),
         outside=_flag(untrusted, "outside", where, absent=False),
         keyframe=_flag(untrusted, "keyframe", where, absent=True),
@@ -288,7 +289,7 @@ def _flag(untrusted: Element, name: str, where: str, *, absent: bool) -> bool:
 
 
 def _outline(untrusted: Element, where: str) -> tuple[float, float, float, float]:
-    """The box, before turning, of a shape that outlines an object."""
+    """The box, before rotation, of a shape that encloses an object."""
 
     def numbers(*names: str) -> list[float]:
         return [real_text(untrusted.get(name, ""), f"{where} {name}") for name in names]
@@ -308,13 +309,13 @@ def _outline(untrusted: Element, where: str) -> tuple[float, float, float, float
             raise unreadable(f"{where} points", "is not a list x,y;x,y;...")
         xs, ys = ([real_text(pair[i], f"{where} points") for pair in pairs] for i in (0, 1))
         return min(xs), min(ys), max(xs), max(ys)
-    raise unreadable(where, f"is a <{untrusted.tag[:40]}>, which outlines no area that could be masked")
+    raise unreadable(where, f"is a <{untrusted.tag[:40]}>, which encloses no area that could be masked")
 
 
-def _spread(found: _Found, task: _Task, media: MediaRef, room: int) -> Track | None:
-    """The track with a box on every frame on which it can be seen; None if there is no such frame."""
+def _spread(found: _CvatTrack, task: _CvatTask, media: MediaRef, room: int) -> Track | None:
+    """The track with a box on every frame on which the object is visible; None if there is no such frame."""
     shapes = found.shapes
-    runs: list[list[_Shape]] = []
+    runs: list[list[_CvatShape]] = []
     floors: list[int] = []
     for i, shape in enumerate(shapes):
         if i and not shapes[i - 1].outside:
@@ -342,15 +343,16 @@ def _spread(found: _Found, task: _Task, media: MediaRef, room: int) -> Track | N
     return build_track(media, found.number, found.label, columns)
 
 
-def _fill(run: list[_Shape], frames: NDArray[np.int64]) -> Columns:
-    """Boxes on ``frames`` from one run's shapes: on a line between two, still before the first and after the last."""
+def _fill(run: list[_CvatShape], frames: NDArray[np.int64]) -> Columns:
+    """Boxes on ``frames`` from one run's shapes: interpolated between them, constant before the first and after the
+    last."""
     keys = np.array([shape.frame for shape in run], np.int64)
     given = np.array([shape.box for shape in run], np.float64)
     boxes = np.stack([np.interp(frames, keys, given[:, i]) for i in range(4)], axis=1)
     before = np.clip(np.searchsorted(keys, frames, side="right") - 1, 0, None)
     after = np.minimum(before + 1, len(run) - 1)
     stays = np.array([shape.stays for shape in run])
-    # A mask jumps at some moment between two keyframes: the hull of both covers it wherever that is.
+    # A mask jumps at an unknown moment between two keyframes; the hull of both covers either place.
     still = (stays[before] | stays[after]) & (frames > keys[before])
     low, high = np.minimum(given[before], given[after])[:, :2], np.maximum(given[before], given[after])[:, 2:]
     boxes[still] = np.concatenate([low, high], axis=1)[still]
@@ -364,12 +366,12 @@ def _fill(run: list[_Shape], frames: NDArray[np.int64]) -> Columns:
     return Columns(frames, boxes, angles, scores, sources)
 
 
-def _implied(shape: _Shape) -> Source:
+def _implied(shape: _CvatShape) -> Source:
     return Source.DETECTOR if shape.keyframe else Source.FILLED
 
 
 def _carried(scores: list[float | None]) -> list[float]:
-    """As CVAT does with attributes: a shape without one has that of the shape before it."""
+    """As CVAT does with attributes: a shape without a score has that of the shape before it."""
     value, carried = 1.0, []
     for score in scores:
         value = value if score is None else score

@@ -2,11 +2,11 @@
 
 Sources: https://motchallenge.net/instructions (frame numbers, ids and box corners count from 1; a confidence of 0 marks
 a row to be ignored, any other value one that counts) and Milan et al., "MOT16", arXiv:1603.00831, table of ``gt.txt``
-(frame, id, left, top, width, height, confidence, class, visibility). Class names stand in ``labels.txt`` beside the
-file, the first line being class 1, as CVAT writes and reads it.
+(frame, id, left, top, width, height, confidence, class, visibility). Class names are in ``labels.txt`` beside the file,
+one per line starting with class 1, as in CVAT.
 
-The format knows no turned boxes and no origin of a box: turned boxes are written as their upright hull, and what is
-read has the source *detector*.
+The format has neither rotated boxes nor sources: rotated boxes are written as their upright hull, and boxes read from
+it have the source *detector*.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from collections.abc import Iterator, Sequence
 
 from redact.errors import TracksUnreadable
 from redact.track.file import MAX_FRAMES, MAX_ID, check_label
-from redact.track.formats.common import Rows, corner_and_size, corners, hulls, integer_text, label_list, real_text
+from redact.track.formats.common import (
+    TrackGatherer,
+    corner_and_size,
+    corners,
+    hulls,
+    integer_text,
+    label_list,
+    real_text,
+)
 from redact.track.types import MediaRef, Source, TrackSet
 
 OFFICIAL_LABELS = (
@@ -32,14 +40,14 @@ OFFICIAL_LABELS = (
     "occluder full",
     "reflection",
 )
-"""Classes 1 to 12 of MOT16, which hold where no ``labels.txt`` says otherwise."""
+"""Classes 1 to 12 of MOT16, used if there is no ``labels.txt``."""
 
 LEAST_SCORE = 1e-6
-"""Written for lower scores: readers of ground truth would leave out a row of confidence 0."""
+"""Written for lower scores, because readers of ground truth ignore rows of confidence 0."""
 
 
 def to_mot(tracks: TrackSet) -> str:
-    """One line of nine columns a box, track after track."""
+    """One line of nine columns per box, track by track."""
     classes = {label: number for number, label in enumerate(mot_labels(tracks), start=1)}
     lines = []
     for track in tracks.tracks:
@@ -74,13 +82,13 @@ def read_labels(untrusted: str) -> tuple[str, ...]:
 def from_mot(text: str, media: MediaRef, labels: Sequence[str] = OFFICIAL_LABELS) -> TrackSet:
     """Read MOTChallenge text; ``labels`` names the classes, the first being class 1.
 
-    Takes 7 to 10 columns. A class of -1 or none at all is understood only where ``labels`` has a single name. Rows of
-    id -1 (detections without identity) become tracks of one frame each. Rows of confidence 0 are read like all others,
-    because being left out of an evaluation is no reason to be shown. A confidence outside [0, 1] gives the score 1.
+    Accepts 7 to 10 columns. A class of -1, or none, is accepted only if ``labels`` has a single name. Rows with id -1
+    (detections without identity) become tracks of one frame each. Rows of confidence 0 are read like all others,
+    because being excluded from an evaluation is no reason not to redact. A confidence outside [0, 1] gives the score 1.
 
     Raises :class:`redact.errors.TracksUnreadable` and :class:`redact.errors.TracksMismatch`.
     """
-    rows = Rows(media)
+    rows = TrackGatherer(media)
     for where, fields in _lines(text):
         frame = integer_text(fields[0], f"{where} column 1", 1, MAX_FRAMES) - 1
         number = integer_text(_whole(fields[1]), f"{where} column 2", -1, MAX_ID)
@@ -106,14 +114,14 @@ def _lines(untrusted: str) -> Iterator[tuple[str, list[str]]]:
         fields = line.split(",", 10)
         if not 7 <= len(fields) <= 10:
             raise TracksUnreadable(
-                f"Line {i} of the file does not have the 7 to 10 values, set apart by commas, of MOTChallenge text.",
+                f"Line {i} of the file does not have the 7 to 10 comma-separated values of MOTChallenge text.",
                 "Check that it is a MOTChallenge file.",
             )
         yield f"line {i}", fields
 
 
 def _whole(untrusted: str) -> str:
-    """Without the ``.0`` that numeric tools leave on ids and classes."""
+    """The text without the ``.0`` that numeric tools append to ids and classes."""
     head, dot, tail = untrusted.strip().partition(".")
     return head if dot and not tail.strip("0") else untrusted
 
@@ -125,6 +133,6 @@ def _label(fields: list[str], labels: Sequence[str], where: str) -> str:
     if number == -1 and len(labels) == 1:
         return labels[0]
     raise TracksUnreadable(
-        f"In the file, {where} names no class, and there are {len(labels)} it could be of.",
-        "Put a labels.txt with one class name beside the file, or write the class as column 8.",
+        f"In the file, {where} has no class, and there are {len(labels)} to choose from.",
+        "Put a labels.txt with one class name beside the file, or give the class in column 8.",
     )

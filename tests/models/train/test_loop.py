@@ -30,14 +30,14 @@ def test_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.Monkey
     whole = train([], TINY, tmp_path, CPU, 0)
     other = tmp_path / "other"
     other.mkdir()
-    save = loop._Learning.save
+    save = loop._TrainingState.save
 
-    def save_and_die(self: loop._Learning, path: Path) -> None:
+    def save_and_die(self: loop._TrainingState, path: Path) -> None:
         save(self, path)
         raise _KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Learning, "save", save_and_die)
+        patch.setattr(loop._TrainingState, "save", save_and_die)
         with pytest.raises(_KilledError):
             train([], TINY, other, CPU, 0)
     resumed = train([], TINY, other, CPU, 0)
@@ -63,7 +63,7 @@ def test_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
 
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "small", TINY)
-    monkeypatch.setattr(command, "DRAWN", 2)
+    monkeypatch.setattr(command, "DRAWN_SCENES", 2)
     data = tmp_path / "streets"
     for name in ("images", "labels"):
         (data / name).mkdir(parents=True)

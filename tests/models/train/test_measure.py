@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from redact.detect.types import Detections, ModelRecord
-from redact_models.train.measure import false_masks, look, recall, turned
-from redact_models.train.scenes import Picture
+from redact_models.train.measure import false_masks, measure_picture, recall, turned
+from redact_models.train.scenes import AnnotatedPicture
 
 
 class _Says:
@@ -27,7 +27,7 @@ class _Says:
         return [self._found] * len(frames)
 
 
-PICTURE = Picture(np.zeros((200, 400, 3), np.uint8), np.array([[100, 100, 200, 120]], np.float32))
+PICTURE = AnnotatedPicture(np.zeros((200, 400, 3), np.uint8), np.array([[100, 100, 200, 120]], np.float32))
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,16 @@ PICTURE = Picture(np.zeros((200, 400, 3), np.uint8), np.array([[100, 100, 200, 1
     ],
 )
 def test_look(rows: list[tuple[float, float, float, float, float]], covered: float, false: int) -> None:
-    seen = look(_Says(*rows), PICTURE)
+    seen = measure_picture(_Says(*rows), PICTURE)
     assert seen.best.tolist() == pytest.approx([covered])
     assert len(seen.false) == false
 
 
 def test_shares() -> None:
-    seen = [look(_Says((100, 100, 200, 120, 0.8), (300, 20, 360, 40, 0.3)), PICTURE), look(_Says(), PICTURE)]
+    seen = [
+        measure_picture(_Says((100, 100, 200, 120, 0.8), (300, 20, 360, 40, 0.3)), PICTURE),
+        measure_picture(_Says(), PICTURE),
+    ]
     assert recall(seen, 0.5) == 0.5
     assert recall(seen, 0.9) == 0
     assert false_masks(seen, 0.2) == 0.5
@@ -58,7 +61,7 @@ def test_shares() -> None:
 def test_turned_plates_stay_in_their_boxes() -> None:
     image = np.zeros((200, 400, 3), np.uint8)
     image[100:120, 100:200] = 255
-    turn = turned(Picture(image, PICTURE.boxes), 20)
+    turn = turned(AnnotatedPicture(image, PICTURE.boxes), 20)
     rows, columns = np.nonzero(turn.image[:, :, 0] > 127)
     assert turn.boxes[0] == pytest.approx([columns.min(), rows.min(), columns.max(), rows.max()], abs=2)
     assert rows[columns < 110].mean() < rows[columns > 180].mean()  # clockwise

@@ -5,20 +5,20 @@ import pytest
 from numpy.typing import NDArray
 
 from redact_models.train import scenes
-from redact_models.train.canvas import Canvas, box_outline
+from redact_models.train.canvas import SceneCanvas, box_outline
 from redact_models.train.plates import Plate
-from redact_models.train.scenes import Picture, make_scene, shoot
+from redact_models.train.scenes import AnnotatedPicture, make_scene, shoot
 
 SIZE = (256, 192)
 
 
-def _picture() -> Picture:
+def _picture() -> AnnotatedPicture:
     """A textured ground with one chequered plate of 120 x 30 pixels."""
     rng = np.random.default_rng(3)
     image = np.repeat(np.repeat(rng.integers(70, 150, (40, 60, 3)), 8, axis=0), 8, axis=1).astype(np.uint8)
     rows, columns = np.mgrid[0:30, 0:120]
     image[150:180, 200:320] = np.where((rows // 6 + columns // 6) % 2, 240, 10)[..., None]
-    return Picture(image, np.array([[200, 150, 320, 180]], np.float32))
+    return AnnotatedPicture(image, np.array([[200, 150, 320, 180]], np.float32))
 
 
 def _undisturbed(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -28,7 +28,7 @@ def _undisturbed(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.
 def test_boxes_hold_the_plates_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same scene with white and with black plates differs inside boxes only, and up to the edges of each."""
     monkeypatch.setattr(scenes, "expose", _undisturbed)
-    monkeypatch.setattr(scenes, "_telling", lambda *_: True)
+    monkeypatch.setattr(scenes, "_recognisable", lambda *_: True)
 
     def scene(seed: int, tone: int) -> scenes.Scene:
         texture = np.full((60, 200, 4), (tone, tone, tone, 255), np.uint8)
@@ -111,7 +111,7 @@ def test_what_cannot_be_told_is_ignored(
     rows, columns = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
     image = np.where((rows // 3 + columns // 3) % 2, 200, 40)[..., None].repeat(3, axis=2).astype(np.uint8)
     image[130:] = 90
-    canvas = Canvas(image, 0.0)
+    canvas = SceneCanvas(image, 0.0)
     canvas.add_plate(box_outline(np.array(box, np.float64)))
     scene = shoot(np.random.default_rng(0), canvas)
     assert (len(scene.boxes), len(scene.ignore)) == ((1, 0) if wanted else (0, 1))
@@ -120,7 +120,7 @@ def test_what_cannot_be_told_is_ignored(
 def test_a_plate_lost_in_the_dark_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenes, "expose", lambda image, points, rng: (image // 120).astype(np.uint8))
     monkeypatch.setattr(scenes, "bend", lambda image, points, rng: (image, points))
-    canvas = Canvas(_picture().image.copy(), 0.0)
+    canvas = SceneCanvas(_picture().image.copy(), 0.0)
     canvas.add_plate(box_outline(np.array([200, 150, 320, 180], np.float64)))
     scene = shoot(np.random.default_rng(0), canvas)
     assert len(scene.ignore) == 1

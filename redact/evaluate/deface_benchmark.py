@@ -17,7 +17,7 @@ GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class PeerFigures:
+class DefaceFigures:
     """``seconds``: wall time of the peer's whole process."""
 
     name: str
@@ -39,7 +39,7 @@ def check_deface() -> str:
     return version
 
 
-def time_deface(source: Path, folder: Path, progress: Progress) -> PeerFigures:
+def time_deface(source: Path, folder: Path, progress: Progress) -> DefaceFigures:
     """Have deface make a copy of ``source`` in ``folder`` and take the time.
 
     Raises :class:`SetupIncomplete` when it is not there or makes no copy, and whatever ``progress`` raises.
@@ -65,7 +65,7 @@ def time_deface(source: Path, folder: Path, progress: Progress) -> PeerFigures:
             f"deface made no copy of {source.name} (exit code {process.returncode}; {said[-1]}).",
             "Leave --against out, or use a clip that deface takes.",
         )
-    return PeerFigures("deface", version, seconds)
+    return DefaceFigures("deface", version, seconds)
 
 
 def _wait(process: subprocess.Popen[bytes], progress: Progress) -> None:
