@@ -185,14 +185,14 @@ HOSTILE: list[tuple[bytes, str]] = [
     (put(*T, "left", value=[1.5, None, -5]), "tracks[0].left[1]"),
     (put(*T, "left", value=[1.5, 10**400, -5]), "tracks[0].left[1]"),
     (put(*T, "left", value=[[1.5], 1, -5]), "tracks[0].left[0]"),
-    (put(*T, "left", value=[1.5, 3.1, -5]), "without an extent, the one at position 1"),
-    (put(*T, "right", value=[3, 3.1, -5.00000001]), "without an extent, the one at position 2"),  # equal as float32
-    (put(*T, "bottom", value=[2, 4, 9]), "without an extent, the one at position 0"),
+    (put(*T, "left", value=[1.5, 3.1, -5]), "without width or height, at position 1"),
+    (put(*T, "right", value=[3, 3.1, -5.00000001]), "without width or height, at position 2"),  # equal as float32
+    (put(*T, "bottom", value=[2, 4, 9]), "without width or height, at position 0"),
     (put(*T, "angles", value=[0, 0, 1e7]), "tracks[0].angles[2]"),
     (put(*T, "scores", value=[0, 0, "high"]), "tracks[0].scores[2]"),
     # sources
     (put(*T, "sources", value="dp"), "tracks[0].sources"),
-    (put(*T, "sources", value="dpx"), "none of d, p and f"),
+    (put(*T, "sources", value="dpx"), "other than d, p and f"),
     (put(*T, "sources", value="dpé"), "tracks[0].sources"),
     (put(*T, "sources", value=[0, 1, 2]), "tracks[0].sources"),
 ]

@@ -308,15 +308,15 @@ OUTSIDE_FILE = (
     b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotations><version>&x;</version></annotations>'
 )
 BAD_CVAT: list[tuple[bytes, str]] = [
-    (b"", "not whole XML"),
-    (b"hello", "not whole XML"),
-    (cvat(box(0))[:-20], "not whole XML"),
+    (b"", "not valid XML"),
+    (b"hello", "not valid XML"),
+    (cvat(box(0))[:-20], "not valid XML"),
     (BOMB, "document type"),
     (OUTSIDE_FILE, "document type"),
     (b"<!DOCTYPE annotations><annotations/>", "document type"),
     (b'<?xml version="1.0" encoding="nonsense"?><annotations/>', "encoding"),
     (b"<annotations>" + b"<meta>" * 100_000, "nested too deeply"),
-    (b"<html></html>", "not CVAT's"),
+    (b"<html></html>", "not CVAT"),
     (b'<annotations><image id="0" name="a.jpg" width="9" height="9"/></annotations>', "single images"),
     (b"<annotations><version>2.0</version></annotations>", "not 1.1"),
     (b"<annotations><tag/></annotations>", "<tag>"),
@@ -328,7 +328,7 @@ BAD_CVAT: list[tuple[bytes, str]] = [
     (cvat('<cuboid frame="0"/>'), "<cuboid>"),
     (cvat('<polygon frame="0" points="1,2;3"/>'), "points"),
     (cvat('<polygon frame="0" points=""/>'), "points"),
-    (cvat('<polygon frame="0" points="1,2;1,5"/>'), "without an extent"),
+    (cvat('<polygon frame="0" points="1,2;1,5"/>'), "without width or height"),
     # numbers
     (cvat(box(-1)), "frame"),
     (cvat(box(0).replace('frame="0"', 'frame="1_0"')), "frame"),
@@ -336,8 +336,8 @@ BAD_CVAT: list[tuple[bytes, str]] = [
     (cvat(box(0).replace('xtl="0"', 'xtl="nan"')), "xtl"),
     (cvat(box(0).replace('xtl="0"', 'xtl="-1e7"')), "xtl"),
     (cvat(box(0).replace('xtl="0"', "")), "xtl"),
-    (cvat(box(0).replace('xtl="0"', 'xtl="10"')), "without an extent"),
-    (cvat(box(0).replace('xtl="0"', 'xtl="11"')), "without an extent"),
+    (cvat(box(0).replace('xtl="0"', 'xtl="10"')), "without width or height"),
+    (cvat(box(0).replace('xtl="0"', 'xtl="11"')), "without width or height"),
     (cvat(box(0).replace('outside="0"', 'outside="yes"')), "outside"),
     (cvat(box(0, extra='rotation="inf"')), "rotation"),
     (cvat(box(0) + box(0)), "two shapes on frame 0"),
@@ -403,7 +403,7 @@ def test_mot_documented_example() -> None:
         6: [(0, 1647.1, 118.61, 1713.604, 281.85, 0.0, "d")],
     }
     assert tracks.tracks[0].scores.tolist() == [1.0]
-    with pytest.raises(TracksUnreadable, match="names no class"):
+    with pytest.raises(TracksUnreadable, match="has no class"):
         from_mot(text, media(3))
 
 
@@ -481,10 +481,10 @@ def test_mot_labels_are_neither_mixed_up_nor_lost(tmp_path: Path) -> None:
         ("1,1,2,3,4,٥,1,1", "column 6"),  # a digit, but not ASCII
         ("1,1,2,3,4,5,x,1", "column 7"),
         ("1,1,2,3,4,5,1,3", "column 8"),  # class 3 of 2
-        ("1,1,2,3,4,5,1,0", "names no class"),
-        ("1,1,2,3,4,5,1", "names no class"),
-        ("1,1,2,3,0,5,1,1", "without an extent"),
-        ("1,1,2,3,4,-5,1,1", "without an extent"),
+        ("1,1,2,3,4,5,1,0", "has no class"),
+        ("1,1,2,3,4,5,1", "has no class"),
+        ("1,1,2,3,0,5,1,1", "without width or height"),
+        ("1,1,2,3,4,-5,1,1", "without width or height"),
         ("1,1,2,3,4,5,1,1\n1,1,2,3,4,5,1,1", "two boxes on frame 0"),
         ("1,1,2,3,4,5,1,1\n2,1,2,3,4,5,1,2", "which was 'face' before"),
     ],
@@ -589,15 +589,15 @@ def test_coco_written_as_documented() -> None:
     [
         (b"", "is not JSON"),
         (b"[" * 200_000, "nested too deeply"),
-        (b"[]", "not COCO's"),
-        (b'{"images": []}', "not COCO's"),
+        (b"[]", "not COCO"),
+        (b'{"images": []}', "not COCO"),
         (coco(images={}), "images is not a list"),
         (coco(images=[None]), "images[0] is not an object"),
         (coco(image={"id": "3"}), "images[0].id"),
         (coco(image={"file_name": "000002.jpg"}), "which frame it is"),  # from 0 or from 1? A guess may shift all masks
         (coco(image={"file_name": None}), "which frame it is"),
         (coco(image={"frame_index": -1}), "frame_index"),
-        (coco(images=[{"id": i, "frame_index": 0} for i in (1, 2)]), "two images of one frame"),
+        (coco(images=[{"id": i, "frame_index": 0} for i in (1, 2)]), "two images of the same frame"),
         (coco(images=[{"id": 1, "frame_index": i} for i in (1, 2)]), "images[1].id"),
         (coco(categories=[{"id": 5, "name": ""}]), "categories[0].name"),
         (coco(categories=[{"id": 5, "name": "a"}, {"id": 5, "name": "b"}]), "categories[1].id"),
@@ -609,7 +609,7 @@ def test_coco_written_as_documented() -> None:
         (coco(annotation={"bbox": [1, 2, 3, True]}), "annotations[0].bbox[3]"),
         (coco(annotation={"bbox": [1, 2, 3, float("nan")]}), "NaN"),
         (coco(annotation={"bbox": [1, 2, 3, 1e7]}), "annotations[0].bbox[3]"),
-        (coco(annotation={"bbox": [1, 2, 0, 4]}), "without an extent"),
+        (coco(annotation={"bbox": [1, 2, 0, 4]}), "without width or height"),
         (coco(annotation={"score": "high"}), "annotations[0].score"),
         (coco(annotation={"attributes": []}), "annotations[0].attributes"),
         (coco(annotation={"attributes": {"track_id": 1.0}}), "track_id"),
