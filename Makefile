@@ -17,7 +17,7 @@ LOCK_TOOLS := build/lock-tools
 # Tests start the program again and again: what it is compiled to is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test lint docs coverage lock clean
+.PHONY: help setup setup-dev torch demo test lint docs coverage lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,9 +31,12 @@ help:
 	@echo "make lock       renew the lock files; UPGRADE=--upgrade takes the newest versions"
 	@echo "make clean      remove the environment and everything built"
 
-setup: $(RUN)
+setup: $(RUN) torch
 
-setup-dev: $(DEV)
+setup-dev: $(DEV) torch
+
+# Two runs of pip must not change the environment at the same time.
+.NOTPARALLEL:
 
 # Debian packages ensurepip apart from Python (python3-venv): as root, or with sudo that needs no password, fetch it.
 $(BIN)/python:
@@ -51,15 +54,18 @@ $(BIN)/python:
 INSTALL := $(BIN)/python -m pip install -q --no-compile
 
 # hatchling, which builds the project, comes from the lock file as well.
-$(RUN): requirements/run.txt requirements/install_torch.py pyproject.toml redact/__init__.py | $(BIN)/python
+$(RUN): requirements/run.txt pyproject.toml redact/__init__.py | $(BIN)/python
 	$(INSTALL) --no-deps --require-hashes -r requirements/run.txt
-	$(BIN)/python requirements/install_torch.py $(TORCH)
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
 
 $(DEV): requirements/dev.txt $(RUN)
 	$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	touch $@
+
+# Says nothing where there is nothing to do.
+torch: $(RUN)
+	@$(BIN)/python requirements/install_torch.py $(TORCH)
 
 demo: setup
 	$(BIN)/redact demo -o demo --overwrite

@@ -80,24 +80,29 @@ def install_cpu(version: str) -> bool:
 def main(build: str) -> int:
     """Install, and say which build was taken and why. The exit code is 1 if none could be installed."""
     version = wanted_version()
-    card = build != "cpu" and card_present()
-    cpu = build == "cpu" or (build == "auto" and not card and sys.platform == "linux")
-    why = "as asked" if build != "auto" else "an NVIDIA card was found" if card else "no NVIDIA card was found"
-    if cpu and (installed() == f"{version}+cpu" or install_cpu(version)):
-        print(f"torch {version}: the CPU build ({why}).")
+    if suits(installed(), version, build):
         return 0
-    if cpu:
+    card = build != "cpu" and card_present()
+    why = "as asked" if build != "auto" else "an NVIDIA card was found" if card else "no NVIDIA card was found"
+    print(f"Installing torch {version} ...", flush=True)
+    if build == "cpu" or (build == "auto" and not card and sys.platform == "linux"):
+        if install_cpu(version):
+            print(f"torch {version}: the CPU build ({why}).")
+            return 0
         print(f"The CPU build of torch could not be had, neither from pip's own sources nor from {CPU_INDEX}.")
-        print(
-            "The build of pip's index is taken instead. It runs on the CPU as well, but is some gigabytes larger.",
-            flush=True,
-        )
+        print("The build of pip's index follows: it runs on the CPU as well, but is some gigabytes larger.", flush=True)
     # With the requirements of its own: those of CUDA are in no lock file.
-    present = installed().split("+")[0] == version and not installed().endswith("+cpu")
-    if not present and not pip_install(f"torch=={version},!={version}+cpu"):
+    if not pip_install(f"torch=={version},!={version}+cpu"):
         return 1
     print(f"torch {version}: the build of pip's index ({why}).")
     return 0
+
+
+def suits(present: str, version: str, build: str) -> bool:
+    """Whether the installed version ``present`` can stay. Without a wish for a build, any build of the version can."""
+    if present.partition("+")[0] != version:
+        return False
+    return build == "auto" or present.endswith("+cpu") == (build == "cpu")
 
 
 if __name__ == "__main__":

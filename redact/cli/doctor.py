@@ -114,7 +114,7 @@ def cuda() -> Iterator[Check]:  # noqa: D103
     remedy = "redact uses the CPU. " + (
         "To use CUDA, install the NVIDIA driver."
         if built
-        else "To use CUDA, install torch from PyPI instead of a CPU index."
+        else "To use CUDA, install the CUDA build of torch; in a checkout: make setup TORCH=cuda"
     )
     yield Check("CUDA", CheckState.NOTE, why, remedy)
 

@@ -44,7 +44,8 @@ class Machine:
         patch.setattr(script, "card_present", lambda: self.card)
         patch.setattr(script, "cpu_index_answers", lambda: self.index_answers)
         patch.setattr(script, "pip_install", self.pip_install)
-        patch.setattr(script, "installed", lambda: "")
+        self.present = ""
+        patch.setattr(script, "installed", lambda: self.present)
 
     def pip_install(self, *arguments: str, quiet: bool = False) -> bool:
         cpu = any(argument.endswith("+cpu") and "!=" not in argument for argument in arguments)
@@ -82,6 +83,33 @@ def test_build_of_torch_follows_the_card_and_what_can_be_had(  # noqa: PLR0917
     machine.card, machine.index_answers, machine.offered = card, index_answers, offered
     assert install_torch.main(build) == 0
     assert machine.installed == [installed]
+
+
+@pytest.mark.parametrize(
+    ("build", "present", "stays"),
+    [
+        ("auto", "+cpu", True),
+        ("auto", "", True),
+        ("auto", "+cu126", True),
+        ("cpu", "+cpu", True),
+        ("cpu", "", False),
+        ("cuda", "+cpu", False),
+        ("cuda", "+cu126", True),
+    ],
+)
+def test_installed_build_of_torch_stays_unless_another_is_asked_for(
+    install_torch: ModuleType, machine: Machine, build: str, present: str, stays: bool
+) -> None:
+    machine.card, machine.offered = True, {"cpu", "other"}
+    machine.present = install_torch.wanted_version() + present
+    assert install_torch.main(build) == 0
+    assert (machine.installed == []) is stays
+
+
+def test_installed_torch_of_another_version_is_replaced(install_torch: ModuleType, machine: Machine) -> None:
+    machine.present, machine.offered = "2.0.0+cpu", {"cpu"}
+    assert install_torch.main("auto") == 0
+    assert machine.installed == ["cpu"]
 
 
 def test_installing_torch_fails_where_no_build_can_be_had(install_torch: ModuleType, machine: Machine) -> None:
