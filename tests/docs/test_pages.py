@@ -196,6 +196,16 @@ def test_paths_named_in_pages_exist() -> None:
     assert dead <= {("README.md", "models/registry.toml")}  # of the home folder
 
 
+def test_links_between_files_exist() -> None:
+    dead = {
+        (str(path.relative_to(ROOT)), link)
+        for path in (*PAGES, ROOT / "redact/track/FORMAT.md")
+        for link in re.findall(r"\]\((?![a-z]+:|#)([^)#\s]+)", path.read_text(encoding="utf-8"))
+        if not (path.parent / link).exists()
+    }
+    assert dead == set()
+
+
 def test_packages_are_all_in_architecture() -> None:
     text = page("architecture.md")
     packages = [path.parent.name for path in (ROOT / "redact").glob("*/__init__.py")]
