@@ -1,6 +1,6 @@
 """Command line of the recipe: trains, measures and writes a plate detector with its card.
 
-For example: python -m redact_models.train --data FOLDER --held-out OTHER_FOLDER -o models/weights
+For example: python -m redact_models.train --data FOLDER --held-out OTHER_FOLDER -o models/redact_models/weights
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> None:
     learnt_from = f"drawn scenes over {len(pictures)} pictures ({names})"
     if options.start:
         digest = hashlib.sha256(options.start.read_bytes()).hexdigest()
-        learnt_from += f", going on from weights of SHA-256 `{digest}`"
+        learnt_from += f", starting from weights of SHA-256 `{digest}`"
     card.write(target, recipe, learnt_from, sets, options.threshold)
 
 
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=2, help="processes that draw scenes")
     add("--work", type=Path, default=Path("training"), help="folder of the checkpoint")
     add("--name", default="plates", help="of the weights")
-    add("-o", "--out", type=Path, default=Path("models/weights"), help="folder of the weights and their card")
+    add("-o", "--out", type=Path, default=Path("models/redact_models/weights"), help="folder of the weights and their card")
     return parser
 
 

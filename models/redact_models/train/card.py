@@ -60,7 +60,7 @@ def _conditions(measured: MeasuredSet, threshold: float) -> list[tuple[str, int,
 
 def _table(sets: Mapping[str, MeasuredSet], threshold: float) -> str:
     """The figures as a Markdown table."""
-    lines = ["| pictures | condition | plates | covered | false masks a picture |", "|---|---|---|---|---|"]
+    lines = ["| pictures | condition | plates | covered | false masks per picture |", "|---|---|---|---|---|"]
     for name, measured in sets.items():
         for condition, plates, share in _conditions(measured, threshold):
             on = {"all": measured.seen, "tilted": measured.tilted}.get(condition)
@@ -146,29 +146,29 @@ def write(target: Path, recipe: Recipe, learnt_from: str, sets: Mapping[str, Mea
 CARD = """# {name}
 
 Finds number plates in footage from body-worn, dash and hand-held cameras, so that they can be hidden. It is not for
-reading plates, and what it does not find may still be a plate.
+reading plates, and what it misses may still be a plate.
 
 - file: `{file}`, {megabytes:.1f} MB, ONNX
 - SHA-256: `{sha256}`
-- made on {date} by `python -m redact_models.train` with `{recipe}`
-- learnt from: {learnt_from}
+- trained on {date} by `python -m redact_models.train` with `{recipe}`
+- training data: {learnt_from}
 - licence: AGPL-3.0-or-later; the weights of its trunk are PP-OCRv6's (Apache-2.0)
 
 ## Figures at a threshold of {threshold}
 
-A plate is covered when at least 90 % of it lies under the masks that the default margins give. Every picture was
-measured at once, at the sizes that the balanced preset uses. None of them was learnt from. Footage is measured at many
-times a second, so the presets use lower thresholds and let tracks decide.
+A plate is covered when at least 90 % of it lies under the masks that the default margins give. The detector ran once on
+each picture, at the sizes that the balanced preset uses. None of the pictures was used for training. In footage it runs
+many times a second, so the presets use lower thresholds and let tracks decide.
 
 {table}
 
 ![Precision and recall]({curve})
 
-"Tilted" is the same pictures turned by 20 degrees. Real pictures of cars often have only their largest plate labelled,
-so some of the false masks lie on plates.
+"Tilted" means the same pictures rotated by 20 degrees. In real pictures of cars often only the largest plate is
+labelled, so some of the false masks are on plates.
 
-The worst of the drawn scenes, plates in green, masks in red (the command leaves those of the real pictures, which
-are not ours to publish, in its working folder):
+The worst of the drawn scenes, with plates in green and masks in red. Those of the real pictures are not ours to
+publish; the command leaves them in its working folder.
 
 ![Worst misses and false masks]({worst})
 
