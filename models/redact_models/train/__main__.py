@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=2, help="processes that draw scenes")
     add("--work", type=Path, default=Path("training"), help="folder of the checkpoint")
     add("--name", default="plates", help="of the weights")
-    add("-o", "--out", type=Path, default=Path("models/redact_models/weights"), help="folder of the weights and their card")
+    add("-o", "--out", type=Path, default=Path("models/redact_models/weights"), help="folder of weights and card")
     return parser
 
 
