@@ -1,8 +1,8 @@
 """The table of redactions as CSV, for spreadsheets.
 
-UTF-8 with a byte order mark and CRLF (RFC 4180): without the mark Excel takes the file for its own country's code page
-and breaks every name with an accent; all other readers skip it. Spreadsheets run a cell that starts like a formula, so
-a cell of text that does gets an apostrophe in front, after which they show it as it stands (OWASP, "CSV Injection").
+UTF-8 with a byte order mark and CRLF (RFC 4180). Without the mark Excel assumes a local code page and breaks names with
+accents; other readers skip it. Spreadsheets evaluate a cell that starts like a formula, so text that does is prefixed
+with an apostrophe, which makes them show it as it is (OWASP, "CSV Injection").
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from redact.disclose.log.entries import MaskEntry, NotRedacted
 from redact.disclose.log.release_log import PublishedLog, ReleaseLog, check_outward
 
 STARTS_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-"""First letters that make a spreadsheet compute a cell, with the wide forms that East Asian settings take alike."""
+"""First characters that make a spreadsheet evaluate a cell, including the full-width forms used in East Asia."""
 
 COLUMNS = (
     "decision", "id", "file", "exhibit", "kind", "subject", "class", "first frame", "last frame", "from", "to",
@@ -26,17 +26,17 @@ PUBLISHED_COLUMNS = ("file", "kind", "first frame", "last frame", "from", "to", 
 
 
 def release_table(log: ReleaseLog) -> bytes:
-    """``log.csv``: one line for each mask, then one for each decision not to redact.
+    """``log.csv``: one line for each mask, then one for each exception (a decision to show).
 
     Raises:
-        LogHoldsInternal: a log that must not leave the force as it is.
+        LogHoldsInternal: the log contains something that must not leave the force.
     """
     check_outward(log)
     return _table(COLUMNS, _release_rows(log))
 
 
 def published_table(log: PublishedLog) -> bytes:
-    """``log.csv`` of a public pack: one line for each range of time."""
+    """``log.csv`` of a public pack: one line for each time range."""
     return _table(
         PUBLISHED_COLUMNS,
         (
@@ -52,14 +52,14 @@ def published_table(log: PublishedLog) -> bytes:
 def _release_rows(log: ReleaseLog) -> Iterator[Sequence[str | float | None]]:
     for m in log.masks:
         yield (
-            "redacted", *_what(log, m), m.effect, m.source, m.confidence_low, m.confidence_high,
+            "redacted", *_entry_cells(log, m), m.effect, m.source, m.confidence_low, m.confidence_high,
             "; ".join(m.codes), "; ".join(m.legal_basis), None,
         )  # fmt: skip
     for n in log.not_redacted:
-        yield ("not redacted", *_what(log, n), None, None, None, None, None, None, n.reason)
+        yield ("not redacted", *_entry_cells(log, n), None, None, None, None, None, None, n.reason)
 
 
-def _what(log: ReleaseLog, entry: MaskEntry | NotRedacted) -> tuple[str | int, ...]:
+def _entry_cells(log: ReleaseLog, entry: MaskEntry | NotRedacted) -> tuple[str | int, ...]:
     output = log.outputs[entry.output]
     return (
         entry.id, output.file, output.master.exhibit, entry.kind, entry.subject, entry.label,
@@ -77,7 +77,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str | float | None]])
 
 
 def cell(text: str) -> str:
-    """``text`` as a spreadsheet may have it: no control characters, and nothing it would compute."""
+    """``text`` made safe for a spreadsheet: no control characters, and nothing it would evaluate."""
     plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
     starts = text[:1] in STARTS_FORMULA or plain.strip()[:1] in STARTS_FORMULA
     return f"'{plain}" if text and starts else plain

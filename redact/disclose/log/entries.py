@@ -1,8 +1,8 @@
-"""What every release log is made of: small frozen models, checked when they are built.
+"""Building blocks of every release log: small frozen models, validated on construction.
 
-Texts are what people wrote and are kept as written; what sets them (PDF, CSV) makes them harmless there. Numbers carry
-their unit in the name or in the docstring. Frame numbers in masks, ranges and watched intervals count from 0 on the
-*output's* timeline, slate included, and both ends belong to the span.
+Texts are stored as people wrote them; the code that writes PDF or CSV makes them harmless. Numbers carry their unit in
+the name or in the docstring. Frame numbers in masks, ranges and watched intervals count from 0 on the *output's*
+timeline, including the slate, and both ends belong to the span.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Name = Annotated[str, Field(min_length=1, max_length=500)]
 FreeText = Annotated[str, Field(min_length=1, max_length=20_000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Timecode = Annotated[str, Field(pattern=r"^[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]\.[0-9]{3}$")]
-"""Hours, minutes, seconds and thousandths, rounded down, of the moment a frame appears."""
+"""The time at which a frame appears: hours, minutes, seconds and thousandths, rounded down."""
 Ratio = Annotated[str, Field(pattern=r"^[0-9]{1,12}/[1-9][0-9]{0,11}$")]
 """A fraction: frames per second, or seconds per tick of a clock."""
 WholeNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -33,7 +33,7 @@ SpanKind = Literal["picture", "sound"]
 
 
 class Frozen(BaseModel):
-    """Base of every part: unknown fields, wrong types and numbers that JSON lacks are errors; nothing can be set."""
+    """Base model: immutable; rejects unknown fields, wrong types and numbers that JSON does not have."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
@@ -41,36 +41,36 @@ class Frozen(BaseModel):
 
 
 def milliseconds(timecode: str) -> int:
-    """Thousandths of a second that a valid ``timecode`` stands for."""
+    """A valid ``timecode`` in thousandths of a second."""
     hours, minutes, seconds = timecode.split(":")
     return (int(hours) * 60 + int(minutes)) * 60_000 + int(seconds.replace(".", ""))
 
 
 class LogIdentity(Frozen):
-    """Which log this is, and what it belongs to."""
+    """Identifies the log, its case and its request."""
 
     log_id: Name
     log_version: Annotated[int, Field(ge=1)]
-    """Counts up each time the log of one release is issued again."""
+    """Increases each time the log of a release is reissued."""
     organisation: Name
-    """The force that releases; the controller in data-protection terms."""
+    """The force making the release; the controller in data protection terms."""
     case_reference: Name
     request_reference: Name | None = None
     created: AwareDatetime
 
 
 class MasterEntry(Frozen):
-    """The recording a copy was made from. Never part of a published edition."""
+    """The master that a copy was made from. Never part of a published edition."""
 
     sha256: Sha256
     working_copy_sha256: Sha256 | None = None
-    """The review proxy people worked on, where one was made."""
+    """The review proxy used for editing and review, if one was made."""
     original_name: Name | None = None
     exhibit: Name
     codec: Name
     frames: WholeNumber
     rate: Ratio
-    """Frames per second, the average where the rate varies."""
+    """Frames per second; the average if the rate varies."""
     duration: Seconds
     clip_first_frame: WholeNumber
     clip_last_frame: WholeNumber
@@ -80,7 +80,7 @@ class MasterEntry(Frozen):
     camera_serial: Name | None = None
     wearer: Name | None = None
     recorded_start: AwareDatetime | None = None
-    """By the camera's own clock; add ``clock_offset_seconds`` for the true time."""
+    """By the camera's own clock; add ``clock_offset_seconds`` for the correct time."""
     recorded_end: AwareDatetime | None = None
     clock_offset_seconds: float | None = None
 
@@ -92,7 +92,7 @@ class MasterEntry(Frozen):
 
 
 class OutputFacts(Frozen):
-    """One released file, as anybody may know it."""
+    """Facts about one released file that may be published."""
 
     file: FileName
     sha256: Sha256
@@ -104,16 +104,16 @@ class OutputFacts(Frozen):
     frame_rate: Ratio
     duration_seconds: Seconds
     slate_frames: WholeNumber
-    """Frames of the title before the footage starts; output frame ``slate_frames`` is the clip's first."""
+    """Frames of the slate before the footage starts; output frame ``slate_frames`` is the first of the clip."""
     slate_seconds: Seconds
     pts_sha256: Sha256
-    """SHA-256 over ``"{numerator}/{denominator}\\n"`` of each frame's time in seconds after the first, lowest terms."""
+    """SHA-256 over ``"{numerator}/{denominator}\\n"`` for each frame: seconds after the first, in lowest terms."""
     time_base: Ratio
 
     @model_validator(mode="after")
     def _holds_footage(self) -> OutputFacts:
         if self.slate_frames >= self.frames:
-            raise ValueError("an output must hold footage after its slate")
+            raise ValueError("an output must contain footage after its slate")
         return self
 
 
@@ -129,12 +129,12 @@ class OutputEntry(OutputFacts):
     def _whole_clip(self) -> OutputEntry:
         clip = self.master.clip_last_frame - self.master.clip_first_frame + 1
         if self.frames != self.slate_frames + clip:
-            raise ValueError("an output must hold its slate and exactly the frames of its clip")
+            raise ValueError("an output must contain its slate and exactly the frames of its clip")
         return self
 
 
 class OutputSpan(Frozen):
-    """Frames ``first_frame`` to ``last_frame``, both included, of the file ``outputs[output]``."""
+    """Frames ``first_frame`` to ``last_frame`` (inclusive) of the file ``outputs[output]``."""
 
     output: WholeNumber
     first_frame: WholeNumber
@@ -162,27 +162,27 @@ class MaskEntry(OutputSpan):
     """Red, green and blue of a solid fill."""
     source: Literal["machine", "manual", "corrected"]
     confidence_low: Share | None = None
-    """Of the detector, over the span; absent where a person drew the mask."""
+    """Detector confidence over the span; absent if a person drew the mask."""
     confidence_high: Share | None = None
     codes: tuple[Name, ...]
     legal_basis: tuple[Name, ...]
-    """As long as ``codes``: the ``statute`` of each."""
+    """One for each of ``codes``: its legal basis."""
 
     @model_validator(mode="after")
     def _agrees(self) -> MaskEntry:
         if len(self.codes) != len(self.legal_basis):
             raise ValueError(f"mask {self.id}: each code needs its legal basis")
         if (self.effect in ("mute", "bleep", "disguise")) != (self.kind == "sound"):
-            raise ValueError(f"mask {self.id}: the effect does not fit {self.kind}")
+            raise ValueError(f"mask {self.id}: the effect is not one for {self.kind}")
         if (self.confidence_low is None) != (self.confidence_high is None):
-            raise ValueError(f"mask {self.id}: a confidence range has two ends")
+            raise ValueError(f"mask {self.id}: a confidence range needs both ends")
         if (self.confidence_low or 0) > (self.confidence_high or 0):
-            raise ValueError(f"mask {self.id}: a confidence range runs upwards")
+            raise ValueError(f"mask {self.id}: the lowest confidence is above the highest")
         return self
 
 
 class NotRedacted(OutputSpan):
-    """A decision to leave a subject or sound as it is."""
+    """An exception: a decision to show a subject or keep sound audible."""
 
     id: Name
     subject: Name
@@ -194,32 +194,32 @@ class NotRedacted(OutputSpan):
 
 
 class ReasonCode(Frozen):
-    """One code this log uses, spelt out as its code list has it."""
+    """A reason code used in the log, as defined in its list of codes."""
 
     code: Name
     title: Name
     statute: Name
     """The enactment with section and limb, such as "Freedom of Information Act 2000, section 31(1)(a)"."""
     legal_basis: FreeText
-    """What that provision says, in a sentence."""
+    """What the provision says, in a sentence."""
     exemption: Literal["absolute", "qualified"] | None = None
-    """Of a FOIA exemption; absent for codes that are none."""
+    """For a FOIA exemption; absent for other codes."""
 
 
 class UsedCode(ReasonCode):
-    """A code with what a person noted for it in this release, as far as its code list asks."""
+    """A reason code with the assessment and reference given for it in this release, if its list requires them."""
 
     assessment: FreeText | None = None
     reference: FreeText | None = None
-    """The order, ruling, enactment or place that the code refers to."""
+    """The order, ruling, enactment or location that the code refers to."""
 
 
 class WatchedInterval(OutputSpan):
-    """A part of an output that somebody has watched."""
+    """A part of an output that a reviewer has watched."""
 
 
 class Reviewer(Frozen):
-    """Who watched the copy, when, and which parts."""
+    """A person who watched the copies, when, and which parts."""
 
     name: Name
     role: Name
@@ -229,10 +229,10 @@ class Reviewer(Frozen):
 
 
 class Override(Frozen):
-    """What was still open when the release was approved all the same, and why it was.
+    """What was still open when a supervisor approved the release, and the reason for approving it.
 
-    ``unwatched``: stretches of the copies that nobody had watched. ``unsettled``: places where masks may be wrong that
-    nobody had looked at and found in order. ``second_look``: whether detectors had looked at the copies.
+    ``unwatched``: spans of the copies that nobody had watched. ``unsettled``: items of the review queue that nobody had
+    settled. ``second_look``: whether a second detection pass had run over the copies.
     """
 
     reason: FreeText
@@ -242,9 +242,9 @@ class Override(Frozen):
 
 
 class Approval(Frozen):
-    """Who approved the release. Never one of those who edited it: the records see to that.
+    """Who approved the release. The records enforce the four-eyes rule unless the policy waives it.
 
-    ``override`` is absent where nothing was open.
+    ``override`` is absent if nothing was open.
     """
 
     name: Name
@@ -254,7 +254,7 @@ class Approval(Frozen):
 
 
 class Recipient(Frozen):
-    """Who gets the pack, and what for."""
+    """Who receives the pack, and for what purpose."""
 
     name: Name
     organisation: Name | None = None
@@ -262,14 +262,14 @@ class Recipient(Frozen):
 
 
 class Delivery(Frozen):
-    """How the pack travels, and how it is kept closed on the way."""
+    """How the pack is delivered and encrypted."""
 
     method: FreeText
     encryption: FreeText
 
 
 class RetentionEntry(Frozen):
-    """How long the release is kept, by which rule, and when it is destroyed."""
+    """How long the release is kept, under which rule, and when it is destroyed."""
 
     rule: FreeText
     keep_until: date | None = None
@@ -277,7 +277,7 @@ class RetentionEntry(Frozen):
 
 
 class ReleaseSection(Frozen):
-    """Review, approval and hand-over."""
+    """Review, approval and delivery."""
 
     reviewers: tuple[Reviewer, ...]
     second_reviewer: Reviewer | None = None
@@ -288,7 +288,7 @@ class ReleaseSection(Frozen):
 
 
 class AuditHead(Frozen):
-    """The signed end of the audit chain when the log was made: whoever holds this log can show a later rewriting."""
+    """The signed chain head when the log was made: a holder of the log can prove later changes to the audit trail."""
 
     count: WholeNumber
     hash: Sha256
@@ -299,7 +299,7 @@ class AuditHead(Frozen):
 
 
 class Component(Frozen):
-    """A program, network, library or set of settings that took part."""
+    """A program, detection model, library or set of settings used to make the copies."""
 
     name: Name
     version: Name
@@ -307,7 +307,7 @@ class Component(Frozen):
 
 
 class Versions(Frozen):
-    """What made the copy."""
+    """Software, models and settings used to make the copies."""
 
     software: Component
     models: tuple[Component, ...]
@@ -316,7 +316,7 @@ class Versions(Frozen):
 
 
 class HashedFile(Frozen):
-    """A policy or code list, tied down by the SHA-256 of its bytes."""
+    """A policy or list of codes, identified by the SHA-256 of its bytes."""
 
     name: Name
     version: Name
@@ -327,5 +327,5 @@ _INTERNAL = re.compile(r"\bmg[\s_-]*6[\s_-]*d", re.IGNORECASE)
 
 
 def mentions_internal(text: str) -> bool:
-    """Whether ``text`` speaks of the sensitive schedule, MG6D, however it is spelt."""
+    """Whether ``text`` mentions the sensitive schedule, MG6D, in any spelling."""
     return _INTERNAL.search(text) is not None

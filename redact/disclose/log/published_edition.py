@@ -1,7 +1,7 @@
-"""The edition of a log that anybody may read: when something is hidden, and under which law. Nothing else.
+"""The published edition of a log: when something is hidden and under which law, and nothing else.
 
-Spans of one output are merged across subjects, so that neither heads nor voices can be counted: overlapping ones, and
-those less than :data:`CLOSEST` apart, become one range with the codes of all of them.
+Spans of one output are merged across subjects, so that nobody can count people or voices: spans that overlap, or lie
+no more than :data:`CLOSEST` apart, become one range with the codes of all of them.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from redact.disclose.log.sections import PublicSection
 from redact.errors import PublishedLogTells
 
 CLOSEST = 1000
-"""Milliseconds: spans with no more than this between them are told as one."""
+"""Milliseconds: spans with no more than this between them are merged."""
 
 
 def published(log: ReleaseLog) -> PublishedLog:
-    """What of ``log``, the full log of a public release, may be published.
+    """The published edition of ``log``, the full log of a public release.
 
     Raises:
-        PublishedLogTells: a reference or file name, the only things in it that people choose, holds a name, a serial
-            number or another text that the full log knows as identifying; or a file has no neutral name.
+        PublishedLogTells: a reference, the only free text in the edition, contains a name, a serial number or another
+            text that identifies someone in the full log; or a file does not have a neutral name.
     """
     if not isinstance(log.section, PublicSection):
         raise ValueError("only a public release has a published edition")
-    _check_chosen(log)
+    _check_chosen_texts(log)
     used = {code for mask in log.masks for code in mask.codes}
     prejudice = {e.code: e.prejudice for e in log.section.exemptions}
     identity = log.identity
@@ -69,70 +69,71 @@ def published(log: ReleaseLog) -> PublishedLog:
 
 
 def merged(masks: Iterable[MaskEntry]) -> Iterator[PublishedRange]:
-    """Ranges of time in order of output, kind and start; no two of one output and kind touch."""
+    """Time ranges by output, kind and start; no two of the same output and kind touch."""
 
     def where(mask: MaskEntry) -> tuple[int, str]:
         return mask.output, mask.kind
 
-    for _, group in groupby(sorted(masks, key=lambda m: (*where(m), m.first_frame, m.last_frame)), key=where):
-        together: list[MaskEntry] = []
-        for mask in group:
-            if together and not _touches(together, mask):
-                yield _range(together)
-                together = []
-            together.append(mask)
-        yield _range(together)
+    for _, masks_here in groupby(sorted(masks, key=lambda m: (*where(m), m.first_frame, m.last_frame)), key=where):
+        group: list[MaskEntry] = []
+        for mask in masks_here:
+            if group and not _touches(group, mask):
+                yield _range(group)
+                group = []
+            group.append(mask)
+        yield _range(group)
 
 
-def _touches(together: list[MaskEntry], mask: MaskEntry) -> bool:
-    last = max(together, key=lambda m: m.last_frame)
+def _touches(group: list[MaskEntry], mask: MaskEntry) -> bool:
+    last = max(group, key=lambda m: m.last_frame)
     gap = milliseconds(mask.first_timecode) - milliseconds(last.last_timecode)
     return mask.first_frame <= last.last_frame + 1 or gap <= CLOSEST
 
 
-def _range(together: list[MaskEntry]) -> PublishedRange:
-    last = max(together, key=lambda m: m.last_frame)
-    basis = {code: basis for m in together for code, basis in zip(m.codes, m.legal_basis, strict=True)}
+def _range(group: list[MaskEntry]) -> PublishedRange:
+    last = max(group, key=lambda m: m.last_frame)
+    basis = {code: basis for m in group for code, basis in zip(m.codes, m.legal_basis, strict=True)}
     codes = tuple(sorted(basis))
     return PublishedRange(
-        output=together[0].output,
-        first_frame=together[0].first_frame,
+        output=group[0].output,
+        first_frame=group[0].first_frame,
         last_frame=last.last_frame,
-        first_timecode=together[0].first_timecode,
+        first_timecode=group[0].first_timecode,
         last_timecode=last.last_timecode,
-        kind=together[0].kind,
-        effects=tuple(sorted({m.effect for m in together})),
-        fills=tuple(sorted({m.fill for m in together if m.fill is not None})),
+        kind=group[0].kind,
+        effects=tuple(sorted({m.effect for m in group})),
+        fills=tuple(sorted({m.fill for m in group if m.fill is not None})),
         codes=codes,
         legal_basis=tuple(basis[code] for code in codes),
     )
 
 
-def _check_chosen(log: ReleaseLog) -> None:
-    """People choose references and file names; see that they do not carry what the edition is there to leave out."""
+def _check_chosen_texts(log: ReleaseLog) -> None:
+    """Check that references and file names, which people choose, contain nothing that the edition must leave out."""
     for output in log.outputs:
         if re.fullmatch(NEUTRAL_NAME, output.file) is None:
             raise PublishedLogTells(
-                f'"{output.file}" is no neutral name.', "Files for the public are called video-1.mp4."
+                f'"{output.file}" is not a neutral file name.',
+                "Name files for the public video-1.mp4, video-2.mp4 and so on.",
             )
     identity = log.identity
-    whole, words = _identifying(log)
+    identifying, name_words = _identifying(log)
     for text in (identity.case_reference, identity.request_reference or "", identity.log_id):
         folded = text.casefold()
-        found = {w for w in whole if w in folded} | (words & set(re.findall(r"[^\W\d_]+", folded)))
+        found = {known for known in identifying if known in folded} | (name_words & set(re.findall(r"[^\W\d_]+", folded)))
         if found:
             raise PublishedLogTells(
-                f'"{text}" would be published, and it holds "{min(found)}", which the full log gives as a person, '
-                "a camera or a recording.",
+                f'"{text}" would be published, and it contains "{min(found)}", which identifies a person, a camera or '
+                "a recording in the full log.",
                 "Give the case or request a neutral reference.",
             )
 
 
 def _identifying(log: ReleaseLog) -> tuple[set[str], set[str]]:
-    """What the full log says of people, cameras and recordings, folded: whole texts, and the words of people's names.
+    """Identifying texts in the full log, case-folded: whole texts about people, cameras and recordings, and the words
+    of people's names.
 
-    Short ones are left out, and so are bare numbers: a reference that ends in 4471 does not point at the officer of
-    that number.
+    Short texts and bare numbers are left out: a reference ending in 4471 does not identify an officer with that number.
     """
     masters = [output.master for output in log.outputs]
     release = log.release

@@ -1,12 +1,12 @@
-"""The log of a release: what was hidden, why, on whose authority, and what proves it.
+"""The log of a release: what was hidden, why, on whose authority, and the proof of it.
 
 Three documents, each with a published JSON Schema in ``schemas/``:
 
 - :class:`ReleaseLog`, ``log.json`` of court, subject-access and internal packs;
-- :class:`PublishedLog`, ``log.json`` of a public pack, which holds nothing that identifies anybody;
-- :class:`MaskSamples`, ``masks.json``, so that a verifier can look for the masks in the picture.
+- :class:`PublishedLog`, ``log.json`` of a public pack, with nothing that identifies anyone;
+- :class:`MaskSamples`, ``masks.json``, which lets a verifier look for the masks in the picture.
 
-A fourth, :class:`FiledLog`, stays in the force's own store: it is a release log with what must never leave.
+A fourth, :class:`FiledLog`, stays in the force's own store: a release log with the internal section.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from redact.disclose.log.entries import (
     SpanKind,
     UsedCode,
     Versions,
+    WatchedInterval,
     WholeNumber,
     mentions_internal,
 )
@@ -46,16 +47,16 @@ from redact.errors import LogHoldsInternal, LogUnreadable
 
 SCHEMA_VERSION: Literal["1"] = "1"
 LOG_FILE, MASKS_FILE = "log.json", "masks.json"
-"""In a pack."""
+"""File names in a pack."""
 MAX_BYTES = 256 * 2**20
-"""A file beyond this is refused unread."""
+"""A larger file is refused unread."""
 NEUTRAL_NAME = r"^video-[1-9][0-9]{0,3}\.mp4$"
-"""Of files for the public: the exhibit's name may tell whose camera it was."""
-_TODO = "Take an intact copy of the file, or ask for the pack again."
+"""File names for the public: an exhibit reference may reveal whose camera it was."""
+_TODO = "Use an intact copy of the file, or ask for the pack again."
 
 
 class ReleaseLog(Frozen):
-    """Everything one release says of itself to the court, the data subject or the force."""
+    """The full log of a release, for the court, the data subject or the force."""
 
     document: Literal["release-log"] = "release-log"
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -75,13 +76,13 @@ class ReleaseLog(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> ReleaseLog:
         if (None if self.section is None else self.section.kind) != (None if self.kind == "internal" else self.kind):
-            raise ValueError("the section must be that of the kind of release; an internal release has none")
+            raise ValueError("the section must match the kind of release; an internal release has none")
         for span in (*self.masks, *self.not_redacted, *_watched(self.release)):
             _check_span(span, self.outputs)
         for names, what in (
             ([o.file.casefold() for o in self.outputs], "output files"),
             ([m.id for m in self.masks], "mask ids"),
-            ([n.id for n in self.not_redacted], "ids of what is not redacted"),
+            ([n.id for n in self.not_redacted], "ids of exceptions"),
             ([c.code for c in self.codes], "codes"),
         ):
             if len(set(names)) != len(names):
@@ -89,14 +90,14 @@ class ReleaseLog(Frozen):
         known = {c.code for c in self.codes}
         for mask in self.masks:
             if not known.issuperset(mask.codes):
-                raise ValueError(f"mask {mask.id}: every code must be spelt out in the list of codes")
+                raise ValueError(f"mask {mask.id}: every code must be defined in the list of codes")
             if not mask.codes and self.kind in ("court", "public"):
-                raise ValueError(f"mask {mask.id}: a {self.kind} release gives a code for every mask")
+                raise ValueError(f"mask {mask.id}: a {self.kind} release needs a code for every mask")
         return self
 
 
 class PublishedIdentity(Frozen):
-    """Which log this is, and which request it answers."""
+    """Identifies the log and the request it answers."""
 
     log_id: Name
     log_version: Annotated[int, Field(ge=1)]
@@ -113,10 +114,10 @@ class PublishedOutput(OutputFacts):
 
 
 class PublishedRange(OutputSpan):
-    """A span in which something is hidden, however many subjects it takes.
+    """A span in which something is hidden, for any number of subjects.
 
-    Spans less than a second apart are one, so up to a second *inside* a range may have nothing hidden; its first and
-    last frame always do.
+    Spans up to a second apart are merged, so up to a second *inside* a range may have nothing hidden. Its first and
+    last frames always have something hidden.
     """
 
     kind: SpanKind
@@ -127,15 +128,13 @@ class PublishedRange(OutputSpan):
 
 
 class PublishedCode(ReasonCode):
-    """A code with, where the exemption turns on prejudice, how likely it is."""
+    """A reason code with the likelihood of prejudice, if the exemption has a prejudice test."""
 
     prejudice: Literal["would", "would be likely to"] | None = None
 
 
 class PublishedLog(Frozen):
-    """The edition anybody may read: files, time ranges and codes. No text in it was typed for this one release but the
-    references.
-    """
+    """The published edition: files, time ranges and codes. The references are the only text typed for this release."""
 
     document: Literal["published-log"] = "published-log"
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -155,12 +154,12 @@ class PublishedLog(Frozen):
         for span in self.ranges:
             _check_span(span, self.outputs)
             if not known.issuperset(span.codes) or len(span.codes) != len(span.legal_basis):
-                raise ValueError("every code of a range must have its basis and be spelt out in the list of codes")
+                raise ValueError("every code of a range must have its legal basis and be defined in the list of codes")
         return self
 
 
 class FiledLog(Frozen):
-    """A release log as the force files it, with the part that never leaves."""
+    """A release log as filed by the force, with the internal section that never leaves it."""
 
     document: Literal["filed-log"] = "filed-log"
     schema_version: Literal["1"] = SCHEMA_VERSION
@@ -170,13 +169,13 @@ class FiledLog(Frozen):
     def for_release(self) -> ReleaseLog:
         """The log that may go into a pack.
 
-        The internal section is left behind. So is every restriction the data subject may not be told of, with its code
-        wherever a mask carries it.
+        Leaves out the internal section, and every restriction that must be withheld from the data subject together
+        with its code on any mask.
 
         Raises:
-            LogHoldsInternal: some text of the log still speaks of the sensitive schedule.
+            LogHoldsInternal: a text in the log still mentions the sensitive schedule.
         """
-        log = _without_untold(self.log)
+        log = _without_withheld(self.log)
         reference = self.internal.mg6d_reference
         check_outward(log, (reference,) if reference and len(reference) >= 5 else ())
         return log
@@ -198,17 +197,17 @@ class MaskSample(Frozen):
 
 
 class MaskSamples(Frozen):
-    """Where to look for masks: at most one frame in twelve, and the first and last of each mask."""
+    """Where to find masks: at most one frame in twelve, and the first and last frame of each mask."""
 
     schema_version: Literal["1"] = SCHEMA_VERSION
     samples: tuple[MaskSample, ...]
 
 
 def dump(document: ReleaseLog | PublishedLog | MaskSamples) -> bytes:
-    """The bytes that go into a pack: indented UTF-8 JSON, the same for the same log.
+    """The bytes for a pack: indented UTF-8 JSON, identical for identical logs.
 
     Raises:
-        LogHoldsInternal: a release log that must not leave the force as it is.
+        LogHoldsInternal: a release log contains something that must not leave the force.
     """
     if isinstance(document, ReleaseLog):
         check_outward(document)
@@ -216,19 +215,19 @@ def dump(document: ReleaseLog | PublishedLog | MaskSamples) -> bytes:
 
 
 def dump_filed(document: FiledLog) -> bytes:
-    """The bytes for the force's own store. They go nowhere else."""
+    """The bytes for the force's own store, and for nowhere else."""
     return _encode(document)
 
 
 def load(untrusted_data: bytes) -> ReleaseLog | PublishedLog:
-    """Read ``log.json`` of a pack. Raises :class:`LogUnreadable` for anything that :func:`dump` has not written."""
+    """Read ``log.json`` of a pack. Raises :class:`LogUnreadable` for anything that :func:`dump` would not write."""
     untrusted = _object(untrusted_data)
     untrusted_document = untrusted.get("document")
     if untrusted_document == "release-log":
         return _read(ReleaseLog, untrusted, untrusted_data)
     if untrusted_document == "published-log":
         return _read(PublishedLog, untrusted, untrusted_data)
-    raise LogUnreadable("The file is not the log of a release.", _TODO)
+    raise LogUnreadable("The file is not a release log.", _TODO)
 
 
 def load_filed(untrusted_data: bytes) -> FiledLog:
@@ -245,7 +244,7 @@ def load_samples(untrusted_data: bytes) -> MaskSamples:
 
 
 def json_schema(model: type[ReleaseLog] | type[PublishedLog] | type[MaskSamples]) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of what :func:`dump` writes for ``model``."""
+    """The JSON Schema (draft 2020-12) of the output of :func:`dump` for ``model``."""
     name = {ReleaseLog: "release-log", PublishedLog: "published-log", MaskSamples: "masks"}[model]
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -255,23 +254,23 @@ def json_schema(model: type[ReleaseLog] | type[PublishedLog] | type[MaskSamples]
 
 
 def check_outward(log: ReleaseLog, forbidden: tuple[str, ...] = ()) -> None:
-    """Raise :class:`LogHoldsInternal` if ``log`` tells what may not leave the force, or a text of ``forbidden``."""
+    """Raise :class:`LogHoldsInternal` if ``log`` contains internal information or any text of ``forbidden``."""
     if isinstance(log.section, SubjectAccessSection) and not all(r.may_be_told for r in log.section.restrictions):
         raise LogHoldsInternal(
-            "The log names a restriction that the data subject may not be told of.",
-            "Make the log for release from the filed log; it leaves such restrictions out.",
+            "The log contains a restriction that must not be disclosed to the data subject.",
+            "Create the log for release from the filed log, which leaves such restrictions out.",
         )
     for text in texts(log.model_dump(mode="json")):
         if mentions_internal(text) or any(word in text for word in forbidden):
             raise LogHoldsInternal(
-                "A text in the log refers to the schedule of sensitive material: "
+                "A text in the log mentions the schedule of sensitive material: "
                 f'"{text if len(text) <= 80 else text[:80] + "..."}".',
-                "Take the reference out of that text; it belongs in the internal section only.",
+                "Remove the reference from that text; it belongs only in the internal section.",
             )
 
 
 def texts(value: object) -> Iterator[str]:
-    """Every string value, at any depth, of a JSON-ready ``value``; names of fields are not among them."""
+    """Every string value in a JSON-ready ``value``, at any depth; field names are not included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -282,23 +281,23 @@ def texts(value: object) -> Iterator[str]:
             yield from texts(item)
 
 
-def _without_untold(log: ReleaseLog) -> ReleaseLog:
+def _without_withheld(log: ReleaseLog) -> ReleaseLog:
     section = log.section
     if not isinstance(section, SubjectAccessSection):
         return log
-    told = tuple(r for r in section.restrictions if r.may_be_told)
-    gone = {r.code for r in section.restrictions if not r.may_be_told} - {r.code for r in told}
+    disclosed = tuple(r for r in section.restrictions if r.may_be_told)
+    withheld = {r.code for r in section.restrictions if not r.may_be_told} - {r.code for r in disclosed}
     return log.model_copy(
         update={
-            "section": section.model_copy(update={"restrictions": told}),
-            "codes": tuple(c for c in log.codes if c.code not in gone),
-            "masks": tuple(_without_codes(mask, gone) for mask in log.masks),
+            "section": section.model_copy(update={"restrictions": disclosed}),
+            "codes": tuple(c for c in log.codes if c.code not in withheld),
+            "masks": tuple(_without_codes(mask, withheld) for mask in log.masks),
         }
     )
 
 
-def _without_codes(mask: MaskEntry, gone: set[str]) -> MaskEntry:
-    kept = [(code, basis) for code, basis in zip(mask.codes, mask.legal_basis, strict=True) if code not in gone]
+def _without_codes(mask: MaskEntry, withheld: set[str]) -> MaskEntry:
+    kept = [(code, basis) for code, basis in zip(mask.codes, mask.legal_basis, strict=True) if code not in withheld]
     return mask.model_copy(update={"codes": tuple(c for c, _ in kept), "legal_basis": tuple(b for _, b in kept)})
 
 
@@ -311,43 +310,43 @@ def _watched(release: ReleaseSection) -> tuple[OutputSpan, ...]:
 
 def _check_span(span: OutputSpan, outputs: tuple[OutputFacts, ...]) -> None:
     if span.output >= len(outputs):
-        raise ValueError("a span names an output that there is not")
+        raise ValueError("a span refers to an output that does not exist")
     output = outputs[span.output]
-    first = 0 if type(span).__name__ == "WatchedInterval" else output.slate_frames
+    first = 0 if isinstance(span, WatchedInterval) else output.slate_frames
     if not first <= span.first_frame <= span.last_frame < output.frames:
-        raise ValueError(f"a span of {output.file} lies outside its footage")
+        raise ValueError(f"a span of {output.file} is outside its footage")
 
 
 def _encode(document: BaseModel) -> bytes:
     return document.model_dump_json(indent=2).encode() + b"\n"
 
 
-class _TwiceError(ValueError):
-    """A key that comes twice in one object."""
+class _DuplicateKeyError(ValueError):
+    """A key that occurs twice in one object."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({key for key, _ in pairs}) != len(pairs):
-        raise _TwiceError
+        raise _DuplicateKeyError
     return dict(pairs)
 
 
 def _object(untrusted_data: bytes) -> dict[str, Any]:
     if len(untrusted_data) > MAX_BYTES:
-        raise LogUnreadable(f"The file is larger than {MAX_BYTES // 2**20} MiB, which no log is.", _TODO)
+        raise LogUnreadable(f"The file is larger than {MAX_BYTES // 2**20} MiB, the limit for a log.", _TODO)
     try:
-        untrusted = json.loads(untrusted_data.decode("utf-8"), object_pairs_hook=_once)
-    except _TwiceError as error:
-        raise LogUnreadable("The file gives the same entry twice.", _TODO) from error
+        untrusted = json.loads(untrusted_data.decode("utf-8"), object_pairs_hook=_reject_duplicates)
+    except _DuplicateKeyError as error:
+        raise LogUnreadable("The file contains a duplicate key.", _TODO) from error
     except (ValueError, RecursionError) as error:
         raise LogUnreadable("The file is not JSON text.", _TODO) from error
     if not isinstance(untrusted, dict):
-        raise LogUnreadable("The file is not the log of a release.", _TODO)
+        raise LogUnreadable("The file is not a release log.", _TODO)
     untrusted_version = untrusted.get("schema_version")
     if untrusted_version != SCHEMA_VERSION:
         raise LogUnreadable(
-            "The file is of a version that this workbench does not know.",
-            "Use the version of the workbench that wrote it, or a newer one.",
+            "This workbench does not support the version of the file.",
+            "Use the version of the workbench that wrote the file, or a newer one.",
         )
     return untrusted
 
@@ -358,10 +357,10 @@ _Document = TypeVar("_Document", ReleaseLog, PublishedLog, FiledLog, MaskSamples
 def _read(model: type[_Document], untrusted: dict[str, Any], untrusted_data: bytes) -> _Document:
     missing = [name for name in ("document", "schema_version") if name in model.model_fields and name not in untrusted]
     if missing:
-        raise LogUnreadable(f"The file lacks {missing[0]}.", _TODO)
+        raise LogUnreadable(f"The file has no {missing[0]}.", _TODO)
     try:
         return model.model_validate_json(untrusted_data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part)[:40] for part in first["loc"]) or "the whole"
-        raise LogUnreadable(f"The log contradicts its schema at {where}: {first['msg']}.", _TODO) from error
+        where = ".".join(str(part)[:40] for part in first["loc"]) or "the top level"
+        raise LogUnreadable(f"The log does not match its schema at {where}: {first['msg']}.", _TODO) from error

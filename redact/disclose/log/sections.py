@@ -1,8 +1,8 @@
-"""What a release log holds besides, by the kind of release: court, public (FOI) and subject access.
+"""Sections of a release log for one kind of release: court, public (FOI) and subject access.
 
-The readers differ, and so do the words they look for: CPS Disclosure Manual chapters 7, 8 and 10 for court; sections 2,
-10, 17 and 21 of the Freedom of Information Act 2000 for the public; Part 3 of the Data Protection Act 2018, or UK GDPR
-Article 15, for the data subject.
+Each follows the terms its readers use: CPS Disclosure Manual chapters 7, 8 and 10 for court; sections 2, 10, 17 and 21
+of the Freedom of Information Act 2000 for the public; Part 3 of the Data Protection Act 2018, or UK GDPR Article 15,
+for the data subject.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from redact.disclose.log.entries import FreeText, Frozen, Name, Timecode, WholeN
 
 
 class CpiaAssessment(Frozen):
-    """Whether what is hidden may undermine the prosecution or assist the accused (CPIA 1996 s.3)."""
+    """Whether the hidden content may meet the disclosure test: undermine the prosecution case or assist the accused
+    (CPIA 1996 s.3)."""
 
     hidden_may_meet_test: bool | None
-    """``None``: nobody has considered it yet."""
+    """``None``: not considered yet."""
     considered_by: Name | None = None
     considered_at: AwareDatetime | None = None
 
@@ -27,17 +28,17 @@ class CpiaAssessment(Frozen):
     def _signed(self) -> CpiaAssessment:
         decided = self.hidden_may_meet_test is not None
         if decided != (self.considered_by is not None) or decided != (self.considered_at is not None):
-            raise ValueError("a decision on the disclosure test has a person and a time, and only a decision has them")
+            raise ValueError("give a person and a time if, and only if, the disclosure test was considered")
         return self
 
     @property
     def prompts_mg6e(self) -> bool:
-        """Whether the prosecutor must be told: yes, unless the test was considered and not met."""
+        """Whether the prosecutor must be informed: yes, unless the test was considered and not met."""
         return self.hidden_may_meet_test is not False
 
 
 class ClippedPart(Frozen):
-    """A part of a master left out of the copy as irrelevant; timecodes on the master's timeline."""
+    """A part of a master left out of the copy as not relevant; timecodes on the master's timeline."""
 
     exhibit: Name
     first_timecode: Timecode
@@ -46,7 +47,7 @@ class ClippedPart(Frozen):
 
 
 class CourtOrder(Frozen):
-    """An order that governs what may be shown."""
+    """A court order restricting what may be shown."""
 
     court: Name
     made_on: date
@@ -54,7 +55,7 @@ class CourtOrder(Frozen):
 
 
 class ProducingStatement(Frozen):
-    """The statement by which the copy is produced in evidence."""
+    """The statement producing the copy in evidence."""
 
     name: Name
     role: Name
@@ -82,19 +83,19 @@ class CourtSection(Frozen):
 
 
 class AppliedExemption(Frozen):
-    """Why one code applies: prejudice and, for a qualified exemption, where the public interest lies."""
+    """The arguments for one exemption: prejudice and, if it is qualified, the public interest test."""
 
     code: Name
     prejudice: Literal["would", "would be likely to"] | None = None
     harm: FreeText | None = None
     factors_for: tuple[FreeText, ...] = ()
-    """In favour of disclosing."""
+    """In favour of disclosure."""
     factors_against: tuple[FreeText, ...] = ()
     balance: FreeText | None = None
 
 
 class PersonalDataAssessment(Frozen):
-    """FOIA s.40: which condition, and why disclosing would or would not be lawful and fair."""
+    """FOIA s.40: which condition applies, and whether disclosure would be lawful and fair."""
 
     condition: Literal["3A", "3B", "4A"]
     legitimate_interest: FreeText
@@ -104,14 +105,14 @@ class PersonalDataAssessment(Frozen):
 
 
 class AlreadyPublic(Frozen):
-    """FOIA s.21: what the requester can get elsewhere."""
+    """FOIA s.21: information reasonably accessible to the requester elsewhere."""
 
     what: FreeText
     where: FreeText
 
 
 class TimeSplit(Frozen):
-    """Minutes spent. Locating, retrieving and extracting count towards the s.12 cost limit, redacting does not."""
+    """Minutes spent. Locating, retrieving and extracting count towards the s.12 cost limit; redaction does not."""
 
     locating_minutes: WholeNumber
     retrieving_minutes: WholeNumber
@@ -120,19 +121,19 @@ class TimeSplit(Frozen):
 
     @property
     def counted_minutes(self) -> int:
-        """What counts towards the limit."""
+        """Minutes that count towards the limit."""
         return self.locating_minutes + self.retrieving_minutes + self.extracting_minutes
 
 
 class ReviewRights(Frozen):
-    """What a refusal notice must tell the requester (FOIA s.17(7))."""
+    """Rights of review that a refusal notice must state (FOIA s.17(7))."""
 
     internal_review: FreeText
     commissioner: FreeText
 
 
 class PublicSection(Frozen):
-    """For a request under the Freedom of Information Act. Stays with the force: the pack has the published edition."""
+    """For a FOIA request. Stays with the force: the pack contains the published edition."""
 
     kind: Literal["public"] = "public"
     received: date
@@ -145,7 +146,7 @@ class PublicSection(Frozen):
 
 
 class IdentityCheck(Frozen):
-    """How the requester was shown to be the data subject."""
+    """How the requester was confirmed to be the data subject."""
 
     how: FreeText
     checked_by: Name
@@ -164,14 +165,14 @@ class ThirdParty(Frozen):
 
 
 class Restriction(Frozen):
-    """Why something is kept from the data subject."""
+    """Why something is withheld from the data subject."""
 
     code: Name
     ground: FreeText
     necessity: FreeText
     proportionality: FreeText
     may_be_told: bool
-    """False where saying that there is a restriction would itself do the harm: no log that leaves the force has it."""
+    """False if stating the restriction would itself cause the harm: no log that leaves the force then mentions it."""
 
 
 class SubjectAccessSection(Frozen):
@@ -184,9 +185,9 @@ class SubjectAccessSection(Frozen):
     received: date
     due: date
     extended: FreeText | None = None
-    """Why the clock was extended, where it was."""
+    """Why the time limit was extended, if it was."""
     requester_subjects: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """The pseudonyms that are the requester: shown, and all others hidden."""
+    """The requester's pseudonyms: these are shown and all others hidden."""
     third_parties: tuple[ThirdParty, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
     supply: Literal["copy", "viewing"]
@@ -196,7 +197,7 @@ Section = CourtSection | PublicSection | SubjectAccessSection
 
 
 class InternalSection(Frozen):
-    """What never leaves the force."""
+    """Internal notes, which never leave the force."""
 
     mg6d_reference: Name | None = None
     cpia_reasons: FreeText | None = None

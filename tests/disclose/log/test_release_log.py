@@ -145,11 +145,11 @@ def _changed(log: ReleaseLog, change: Callable[[dict[str, Any]], object]) -> byt
         (lambda raw: raw["masks"][0].update(first_frame=124), "footage"),  # the last frame of the slate
         (lambda raw: raw["masks"][0].update(output=2), "output"),  # there are two
         (lambda raw: raw["masks"][0].update(codes=["TP", "NR"]), "basis"),
-        (lambda raw: raw["masks"][0].update(codes=["XX"]), "spelt out"),
-        (lambda raw: raw["masks"][0].update(codes=[], legal_basis=[]), "gives a code"),
+        (lambda raw: raw["masks"][0].update(codes=["XX"]), "defined in the list"),
+        (lambda raw: raw["masks"][0].update(codes=[], legal_basis=[]), "needs a code"),
         (lambda raw: raw["masks"][0].update(effect="mute"), "effect"),
-        (lambda raw: raw["masks"][0].update(confidence_high=None), "two ends"),
-        (lambda raw: raw["masks"][0].update(confidence_low=0.98), "upwards"),
+        (lambda raw: raw["masks"][0].update(confidence_high=None), "both ends"),
+        (lambda raw: raw["masks"][0].update(confidence_low=0.98), "lowest confidence is above"),
         (lambda raw: raw["masks"][1].update(id="M0001"), "unique"),
         (lambda raw: raw["outputs"][0].update(frames=5626), "exactly the frames"),
         (lambda raw: raw["outputs"][0].update(file="../x.mp4"), "outputs.0.file"),
