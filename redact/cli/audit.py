@@ -181,7 +181,7 @@ def _write_pdfs(
     from sqlalchemy import func, select
 
     from redact.audit import chain, heads
-    from redact.disclose.documents.internal import TrailEvent, audit_trail
+    from redact.disclose.documents.audit_report import TrailEvent, audit_report
     from redact.disclose.log.entries import AuditHead
     from redact.media.part_file import write_whole
 
@@ -195,7 +195,7 @@ def _write_pdfs(
     count = session.scalar(select(func.count()).select_from(wish.query().subquery())) or 0
     printed = AuditHead.model_validate(heads.head_json(newest))
     files: list[Path] = []
-    for part in audit_trail(events, count=count, head=printed, organisation=organisation, made=made):
+    for part in audit_report(events, count=count, head=printed, organisation=organisation, made=made):
         name = target if part.number == 1 else target.with_name(f"{target.stem}-{part.number}{target.suffix}")
         write_whole(name, part.pdf, overwrite=overwrite)
         files.append(name)

@@ -66,7 +66,7 @@ def run(
     """
     with CommandReport("retention run", as_json) as report:
         with acting(login) as (db, actor):
-            from redact.disclose.documents.disposal_certificates import write_certificates
+            from redact.disclose.documents.certificate_files import write_certificates
             from redact.evidence.store import Store
             from redact.retention import disposal
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from redact import environment
 from redact.detect import registry
-from redact.disclose.documents.disposal_certificates import FOLDER, write_certificates
+from redact.disclose.documents.certificate_files import FOLDER, write_certificates
 from redact.disclose.policy.policies import list_policies, load_policy
 from redact.disclose.policy.reason_codes import list_codes, load_codes
 from redact.errors import BadRecord, RedactError

@@ -1,6 +1,7 @@
-"""Drafts of what an officer sends with a release: an MG6C line, a FOI refusal notice, a letter to a data subject.
+"""Drafts of documents sent with a release: an MG6C entry, an FOI refusal notice, a letter to a data subject.
 
-They are for the officer, not for the pack: every page says DRAFT, gaps are marked, and what the log knows is filled in.
+They are for the officer and not part of the pack. Every page is marked DRAFT. Facts from the log are filled in, and
+gaps are marked for completion.
 """
 
 from __future__ import annotations
@@ -26,35 +27,35 @@ from redact.disclose.log.entries import OutputEntry, UsedCode
 from redact.disclose.log.release_log import ReleaseLog, check_outward
 from redact.disclose.log.sections import AppliedExemption, CourtSection, PublicSection, SubjectAccessSection
 
-DRAFT = "Draft for an officer to check, complete and send as their own. Not part of the release."
+DRAFT = "Draft for an officer to check, complete and send. Not part of the release."
 
 
 def mg6c_draft(log: ReleaseLog) -> bytes:
-    """The line for the schedule of non-sensitive unused material. Raises as
+    """The entry for the schedule of non-sensitive unused material. Raises as
     :func:`redact.disclose.documents.typeset.pdf`."""
     return pdf(mg6c_document(log))
 
 
 def foi_notice_draft(log: ReleaseLog) -> bytes:
-    """Paragraphs of a notice under FOIA s.17. Raises as :func:`redact.disclose.documents.typeset.pdf`."""
+    """The text of a refusal notice under FOIA s.17. Raises as :func:`redact.disclose.documents.typeset.pdf`."""
     return pdf(foi_notice_document(log))
 
 
 def subject_access_draft(log: ReleaseLog) -> bytes:
-    """The letter that goes with a copy for a data subject.
+    """The letter to a data subject that accompanies a copy.
 
     Raises:
-        LogHoldsInternal: ``log`` names a restriction that the data subject may not be told of.
+        LogHoldsInternal: ``log`` contains a restriction that must not be disclosed to the data subject.
         TypesettingFailed: see :func:`redact.disclose.documents.typeset.pdf`.
     """
     return pdf(subject_access_document(log))
 
 
 def mg6c_document(log: ReleaseLog) -> Document:
-    """What :func:`mg6c_draft` sets."""
+    """The content of :func:`mg6c_draft`."""
     section = log.section
     if not isinstance(section, CourtSection):
-        raise ValueError("an MG6C line is for a court release")
+        raise ValueError("an MG6C entry is for a court release")
     check_outward(log)
     item: TextRun = section.mg6c_item or todo("item number")
     rows: list[list[Cell]] = [
@@ -67,11 +68,11 @@ def mg6c_document(log: ReleaseLog) -> Document:
     ]
     if section.material == "used":
         blocks.append(
-            para(strong("The log calls this used material. "), "A schedule of unused material has no line for it.")
+            para(strong("The log records this as used material. "), "Used material is not listed on this schedule.")
         )
     blocks.append(table(("Item", "Description and relevance", "Location", "Prosecutor"), (20, None, 40, 24), rows))
-    blocks += [heading("Before this is sent"), bullets(_mg6c_checks(section))]
-    return _draft(log, "Line for the MG6C", "Schedule of relevant non-sensitive unused material", blocks)
+    blocks += [heading("Before you send this"), bullets(_mg6c_checks(section))]
+    return _draft(log, "Entry for the MG6C", "Schedule of relevant non-sensitive unused material", blocks)
 
 
 def _mg6c_description(log: ReleaseLog, output: OutputEntry) -> list[TextRun]:
@@ -80,8 +81,8 @@ def _mg6c_description(log: ReleaseLog, output: OutputEntry) -> list[TextRun]:
     masks = [m for m in log.masks if m.output == number]
     when = f", recorded from {moment(master.recorded_start)}" if master.recorded_start else ""
     worn = f" worn by {master.wearer}" if master.wearer else ""
-    # Without the reasons: a schedule the defence gets should not tell by them what is hidden.
-    hidden = f"Parts of picture or sound are hidden in {len(masks)} places, which the log lists."
+    # Without the reasons: on a schedule served on the defence they could reveal what is hidden.
+    hidden = f"Parts of the picture or sound are hidden in {len(masks)} places, listed in the log."
     return [
         strong(f"Body-worn video, exhibit {master.exhibit}: edited version"),
         f"Footage from a camera{worn}{when}, {master.clip_in} to {master.clip_out} of the recording. {hidden}",
@@ -92,102 +93,107 @@ def _mg6c_description(log: ReleaseLog, output: OutputEntry) -> list[TextRun]:
 
 def _mg6c_checks(section: CourtSection) -> list[Cell]:
     checks: list[Cell] = [
-        "The description shows why the material may be relevant and does not itself reveal what is hidden."
+        "The description must show why the material may be relevant without revealing what is hidden."
     ]
     if section.cpia.prompts_mg6e:
         checks.append(
-            "The hidden content may meet the disclosure test, or nobody has considered it: report it on the MG6E, and "
-            "let the prosecutor see the recording unedited."
+            "The hidden content may meet the disclosure test, or has not been considered yet: report it on the MG6E "
+            "and make the unedited recording available to the prosecutor."
         )
-    checks.append("Sensitive material goes on its own schedule, which is not mentioned here.")
+    checks.append("List sensitive material on its own schedule, and do not mention that schedule here.")
     return checks
 
 
 def foi_notice_document(log: ReleaseLog) -> Document:
-    """What :func:`foi_notice_draft` sets."""
+    """The content of :func:`foi_notice_draft`."""
     section = log.section
     if not isinstance(section, PublicSection):
-        raise ValueError("a FOI notice is for a public release")
+        raise ValueError("an FOI notice is for a public release")
     used = {code for mask in log.masks for code in mask.codes}
-    argued = {exemption.code: exemption for exemption in section.exemptions}
+    arguments = {exemption.code: exemption for exemption in section.exemptions}
     blocks: list[Block] = [
         facts(
             [
                 ("Request", log.identity.request_reference or log.identity.case_reference),
                 ("To", log.release.recipient.name),
                 ("Received", day(section.received)),
-                ("Answer due", day(section.due)),
+                ("Response due", day(section.due)),
             ]
         ),
         para(
-            f"Thank you for your request of {day(section.received)} under the Freedom of Information Act 2000. ",
-            todo("what was asked for, in the requester's words"),
+            f"Thank you for your request of {day(section.received)} under the Freedom of Information Act 2000. "
+            "You asked for: ",
+            todo("the request, in the requester's own words"),
         ),
         para(
-            "We hold the footage you asked for and enclose it. Some of the picture and sound is withheld. The log that "
-            "comes with it lists the times, with the exemption that applies to each. This letter is our notice under "
-            "section 17 of the Act for what is withheld."
+            "We hold the footage you requested and enclose a copy. Parts of the picture and sound have been withheld. "
+            "The enclosed log lists the times and the exemption that applies to each. This letter is our refusal "
+            "notice under section 17 of the Act for the parts withheld."
         ),
     ]
     for code in log.codes:
         if code.code in used:
-            blocks += _exemption_blocks(code, argued.get(code.code, AppliedExemption(code=code.code)), section)
+            blocks += _exemption_blocks(code, arguments.get(code.code, AppliedExemption(code=code.code)), section)
     for known in section.already_public:
         blocks += [
-            heading("Already accessible: section 21"),
+            heading("Accessible by other means: section 21"),
             para(
-                f"{known.what} is reasonably accessible to you elsewhere, so section 21 exempts it. The exemption is "
-                f"absolute. You can find it here: {known.where}"
+                f"{known.what} is reasonably accessible to you by other means, and so is exempt under section 21. This "
+                f"is an absolute exemption. You can find it here: {known.where}"
             ),
         ]
-    spent = section.time_split
+    time = section.time_split
     blocks += [
-        heading("Time"),
+        heading("Time spent"),
         para(
-            f"We spent {spent.counted_minutes} minutes locating, retrieving and extracting the footage, which counts "
-            f"towards the limit under section 12. The {spent.redacting_minutes} minutes of redacting do not."
+            f"We spent {time.counted_minutes} minutes locating, retrieving and extracting the footage, which counts "
+            f"towards the cost limit under section 12. The {time.redacting_minutes} minutes spent on redaction do not."
         ),
-        heading("If you are unhappy with this answer"),
+        heading("If you are dissatisfied with our response"),
         para(section.review.internal_review),
         para(section.review.commissioner),
         para("Yours sincerely"),
-        para(todo("name and post of the person who signs")),
+        para(todo("name and job title of the signatory")),
     ]
     return _draft(
-        log, "Answer to a request for information", "Freedom of Information Act 2000, sections 1 and 17", blocks
+        log, "Response to a request for information", "Freedom of Information Act 2000, sections 1 and 17", blocks
     )
 
 
-def _exemption_blocks(code: UsedCode, argued: AppliedExemption, section: PublicSection) -> list[Block]:
-    nature = f"The exemption is {code.exemption}." if code.exemption else ""
-    blocks = [heading(f"{code.title}: {code.code}"), para(f"{code.statute}. {code.legal_basis} {nature}")]
+def _exemption_blocks(code: UsedCode, arguments: AppliedExemption, section: PublicSection) -> list[Block]:
+    nature = {"absolute": "This is an absolute exemption.", "qualified": "This is a qualified exemption."}
+    blocks = [
+        heading(f"{code.title}: {code.code}"),
+        para(f"{code.statute}. {code.legal_basis} {nature.get(code.exemption or '', '')}"),
+    ]
     personal = section.personal_data
     if personal is not None and code.code.startswith("s40"):
         blocks.append(
             para(
-                f"The legitimate interest: {personal.legitimate_interest} Whether disclosing is necessary for it: "
-                f"{personal.necessity} How the rights of those concerned weigh against it: {personal.balance} "
-                f"{personal.conclusion}"
+                f"Legitimate interest: {personal.legitimate_interest} Necessity of disclosure: {personal.necessity} "
+                f"Balance against the rights of the people concerned: {personal.balance} {personal.conclusion}"
             )
         )
     elif code.assessment:
         blocks.append(para(code.assessment))
-    if argued.prejudice or argued.harm:
-        prejudice = f"We find that the prejudice {argued.prejudice} follow. " if argued.prejudice else ""
-        blocks.append(para(prejudice, argued.harm or todo("what harm would follow, and how")))
+    if arguments.prejudice or arguments.harm:
+        prejudice = f"We have concluded that prejudice {arguments.prejudice} occur. " if arguments.prejudice else ""
+        blocks.append(para(prejudice, arguments.harm or todo("what harm would occur, and how")))
     if code.exemption == "qualified":
         blocks += [
-            para(strong("In favour of disclosing")),
-            bullets(list(argued.factors_for) or [todo("factors in favour of disclosing")]),
-            para(strong("In favour of withholding")),
-            bullets(list(argued.factors_against) or [todo("factors in favour of withholding")]),
-            para(strong("Where the public interest lies. "), argued.balance or todo("the balance, and why")),
+            para(strong("Factors in favour of disclosure")),
+            bullets(list(arguments.factors_for) or [todo("factors in favour of disclosure")]),
+            para(strong("Factors in favour of maintaining the exemption")),
+            bullets(list(arguments.factors_against) or [todo("factors in favour of maintaining the exemption")]),
+            para(
+                strong("Balance of the public interest. "), arguments.balance or todo("where the balance lies, and why")
+            ),
         ]
     return blocks
 
 
 def subject_access_document(log: ReleaseLog) -> Document:
-    """What :func:`subject_access_draft` sets."""
+    """The content of :func:`subject_access_draft`."""
     section = log.section
     if not isinstance(section, SubjectAccessSection):
         raise ValueError("a subject-access letter is for a subject-access release")
@@ -205,36 +211,35 @@ def subject_access_document(log: ReleaseLog) -> Document:
                 ("To", section.requester),
                 ("Reference", log.identity.request_reference or log.identity.case_reference),
                 ("Received", day(section.received)),
-                ("Answer due", day(section.due)),
+                ("Response due", day(section.due)),
             ]
         ),
         para(f"Thank you for your request of {day(section.received)} for your personal data under {right}."),
-        *([para(f"We needed longer than one month: {section.extended}")] if section.extended else []),
+        *([para(f"We needed more than one month to respond: {section.extended}")] if section.extended else []),
         para(enclosed, *([] if section.supply == "copy" else [todo("place, date and what to bring")])),
         para(
-            "You are shown in it. Other parts of picture and sound are hidden. The log that comes with it lists the "
-            "times."
+            "You are visible in it. Other parts of the picture and sound are hidden. The enclosed log lists the times."
         ),
     ]
     blocks += _restriction_blocks(section)
     blocks += [
-        heading("What else we must tell you"),
+        heading("Other information we must give you"),
         para(
             todo(
-                "purposes, legal basis, categories of data, recipients, how long it is kept and its source, or the "
-                "privacy notice that says so"
+                "purposes, legal basis, categories of data, recipients, retention period and source, or a link to the "
+                "privacy notice that gives them"
             )
         ),
         para(
-            "You may ask us to rectify or erase your personal data or to restrict what we do with it"
-            + ("." if law_enforcement else ", and you may object to it.")
+            "You have the right to ask us to rectify or erase your personal data or to restrict its processing"
+            + ("." if law_enforcement else ", and the right to object to it.")
         ),
-        heading("If you are unhappy with this answer"),
+        heading("If you are dissatisfied with our response"),
         *_complaint(law_enforcement),
         para("Yours sincerely"),
-        para(todo("name and post of the person who signs; contact of the data protection officer")),
+        para(todo("name and job title of the signatory; contact details of the data protection officer")),
     ]
-    return _draft(log, "Answer to your subject access request", "", blocks)
+    return _draft(log, "Response to your subject access request", "", blocks)
 
 
 def _restriction_blocks(section: SubjectAccessSection) -> list[Block]:
@@ -244,7 +249,7 @@ def _restriction_blocks(section: SubjectAccessSection) -> list[Block]:
         [
             strong(r.code),
             r.ground,
-            quiet(f"Necessary because: {r.necessity} Proportionate because: {r.proportionality}"),
+            quiet(f"Necessity: {r.necessity} Proportionality: {r.proportionality}"),
         ]
         for r in section.restrictions
     ]

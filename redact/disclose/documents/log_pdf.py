@@ -1,4 +1,4 @@
-"""``log.pdf``: the log as people read it; for court and data subject with all its parts, for the public not."""
+"""``log.pdf``: the log as a readable document, in full or as the published edition."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ from redact.disclose.log.release_log import PublishedCode, PublishedLog, Release
 from redact.disclose.log.sections import CourtSection, PublicSection, SubjectAccessSection
 
 EFFECTS = {
-    "solid": "covered with one colour",
+    "solid": "solid colour",
     "mosaic": "mosaic",
     "blur": "blurred",
-    "mute": "silenced",
-    "bleep": "tone over it",
+    "mute": "muted",
+    "bleep": "covered by a tone",
     "disguise": "voice disguised",
 }
 SUBTITLES = {
@@ -62,25 +62,25 @@ SUBTITLES = {
 
 
 def release_log(log: ReleaseLog, stills: Mapping[str, bytes] | None = None) -> bytes:
-    """``log.pdf`` of a court, subject-access or internal release, or the force's own of a public one.
+    """``log.pdf`` of a court, subject-access or internal release, or the force's own full log of a public one.
 
-    ``stills``: for a court release only, a JPEG or PNG picture *of the copy, mask on*, by id of the mask.
+    ``stills``: for court releases only, a JPEG or PNG still of the *redacted* copy for each mask id.
 
     Raises:
-        LogHoldsInternal: a log that must not leave the force as it is.
-        TypesettingFailed: Typst could not set it, or a still is no picture.
+        LogHoldsInternal: the log contains something that must not leave the force.
+        TypesettingFailed: Typst failed, or a still is not a valid picture.
     """
     return pdf(release_document(log, stills))
 
 
 def release_document(log: ReleaseLog, stills: Mapping[str, bytes] | None = None) -> Document:
-    """What :func:`release_log` sets."""
+    """The content of :func:`release_log`."""
     check_outward(log)
     stills = stills or {}
     if stills and log.kind != "court":
         raise ValueError("only a court release has stills")
     shown = [mask.id for mask in log.masks if mask.id in stills]
-    place = {mask_id: number for number, mask_id in enumerate(shown)}
+    still_index = {mask_id: number for number, mask_id in enumerate(shown)}
     identity = log.identity
     head: Facts = [
         ("Log", f"{identity.log_id}, version {identity.log_version}, made on {moment(identity.created)}"),
@@ -94,7 +94,7 @@ def release_document(log: ReleaseLog, stills: Mapping[str, bytes] | None = None)
         blocks += _copy_blocks(number, output)
     blocks.append(heading("What is hidden"))
     for number, output in enumerate(log.outputs):
-        blocks += _mask_blocks(log, number, output, place)
+        blocks += _mask_blocks(log, number, output, still_index)
     blocks += _not_redacted_blocks(log)
     blocks += [heading("Reason codes"), _codes_table(log.codes)]
     blocks += _section_blocks(log)
@@ -118,7 +118,7 @@ def published_log(log: PublishedLog) -> bytes:
 
 
 def published_document(log: PublishedLog) -> Document:
-    """What :func:`published_log` sets."""
+    """The content of :func:`published_log`."""
     identity = log.identity
     head: Facts = [
         ("Log", f"{identity.log_id}, version {identity.log_version}, made on {moment(identity.created)}"),
@@ -128,8 +128,8 @@ def published_document(log: PublishedLog) -> Document:
     blocks: list[Block] = [
         facts(head),
         note(
-            "This log lists when picture or sound is withheld in the footage released with it, and under which "
-            "exemption. Parts that overlap, or that lie less than a second apart, are listed as one."
+            "This log lists the times at which picture or sound is withheld in the accompanying footage, and the "
+            "exemption that applies. Parts that overlap, or are no more than a second apart, are listed as one."
         ),
         heading("Footage released"),
     ]
@@ -147,9 +147,9 @@ def published_document(log: PublishedLog) -> Document:
             for r in log.ranges
             if r.output == number
         ]
-        blocks += [heading(output.file, level=2), *_or_nothing(("Time", "What", "How", "Exemption"), rows)]
+        blocks += [heading(output.file, level=2), *_or_nothing(("Time", "Withheld", "How", "Exemption"), rows)]
     blocks += [heading("Exemptions"), _published_codes(log.codes)]
-    blocks += [heading("How this was made"), facts(_made(log))]
+    blocks += [heading("How the copies were made"), facts(_made(log))]
     blocks += audit_blocks(log.audit_head)
     return Document(
         title="Log of redactions",
@@ -204,18 +204,21 @@ def _counted(count: int, one: str, many: str | None = None) -> str:
 def _summary(log: ReleaseLog) -> list[TextRun]:
     pictures = [m for m in log.masks if m.kind == "picture"]
     sounds = [m for m in log.masks if m.kind == "sound"]
-    copies = _counted(len(log.outputs), "copy", "copies")
+    copies = _counted(len(log.outputs), "redacted copy", "redacted copies")
     return [
-        f"With this log come {copies} of recordings from which parts were hidden: "
-        f"{_counted(len({m.subject for m in pictures}), 'subject')} of the picture in "
-        f"{_counted(len(pictures), 'span')}, and {_counted(len(sounds), 'span')} of sound. "
-        "The recordings themselves are unchanged. Frames and times are those of the copies, counted from 0, "
-        "with both ends of a span belonging to it."
+        f"This log accompanies {copies}. Hidden in the picture: "
+        f"{_counted(len({m.subject for m in pictures}), 'subject')} in {_counted(len(pictures), 'span')}. "
+        f"Hidden in the sound: {_counted(len(sounds), 'span')}. The master recordings are unchanged. Frames and times "
+        "refer to the copies and count from 0; a span includes its first and last frame."
     ]
 
 
 def _output_facts(output: OutputFacts) -> Facts:
-    slate = f", of which {output.slate_frames} ({output.slate_seconds:.2f} s) of title" if output.slate_frames else ""
+    slate = (
+        f", including a slate of {output.slate_frames} frames ({output.slate_seconds:.2f} s)"
+        if output.slate_frames
+        else ""
+    )
     return [
         ("SHA-256", mono(output.sha256)),
         ("Picture", f"{output.width} x {output.height} pixels, {output.codec}, {_rate(output.frame_rate)}"),
@@ -240,7 +243,7 @@ def _copy_blocks(number: int, output: OutputEntry) -> list[Block]:
             [
                 *_output_facts(output),
                 ("Footage in the copy", f"{output.clip_in} to {output.clip_out}"),
-                ("Shown of the master", f"{master.clip_in} to {master.clip_out}, {clip}{' (all)' if whole else ''}"),
+                ("Part of the master", f"{master.clip_in} to {master.clip_out}, {clip}{' (all)' if whole else ''}"),
                 *_master_facts(master),
             ]
         ),
@@ -271,41 +274,41 @@ def _master_facts(master: MasterEntry) -> Facts:
 
 
 def _codes(codes: Iterable[str], bases: Iterable[str]) -> list[TextRun]:
-    return [piece for code, basis in zip(codes, bases, strict=True) for piece in (strong(narrow(code)), quiet(basis))]
+    return [run for code, basis in zip(codes, bases, strict=True) for run in (strong(narrow(code)), quiet(basis))]
 
 
 def _times(span: OutputSpan) -> list[TextRun]:
     return [f"{span.first_timecode} to", span.last_timecode, quiet(f"frames {span.first_frame} to {span.last_frame}")]
 
 
-def _mask_blocks(log: ReleaseLog, number: int, output: OutputEntry, place: Mapping[str, int]) -> list[Block]:
+def _mask_blocks(log: ReleaseLog, number: int, output: OutputEntry, still_index: Mapping[str, int]) -> list[Block]:
     masks = sorted((m for m in log.masks if m.output == number), key=lambda m: (m.first_frame, m.last_frame, m.id))
     blocks = [heading(f"{number + 1}. {output.file}", level=2)]
     if not masks:
         return [*blocks, para("Nothing.")]
-    header, widths = ["Mask", "From and to", "How", "Why"], [24.0, 34.0, 31.0, None]
-    if place:
-        header, widths = [*header, "In the copy"], [*widths, 33.0]
-    return [*blocks, table(header, widths, (_mask_row(mask, output, place) for mask in masks))]
+    header, widths = ["Mask", "From and to", "Effect", "Reason"], [24.0, 34.0, 31.0, None]
+    if still_index:
+        header, widths = [*header, "Still of the copy"], [*widths, 33.0]
+    return [*blocks, table(header, widths, (_mask_row(mask, output, still_index) for mask in masks))]
 
 
-def _mask_row(mask: MaskEntry, output: OutputEntry, place: Mapping[str, int]) -> list[Cell]:
+def _mask_row(mask: MaskEntry, output: OutputEntry, still_index: Mapping[str, int]) -> list[Cell]:
     confidence = None
     if mask.confidence_low is not None and mask.confidence_high is not None:
         confidence = quiet(f"confidence {mask.confidence_low:.2f} to {mask.confidence_high:.2f}")
-    source = {"machine": "found by machine", "manual": "drawn by hand", "corrected": "by machine, corrected"}
+    source = {"machine": "detected", "manual": "drawn by hand", "corrected": "detected, corrected by hand"}
     row: list[Cell] = [
         [strong(narrow(mask.id)), narrow(mask.subject), quiet(_label(mask))],
         _times(mask),
         [EFFECTS[mask.effect], quiet(source[mask.source]), *([confidence] if confidence else [])],
-        _codes(mask.codes, mask.legal_basis) or "no reason is stated",
+        _codes(mask.codes, mask.legal_basis) or "no reason given",
     ]
-    if not place:
+    if not still_index:
         return row
-    if mask.id not in place:
+    if mask.id not in still_index:
         return [*row, quiet("sound" if mask.kind == "sound" else "no still")]
     alt = f"Still of {output.file} with {mask.subject} hidden, within {mask.first_timecode} to {mask.last_timecode}"
-    return [*row, {"image": place[mask.id], "alt": alt}]
+    return [*row, {"image": still_index[mask.id], "alt": alt}]
 
 
 def _label(entry: MaskEntry | NotRedacted) -> str:
@@ -313,9 +316,9 @@ def _label(entry: MaskEntry | NotRedacted) -> str:
 
 
 def _not_redacted_blocks(log: ReleaseLog) -> list[Block]:
-    blocks = [heading("What was deliberately not hidden")]
+    blocks = [heading("What was deliberately shown")]
     if not log.not_redacted:
-        return [*blocks, para("No decision was made to show anything that the policy would hide.")]
+        return [*blocks, para("There are no decisions to show anything that the policy would hide.")]
     rows: list[list[Cell]] = [
         [
             [strong(narrow(n.id)), narrow(n.subject), quiet(_label(n))],
@@ -333,7 +336,7 @@ def _codes_table(codes: Iterable[UsedCode]) -> Block:
     for code in codes:
         what: list[TextRun] = [strong(code.title), code.legal_basis]
         what += [f"Assessment: {code.assessment}"] if code.assessment else []
-        what += [f"Refers to: {code.reference}"] if code.reference else []
+        what += [f"Reference: {code.reference}"] if code.reference else []
         nature = [quiet(f"{code.exemption} exemption")] if code.exemption else []
         rows.append([strong(narrow(code.code)), [code.statute, *nature], what])
     return table(("Code", "Legal basis", "Meaning"), (26, 56, None), rows)
@@ -344,11 +347,11 @@ def _published_codes(codes: Iterable[PublishedCode]) -> Block:
     for code in codes:
         nature = f"{code.exemption} exemption" if code.exemption else ""
         prejudice = f"prejudice: {code.prejudice}" if code.prejudice else ""
-        told = "; ".join(filter(None, (nature, prejudice)))
+        notes = "; ".join(filter(None, (nature, prejudice)))
         rows.append(
             [
                 strong(narrow(code.code)),
-                [code.statute, *([quiet(told)] if told else [])],
+                [code.statute, *([quiet(notes)] if notes else [])],
                 [strong(code.title), code.legal_basis],
             ]
         )

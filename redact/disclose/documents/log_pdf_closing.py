@@ -1,4 +1,4 @@
-"""How a log ends: review and approval, what made the copies, and the head of the audit trail."""
+"""The closing blocks of a log: review and approval, how the copies were made, and the audit chain head."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from redact.disclose.log.entries import (
 
 
 def recipient_line(release: ReleaseSection) -> str:
-    """Who gets the release, and what for."""
+    """The recipient and the purpose, on one line."""
     recipient = release.recipient
     return ", ".join(filter(None, (recipient.name, recipient.organisation, f"for: {recipient.purpose}")))
 
 
 def release_blocks(release: ReleaseSection, outputs: tuple[OutputEntry, ...]) -> list[Block]:
-    """Who watched what, who approved it, who gets it and how long it is kept."""
+    """Who watched what, who approved the release, who receives it and how long it is kept."""
     rows = [_reviewer_row(person, outputs) for person in release.reviewers]
     if release.second_reviewer is not None:
         rows.append(_reviewer_row(release.second_reviewer, outputs))
     retention = release.retention
     return [
         heading("Review, approval and delivery"),
-        table(("Reviewed by", "When", "Watched of the copies"), (44, 50, None), rows),
+        table(("Reviewed by", "When", "Parts watched"), (44, 50, None), rows),
         facts(
             [
                 ("Approved by", f"{release.approver.name}, {release.approver.role}"),
@@ -54,7 +54,7 @@ def release_blocks(release: ReleaseSection, outputs: tuple[OutputEntry, ...]) ->
                 ("Encryption", release.delivery.encryption),
                 ("Retention", retention.rule),
                 ("Kept until", day(retention.keep_until) if retention.keep_until else None),
-                ("Destroyed on", day(retention.destroy_on) if retention.destroy_on else None),
+                ("To be destroyed on", day(retention.destroy_on) if retention.destroy_on else None),
             ]
         ),
     ]
@@ -65,11 +65,11 @@ def _override(override: Override | None) -> list[tuple[str, Cell | None]]:
         return []
     count = override.unwatched, override.unsettled
     open_ = (
-        f"{count[0]} stretch{'es' if count[0] != 1 else ''} of the copies not watched" if count[0] else "",
-        f"{count[1]} place{'s' if count[1] != 1 else ''} in doubt not settled" if count[1] else "",
-        "" if override.second_look else "no second look by detectors",
+        f"{count[0]} span{'s' if count[0] != 1 else ''} of the copies not watched" if count[0] else "",
+        f"{count[1]} item{'s' if count[1] != 1 else ''} of the review queue not settled" if count[1] else "",
+        "" if override.second_look else "no second detection pass",
     )
-    return [("Open at approval", "; ".join(filter(None, open_))), ("Approved because", override.reason)]
+    return [("Open at approval", "; ".join(filter(None, open_))), ("Reason for approval", override.reason)]
 
 
 def _reviewer_row(person: Reviewer, outputs: tuple[OutputEntry, ...]) -> list[Cell]:
@@ -83,38 +83,38 @@ def _reviewer_row(person: Reviewer, outputs: tuple[OutputEntry, ...]) -> list[Ce
 
 
 def versions_table(versions: Versions, policy: HashedFile, codes: HashedFile) -> Block:
-    """All that took part in making the copies."""
+    """Everything used to make the copies."""
 
     def row(what: str, part: Component | HashedFile) -> list[Cell]:
         return [what, f"{part.name} {part.version}", mono(part.sha256) if part.sha256 else quiet("none")]
 
     def rows() -> Iterator[list[Cell]]:
         yield row("Software", versions.software)
-        yield from (row("Network", model) for model in versions.models)
+        yield from (row("Model", model) for model in versions.models)
         yield row("Settings", versions.settings)
         yield from (row("Library", library) for library in versions.libraries)
         yield row("Policy", policy)
         yield row("Reason codes", codes)
 
-    return table(("Part", "Name and version", "SHA-256"), (24, 44, None), rows())
+    return table(("Component", "Name and version", "SHA-256"), (24, 44, None), rows())
 
 
 def audit_blocks(head: AuditHead) -> list[Block]:
-    """The head of the audit trail, for others to hold."""
+    """The audit chain head, so that others hold a copy of it."""
     return [
-        heading("Head of the audit trail"),
+        heading("Audit chain head"),
         para(
-            "Everything done to this footage is an entry in a chain in which each entry carries the hash of the one "
-            "before. This was its end when the log was made. Whoever holds this page can show a later change to any "
-            "entry up to it."
+            "Every action on this footage is an entry in the audit chain, in which each entry carries the hash of the "
+            "one before it. This was the head of the chain when the log was made. Anyone who holds this page can prove "
+            "a later change to any entry up to it."
         ),
         facts(
             [
                 ("Entries", f"{head.count:,}"),
-                ("Hash of the last", mono(head.hash)),
+                ("Hash of the last entry", mono(head.hash)),
                 ("Root of the Merkle tree", mono(head.merkle_root)),
                 ("Signature (Ed25519)", mono(head.signature)),
-                ("Fingerprint of the key", mono(head.key_fingerprint)),
+                ("Key fingerprint", mono(head.key_fingerprint)),
             ]
         ),
     ]

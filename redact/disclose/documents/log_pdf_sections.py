@@ -1,4 +1,4 @@
-"""The parts of a log that only one kind of release has, as blocks of its PDF."""
+"""PDF blocks of the log sections for one kind of release: court, public and subject access."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REGIMES = {"uk-gdpr": "UK GDPR", "dpa-part-3": "Data Protection Act 2018, Part 3
 
 
 def court_facts(section: CourtSection) -> Facts:
-    """For the head of the log: whose case it is."""
+    """Case details for the head of the log."""
     item = f", item {section.mg6c_item} of the MG6C" if section.mg6c_item else ""
     return [
         ("URN", section.urn),
@@ -39,17 +39,17 @@ def court_facts(section: CourtSection) -> Facts:
 
 
 def court_blocks(section: CourtSection) -> list[Block]:
-    """What was left out, orders, the disclosure test, and the statement that produces the copies."""
-    blocks = [heading("Left out as irrelevant")]
+    """Parts left out, court orders, the disclosure test and the producing statement."""
+    blocks = [heading("Left out as not relevant")]
     if section.clipped:
         rows: list[list[Cell]] = [
             [narrow(part.exhibit), f"{part.first_timecode} to {part.last_timecode}", part.reason]
             for part in section.clipped
         ]
-        blocks.append(para("These parts of the masters are in no copy. Times are those of the master."))
+        blocks.append(para("These parts of the masters are not in any copy. Times refer to the master."))
         blocks.append(table(("Exhibit", "From and to", "Reason"), (28, 44, None), rows))
     else:
-        blocks.append(para("Nothing: the copies run over the whole length of their masters."))
+        blocks.append(para("Nothing: each copy covers the whole of its master."))
     if section.orders:
         orders: list[list[Cell]] = [[order.court, day(order.made_on), order.terms] for order in section.orders]
         blocks += [heading("Court orders"), table(("Court", "Made on", "Terms"), (42, 32, None), orders)]
@@ -68,26 +68,26 @@ def court_blocks(section: CourtSection) -> list[Block]:
 
 def _test(section: CourtSection) -> list[TextRun]:
     cpia = section.cpia
-    law = "the disclosure test of the Criminal Procedure and Investigations Act 1996, section 3"
+    law = "the disclosure test in section 3 of the Criminal Procedure and Investigations Act 1996"
     if cpia.considered_by is None or cpia.considered_at is None:
-        return [strong("Not yet considered"), f" whether what is hidden may meet {law}."]
+        return [strong("Not yet considered:"), f" whether the hidden content may meet {law}."]
     verdict = "may" if cpia.hidden_may_meet_test else "does not"
     return [
-        f"{cpia.considered_by} considered on {moment(cpia.considered_at)} that what is hidden {verdict} meet {law}."
+        f"{cpia.considered_by} concluded on {moment(cpia.considered_at)} that the hidden content {verdict} meet {law}."
     ]
 
 
 def public_facts(section: PublicSection) -> Facts:
-    """For the head of the log: the request's clock."""
-    return [("Received", day(section.received)), ("Answer due", day(section.due))]
+    """Dates of the request for the head of the log."""
+    return [("Received", day(section.received)), ("Response due", day(section.due))]
 
 
 def public_blocks(section: PublicSection) -> list[Block]:
-    """Exemptions with the public interest, the section 40 assessment, section 21, time and rights."""
+    """Exemptions with the public interest test, section 40 assessment, section 21, time spent and rights of review."""
     blocks: list[Block] = [heading("Exemptions")]
     for exemption in section.exemptions:
-        prejudice = f"Disclosure {exemption.prejudice} prejudice or endanger." if exemption.prejudice else None
-        argued = facts(
+        prejudice = f"Disclosure {exemption.prejudice} cause the prejudice or danger." if exemption.prejudice else None
+        arguments = facts(
             [
                 ("Prejudice", prejudice),
                 ("Harm", exemption.harm),
@@ -96,7 +96,10 @@ def public_blocks(section: PublicSection) -> list[Block]:
                 ("Balance", exemption.balance),
             ]
         )
-        blocks += [heading(exemption.code, level=2), argued if argued["rows"] else para("Nothing was noted.")]
+        blocks += [
+            heading(exemption.code, level=2),
+            arguments if arguments["rows"] else para("No arguments were recorded."),
+        ]
     personal = section.personal_data
     if personal is not None:
         blocks += [
@@ -113,20 +116,20 @@ def public_blocks(section: PublicSection) -> list[Block]:
         ]
     if section.already_public:
         items: list[Cell] = [f"{known.what}: {known.where}" for known in section.already_public]
-        blocks += [heading("Already public (section 21)"), bullets(items)]
-    spent = section.time_split
+        blocks += [heading("Accessible by other means (section 21)"), bullets(items)]
+    time = section.time_split
     blocks += [
         heading("Time spent"),
         facts(
             [
-                ("Locating", f"{spent.locating_minutes} minutes"),
-                ("Retrieving", f"{spent.retrieving_minutes} minutes"),
-                ("Extracting", f"{spent.extracting_minutes} minutes"),
-                ("Counts for section 12", strong(f"{spent.counted_minutes} minutes")),
-                ("Redacting (not counted)", f"{spent.redacting_minutes} minutes"),
+                ("Locating", f"{time.locating_minutes} minutes"),
+                ("Retrieving", f"{time.retrieving_minutes} minutes"),
+                ("Extracting", f"{time.extracting_minutes} minutes"),
+                ("Counts towards section 12", strong(f"{time.counted_minutes} minutes")),
+                ("Redaction (not counted)", f"{time.redacting_minutes} minutes"),
             ]
         ),
-        heading("Review and complaint"),
+        heading("Internal review and complaint"),
         para(section.review.internal_review),
         para(section.review.commissioner),
     ]
@@ -134,14 +137,17 @@ def public_blocks(section: PublicSection) -> list[Block]:
 
 
 def subject_facts(section: SubjectAccessSection) -> Facts:
-    """For the head of the log: who asked, and the clock."""
+    """The requester and the dates of the request for the head of the log."""
     return [
         ("Requester", section.requester),
-        ("Regime", REGIMES[section.regime]),
+        ("Legal regime", REGIMES[section.regime]),
         ("Received", day(section.received)),
-        ("Answer due", day(section.due)),
-        ("Extended", section.extended),
-        ("Shown", f"{', '.join(section.requester_subjects)} (the requester); all others are hidden"),
+        ("Response due", day(section.due)),
+        ("Time limit extended", section.extended),
+        (
+            "Shown",
+            f"{', '.join(section.requester_subjects)} (the requester); others are hidden unless listed as shown",
+        ),
         ("Supplied as", "a copy" if section.supply == "copy" else "a viewing"),
     ]
 

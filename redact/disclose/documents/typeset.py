@@ -1,8 +1,8 @@
-"""Documents as tagged PDF (PDF/UA-1), set by Typst from one template.
+"""Tagged PDF documents (PDF/UA-1), typeset by Typst from one template.
 
-What a document says is built here and in its callers as plain data; how it looks is in ``templates/document.typ``. Text
-goes over as JSON, so that nothing in it is ever read as markup, and only fonts that Typst carries are used: nothing of
-the machine, neither its fonts nor its paths, gets into a document. The same data and date give the same bytes.
+This module and its callers build the content as plain data; ``templates/document.typ`` defines the layout. Text is
+passed as JSON, so that none of it is ever read as markup. Only the fonts bundled with Typst are used, so neither fonts
+nor paths of the machine get into a document. The same data and date give the same bytes.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ SHOWN = (
     (0x20AC, 0x20AC), (0x2116, 0x2116), (0x2122, 0x2122), (0x215B, 0x215E), (0x2190, 0x2193), (0x2212, 0x2212),
     (0x2260, 0x2260), (0x2264, 0x2265), (0x25A0, 0x25A1), (0x2610, 0x2612),
 )  # fmt: skip
-"""Ranges of code points that the fonts of the template show in every weight: European scripts, Hebrew and Arabic
-letters, and the usual signs. All others are told by number, as a missing glyph would be a silent gap."""
+"""Ranges of code points that the template's fonts have in every weight: European scripts, Hebrew and Arabic letters,
+and common symbols. Other characters are printed as their code point, since a missing glyph would be a silent gap."""
 _SHOWN = frozenset(c for first, last in SHOWN for c in range(first, last + 1))
 LONGEST_LINE, LONGEST_WHOLE = 120, 1000
 LONGEST_RUN, STEP = 24, 8
-"""Letters: a run without a space longer than the first may be broken after each of the second."""
+"""Characters: a run without spaces longer than the first may be broken after every so many of the second."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 CACHE_AGE = 11
-"""Typst keeps what it has worked out, a third of a gigabyte for a long document, until ten more have been set."""
+"""Typst caches a document, a third of a gigabyte for a long one, until ten more have been compiled."""
 STILL_SIZE = (480, 270)
-"""Pixels: a still is made no larger than this."""
+"""Largest size of a still, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document. ``date`` is the only date in the file; ``footer`` stands on every page, and so does ``draft``."""
+    """One document. ``date`` is the only date in the file; ``footer`` and ``draft`` appear on every page."""
 
     title: str
     subtitle: str
@@ -65,36 +65,36 @@ class Document:
 
 
 def heading(text: str, level: int = 1) -> Block:
-    """A heading; level 2 stands below level 1."""
+    """A heading of level 1 or 2."""
     return {"type": "heading", "text": text, "level": level}
 
 
-def para(*pieces: TextRun) -> Block:
-    """A paragraph of pieces set one after another."""
-    return {"type": "para", "pieces": list(pieces)}
+def para(*runs: TextRun) -> Block:
+    """A paragraph of consecutive text runs."""
+    return {"type": "para", "runs": list(runs)}
 
 
-def note(*pieces: TextRun) -> Block:
-    """A paragraph that stands out."""
-    return {"type": "note", "pieces": list(pieces)}
+def note(*runs: TextRun) -> Block:
+    """A highlighted paragraph."""
+    return {"type": "note", "runs": list(runs)}
 
 
 def bullets(items: Iterable[Cell], *, ordered: bool = False) -> Block:
-    """A list; numbered if ``ordered``."""
+    """A bulleted list; numbered if ``ordered``."""
     return {"type": "list", "items": list(items), "ordered": ordered}
 
 
 def facts(rows: Iterable[tuple[str, Cell | None]]) -> Block:
-    """Labels with what belongs to them, one pair a line; pairs without a value are left out."""
-    told = ((label, value) for label, value in rows if value)
+    """Labels with their values, one pair per line; pairs without a value are left out."""
+    present = ((label, value) for label, value in rows if value)
     return {
         "type": "facts",
-        "rows": [{"cells": [label, value], "whole": _whole((label, value))} for label, value in told],
+        "rows": [{"cells": [label, value], "whole": _whole((label, value))} for label, value in present],
     }
 
 
 def table(header: Sequence[str], widths: Sequence[float | None], rows: Iterable[Sequence[Cell]]) -> Block:
-    """A table with a header that is repeated on every page. ``widths`` in millimetres; ``None`` shares what is left."""
+    """A table whose header repeats on every page. ``widths`` in millimetres; ``None`` shares the remaining width."""
     return {
         "type": "table",
         "header": list(header),
@@ -104,32 +104,32 @@ def table(header: Sequence[str], widths: Sequence[float | None], rows: Iterable[
 
 
 def signature(*labels: str) -> Block:
-    """Lines to sign on, side by side: one or two."""
+    """One or two signature lines, side by side."""
     return {"type": "signature", "labels": list(labels)}
 
 
 def mono(text: str) -> TextRun:
-    """``text`` in letters of one width: digests, commands."""
+    """``text`` in a monospaced font: digests, commands."""
     return {"text": text, "style": "mono"}
 
 
 def strong(text: str) -> TextRun:
-    """``text`` that stands out."""
+    """``text`` with emphasis."""
     return {"text": text, "style": "strong"}
 
 
 def quiet(text: str) -> TextRun:
-    """``text`` that stands back."""
+    """``text`` in smaller, muted type."""
     return {"text": text, "style": "quiet"}
 
 
 def todo(text: str) -> TextRun:
-    """A gap in a draft that a person must fill."""
+    """A gap in a draft for a person to complete."""
     return {"text": f"[To be completed: {text}]", "style": "todo"}
 
 
 def moment(at: datetime) -> str:
-    """Day and time, in UTC and saying so."""
+    """Date and time in UTC, labelled as such."""
     at = at.astimezone(UTC)
     return f"{day(at.date())}, {at:%H:%M:%S} UTC"
 
@@ -140,13 +140,13 @@ def day(on: date) -> str:
 
 
 def narrow(text: str) -> str:
-    """``text`` for a narrow column: long runs may be broken sooner."""
+    """``text`` for a narrow column: long runs are broken sooner."""
     return breakable(text, 12, 4)
 
 
 def breakable(text: str, longest: int = LONGEST_RUN, step: int = STEP) -> str:
-    """``text`` with zero-width spaces in runs longer than ``longest``, so that they stay in their column. SHA-256
-    digests are left whole: they are there to be copied and compared."""
+    """``text`` with zero-width spaces in runs longer than ``longest``, so that they fit their column. SHA-256 digests
+    are left whole, for copying and comparing."""
 
     def broken(match: re.Match[str]) -> str:
         run = match[0]
@@ -156,9 +156,9 @@ def breakable(text: str, longest: int = LONGEST_RUN, step: int = STEP) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` with everything that has no glyph, or that turns the order of letters, told as ``[U+202E]``.
+    """``text`` with characters that have no glyph, or that change the text direction, printed as ``[U+202E]``.
 
-    So are marks that do not compose into one letter: a font that has mark and letter may still not have both together.
+    The same goes for combining marks without a composed character: fonts may have both parts but not the combination.
     """
     plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\t", " "))
 
@@ -169,18 +169,18 @@ def printable(text: str) -> str:
 
 
 def still(untrusted_image: bytes) -> bytes:
-    """A picture made small and encoded anew, so that it brings no metadata of its own into a document.
+    """A picture scaled down and re-encoded, which removes its metadata.
 
     Raises:
-        TypesettingFailed: the bytes are no JPEG or PNG picture.
+        TypesettingFailed: the bytes are not a JPEG or PNG picture.
     """
     try:
         with Image.open(io.BytesIO(untrusted_image), formats=("JPEG", "PNG")) as untrusted_picture:
             picture = untrusted_picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
-        # ImportError: Ultralytics, once loaded, has Pillow ask for a library for pictures that it does not know.
-        raise TypesettingFailed("A still for the log is no JPEG or PNG picture.") from error
-    picture.info.clear()  # a comment or colour profile of the original would be written again
+        # ImportError: once loaded, Ultralytics makes Pillow request another library for unknown formats.
+        raise TypesettingFailed("A still for the log is not a JPEG or PNG picture.") from error
+    picture.info.clear()  # otherwise comment and colour profile are written again
     picture.thumbnail(STILL_SIZE)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=85)
@@ -191,7 +191,7 @@ def pdf(document: Document) -> bytes:
     """``document`` as PDF/UA-1.
 
     Raises:
-        TypesettingFailed: Typst could not set it.
+        TypesettingFailed: Typst failed.
     """
     template = resources.files("redact.disclose.documents").joinpath("templates", "document.typ").read_bytes()
     try:
@@ -204,7 +204,7 @@ def pdf(document: Document) -> bytes:
         )
     except typst.TypstError as error:
         raise TypesettingFailed(
-            f"The document {document.title!r} could not be set: {error.message}.", "Please report this as a defect."
+            f"The document {document.title!r} could not be typeset: {error.message}.", "Please report this as a bug."
         ) from error
     finally:
         _forget()
@@ -231,7 +231,7 @@ def prepared(document: Document) -> str:
 
 
 def _forget() -> None:
-    """Have Typst drop the document from its memory, by setting empty ones; a few milliseconds."""
+    """Make Typst evict the document from its cache by compiling empty ones; takes a few milliseconds."""
     for _ in range(CACHE_AGE):
         typst.compile(b"", ignore_system_fonts=True)
 
@@ -247,11 +247,11 @@ def _clean(value: Any) -> Any:
 
 
 def _line(text: str) -> str:
-    """What fits at the foot of a page."""
+    """``text`` cut to fit the foot of a page."""
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " [...]"
 
 
 def _whole(cells: Iterable[Cell]) -> bool:
-    """Whether a row is short enough to be kept on one page whatever its columns."""
+    """Whether a row is short enough to fit on one page whatever its columns."""
     return sum(len(json.dumps(cell, ensure_ascii=False)) for cell in cells) < LONGEST_WHOLE

@@ -120,7 +120,9 @@ def _check_chosen_texts(log: ReleaseLog) -> None:
     identifying, name_words = _identifying(log)
     for text in (identity.case_reference, identity.request_reference or "", identity.log_id):
         folded = text.casefold()
-        found = {known for known in identifying if known in folded} | (name_words & set(re.findall(r"[^\W\d_]+", folded)))
+        found = {known for known in identifying if known in folded} | (
+            name_words & set(re.findall(r"[^\W\d_]+", folded))
+        )
         if found:
             raise PublishedLogTells(
                 f'"{text}" would be published, and it contains "{min(found)}", which identifies a person, a camera or '

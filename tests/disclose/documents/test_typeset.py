@@ -15,9 +15,10 @@ import pypdf
 import pytest
 from PIL import Image
 
-from redact.disclose.documents import internal
+from redact.disclose.documents import audit_report as report_module
+from redact.disclose.documents.audit_report import TrailEvent, audit_report
+from redact.disclose.documents.disposal_certificate import DisposalFacts, DisposedItem, disposal_certificate
 from redact.disclose.documents.drafts import foi_notice_draft, mg6c_draft, subject_access_draft
-from redact.disclose.documents.internal import Disposal, Disposed, TrailEvent, audit_trail, disposal_certificate
 from redact.disclose.documents.log_pdf import published_log, release_log
 from redact.disclose.documents.typeset import (
     SHOWN,
@@ -93,9 +94,9 @@ def trail(count: int) -> Iterator[TrailEvent]:
 
 
 def disposal() -> bytes:
-    item = Disposed("AB/1", "AXON_1.mp4", sha("1c"), 48_000, MADE, MADE - timedelta(days=40), "non-evidential")
+    item = DisposedItem("AB/1", "AXON_1.mp4", sha("1c"), 48_000, MADE, MADE - timedelta(days=40), "non-evidential")
     return disposal_certificate(
-        Disposal(
+        DisposalFacts(
             number="DC-2026-0007",
             organisation=FORCE,
             case_references=("WM/2026/03318",),
@@ -113,7 +114,7 @@ def disposal() -> bytes:
 
 
 def one_trail() -> bytes:
-    return next(audit_trail(trail(3), count=3, head=AUDIT_HEAD, organisation=FORCE, made=MADE)).pdf
+    return next(audit_report(trail(3), count=3, head=AUDIT_HEAD, organisation=FORCE, made=MADE)).pdf
 
 
 DOCUMENTS: dict[str, tuple[Callable[[], bytes], str, tuple[str, ...]]] = {
@@ -124,7 +125,7 @@ DOCUMENTS: dict[str, tuple[Callable[[], bytes], str, tuple[str, ...]]] = {
             "52WM0331826", "Daniel Marsh", "section 47", "DC 3308 Ruth Adeyemi", "Unused material, item 17 of the MG6C",
             "edited version", "PC 4471 Alice Bowen", "AX-3119-77", "2.4 s fast", sha("1c"), sha("01c"), sha("b1"),
             "0:00:30.000 to 0:04:09.960", "M0003 Person 3", "0:00:06.640 to 0:00:18.200", "frames 166 to 455",
-            "covered with one colour", "by machine, corrected", "confidence 0.41 to 0.97", "The defendant.",
+            "solid colour", "detected, corrected by hand", "confidence 0.41 to 0.97", "The defendant.",
             "Silent pre-event recording", "Crown Court at Wells", "does not meet the disclosure test", "exhibit EF/1",
             "Tomasz Wójcik", "Priya Raman", "AES-256", "31 July 2032", "plates-yolo26n", sha("71a7e5"),
             sha("90"), sha("c0de5"), "4,182", sha("3e41c"), sha("f16e"), "(all)",
@@ -152,15 +153,15 @@ DOCUMENTS: dict[str, tuple[Callable[[], bytes], str, tuple[str, ...]]] = {
     ),
     "disposal": (disposal, "Certificate of disposal", ("DC-2026-0007", sha("1c"), "AXON_1.mp4", "4,190", "31 days")),
     "trail": (one_trail, "Audit trail", ("entries 1 to 3", "edit.hide", "track: 2; reason: third party", sha("a0d17"))),
-    "MG6C": (lambda: mg6c_draft(court_log()), "Line for the MG6C", ("edited version", "CD/4", "[To be completed:")),
+    "MG6C": (lambda: mg6c_draft(court_log()), "Entry for the MG6C", ("edited version", "CD/4", "[To be completed:")),
     "FOI notice": (
         lambda: foi_notice_draft(foi_log()),
-        "Answer to a request for information",
-        ("section 17", "s31(1)(a)", "would be likely to follow", "outweighs", "Information Commissioner", "90 minutes"),
+        "Response to a request for information",
+        ("section 17", "s31(1)(a)", "would be likely to occur", "outweighs", "Information Commissioner", "90 minutes"),
     ),
     "letter": (
         lambda: subject_access_draft(released()),
-        "Answer to your subject access request",
+        "Response to your subject access request",
         ("section 45", "section 167", "The faces and voices of others.", "Information Commissioner"),
     ),
 }  # fmt: skip
@@ -354,8 +355,8 @@ def test_check_is_one_page_however_many_copies() -> None:
 
 
 def test_trail_comes_in_parts_that_name_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(internal, "EVENTS_A_PART", 4)
-    parts = list(audit_trail(trail(9), count=9, head=AUDIT_HEAD, organisation=FORCE, made=MADE))
+    monkeypatch.setattr(report_module, "EVENTS_PER_PART", 4)
+    parts = list(audit_report(trail(9), count=9, head=AUDIT_HEAD, organisation=FORCE, made=MADE))
     assert [(p.number, p.first, p.last) for p in parts] == [(1, 1, 4), (2, 5, 8), (3, 9, 9)]
     second = words(parts[1].pdf)
     assert "Part 2 of 3: entries 5 to 8" in second
@@ -365,7 +366,7 @@ def test_trail_comes_in_parts_that_name_each_other(monkeypatch: pytest.MonkeyPat
 
 def test_trail_is_made_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred thousand events must never be in memory at once."""
-    monkeypatch.setattr(internal, "EVENTS_A_PART", 2)
+    monkeypatch.setattr(report_module, "EVENTS_PER_PART", 2)
     taken: list[int] = []
 
     def counted() -> Iterator[TrailEvent]:
@@ -373,15 +374,15 @@ def test_trail_is_made_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
             taken.append(event.seq)
             yield event
 
-    next(audit_trail(counted(), count=100, head=AUDIT_HEAD, organisation=FORCE, made=MADE))
+    next(audit_report(counted(), count=100, head=AUDIT_HEAD, organisation=FORCE, made=MADE))
     assert len(taken) == 2
 
 
 def test_empty_trail_and_odd_bodies() -> None:
-    (only,) = audit_trail(iter(()), count=0, head=AUDIT_HEAD, organisation=FORCE, made=MADE)
+    (only,) = audit_report(iter(()), count=0, head=AUDIT_HEAD, organisation=FORCE, made=MADE)
     assert "no entries" in words(only.pdf)
     odd = TrailEvent(1, "now", "", "k", "s", '{"a": [{"b": "x"}, "#y"], "long": "' + "z" * 1000 + '"}', sha("a"))
-    (part,) = audit_trail([odd], count=1, head=AUDIT_HEAD, organisation="", made=datetime(2026, 1, 1, tzinfo=UTC))
+    (part,) = audit_report([odd], count=1, head=AUDIT_HEAD, organisation="", made=datetime(2026, 1, 1, tzinfo=UTC))
     text = words(part.pdf)
     assert "a 1.b: x; a 2: #y" in text
     assert "[...]" in text
