@@ -483,10 +483,10 @@ def _public_section() -> PublicSection:
         already_public=(AlreadyPublic(what="The press statement of 15 March 2026", where="www.wessexmendip.example"),),
         time_split=TimeSplit(locating_minutes=40, retrieving_minutes=15, extracting_minutes=35, redacting_minutes=540),
         review=ReviewRights(
-            internal_review="If you are dissatisfied with our response, you may ask us for an internal review within 40 "
-            "working days.",
-            commissioner="If you remain dissatisfied after the review, you may complain to the Information Commissioner: "
-            "ico.org.uk, Wycliffe House, Water Lane, Wilmslow, Cheshire SK9 5AF.",
+            internal_review="If you are dissatisfied with our response, you may ask us for an internal review "
+            "within 40 working days.",
+            commissioner="If you remain dissatisfied after the review, you may complain to the Information "
+            "Commissioner: ico.org.uk, Wycliffe House, Water Lane, Wilmslow, Cheshire SK9 5AF.",
         ),
     )
 

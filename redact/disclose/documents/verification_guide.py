@@ -66,9 +66,9 @@ def verification_guide_document(log: ReleaseLog | PublishedLog, key_fingerprint:
         ),
         heading("3. Make sure the key is ours"),
         para(
-            "A signature is only as good as the key that made it. Ask us for the fingerprint of our key through a "
-            "channel you already know, such as our switchboard or website. Compare it with this one and with the one "
-            "that redact verify prints:"
+            "A signature is only as good as its key. Ask us for the fingerprint of our key through a channel you "
+            "already know, such as our switchboard or website. Compare it with this one and the one that redact verify "
+            "prints:"
         ),
         para(mono(key_fingerprint)),
         heading("What the result means"),
