@@ -101,15 +101,11 @@ coverage: setup-dev
 		--cov --cov-report=term --cov-report=html
 
 # Versions stay as they are while pyproject.toml allows them. Hashes are those of PyPI, for every platform and Python.
-# Left out: opencv-python, because opencv-python-headless has the same cv2 folder and needs no libGL; polars, which
-# ultralytics loads only for training of its own.
-COMPILE := $(LOCK_TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --group build \
-	--no-emit-package torch --no-emit-package opencv-python --no-emit-package polars \
-	--no-emit-package polars-runtime-32 --custom-compile-command "make lock" $(UPGRADE)
+COMPILE := $(LOCK_TOOLS)/bin/uv pip compile -q --config-file requirements/uv.toml --group build $(UPGRADE) pyproject.toml
 
 lock: $(LOCK_TOOLS)/bin/uv
-	$(COMPILE) pyproject.toml -o requirements/run.txt
-	$(COMPILE) --all-extras -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	$(COMPILE) -o requirements/run.txt
+	$(COMPILE) --all-extras -c requirements/run.txt -o requirements/dev.txt
 
 $(LOCK_TOOLS)/bin/uv: | $(BIN)/python
 	$(BIN)/python -m venv $(LOCK_TOOLS)
