@@ -1,1 +1,1 @@
-"""Evidence: the store of masters, footage records, frame tables, machine tracks and the edit log."""
+"""Evidence: the store, intake, footage records, frame tables, machine tracks and the edit log."""

@@ -1,7 +1,6 @@
-"""What a camera wrote into its file: tags, places, times, and the silent span its buffer puts before a recording.
+"""Camera metadata in a file: tags, positions, times, and the silent pre-event footage from the camera's buffer.
 
-All of it goes into the record of the footage and nowhere else. None of it is vouched for: texts are cleaned and cut,
-numbers and times are checked before anything is made of them.
+It goes only into the footage record. All of it is untrusted: texts are cleaned and cut, numbers and times checked.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from redact.schema.tables import Json
 MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 300, 100, 1000
 MOST_ATOMS, MOST_BYTES = 100, 256
 LONGEST_PRE_EVENT, LEAST_PRE_EVENT = 120.0, 1.0
-"""Seconds. Sound often starts a little after the picture, which is not a camera's buffer."""
+"""Seconds. The lower limit is there because sound often starts a little after the picture in any recording."""
 NOISE_FLOOR = 2.0**-11
-"""Of full scale, about -66 dB: above what coarse codecs make of digital silence (8 of 32768 in A-law), below the noise
-of any microphone."""
+"""Relative to full scale, about -66 dB: above digital silence after coarse codecs (8 of 32768 in A-law), below the
+noise of any microphone."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Times before are of a camera whose clock was never set."""
+"""An earlier time means that the camera's clock was never set."""
 
-# By the end of a tag's name, in small letters and digits only; tags of a lens are not those of the camera.
+# Matched against the end of a tag name, reduced to lower-case letters and digits. Lens tags are ignored.
 _MEANINGS = {
     "make": ("make", "manufacturer"),
     "model": ("model", "modelname"),
@@ -41,15 +40,15 @@ _MEANINGS = {
     "firmware": ("firmware", "firmwareversion", "fwversion"),
 }
 _POSITION_WORDS = ("location", "iso6709", "xyz", "gps", "position")
-# ISO 6709, annex H: latitude, longitude, perhaps altitude, as degrees, degrees and minutes, or these and seconds.
+# ISO 6709, annex H: latitude, longitude and optional altitude; in degrees, optionally with minutes and seconds.
 _ISO6709 = re.compile(r"([+-]\d{1,6}(?:\.\d+)?)([+-]\d{1,7}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?(?:CRS[^/]*)?/?")
 _PRINTABLE = re.compile(rb"[ -~]{4,}")
 _READ_BY_FFMPEG = ("meta", "ilst")
 
 
 def read_camera(info: MediaInfo) -> Json:
-    """JSON-ready: ``make``, ``model``, ``serial``, ``firmware``, ``created`` (UTC) where the file tells them;
-    ``positions``; all tags of the ``container`` and its ``streams``; and the ``boxes`` of an MP4's user data."""
+    """The metadata, JSON-ready: ``make``, ``model``, ``serial``, ``firmware``, ``created`` (UTC) if the file has them;
+    ``positions``; all tags of the ``container`` and its ``streams``; and the atoms of MP4 user data (``boxes``)."""
     budget = [MOST_TAGS]
     with open_media(info.path) as container:
         tags = _cleaned(container.metadata, budget)
@@ -57,32 +56,31 @@ def read_camera(info: MediaInfo) -> Json:
             {"index": stream.index, "kind": stream.type, "tags": _cleaned(stream.metadata, budget)}
             for stream in container.streams
         ]
-    # The picture's stream speaks of the camera with more right than others.
+    # The video stream describes the camera more reliably than other streams.
     streams.sort(key=lambda stream: stream["index"] != info.video.index)
     everything = [(key, value) for group in (tags, *(s["tags"] for s in streams)) for key, value in group.items()]
-    told: Json = {name: value for name, ends in _MEANINGS.items() if (value := _value_of(everything, ends))}
+    camera: Json = {name: value for name, ends in _MEANINGS.items() if (value := _value_of(everything, ends))}
     if created := _created(everything):
-        told["created"] = created.isoformat()
-    told["positions"] = _positions(everything)
-    told["container"] = tags
-    told["streams"] = sorted((s for s in streams if s["tags"]), key=lambda stream: stream["index"])
-    told["boxes"] = _user_data(info.path) if info.container.startswith("mov") else []
-    told["more_tags"] = budget[0] <= 0
-    return told
+        camera["created"] = created.isoformat()
+    camera["positions"] = _positions(everything)
+    camera["container"] = tags
+    camera["streams"] = sorted((s for s in streams if s["tags"]), key=lambda stream: stream["index"])
+    camera["boxes"] = _user_data(info.path) if info.container.startswith("mov") else []
+    camera["more_tags"] = budget[0] <= 0
+    return camera
 
 
 def recorded_start(camera: Mapping[str, object]) -> datetime | None:
-    """When the recording starts by the camera's clock, as its file has it."""
+    """The start of the recording by the camera's clock, if the file gives it."""
     created = camera.get("created")
     return datetime.fromisoformat(created) if isinstance(created, str) else None
 
 
 def silent_start(info: MediaInfo, first: Fraction) -> float:
-    """Seconds from ``first``, the time of the first frame, in which no track has any sound; 0 where that is not sure.
+    """Seconds of silence on every track from ``first``, the time of the first frame; 0 if it cannot be determined.
 
-    Body-worn cameras keep the last seconds (30 by default, 120 at most) before somebody presses the button, without
-    sound. Not sure it is when no sound ever starts within that time, or sound is damaged: then nobody knows whether it
-    was silent.
+    Body-worn cameras keep the last seconds before the button is pressed (usually 30, at most 120), without sound. The
+    length cannot be determined if no sound starts within that time, or if the sound is damaged.
     """
     starts = []
     limit = first + Fraction(LONGEST_PRE_EVENT) + 1
@@ -100,12 +98,12 @@ def silent_start(info: MediaInfo, first: Fraction) -> float:
 
 
 def _sound_starts(path: Path, track: AudioStream, limit: Fraction) -> Fraction | None:
-    """When the first sound above the noise floor is heard, ``limit`` if none is before it; None if nobody can tell."""
+    """The time of the first sound above the noise floor, ``limit`` if there is none before it, or None if unknown."""
     reader = SoundReader(path, track, end=track.start, fill_until=limit + 10)
     blocks = reader.blocks()
     try:
         for block in blocks:
-            # What is not a number is no silence either.
+            # NaN counts as sound.
             loud = np.flatnonzero(~(np.abs(block) <= NOISE_FLOOR).all(axis=0))
             if reader.undecodable or reader.jumps:
                 return None
@@ -142,7 +140,7 @@ def _value_of(tags: list[tuple[str, str]], ends: tuple[str, ...]) -> str:
 
 
 def _created(tags: list[tuple[str, str]]) -> datetime | None:
-    """QuickTime's own key is the time of the recording; ``creation_time`` often is, but that of a file written anew."""
+    """The time of recording. QuickTime's own key is reliable; ``creation_time`` changes when a file is rewritten."""
     for wanted in ("comapplequicktimecreationdate", "creationtime"):
         for key, untrusted in tags:
             if _flat(key) == wanted and (moment := _moment(untrusted)):
@@ -153,7 +151,7 @@ def _created(tags: list[tuple[str, str]]) -> datetime | None:
 def _moment(untrusted: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(untrusted)
-        # A time without a zone may be of any zone.
+        # A time without a zone could be in any zone.
         if moment.tzinfo is None:
             return None
         moment = moment.astimezone(UTC)
@@ -163,24 +161,25 @@ def _moment(untrusted: str) -> datetime | None:
 
 
 def _positions(tags: list[tuple[str, str]]) -> list[Json]:
-    """Every place the tags name once, in degrees and metres."""
-    found: list[Json] = []
+    """The distinct positions in the tags, in degrees and metres."""
+    positions: list[Json] = []
     for key, value in tags:
         match = _ISO6709.fullmatch(value) if any(word in _flat(key) for word in _POSITION_WORDS) else None
         if match is None:
             continue
         latitude, longitude = _degrees(match[1], 2), _degrees(match[2], 3)
         if abs(latitude) <= 90 and abs(longitude) <= 180:
-            place: Json = {"latitude": latitude, "longitude": longitude}
+            position: Json = {"latitude": latitude, "longitude": longitude}
             if match[3]:
-                place["altitude"] = float(match[3])
-            if place not in found:
-                found.append(place)
-    return found
+                position["altitude"] = float(match[3])
+            if position not in positions:
+                positions.append(position)
+    return positions
 
 
 def _degrees(text: str, digits: int) -> float:
-    """``digits`` of degrees, then perhaps two of minutes, then perhaps two of seconds; the last may have decimals."""
+    """Degrees from ``digits`` digits of degrees, then optionally two of minutes and two of seconds; the last may have
+    decimals."""
     whole, _, decimals = text[1:].partition(".")
     rest = whole[digits:]
     parts = [whole[:digits], *(rest[i : i + 2] for i in range(0, len(rest), 2))]
@@ -190,8 +189,8 @@ def _degrees(text: str, digits: int) -> float:
 
 
 def _user_data(path: Path) -> list[Json]:
-    """The boxes of "udta" in an MP4 or QuickTime file: camera makers put there what no standard has a name for."""
-    found: list[Json] = []
+    """The atoms in "udta" of an MP4 or QuickTime file, where camera makers put data that no standard covers."""
+    atoms: list[Json] = []
     with path.open("rb") as file:
         end = path.stat().st_size
         for moov in _atoms_of_kind(file, 0, end, "moov"):
@@ -200,14 +199,14 @@ def _user_data(path: Path) -> list[Json]:
                 groups += [("moov/trak/udta", span) for span in _atoms_of_kind(file, *trak, "udta")]
             for where, span in groups:
                 for kind, start, stop in _atoms(file, *span):
-                    if kind in _READ_BY_FFMPEG or len(found) >= MOST_ATOMS:
+                    if kind in _READ_BY_FFMPEG or len(atoms) >= MOST_ATOMS:
                         continue
                     file.seek(start)
                     untrusted = file.read(min(stop - start, MOST_BYTES))
-                    box: Json = {"where": clean(f"{where}/{kind}", LONGEST_KEY), "size": stop - start}
-                    texts = [part.decode("ascii") for part in _PRINTABLE.findall(untrusted)]
-                    found.append(box | ({"text": " ".join(texts)} if texts else {"hex": untrusted.hex()}))
-    return found
+                    atom: Json = {"where": clean(f"{where}/{kind}", LONGEST_KEY), "size": stop - start}
+                    texts = [text.decode("ascii") for text in _PRINTABLE.findall(untrusted)]
+                    atoms.append(atom | ({"text": " ".join(texts)} if texts else {"hex": untrusted.hex()}))
+    return atoms
 
 
 def _atoms_of_kind(file: BinaryIO, start: int, end: int, wanted: str) -> list[tuple[int, int]]:
@@ -215,8 +214,8 @@ def _atoms_of_kind(file: BinaryIO, start: int, end: int, wanted: str) -> list[tu
 
 
 def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[tuple[str, int, int]]:
-    """(kind, start and end of the content) of the boxes in a span (ISO/IEC 14496-12, 4.2), up to the first that makes
-    no sense."""
+    """(kind, start and end of the content) of the atoms in a span (ISO/IEC 14496-12, 4.2), up to the first invalid
+    one."""
     for _ in range(10_000):
         file.seek(start)
         head = file.read(min(16, end - start))

@@ -1,4 +1,4 @@
-"""Finding footage in the records."""
+"""Footage records: finding and listing them, and their states."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from redact.errors import BadRecord, RecordMissing, WrongState
 from redact.schema.tables import Case, Exhibit, Footage
 
 SHORTEST_NAME = 6
-"""Digits of a hash that somebody has to give."""
+"""Minimum number of hash digits that identify footage."""
 _HASH = re.compile(rf"[0-9a-f]{{{SHORTEST_NAME},64}}")
 _WITH_RELATED = (selectinload(Footage.exhibits).selectinload(Exhibit.case), selectinload(Footage.marks))
 
 
 class FootageState(StrEnum):
-    """Footage that was disposed of keeps its record. ``disposing`` lies between the decision and the end of its last
-    file (see :mod:`redact.retention.disposal`): nothing can hold it any more."""
+    """The state of footage. Its record remains after disposal. ``disposing`` means that disposal has begun and not all
+    files are removed yet (see :mod:`redact.retention.disposal`): no hold can be placed any more."""
 
     HELD = "held"
     DISPOSING = "disposing"
@@ -27,13 +27,13 @@ class FootageState(StrEnum):
 
 
 def subject(sha256: str) -> str:
-    """How events name footage."""
+    """The subject of events about footage."""
     return f"footage:{sha256[:12]}"
 
 
 def find(session: Session, name: str, case: str | None = None) -> Footage:
-    """Footage by the first digits of its SHA-256 or, with the reference of a case, by its exhibit reference there; with
-    its exhibits, their cases, and its marks. Raises RecordMissing, and BadRecord if several have such a hash."""
+    """The footage with this exhibit reference in ``case`` or, without ``case``, whose SHA-256 starts with ``name``; its
+    exhibits, their cases and its marks are loaded. Raises RecordMissing, and BadRecord if the hash is ambiguous."""
     query = select(Footage).options(*_WITH_RELATED)
     if case is not None:
         by_exhibit = query.join(Exhibit).join(Case).where(Case.reference == case, Exhibit.reference == name)
@@ -43,18 +43,18 @@ def find(session: Session, name: str, case: str | None = None) -> Footage:
     else:
         found = []
     if len(found) > 1:
-        raise BadRecord(f'The hashes of several files start with "{name}".', "Give more of it.")
+        raise BadRecord(f'Several files have a SHA-256 that starts with "{name}".', "Give more digits.")
     if not found:
         where = f' in case "{case}"' if case is not None else ""
         raise RecordMissing(
             f'There is no footage "{name[:70]}"{where}.',
-            f"Give {SHORTEST_NAME} or more digits of its SHA-256, or its exhibit reference and --case.",
+            f"Give at least {SHORTEST_NAME} digits of its SHA-256, or its exhibit reference with --case.",
         )
     return found[0]
 
 
 def list_footage(session: Session, case: str | None = None) -> list[Footage]:
-    """All footage, or that of one case, in the order it was added."""
+    """All footage, or that of one case, in the order in which it was added."""
     query = select(Footage).options(*_WITH_RELATED).order_by(Footage.id)
     if case is not None:
         query = query.join(Exhibit).join(Case).where(Case.reference == case)
@@ -62,6 +62,6 @@ def list_footage(session: Session, case: str | None = None) -> list[Footage]:
 
 
 def require_held(footage: Footage) -> None:
-    """Raise WrongState for footage whose files are gone."""
+    """Raise WrongState if the footage has been, or is being, disposed of."""
     if footage.state != FootageState.HELD:
         raise WrongState(f"The footage {footage.original_name} has been disposed of.", "See `redact footage show`.")

@@ -1,4 +1,4 @@
-"""The frame table of a master, kept beside it so that nobody has to decode footage to know its frames."""
+"""The frame table of a master, stored beside it so that its frames are known without decoding it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHAPES = {"pts": np.int64, "keyframe": np.bool_, "corrupt": np.bool_, "time_bas
 
 
 def save_table(table: FrameTable, path: Path) -> None:
-    """Write a new file. Equal tables give equal bytes. Raises ``OSError``."""
+    """Write the table to a new file. Equal tables give equal bytes. Raises ``OSError``."""
     with path.open("xb") as file:
         np.savez_compressed(
             file,
@@ -31,7 +31,7 @@ def save_table(table: FrameTable, path: Path) -> None:
 
 
 def load_table(path: Path) -> FrameTable:
-    """The way back. Raises StoreDamaged for a file that is not one."""
+    """Read a file written by :func:`save_table`. Raises StoreDamaged for any other file."""
     try:
         with np.load(path, allow_pickle=False) as file:
             columns = {name: file[name] for name in _SHAPES}
@@ -47,9 +47,9 @@ def load_table(path: Path) -> FrameTable:
             last_duration,
         )
     except (OSError, ValueError, KeyError, ZeroDivisionError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise StoreDamaged(f"The frame table {path} cannot be read.", "Put it back from a backup.") from error
+        raise StoreDamaged(f"The frame table {path} cannot be read.", "Restore it from a backup.") from error
 
 
 def frame_table(store: Store, footage: Footage) -> FrameTable:
-    """Of footage in the store. Raises StoreDamaged."""
+    """The frame table of footage in the store. Raises StoreDamaged."""
     return load_table(store.derived(footage.sha256, FRAMES))

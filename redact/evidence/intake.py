@@ -1,4 +1,4 @@
-"""Taking footage in: into the store, into the records, and into a case as an exhibit, all of it or nothing."""
+"""Intake of footage: adding it to the store, the records and a case as an exhibit, completely or not at all."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from redact.schema.tables import Case, Exhibit, Footage, Json
 from redact.settings import Interlaced, OnCorrupt
 
 STRIP_PICTURES, STRIP_HEIGHT = 60, 90
-"""Of the thumbnail strip: how many at most, and pixels."""
+"""The thumbnail strip: maximum number of thumbnails, and their height in pixels."""
 LONGEST_NAME, LONGEST_WEARER = 255, 200
 LARGEST_OFFSET = 100 * 366 * 86400.0
-"""Seconds: a camera that lost its clock is decades off."""
+"""Seconds. The clock of a camera that lost power can be decades off."""
 MOST_RANGES = 200
 _EXHIBIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class EnteredDetails:
-    """What a person says of footage; None where nothing was said. Raises BadRecord for what cannot be."""
+    """Details of footage entered by a person; None for those not given. Raises BadRecord for invalid values."""
 
     wearer: str | None
     recorded_start: datetime | None
@@ -56,38 +56,38 @@ class EnteredDetails:
 
     def __post_init__(self) -> None:
         if self.recorded_start is not None and self.recorded_start.tzinfo is None:
-            raise BadRecord("The start of the recording has no time zone.", "Write it as 2026-05-01T10:11:12Z.")
+            raise BadRecord("The start of the recording has no time zone.", "Enter it as 2026-05-01T10:11:12Z.")
         if not _within(self.clock_offset_seconds, -LARGEST_OFFSET, LARGEST_OFFSET):
-            raise BadRecord("The clock offset is no number of seconds, or too large.")
+            raise BadRecord("The clock offset is not a number of seconds, or is too large.")
         if not _within(self.pre_event_seconds, 0, LONGEST_PRE_EVENT):
-            raise BadRecord(f"The pre-event span is 0 to {LONGEST_PRE_EVENT:g} seconds long.")
+            raise BadRecord(f"The pre-event time must be from 0 to {LONGEST_PRE_EVENT:g} seconds.")
         classes = load_rules().classes
         if self.retention_class is not None and self.retention_class not in classes:
             raise BadRecord(
-                f'There is no retention class "{self.retention_class[:40]}".', f"Classes are {', '.join(classes)}."
+                f'There is no retention class "{self.retention_class[:40]}".', f"The classes are {', '.join(classes)}."
             )
 
 
 @dataclass(frozen=True, slots=True)
 class _IntakeRequest:
-    """What is to become of a file."""
+    """A file to be added: its case, exhibit reference, original name and entered details."""
 
     case: str
     exhibit: str | None
     name: str
-    told: EnteredDetails
+    details: EnteredDetails
 
     def __post_init__(self) -> None:
         if self.exhibit is not None and not _EXHIBIT.fullmatch(self.exhibit):
             raise BadRecord(
-                f'"{self.exhibit[:70]}" cannot be an exhibit reference.',
-                "Use up to 64 letters, digits, spaces and . _ / -",
+                f'"{self.exhibit[:70]}" is not a valid exhibit reference.',
+                "Use up to 64 letters, digits, spaces and . _ / - and start with a letter or digit.",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class _Analysis:
-    """What the file itself says."""
+    """What was read from the file: media and camera details, and the duration in seconds."""
 
     media: Json
     camera: Json
@@ -110,52 +110,51 @@ def add_footage(
     progress: Progress = silent,
     store: Store | None = None,
 ) -> Footage:
-    """Take the file at ``path`` into the store and into ``case`` (its reference), with its exhibits.
+    """Add the file at ``path`` to the store and, as an exhibit, to the case with the reference ``case``.
 
-    ``name`` is what the file was called where it comes from, if ``path`` has another name.
-    ``recorded_start`` is by the camera's clock, to which ``clock_offset`` seconds are added for the true time;
-    ``pre_event`` is in seconds, and measured from the sound if not given. Footage that is in the store already only
-    becomes another exhibit; what is said of it then must be what the record says.
+    ``name`` is the original file name, if it differs from ``path``. ``recorded_start`` is by the camera's clock;
+    adding ``clock_offset`` seconds gives the true time. ``pre_event`` is in seconds, and is measured from the sound if
+    not given. Footage already in the store only becomes another exhibit; any details given must then match its record.
 
-    Raises what reading, probing and decoding raise, SourceChanged, StoreFull, StoreNotWritable, BadRecord, NotAllowed,
-    RecordMissing, RecordExists, WrongState (closed case, disposed footage). Then nothing was added.
+    Raises the errors of reading, probing and decoding, SourceChanged, StoreFull, StoreNotWritable, BadRecord,
+    NotAllowed, RecordMissing, RecordExists, and WrongState (closed case, disposed footage). Then nothing was added.
     """
-    told = EnteredDetails(
+    details = EnteredDetails(
         checked(wearer, "wearer's name", LONGEST_WEARER) if wearer is not None else None,
         recorded_start,
         clock_offset,
         pre_event,
         retention_class,
     )
-    wish = _IntakeRequest(case, exhibit, original_name(path if name is None else Path(name)), told)
+    request = _IntakeRequest(case, exhibit, original_name(path if name is None else Path(name)), details)
     with db.reading() as session:
         accounts.require(accounts.find(session, actor), Right.INTAKE)
         _free_exhibit(_open_case(session, case), exhibit)
     store = store or Store()
     with store.staging() as staged:
-        taken = staged.copy_in(path, progress)
+        copied = staged.copy_in(path, progress)
         with db.reading() as session:
-            known = _known_footage(session, taken.sha256, wish)
-        looked = _analyse_staged(staged, wish.name, progress) if known is None else None
+            known = _known_footage(session, copied.sha256, request)
+        analysis = _analyse_staged(staged, request.name, progress) if known is None else None
         with store.publishing(lambda sha256: _is_recorded(db, sha256)) as publication, db.writing(actor) as work:
             accounts.authorise_actor(work, Right.INTAKE)
-            footage = _known_footage(work.session, taken.sha256, wish)
+            footage = _known_footage(work.session, copied.sha256, request)
             kind = "footage.added" if footage is None else "exhibit.added"
             if footage is None:
-                assert looked is not None  # footage is never taken out of the records
-                publication.footage(staged, taken.sha256)
-                footage = _record(work, taken, looked, wish)
-            _add_exhibit(work, footage, wish, kind)
-            return footage_records.find(work.session, taken.sha256)
+                assert analysis is not None  # footage records are never removed, so it was unknown before, too
+                publication.footage(staged, copied.sha256)
+                footage = _record(work, copied, analysis, request)
+            _add_exhibit(work, footage, request, kind)
+            return footage_records.find(work.session, copied.sha256)
 
 
 def original_name(path: Path) -> str:
-    """The file's name, fit for a record."""
+    """The file's name, cleaned for the record."""
     return clean(os.fsencode(path.name).decode("utf-8", "replace"), LONGEST_NAME) or "unnamed"
 
 
 def _analyse_staged(staged: Staging, name: str, progress: Progress) -> _Analysis:
-    """Read all frames, and make what goes beside the master. Errors speak of the file by ``name``, its own."""
+    """Read all frames and create the derived files. Errors refer to the file by its original ``name``."""
     try:
         return _analyse(staged, progress)
     except RedactError as error:
@@ -164,21 +163,21 @@ def _analyse_staged(staged: Staging, name: str, progress: Progress) -> _Analysis
 
 def _analyse(staged: Staging, progress: Progress) -> _Analysis:
     info = probe(staged.master)
-    # Damaged frames are no reason to refuse evidence: they are noted, and whoever exports decides about them.
+    # Damaged frames are no reason to refuse evidence: they are recorded, and handled at export.
     table = scan(info, interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.MASK, progress=progress)
     camera = read_camera(info)
     camera["silent_start_seconds"] = silent_start(info, table.seconds(0))
     try:
         save_table(table, staged.folder / FRAMES)
         make_proxy(staged.master, staged.folder / PROXY, table=table, progress=progress)
-        shown = thumbnail_strip(staged.master, table, staged.folder / STRIP, STRIP_PICTURES, STRIP_HEIGHT)
+        strip_frames = thumbnail_strip(staged.master, table, staged.folder / STRIP, STRIP_PICTURES, STRIP_HEIGHT)
     except OSError as error:
         if error.errno in FULL_ERRNOS:
-            raise StoreFull("The disk of the store ran full.", "Make room and add it again.") from error
+            raise StoreFull("The store's disk is full.", "Free some space, then add the footage again.") from error
         raise
     seconds = (int(table.pts[-1] - table.pts[0]) + table.last_duration) * table.time_base
     media = _media(info, table, seconds)
-    media["strip"] = {"frames": list(shown), "height": STRIP_HEIGHT}
+    media["strip"] = {"frames": list(strip_frames), "height": STRIP_HEIGHT}
     media["derived"] = {name: staged.seal(name) for name in DERIVED_FILES}
     return _Analysis(media, camera, float(seconds))
 
@@ -212,23 +211,23 @@ def _media(info: MediaInfo, table: FrameTable, seconds: Fraction) -> Json:
     }
 
 
-def _record(work: UnitOfWork, taken: CopiedFile, looked: _Analysis, wish: _IntakeRequest) -> Footage:
-    told = wish.told
-    start = told.recorded_start or recorded_start(looked.camera)
-    measured = float(looked.camera["silent_start_seconds"])
+def _record(work: UnitOfWork, copied: CopiedFile, analysis: _Analysis, request: _IntakeRequest) -> Footage:
+    details = request.details
+    start = details.recorded_start or recorded_start(analysis.camera)
+    measured = float(analysis.camera["silent_start_seconds"])
     footage = Footage(
-        sha256=taken.sha256,
-        size=taken.size,
-        original_name=wish.name,
+        sha256=copied.sha256,
+        size=copied.size,
+        original_name=request.name,
         added_at=work.at,
-        media=looked.media,
-        camera=looked.camera,
-        wearer=told.wearer or "",
+        media=analysis.media,
+        camera=analysis.camera,
+        wearer=details.wearer or "",
         recorded_start=start,
-        recorded_end=start + timedelta(seconds=looked.seconds) if start else None,
-        clock_offset_seconds=told.clock_offset_seconds or 0.0,
-        pre_event_seconds=measured if told.pre_event_seconds is None else told.pre_event_seconds,
-        retention_class=told.retention_class or load_rules().default,
+        recorded_end=start + timedelta(seconds=analysis.seconds) if start else None,
+        clock_offset_seconds=details.clock_offset_seconds or 0.0,
+        pre_event_seconds=measured if details.pre_event_seconds is None else details.pre_event_seconds,
+        retention_class=details.retention_class or load_rules().default,
         state=FootageState.HELD.value,
         revision=0,
     )
@@ -237,7 +236,7 @@ def _record(work: UnitOfWork, taken: CopiedFile, looked: _Analysis, wish: _Intak
 
 
 def audited_details(footage: Footage) -> Json:
-    """What retention and logs are reckoned from: in the trail, so that nobody changes it unseen."""
+    """The details that retention and release logs depend on. Events record them, so that every change is visible."""
     return {
         "wearer": footage.wearer,
         "recorded_start": footage.recorded_start.isoformat() if footage.recorded_start else None,
@@ -248,15 +247,15 @@ def audited_details(footage: Footage) -> Json:
     }
 
 
-def _add_exhibit(work: UnitOfWork, footage: Footage, wish: _IntakeRequest, kind: str) -> None:
-    """Make an exhibit of ``footage``, and have an event of ``kind`` tell of it."""
-    case = _open_case(work.session, wish.case)
-    exhibit = Exhibit(case_id=case.id, reference=_free_exhibit(case, wish.exhibit))
+def _add_exhibit(work: UnitOfWork, footage: Footage, request: _IntakeRequest, kind: str) -> None:
+    """Make ``footage`` an exhibit, recorded by an event of this ``kind``."""
+    case = _open_case(work.session, request.case)
+    exhibit = Exhibit(case_id=case.id, reference=_free_exhibit(case, request.exhibit))
     footage.exhibits.append(exhibit)
     body: Json = {
         "sha256": footage.sha256,
         "size": footage.size,
-        "name": wish.name,
+        "name": request.name,
         "case": case.reference,
         "exhibit": exhibit.reference,
     }
@@ -271,16 +270,16 @@ def _add_exhibit(work: UnitOfWork, footage: Footage, wish: _IntakeRequest, kind:
 def _open_case(session: Session, reference: str) -> Case:
     case = cases.find(session, reference)
     if case.state == cases.CLOSED:
-        raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
+        raise WrongState(f"Case {case.reference} is closed.", "Reopen it first.")
     return case
 
 
 def _free_exhibit(case: Case, wanted: str | None) -> str:
-    """``wanted`` if nobody has it in the case, or the next number. Raises RecordExists."""
-    taken = {exhibit.reference for exhibit in case.exhibits}
-    if wanted in taken:
-        raise RecordExists(f'Case {case.reference} has an exhibit "{wanted}" already.', "Use another reference.")
-    return wanted or next(name for n in range(1, len(taken) + 2) if (name := f"BWV-{n}") not in taken)
+    """``wanted``, or the next free number if it is None. Raises RecordExists if ``wanted`` is in use in the case."""
+    used = {exhibit.reference for exhibit in case.exhibits}
+    if wanted in used:
+        raise RecordExists(f'Case {case.reference} already has an exhibit "{wanted}".', "Use another reference.")
+    return wanted or next(name for n in range(1, len(used) + 2) if (name := f"BWV-{n}") not in used)
 
 
 def _find_by_hash(session: Session, sha256: str) -> Footage | None:
@@ -292,25 +291,26 @@ def _is_recorded(db: Database, sha256: str) -> bool:
         return _find_by_hash(session, sha256) is not None
 
 
-def _known_footage(session: Session, sha256: str, wish: _IntakeRequest) -> Footage | None:
-    """Footage that is known already, if it is. Raises unless it can become an exhibit of the case."""
-    case, footage = _open_case(session, wish.case), _find_by_hash(session, sha256)
+def _known_footage(session: Session, sha256: str, request: _IntakeRequest) -> Footage | None:
+    """The footage if it is already recorded. Raises RecordExists, BadRecord or WrongState if it cannot be added to the
+    case."""
+    case, footage = _open_case(session, request.case), _find_by_hash(session, sha256)
     if footage is None:
         return None
     footage_records.require_held(footage)
     for exhibit in case.exhibits:
         if exhibit.footage_id == footage.id:
             raise RecordExists(
-                f"This footage is in case {case.reference} already, as exhibit {exhibit.reference}.",
+                f"This footage is already in case {case.reference}, as exhibit {exhibit.reference}.",
                 "See `redact footage show`.",
             )
     for field in ("wearer", "recorded_start", "clock_offset_seconds", "pre_event_seconds", "retention_class"):
-        said, known = getattr(wish.told, field), getattr(footage, field)
-        if said is not None and said != known:
+        given, recorded = getattr(request.details, field), getattr(footage, field)
+        if given is not None and given != recorded:
             what = field.replace("_", " ")
             raise BadRecord(
-                f"This footage is in the store already, and its {what} there is {known}, not {said}.",
-                "Leave that out to add it to the case as it is recorded.",
+                f"This footage is already in the store, with {recorded} as its {what}, not {given}.",
+                "Leave that detail out to add the footage to the case as recorded.",
             )
     return footage
 

@@ -1,4 +1,4 @@
-"""Machine tracks of footage: files in the store, each with a record. A re-run adds another, and changes none."""
+"""Machine tracks of footage: files in the store, each with a record. Another run adds another file and changes none."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def detect_footage(
     progress: Progress = silent,
     store: Store | None = None,
 ) -> MachineTracks:
-    """Look for faces, plates and text in a master. ``job`` is noted in the provenance, unless empty. Raises what
-    :func:`redact.pipeline.analysis.analyse` and :func:`add_machine_tracks` raise."""
+    """Detect and track faces, plates and text in a master. ``job``, unless empty, is added to the provenance. Raises
+    the errors of :func:`redact.pipeline.analysis.analyse` and :func:`add_machine_tracks`."""
     store = store or Store()
     with db.reading() as session:
         accounts.require(accounts.find(session, actor), Right.EDIT)
     footage_records.require_held(footage)
     found = analyse(store.master(footage.sha256), settings, progress=progress)
     if found.media.sha256 != footage.sha256:
-        store.verified_master(footage.sha256)  # which says what is wrong
+        store.verified_master(footage.sha256)  # raises StoreDamaged
     if job:
         found = replace(found, provenance={**found.provenance, "job": job})
     return add_machine_tracks(db, actor, footage, found, store=store)
@@ -54,17 +54,17 @@ def detect_footage(
 def add_machine_tracks(
     db: Database, actor: str, footage: Footage, tracks: TrackSet, *, store: Store | None = None
 ) -> MachineTracks:
-    """Put tracks into the store and the records.
+    """Add tracks to the store and the records.
 
-    Raises TracksMismatch for tracks of other footage or other frames, WrongState where it was disposed of, StoreFull,
+    Raises TracksMismatch for tracks of other footage or other frames, WrongState if it has been disposed of, StoreFull,
     StoreNotWritable, StoreDamaged, NotAllowed.
     """
     store = store or Store()
     file.check_matches(tracks, footage.sha256)
     if not np.array_equal(tracks.media.pts, frame_table(store, footage).pts):
         raise TracksMismatch(
-            "The tracks speak of other frames than the footage had when it was taken in.",
-            "Run `redact footage detect` with this version of the program.",
+            "The frames of the tracks do not match the footage's frame table.",
+            "Run `redact footage detect` with this version of the workbench.",
         )
     with store.staging() as staged:
         file.save(tracks, staged.folder / _NAME, overwrite=False)
@@ -96,19 +96,19 @@ def add_machine_tracks(
 
 
 def newest(session: Session, footage: Footage) -> MachineTracks | None:
-    """The tracks of the last run on this footage."""
+    """The machine tracks of the latest run on this footage."""
     query = select(MachineTracks).where(MachineTracks.footage_id == footage.id).order_by(MachineTracks.id.desc())
     return session.scalars(query.limit(1)).first()
 
 
 def load_tracks(session: Session, store: Store, row: MachineTracks) -> TrackSet:
-    """Tracks out of the store, the very ones that were put there. Raises StoreDamaged."""
+    """Load a tracks file from the store and check its hash. Raises StoreDamaged."""
     path = store.tracks(row.file_sha256)
     untrusted = file.read_file(path)
     if hashlib.sha256(untrusted).hexdigest() != row.file_sha256:
         raise StoreDamaged(
-            f"The tracks file {row.file_sha256[:12]}... in the store is no longer what was put there.",
-            "Put it back from a backup, and see `redact store verify`.",
+            f"The tracks file {row.file_sha256[:12]}... in the store has changed.",
+            "Restore it from a backup, then run `redact store verify`.",
         )
     tracks = file.decode(untrusted)
     footage = session.get_one(Footage, row.footage_id)

@@ -1,18 +1,19 @@
-"""The store: masters, what is derived from them, and machine tracks, each under the hash of its bytes.
+"""The store: masters, derived files and machine tracks, each under the hash of its bytes.
 
-Folders, below ``store`` in the home folder, for the owner only::
+Folders below ``store`` in the home folder, accessible to the owner only::
 
     masters/ab/<sha256>                              the master, never opened for writing
     derived/<sha256>/frames.npz, strip.jpg, proxy.mp4
-    derived/<sha256>/preview-<content>-<n>.mp4       a release's output, to be watched; no record names it
-    derived/<sha256>/waveform.npy                    how loud it is, to be drawn; no record names it either
+    derived/<sha256>/preview-<content>-<n>.mp4       preview of a release's output; not in the records
+    derived/<sha256>/waveform.npy                    loudness of the sound, for display; not in the records
     tracks/<sha256>.tracks.json                      named by the hash of the tracks file itself
-    packs/                                           of :mod:`redact.disclose`
-    incoming/<token>/                                work under way: locked while its process lives
+    packs/                                           disclosure packs, see :mod:`redact.disclose`
+    incoming/<token>/                                work in progress, locked while its process is alive
 
-What is added is made whole and on the disk in ``incoming``, then moved to its place in one step each, then recorded. So
-a run that is killed leaves either a folder in ``incoming``, which the next one removes, or files that no record names,
-which :mod:`redact.evidence.store_verification` does. One lock on the store keeps these steps apart from each other.
+New files are completed and flushed to disk in ``incoming``, then moved into place one by one, each atomically, then
+recorded. A killed process therefore leaves either a folder in ``incoming``, which the next one removes, or files
+without a record, which :mod:`redact.evidence.store_verification` finds and removes. A lock on the store serialises
+these steps.
 """
 
 from __future__ import annotations
@@ -47,19 +48,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 PREVIEW = re.compile(r"preview-(?P<content>[0-9a-f]{64})-[0-9]{1,9}\.mp4")
 WAVEFORM = "waveform.npy"
 UNRECORDED = re.compile(rf"{PREVIEW.pattern}|{re.escape(WAVEFORM)}")
-"""Beside a footage's derived files, so that they are disposed of with it. What is lost is made again."""
+"""Files beside the derived files, so that they are disposed of with the footage. They are regenerated if lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedFile:
-    """A file that was read from its first byte to its last while nobody changed it."""
+    """A file copied completely, with no change to the source meanwhile."""
 
     sha256: str
     size: int
 
 
 class Store:
-    """The folders, and how files get into them and out of them. Raises StoreNotWritable if they cannot be made."""
+    """Moves files into and out of the store. Raises StoreNotWritable if its folders cannot be created."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or folder_for("store")
@@ -68,15 +69,15 @@ class Store:
                 (self.folder / name).mkdir(mode=PRIVATE, parents=True, exist_ok=True)
 
     def master_path(self, sha256: str) -> Path:
-        """Where the master of this hash lies, or would."""
+        """The path of the master with this hash, whether or not it exists."""
         return self.folder / MASTERS / _checked(sha256)[:2] / sha256
 
     def master(self, sha256: str) -> Path:
-        """The master. Raises StoreDamaged if it is not there."""
+        """The existing master. Raises StoreDamaged if it is missing."""
         return _require_file(self.master_path(sha256), "The master")
 
     def verified_master(self, sha256: str, progress: Progress = silent) -> Path:
-        """The master, once all its bytes have been read and found to be what was put there. Raises StoreDamaged."""
+        """The master, after checking the hash of all its bytes. Raises StoreDamaged."""
         path = self.master(sha256)
         try:
             intact = hash_file(path, progress) == sha256
@@ -84,35 +85,36 @@ class Store:
             intact = False
         if not intact:
             raise StoreDamaged(
-                f"The master {sha256[:12]}... in the store is no longer what was put there.",
-                "Put it back from a backup, and see `redact store verify`.",
+                f"The master {sha256[:12]}... in the store has changed.",
+                "Restore it from a backup, then run `redact store verify`.",
             )
         return path
 
     def derived(self, sha256: str, name: str) -> Path:
-        """One of :data:`DERIVED_FILES` of a master. Raises StoreDamaged if it is not there."""
+        """One of the :data:`DERIVED_FILES` of a master. Raises StoreDamaged if it is missing."""
         return _require_file(self.folder / DERIVED / _checked(sha256) / name, f"The file {name} of {sha256[:12]}...")
 
     def preview_path(self, sha256: str, content: str, number: int) -> Path:
-        """Where output ``number`` (from 1), made of this master, of a release of this content lies, or would."""
+        """The path of the preview of output ``number`` (from 1) of a release with this content digest, made from this
+        master, whether or not it exists."""
         return self.folder / DERIVED / _checked(sha256) / f"preview-{_checked(content)}-{number}.mp4"
 
     def waveform_path(self, sha256: str) -> Path:
-        """Where the loudness of this master's sound lies, or would."""
+        """The path of the waveform of this master's sound, whether or not it exists."""
         return self.folder / DERIVED / _checked(sha256) / WAVEFORM
 
     def tracks_path(self, sha256: str) -> Path:
-        """Where the tracks file of this hash lies, or would."""
+        """The path of the tracks file with this hash, whether or not it exists."""
         return self.folder / TRACKS / f"{_checked(sha256)}{TRACKS_SUFFIX}"
 
     def tracks(self, sha256: str) -> Path:
-        """A tracks file. Raises StoreDamaged if it is not there."""
+        """An existing tracks file. Raises StoreDamaged if it is missing."""
         return _require_file(self.tracks_path(sha256), "The tracks file")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else moves files into the store meanwhile. Never taken inside of a transaction: the other way round
-        it is, and two that each hold one of the two would wait for ever."""
+        """Keep others from moving files into the store meanwhile. Never take this lock inside a transaction: elsewhere
+        the transaction starts inside the lock, and the two would deadlock."""
         with _writing("The store"):
             file = (self.folder / LOCK).open("ab")
         with file:
@@ -122,7 +124,7 @@ class Store:
 
     @contextmanager
     def staging(self) -> Iterator[Staging]:
-        """A folder to make things in, gone after the block; what dead runs left is removed first."""
+        """A temporary work folder, removed after the block. Leftovers of killed processes are removed first."""
         token = secrets.token_hex(8)
         folder = self.folder / INCOMING / token
         with self.locked(), _writing("The store"):
@@ -139,15 +141,15 @@ class Store:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def leftovers(self) -> list[Path]:
-        """What killed runs left in ``incoming``; look while :meth:`locked`."""
+        """What killed processes left in ``incoming``. Call it while :meth:`locked`."""
         return [entry for entry in sorted((self.folder / INCOMING).iterdir()) if not _in_use(entry)]
 
     @contextmanager
     def publishing(self, recorded: Callable[[str], bool]) -> Iterator[Publication]:
-        """Moves files to their places; the transaction that records them belongs inside of the block.
+        """Move files into place; the transaction that records them belongs inside the block.
 
-        When the block fails, what it moved is taken away again, unless ``recorded`` says of the hash that there is a
-        record of it after all. Where that cannot be told, the files stay, and are named when the store is verified.
+        If the block fails, the moved files are removed, unless ``recorded`` finds a record of the hash after all. If
+        that cannot be determined, the files stay and are reported when the store is verified.
         """
         with self.locked():
             publication = Publication(self)
@@ -159,9 +161,9 @@ class Store:
                 raise
 
     def dispose(self, sha256: str, tracks: Iterable[str] = ()) -> tuple[str, ...]:
-        """Remove a master, what is derived from it, and the tracks files of these hashes; says what was there.
+        """Remove a master, its derived files and the tracks files with these hashes; return the paths removed.
 
-        Call it when the records say that it is disposed of; a second call removes what a killed one left.
+        Call it after disposal has been recorded as begun. Another call removes what a killed process left.
         """
         derived = self.folder / DERIVED / _checked(sha256)
         doomed = [
@@ -170,7 +172,7 @@ class Store:
             *map(self.tracks_path, tracks),
         ]
         removed = []
-        with _writing("A file to be disposed of"):
+        with _writing("A file to dispose of"):
             for path in doomed:
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
@@ -182,7 +184,7 @@ class Store:
 
 
 class Staging:
-    """Work under way, in a folder of its own. The token in the file names is found nowhere else."""
+    """A folder for work in progress. The token in its file names is unique."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -190,9 +192,9 @@ class Staging:
         self.master = folder / self.token
 
     def copy_in(self, source: Path, progress: Progress = silent) -> CopiedFile:
-        """Copy ``source`` to :attr:`master`, hashing on the way; on the disk when this returns.
+        """Copy ``source`` to :attr:`master` and hash it; the copy is on the disk when this returns.
 
-        Raises InputMissing, EmptyFile, SourceChanged when the file was changed or replaced meanwhile, StoreFull and
+        Raises InputMissing, EmptyFile, SourceChanged if the file was changed or replaced meanwhile, StoreFull and
         StoreNotWritable.
         """
         file_size(source)
@@ -205,7 +207,7 @@ class Staging:
             with out:
                 before = _fingerprint(os.fstat(file.fileno()))
                 done, total = 0, before[0]
-                # Not on and on behind somebody who writes to it.
+                # Stop at the original size even if somebody keeps appending.
                 while done <= total and (block := _next_block(file, source)):
                     digest.update(block)
                     done += len(block)
@@ -218,12 +220,12 @@ class Staging:
                     os.fsync(out.fileno())
             if done != total or not before == _fingerprint(os.fstat(file.fileno())) == _fingerprint_of(source):
                 raise SourceChanged(
-                    f"{source.name} changed while it was being read.", "Add it again once nobody writes to it."
+                    f"{source.name} changed while it was being read.", "Add it again when nothing is writing to it."
                 )
         return CopiedFile(digest.hexdigest(), done)
 
     def seal(self, name: str) -> str:
-        """Have a file that was made here on the disk, for reading only; gives its SHA-256."""
+        """Flush a file in this folder to disk, make it read-only and return its SHA-256."""
         path = self.folder / name
         with _writing(name):
             path.chmod(READ_ONLY)
@@ -233,21 +235,21 @@ class Staging:
 
 
 class Publication:
-    """What one run moves into the store. Only while it holds the store's lock."""
+    """Moves files into the store, while the store's lock is held."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._new: list[tuple[str, Path]] = []
 
     def footage(self, staged: Staging, sha256: str) -> None:
-        """The master, and what was derived from it, all sealed."""
+        """Move in the master and its derived files, all sealed."""
         folder = self._store.folder / DERIVED / _checked(sha256)
         for name in DERIVED_FILES:
             self._move(sha256, staged.folder / name, folder / name)
         self._move(sha256, staged.master, self._store.master_path(sha256))
 
     def tracks(self, staged: Staging, name: str, sha256: str) -> None:
-        """A sealed tracks file."""
+        """Move in a sealed tracks file."""
         self._move(sha256, staged.folder / name, self._store.tracks_path(sha256))
 
     def undo(self, recorded: Callable[[str], bool]) -> None:
@@ -264,7 +266,7 @@ class Publication:
             if not place.parent.exists():
                 place.parent.mkdir(mode=PRIVATE)
                 sync(place.parent.parent)
-            # What a killed run left there is of the same hash by its name only: the new one is known to be whole.
+            # Replace what a killed process left here: only the new file is known to match the hash.
             if not os.path.lexists(place):
                 self._new.append((sha256, place))
             staged.replace(place)
@@ -279,7 +281,7 @@ def _checked(untrusted_sha256: str) -> str:
 
 def _require_file(path: Path, what: str) -> Path:
     if not path.is_file():
-        raise StoreDamaged(f"{what} is missing from the store ({path.name[:16]}...).", "Put it back from a backup.")
+        raise StoreDamaged(f"{what} is missing from the store ({path.name[:16]}...).", "Restore it from a backup.")
     return path
 
 
@@ -305,7 +307,7 @@ def _reading(source: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputMissing(
-            f"{source.name} cannot be read to its end: {error.strerror}.", "Check the medium it is on, and your rights."
+            f"{source.name} cannot be read to the end: {error.strerror}.", "Check the medium and your permissions."
         ) from error
 
 
@@ -316,15 +318,15 @@ def _writing(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in FULL_ERRNOS:
             raise StoreFull(
-                f'The disk of the store ran full while "{what}" was being written.', "Make room and add it again."
+                f'The store\'s disk became full while "{what}" was being written.', "Free some space and try again."
             ) from error
         raise StoreNotWritable(
-            f'"{what}" cannot be written to the store: {error.strerror}.', "Check the folder that REDACT_HOME names."
+            f'"{what}" cannot be written to the store: {error.strerror}.', "Check the folder set by REDACT_HOME."
         ) from error
 
 
 def _in_use(folder: Path) -> bool:
-    """Whether somebody works in this folder of ``incoming``."""
+    """Whether a live process is using this folder of ``incoming``."""
     try:
         with (folder / LOCK).open("rb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -336,7 +338,7 @@ def _in_use(folder: Path) -> bool:
 
 
 def sync(path: Path) -> None:
-    """A file, or what a folder lists, is on the disk when this returns."""
+    """Flush a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

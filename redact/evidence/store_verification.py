@@ -1,4 +1,4 @@
-"""Looking through the whole store: is every file what was put there, is any missing, is any one too many?"""
+"""Verification of the whole store: finds files that have changed, are missing or belong to no record."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from redact.records.database import SYSTEM, Database
 from redact.schema.tables import Footage, MachineTracks
 
 MOST_LISTED = 1000
-"""Places in the event of a cleaning."""
+"""Maximum number of paths in the event of a clean-up."""
 NO_FOOTAGE = 0
-"""In the place of a key of footage, for what belongs to none."""
+"""Footage id of faults that belong to no footage."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong with a file: its ``place`` within the store, and ``what`` of."""
+class StoreFault:
+    """A fault in the store: ``place`` is the file's path within it, ``what`` describes the fault."""
 
     place: str
     what: str
@@ -35,23 +35,23 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """``checked`` files were read whole. ``damaged`` are not what was put there, ``missing`` are not there, ``orphans``
-    no record names: what a killed run left, or somebody put there."""
+    """The result of a verification: ``checked`` files were read completely; ``damaged`` files have changed or cannot be
+    read; ``orphans`` have no record: a killed process or a person left them."""
 
     checked: int
-    damaged: tuple[Finding, ...]
-    missing: tuple[Finding, ...]
-    orphans: tuple[Finding, ...]
+    damaged: tuple[StoreFault, ...]
+    missing: tuple[StoreFault, ...]
+    orphans: tuple[StoreFault, ...]
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no fault was found."""
         return not (self.damaged or self.missing or self.orphans)
 
 
 @dataclass(frozen=True, slots=True)
 class _ExpectedFile:
-    """A file that a record names."""
+    """A file that has a record."""
 
     sha256: str
     what: str
@@ -59,55 +59,56 @@ class _ExpectedFile:
 
 
 def verify_store(db: Database, store: Store, progress: Progress = silent) -> StoreReport:
-    """Read every master, tracks file, derived file and pack, and compare with the records. ``progress`` counts bytes.
+    """Read every master, derived file, tracks file and pack and compare it with the records. ``progress`` counts bytes.
 
-    Footage may be taken in and disposed of meanwhile.
+    Footage may be added and disposed of meanwhile.
     """
-    # Nothing is moved into the store between the two looks, and all that was moved before is recorded.
+    # Under the lock, nothing is moved into the store, and everything moved earlier has been recorded.
     with store.locked():
         wanted = _expected_files(db, store)
-        there = dict(_files(store))
+        present = dict(_files(store))
         leftovers = store.leftovers()
         with db.reading() as session:
             packs = pack_verification.recorded_packs(session)
         unrecorded = pack_verification.unrecorded_packs(pack_verification.pack_names(store), packs)
-    orphans = [Finding(place, "No record names it.") for place in there if place not in wanted]
-    orphans += [Finding(_place(store, path), "A killed run left it; the next one removes it.") for path in leftovers]
-    orphans += [Finding(place, "A pack that no record names: nobody was given it.") for place in unrecorded]
-    damaged: list[tuple[int, Finding]] = []
-    missing: list[tuple[int, Finding]] = []
+    orphans = [StoreFault(place, "It has no record.") for place in present if place not in wanted]
+    killed = "A killed process left it. The next one removes it."
+    orphans += [StoreFault(_relative(store, path), killed) for path in leftovers]
+    orphans += [StoreFault(place, "A pack without a record. It was never handed over.") for place in unrecorded]
+    damaged: list[tuple[int, StoreFault]] = []
+    missing: list[tuple[int, StoreFault]] = []
     checked = done = 0
-    total = sum(there[place] for place in wanted if place in there)
+    total = sum(present[place] for place in wanted if place in present)
     for place, file in wanted.items():
-        if place in there:
+        if place in present:
             state = _state(store.folder / place, file.sha256, _TotalProgress(progress, done, total))
-            done += there[place]
+            done += present[place]
             checked += 1
         else:
             state = "missing"
         if state:
-            finding = (file.footage_id, Finding(place, f"{file.what} {_FAULT_TEXTS[state]}"))
+            finding = (file.footage_id, StoreFault(place, f"{file.what} {_FAULT_TEXTS[state]}"))
             (missing if state == "missing" else damaged).append(finding)
-    for place, absent in pack_verification.wrong_files(store, packs):
-        fault = Finding(place, f"A file of a pack {_FAULT_TEXTS['missing' if absent else 'other']}")
+    for place, absent in pack_verification.faulty_files(store, packs):
+        fault = StoreFault(place, f"A file of a pack {_FAULT_TEXTS['missing' if absent else 'other']}")
         (missing if absent else damaged).append((NO_FOOTAGE, fault))
-    gone = _disposed_ids(db) if damaged or missing else set()
+    disposed = _disposed_ids(db) if damaged or missing else set()
     return StoreReport(
         checked,
-        tuple(finding for footage_id, finding in damaged if footage_id not in gone),
-        tuple(finding for footage_id, finding in missing if footage_id not in gone),
+        tuple(finding for footage_id, finding in damaged if footage_id not in disposed),
+        tuple(finding for footage_id, finding in missing if footage_id not in disposed),
         tuple(orphans),
     )
 
 
 def clean_store(db: Database, store: Store) -> list[str]:
-    """Remove what killed runs left and nothing needs: derived files and tracks that no record names, and work that has
-    no process any more. Returns their places.
+    """Remove leftovers of killed processes: derived files and tracks without a record, and abandoned work folders.
+    Return their paths.
 
-    Masters and packs are never touched, whatever the records say; nor is footage that is being disposed of.
+    Masters and packs are never removed, whatever the records say; nor are files of footage being disposed of.
     """
     removed = []
-    # Nothing is moved into the store meanwhile, and all that was moved before is recorded.
+    # Under the lock, nothing is moved into the store, and everything moved earlier has been recorded.
     with store.locked():
         wanted = _expected_files(db, store)
         with db.reading() as session:
@@ -115,21 +116,21 @@ def clean_store(db: Database, store: Store) -> list[str]:
             busy = {f"{DERIVED}/{sha256}" for sha256 in session.scalars(disposing)}
             tracks = select(MachineTracks.file_sha256).join(Footage, MachineTracks.footage_id == Footage.id)
             going = session.scalars(tracks.where(Footage.state == FootageState.DISPOSING))
-            busy |= {_place(store, store.tracks_path(sha256)) for sha256 in going}
+            busy |= {_relative(store, store.tracks_path(sha256)) for sha256 in going}
         for path in store.leftovers():
-            removed.append(_place(store, path))
+            removed.append(_relative(store, path))
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         held = {str(Path(place).parent) for place in wanted} | busy
         for path in _removable(store):
-            place, beside = _place(store, path), _place(store, path.parent)
-            made_again = beside in held and UNRECORDED.fullmatch(path.name)
-            if not (place in wanted or place in busy or beside in busy or made_again):
+            place, folder = _relative(store, path), _relative(store, path.parent)
+            kept_unrecorded = folder in held and UNRECORDED.fullmatch(path.name)
+            if not (place in wanted or place in busy or folder in busy or kept_unrecorded):
                 removed.append(place)
                 path.unlink()
-        for folder in (store.folder / DERIVED).iterdir():
-            if _place(store, folder) not in held and folder.is_dir() and not folder.is_symlink():
-                with contextlib.suppress(OSError):  # something is in it
-                    folder.rmdir()
+        for path in (store.folder / DERIVED).iterdir():
+            if _relative(store, path) not in held and path.is_dir() and not path.is_symlink():
+                with contextlib.suppress(OSError):  # not empty
+                    path.rmdir()
     if removed:
         with db.writing(SYSTEM) as work:
             work.event("store.cleaned", "store", {"removed": removed[:MOST_LISTED], "files": len(removed)})
@@ -137,21 +138,21 @@ def clean_store(db: Database, store: Store) -> list[str]:
 
 
 def _removable(store: Store) -> list[Path]:
-    """Files of the kinds that are made from others, or by a run; what is no plain file is for a person to look at."""
+    """Derived files and tracks files. Anything that is not a regular file is left for a person to check."""
     derived, tracks = (store.folder / DERIVED).glob("*/*"), (store.folder / TRACKS).iterdir()
     return [path for path in sorted([*derived, *tracks]) if path.is_file() and not path.is_symlink()]
 
 
 _FAULT_TEXTS = {
     "missing": "is missing.",
-    "other": "is not what was put there: its bytes have changed.",
-    "unreadable": "cannot be read to its end.",
-    "no file": "is no plain file.",
+    "other": "has changed.",
+    "unreadable": "cannot be read to the end.",
+    "no file": "is not a regular file.",
 }
 
 
 class _TotalProgress:
-    """Bytes of one file, told as bytes of all."""
+    """Progress within one file, reported as progress through all files."""
 
     def __init__(self, progress: Progress, before: int, total: int) -> None:
         self._progress, self._before, self._total = progress, before, total
@@ -161,7 +162,7 @@ class _TotalProgress:
 
 
 def _state(path: Path, sha256: str, progress: Progress) -> str:
-    """What is wrong with a file, as a key of :data:`_WORDS`, or nothing."""
+    """The fault of a file, as a key of :data:`_FAULT_TEXTS`, or "" if there is none."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return "no file"
     try:
@@ -171,12 +172,12 @@ def _state(path: Path, sha256: str, progress: Progress) -> str:
 
 
 def _expected_files(db: Database, store: Store) -> dict[str, _ExpectedFile]:
-    """By place."""
+    """The files that should exist, by path within the store."""
     wanted = {}
     with db.reading() as session:
         for footage in session.scalars(select(Footage).where(Footage.state == FootageState.HELD)):
             name = f"({footage.original_name})"
-            place = _place(store, store.master_path(footage.sha256))
+            place = _relative(store, store.master_path(footage.sha256))
             wanted[place] = _ExpectedFile(footage.sha256, f"The master {name}", footage.id)
             for file in DERIVED_FILES:
                 what = f"{file} of the master {footage.sha256[:12]}... {name}"
@@ -184,18 +185,18 @@ def _expected_files(db: Database, store: Store) -> dict[str, _ExpectedFile]:
                 wanted[place] = _ExpectedFile(footage.media["derived"][file], what, footage.id)
         held = select(MachineTracks).join(Footage, MachineTracks.footage_id == Footage.id)
         for row in session.scalars(held.where(Footage.state == FootageState.HELD)):
-            place = _place(store, store.tracks_path(row.file_sha256))
+            place = _relative(store, store.tracks_path(row.file_sha256))
             wanted[place] = _ExpectedFile(row.file_sha256, "The tracks file", row.footage_id)
     return wanted
 
 
 def _files(store: Store) -> Iterator[tuple[str, int]]:
-    """Place and size of all that lies in the store, but for packs, work under way and what no record needs to name."""
+    """Path and size of everything in the store, except packs, work in progress and the files that need no record."""
     for entry in sorted(store.folder.iterdir()):
         if entry.name in (MASTERS, DERIVED, TRACKS):
             for path in sorted(entry.rglob("*")):
                 if path.is_symlink() or not (path.is_dir() or UNRECORDED.fullmatch(path.name)):
-                    yield _place(store, path), path.lstat().st_size
+                    yield _relative(store, path), path.lstat().st_size
         elif entry.name not in (PACKS, INCOMING, LOCK):
             yield entry.name, 0
 
@@ -205,5 +206,5 @@ def _disposed_ids(db: Database) -> set[int]:
         return set(session.scalars(select(Footage.id).where(Footage.state != FootageState.HELD)))
 
 
-def _place(store: Store, path: Path) -> str:
+def _relative(store: Store, path: Path) -> str:
     return str(path.relative_to(store.folder))

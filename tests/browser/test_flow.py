@@ -24,7 +24,7 @@ from redact.track.types import TrackSet
 from tests.browser.hands import case_page, choose, inert, press, reviewer, saved, sign_in, watch_all
 from tests.browser.real import PATIENCE, Workbench
 from tests.cli.runner import redact
-from tests.evidence.factory import another
+from tests.evidence.factory import padded_copy
 from tests.media.clips import AudioSpec, make_clip
 from tests.track.factory import track
 
@@ -228,7 +228,7 @@ def test_a_job_outlives_page_server_and_worker_and_is_done_once(workbench: Workb
 @pytest.fixture
 def prepared(workbench: Workbench, tmp_path: Path) -> int:
     """Footage with two tracks."""
-    clip = another(make_clip(tmp_path / "clip.mp4", frames=50), len(list(tmp_path.parent.iterdir())))
+    clip = padded_copy(make_clip(tmp_path / "clip.mp4", frames=50), len(list(tmp_path.parent.iterdir())))
     footage = workbench.footage(clip, workbench.case(), exhibit="AB1")
     every = list(range(50))
     tracks = (

@@ -38,7 +38,7 @@ from redact.track.types import TrackSet
 from tests.browser.fake import moving
 from tests.browser.real import Workbench
 from tests.browser.reviewing import Reviewing, about
-from tests.evidence.factory import another
+from tests.evidence.factory import padded_copy
 from tests.media.clips import AudioSpec, make_clip
 
 FRAMES, RATE = 120, 25
@@ -178,7 +178,7 @@ STREET = iter(range(1000))
 
 def walked(bench: Workbench, street: Path) -> Reviewing:
     """The street with two machine tracks: 1 stands still throughout, 2 from frame 60 to 109."""
-    clip = another(street, next(STREET))
+    clip = padded_copy(street, next(STREET))
     still = moving(1, "face", 0, 149, (220, 40, 250, 80))
     return opened(bench, clip, still, moving(2, "plate", 60, 109, (230, 120, 280, 150)))
 

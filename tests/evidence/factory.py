@@ -1,4 +1,4 @@
-"""Footage and cases to test with."""
+"""Footage and cases for tests."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def open_case(db: Database, reference: str) -> str:
     return reference
 
 
-def another(clip: Path, number: int) -> Path:
-    """The same footage in other bytes: a box of padding is added to an MP4."""
+def padded_copy(clip: Path, number: int) -> Path:
+    """The same footage with different bytes: a padding atom is appended to the MP4."""
     target = clip.with_name(f"clip-{number}.mp4")
     target.write_bytes(clip.read_bytes() + b"\0\0\0\x10free" + number.to_bytes(8, "big"))
     return target
 
 
-def copy_in(db: Database, folder: Path, case: str = "C/1") -> Footage:
+def add_clip(db: Database, folder: Path, case: str = "C/1") -> Footage:
     """A clip of six frames, as the first exhibit of a new case."""
     return add_footage(db, "officer", make_clip(folder / "clip.mp4", frames=6), case=open_case(db, case))
 
@@ -43,9 +43,9 @@ def copy_in(db: Database, folder: Path, case: str = "C/1") -> Footage:
 STEPS_OF = ("/redact/", "/sqlalchemy/engine/")
 
 
-def add_in_a_process(home: str, clip: str, case: str, kill_at: int, steps: Any) -> None:
-    """Add a clip, and be killed when ``kill_at`` steps of it are done: calls from the code of the workbench and of the
-    database's library, of functions in C such as writing, renaming and committing, too. ``steps`` tells how many."""
+def add_killed_at(home: str, clip: str, case: str, kill_at: int, steps: Any) -> None:
+    """Add a clip and get killed at step ``kill_at``; see :func:`killed_at`. Steps are calls made by the workbench and
+    SQLAlchemy. ``steps`` receives their number."""
     os.environ["REDACT_HOME"] = home
     db = Database()
     with killed_at(kill_at, STEPS_OF) as counted:

@@ -1,4 +1,4 @@
-"""The edit log in the records: nothing twice, nothing lost, conflicts told. No footage is opened but in one test."""
+"""The edit log: nothing twice, nothing lost, conflicts reported. Only one test opens footage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redact.records.database import Database
 from redact.records.release_state import ReleaseState
 from redact.schema.tables import Case, Clip, Event, Footage, MachineTracks, Release
 from redact.schema.tables import Edit as Row
-from tests.evidence.factory import copy_in, open_case, tracks_of
+from tests.evidence.factory import add_clip, open_case, tracks_of
 
 BOX = Box(10.0, 10.0, 40.0, 40.0)
 
@@ -65,13 +65,13 @@ def report(db: Database) -> chain.ChainReport:
         return chain.verify(session, [db.key.public])
 
 
-def test_edits_and_their_events_are_read_back_as_they_were_made(db: Database, tracks: int) -> None:
-    made = edit_log.record(db, "anna", tracks, sent("anna", key(1), Delete(2, "Plakat")), base_revision=0)
+def test_edits_and_events_are_read_back_unchanged(db: Database, tracks: int) -> None:
+    made = edit_log.record(db, "anna", tracks, sent("anna", key(1), Delete(2, "a poster")), base_revision=0)
     edit_log.record(db, "ben", tracks, sent("ben", key(5)), base_revision=2)
     entries = log(db, tracks)
     assert [(e.id, e.revision, e.actor, e.edit) for e in entries] == [
         ("anna-0000", 1, "anna", key(1)),
-        ("anna-0001", 2, "anna", Delete(2, "Plakat")),
+        ("anna-0001", 2, "anna", Delete(2, "a poster")),
         ("ben-0000", 3, "ben", key(5)),
     ]
     assert (made.edits, made.revision) == (entries[:2], 2)
@@ -82,19 +82,19 @@ def test_edits_and_their_events_are_read_back_as_they_were_made(db: Database, tr
     assert report(db).sound
 
 
-def test_what_was_sent_before_is_not_recorded_twice(db: Database, tracks: int) -> None:
+def test_resent_edits_are_not_recorded_twice(db: Database, tracks: int) -> None:
     batch = sent("anna", key(1), key(2))
     first = edit_log.record(db, "anna", tracks, batch, base_revision=0)
     events = report(db).events
     assert edit_log.record(db, "anna", tracks, batch, base_revision=0) == first
     assert report(db).events == events
-    # Part of it known, and the base from before: one's own edits are in nobody's way.
+    # Partly known, with an old base revision: a person's own resent edits do not conflict.
     more = edit_log.record(db, "anna", tracks, sent("anna", key(1), key(2), Outside(1, 1)), base_revision=0)
     assert [e.revision for e in more.edits] == [1, 2, 3]
     assert ids(db, tracks) == ["anna-0000", "anna-0001", "anna-0002"]
 
 
-def test_an_id_stands_for_one_edit_of_one_person(db: Database, tracks: int) -> None:
+def test_edit_id_stands_for_one_edit_of_one_person(db: Database, tracks: int) -> None:
     edit_log.record(db, "anna", tracks, sent("anna", key(1)), base_revision=0)
     for who, edit in (("anna", key(2)), ("ben", key(1))):
         with pytest.raises(EditReused):
@@ -104,28 +104,28 @@ def test_an_id_stands_for_one_edit_of_one_person(db: Database, tracks: int) -> N
     assert ids(db, tracks) == ["anna-0000"]
 
 
-def test_a_conflict_is_told_and_nothing_of_it_recorded(db: Database, tracks: int) -> None:
+def test_conflict_is_reported_and_nothing_recorded(db: Database, tracks: int) -> None:
     edit_log.record(db, "anna", tracks, sent("anna", key(1), key(9, track=7)), base_revision=0)
-    # Made without knowing of anna's; all or nothing.
+    # Made without having seen anna's edit: all or nothing is recorded.
     batch = sent("ben", key(50), Delete(1, "a poster"))
     with pytest.raises(EditConflict) as caught:
         edit_log.record(db, "ben", tracks, batch, base_revision=0)
     assert (caught.value.revision, caught.value.conflicts) == (2, ("anna-0000",))
     assert "anna" in caught.value.happened
     assert ids(db, tracks) == ["anna-0000", "anna-0001"]
-    # Other frames are no conflict; and ben, who has seen anna's by now, may insist.
+    # Other frames do not conflict; and ben, who has now seen anna's edit, may insist.
     assert edit_log.record(db, "ben", tracks, sent("beside", key(50)), base_revision=0).revision == 3
     assert edit_log.record(db, "ben", tracks, sent("again", Delete(1, "a poster")), base_revision=3).revision == 4
     assert report(db).sound
 
 
-def test_another_window_of_the_same_person_is_told_too(db: Database, tracks: int) -> None:
+def test_conflict_between_windows_of_one_person_is_reported(db: Database, tracks: int) -> None:
     edit_log.record(db, "anna", tracks, sent("window1", key(1)), base_revision=0)
     with pytest.raises(EditConflict):
         edit_log.record(db, "anna", tracks, sent("window2", key(1)), base_revision=0)
 
 
-def test_undoing_conflicts_with_what_touches_the_undone(db: Database, tracks: int) -> None:
+def test_undo_conflicts_with_later_edits_of_the_same_item(db: Database, tracks: int) -> None:
     edit_log.record(db, "anna", tracks, sent("anna", key(1), SetClass(1, "plate")), base_revision=0)
     edit_log.record(db, "ben", tracks, sent("ben", key(1)), base_revision=2)
     with pytest.raises(EditConflict) as caught:
@@ -134,7 +134,7 @@ def test_undoing_conflicts_with_what_touches_the_undone(db: Database, tracks: in
     edit_log.record(db, "anna", tracks, sent("other", Undo("anna-0001")), base_revision=2)
 
 
-def test_edits_of_other_tracks_of_the_footage_are_in_nobodys_way(db: Database, tracks: int) -> None:
+def test_edits_of_other_machine_tracks_do_not_conflict(db: Database, tracks: int) -> None:
     with db.writing("officer") as work:
         was = work.session.get_one(MachineTracks, tracks)
         again = MachineTracks(footage_id=was.footage_id, file_sha256="3" * 64, provenance={}, made_at=work.at, tracks=1)
@@ -146,7 +146,7 @@ def test_edits_of_other_tracks_of_the_footage_are_in_nobodys_way(db: Database, t
     assert (ids(db, tracks), ids(db, other)) == (["anna-0000"], ["ben-0000"])
 
 
-def test_who_may_edit_and_what(db: Database, tracks: int) -> None:
+def test_edits_are_refused_without_right_or_footage(db: Database, tracks: int) -> None:
     batch = sent("some", key(1))
     for who in ("auditor", "approver", "admin"):
         with pytest.raises(NotAllowed):
@@ -166,7 +166,7 @@ def test_who_may_edit_and_what(db: Database, tracks: int) -> None:
     assert ids(db, tracks) == []
 
 
-def test_an_approved_release_of_it_is_a_draft_again(db: Database, tracks: int) -> None:
+def test_edit_reopens_approved_release(db: Database, tracks: int) -> None:
     open_case(db, "C/1")
     with db.writing("officer") as work:
         release = Release(
@@ -183,7 +183,7 @@ def test_an_approved_release_of_it_is_a_draft_again(db: Database, tracks: int) -
         assert session.scalars(select(Release.state)).one() == ReleaseState.DRAFT
 
 
-def test_a_failure_half_way_leaves_nothing(db: Database, tracks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_edit_leaves_nothing(db: Database, tracks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError
 
@@ -197,9 +197,9 @@ def test_a_failure_half_way_leaves_nothing(db: Database, tracks: int, monkeypatc
     assert (report(db).events, report(db).sound) == (before, True)
 
 
-def test_two_people_at_once_lose_nothing(db: Database, tracks: int) -> None:
-    """Both edit the same frames, each trying again with what is told, as the page does."""
-    told: dict[str, int] = {"anna": 0, "ben": 0}
+def test_concurrent_editors_lose_nothing(db: Database, tracks: int) -> None:
+    """Both edit the same frames and retry after each conflict with the reported revision, as the page does."""
+    conflicts: dict[str, int] = {"anna": 0, "ben": 0}
     errors: list[BaseException] = []
     started = threading.Barrier(2)
 
@@ -208,7 +208,7 @@ def test_two_people_at_once_lose_nothing(db: Database, tracks: int) -> None:
             base = 0
             started.wait(10)
             for number in range(15):
-                # Every third on a frame that the other one uses too.
+                # Every third edit is on a frame that the other person also edits.
                 frame = number if number % 3 == 0 else number + (20 if who == "anna" else 40)
                 while True:
                     try:
@@ -216,12 +216,12 @@ def test_two_people_at_once_lose_nothing(db: Database, tracks: int) -> None:
                         base = edit_log.record(db, who, tracks, batch, base_revision=base).revision
                         break
                     except EditConflict as conflict:
-                        told[who] += 1
+                        conflicts[who] += 1
                         base = conflict.revision
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=edit, args=(who,)) for who in told]
+    threads = [threading.Thread(target=edit, args=(who,)) for who in conflicts]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -229,13 +229,13 @@ def test_two_people_at_once_lose_nothing(db: Database, tracks: int) -> None:
     assert not errors
     entries = log(db, tracks)
     assert [e.revision for e in entries] == list(range(1, 31))
-    assert {e.id for e in entries} == {f"{who}-{n:04}" for who in told for n in range(15)}
+    assert {e.id for e in entries} == {f"{who}-{n:04}" for who in conflicts for n in range(15)}
     assert report(db).sound
     with db.reading() as session:
         assert session.scalars(select(func.count()).select_from(Row)).one() == 30
 
 
-def test_the_same_edits_sent_twice_at_once_are_recorded_once(db: Database, tracks: int) -> None:
+def test_edits_resent_concurrently_are_recorded_once(db: Database, tracks: int) -> None:
     batch = sent("anna", *(key(n) for n in range(10)))
     results: list[object] = []
     started = threading.Barrier(3)
@@ -256,7 +256,7 @@ def test_the_same_edits_sent_twice_at_once_are_recorded_once(db: Database, track
     assert [e.revision for e in log(db, tracks)] == list(range(1, 11))
 
 
-def test_a_record_that_is_no_edit_is_told(db: Database, tracks: int) -> None:
+def test_altered_edit_record_is_reported(db: Database, tracks: int) -> None:
     with db.writing("anna") as work:
         event = work.event(edit_log.EDIT_MADE, "footage:1", {"content": {}})
         row = Row(footage_id=1, tracks_id=tracks, revision=1, op_id="x" * 8, person_id=1, at=work.at, payload="{}")
@@ -281,9 +281,9 @@ _SENT = {"id": "anna-0001", "op": "keyframe", "track": 1, "frame": 99, "box": [1
         # The footage has 100 frames.
         lambda good: [good | {"frame": 100}],
     ],
-    ids=["good", "no list", "none", "too many", "no object", "no id", "no such frame"],
+    ids=["good", "not a list", "none", "too many", "not an object", "no id", "no such frame"],
 )
-def test_what_a_request_holds_is_checked(change: Callable[[dict[str, object]], object]) -> None:
+def test_edit_requests_are_checked(change: Callable[[dict[str, object]], object]) -> None:
     footage = Footage(media={"frames": 100, "width": 640, "height": 480})
     untrusted = change(_SENT)
     if untrusted == [_SENT]:
@@ -293,8 +293,8 @@ def test_what_a_request_holds_is_checked(change: Callable[[dict[str, object]], o
             edit_log.parse_sent(untrusted, footage)
 
 
-def test_tracks_and_edits_are_put_together(db: Database, staff: dict[str, str], tmp_path: Path) -> None:
-    footage = copy_in(db, tmp_path)
+def test_edits_are_applied_to_tracks(db: Database, staff: dict[str, str], tmp_path: Path) -> None:
+    footage = add_clip(db, tmp_path)
     row = add_machine_tracks(db, "officer", footage, tracks_of(footage))
     edit_log.record(db, "anna", row.id, sent("anna", Outside(0, 2), key(5, track=9)), base_revision=0)
     with db.reading() as session:

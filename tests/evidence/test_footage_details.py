@@ -1,4 +1,4 @@
-"""Changing what is noted of footage: told in the trail, and never under a release that somebody has approved."""
+"""Changing the details of footage: recorded in the audit trail, and never beneath an approved release."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     db.close()
 
 
-def test_it_is_noted_told_and_releases_are_drafts_again(db: Database) -> None:
+def test_changed_details_are_recorded_and_reopen_releases(db: Database) -> None:
     releases.submit(db, "reviewer", "R-1#1", [])
     change_footage(db, "officer", "AB/1", case="R-1", reason="typo", wearer="PC 4711", recorded_start=START)
     with db.reading() as session:
@@ -45,25 +45,25 @@ def test_it_is_noted_told_and_releases_are_drafts_again(db: Database) -> None:
         assert footage.recorded_end == START + timedelta(seconds=approved.FRAMES / 25)
         assert releases.find(session, "R-1#1").state == "draft"
         event = session.scalars(select(Event).where(Event.kind == "footage.changed")).one()
-        told = json.loads(event.body)
-        assert told["reason"] == "typo" and told["before"]["wearer"] == ""
-        assert told["after"]["wearer"] == "PC 4711" and "retention_class" not in told["after"]
-    change_footage(db, "officer", "AB/1", case="R-1", reason="nobody knows", wearer="")
+        body = json.loads(event.body)
+        assert body["reason"] == "typo" and body["before"]["wearer"] == ""
+        assert body["after"]["wearer"] == "PC 4711" and "retention_class" not in body["after"]
+    change_footage(db, "officer", "AB/1", case="R-1", reason="wearer unknown", wearer="")
     with db.reading() as session:
         assert footage_records.find(session, "AB/1", "R-1").wearer == ""
 
 
-def test_what_makes_no_sense_changes_nothing(db: Database) -> None:
+def test_invalid_details_change_nothing(db: Database) -> None:
     with pytest.raises(NotAllowed):
         change_footage(db, "reviewer", "AB/1", case="R-1", reason="typo", wearer="PC 4711")
-    for wish in (
+    for changes in (
         {},  # nothing
-        {"wearer": ""},  # what is noted already
+        {"wearer": ""},  # unchanged
         {"retention_class": "for ever"},  # no such class
-        {"recorded_start": datetime(2026, 5, 1)},  # of no time zone
+        {"recorded_start": datetime(2026, 5, 1)},  # no time zone
     ):
         with pytest.raises(BadRecord):
-            change_footage(db, "officer", "AB/1", case="R-1", reason="typo", **wish)
+            change_footage(db, "officer", "AB/1", case="R-1", reason="typo", **changes)
     with pytest.raises(BadRecord):
         change_footage(db, "officer", "AB/1", case="R-1", reason=" ", wearer="PC 4711")
     with db.reading() as session:

@@ -44,7 +44,7 @@ from redact.schema.tables import Event, Exhibit, Footage, MachineTracks
 from redact.settings import Interlaced, OnCorrupt
 from tests.cli.runner import listing
 from tests.evidence import factory
-from tests.evidence.factory import another, copy_in, open_case, tracks_of
+from tests.evidence.factory import add_clip, open_case, padded_copy, tracks_of
 from tests.killing import children
 from tests.media.clips import AudioSpec, make_clip
 from tests.media.test_reader import damage, wipe
@@ -72,7 +72,7 @@ def counts(db: Database) -> list[int]:
 
 
 @pytest.mark.usefixtures("staff")
-def test_footage_is_taken_in_whole(db: Database, clip: Path) -> None:
+def test_footage_is_added_with_record_and_event(db: Database, clip: Path) -> None:
     before = (clip.read_bytes(), clip.stat().st_mtime_ns, clip.stat().st_mode)
     added = add_footage(
         db,
@@ -89,17 +89,17 @@ def test_footage_is_taken_in_whole(db: Database, clip: Path) -> None:
     assert store.verified_master(added.sha256).read_bytes() == before[0]
     assert stat.S_IMODE(store.master(added.sha256).stat().st_mode) == 0o444
     assert verify_store(db, store).sound
-    # What was told, what the file says, and what follows from both.
+    # Details entered, details from the file, and those derived from both.
     assert (added.wearer, added.clock_offset_seconds, added.pre_event_seconds) == ("PC 1", -90.0, 30.0)
     start = datetime(2026, 5, 1, 10, 11, 12, tzinfo=UTC)
     assert (added.recorded_start, added.recorded_end) == (start, start + timedelta(seconds=0.24))
     assert (added.retention_class, added.state, added.original_name) == ("standard", "held", "clip.mp4")
-    told = {"frames": 6, "rate": "25/1", "codec": "h264", "width": 160, "height": 96, "damaged_frames": 0}
-    assert told.items() <= added.media.items()
+    media = {"frames": 6, "rate": "25/1", "codec": "h264", "width": 160, "height": 96, "damaged_frames": 0}
+    assert media.items() <= added.media.items()
     table = scan(probe(clip), interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.STOP)
-    kept = frame_table(store, added)
-    assert kept.pts.tolist() == table.pts.tolist() and kept.time_base == table.time_base
-    assert (kept.keyframe.tolist(), kept.last_duration) == (table.keyframe.tolist(), table.last_duration)
+    stored = frame_table(store, added)
+    assert stored.pts.tolist() == table.pts.tolist() and stored.time_base == table.time_base
+    assert (stored.keyframe.tolist(), stored.last_duration) == (table.keyframe.tolist(), table.last_duration)
     assert store.derived(added.sha256, STRIP).read_bytes().startswith(b"\xff\xd8\xff")
     kind, actor, subject, body = events(db)[-1]
     assert (kind, actor, subject) == ("footage.added", "officer", f"footage:{added.sha256[:12]}")
@@ -116,7 +116,7 @@ def test_footage_is_taken_in_whole(db: Database, clip: Path) -> None:
 
 
 @pytest.mark.usefixtures("staff")
-def test_the_same_footage_in_a_second_case_is_another_exhibit(db: Database, clip: Path) -> None:
+def test_footage_in_second_case_becomes_another_exhibit(db: Database, clip: Path) -> None:
     first = add_footage(db, "officer", clip, case=open_case(db, "C/1"), wearer="PC 1")
     copy = clip.with_name("copy.mp4")
     copy.write_bytes(clip.read_bytes())
@@ -124,7 +124,7 @@ def test_the_same_footage_in_a_second_case_is_another_exhibit(db: Database, clip
     state = (listing(Store().folder), counts(db))
     with pytest.raises(RecordExists, match="exhibit BWV-1"):
         add_footage(db, "officer", copy, case="C/1")
-    with pytest.raises(BadRecord, match="wearer there is PC 1, not PC 2"):
+    with pytest.raises(BadRecord, match="with PC 1 as its wearer, not PC 2"):
         add_footage(db, "officer", copy, case="C/2", wearer="PC 2")
     assert (listing(Store().folder), counts(db)) == state
     second = add_footage(db, "officer", copy, case="C/2", wearer="PC 1")
@@ -141,7 +141,7 @@ def test_the_same_footage_in_a_second_case_is_another_exhibit(db: Database, clip
 
 
 @pytest.mark.usefixtures("staff")
-def test_two_people_add_the_same_footage_at_once(db: Database, clip: Path) -> None:
+def test_footage_added_twice_at_once_is_stored_once(db: Database, clip: Path) -> None:
     references = [open_case(db, f"C/{number}") for number in range(2)]
     start = threading.Barrier(2)
 
@@ -163,7 +163,7 @@ def test_two_people_add_the_same_footage_at_once(db: Database, clip: Path) -> No
 
 @SQLITE
 @pytest.mark.usefixtures("staff")
-def test_damaged_footage_is_evidence(db: Database, tmp_path: Path) -> None:
+def test_damaged_footage_is_accepted(db: Database, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", frames=20, gop=8)
     damage(clip, {11}, wipe)
     added = add_footage(db, "officer", clip, case=open_case(db, "C/1"))
@@ -190,7 +190,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], type[RedactError]]] = {
 @SQLITE
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize(("spoil", "kind"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_whole_footage_stays_out(
+def test_incomplete_footage_is_refused(
     db: Database, clip: Path, spoil: Callable[[Path], object], kind: type[RedactError]
 ) -> None:
     spoil(clip)
@@ -204,9 +204,9 @@ def test_what_is_no_whole_footage_stays_out(
 
 @SQLITE
 @pytest.mark.usefixtures("staff")
-def test_what_may_not_be_added_is_refused_before_any_work(db: Database, clip: Path) -> None:
+def test_invalid_intake_is_refused_before_any_work(db: Database, clip: Path) -> None:
     open_case(db, "C/1")
-    add_footage(db, "officer", another(clip, 1), case="C/1", exhibit="JS/1")
+    add_footage(db, "officer", padded_copy(clip, 1), case="C/1", exhibit="JS/1")
     cases.set_closed(db, "officer", open_case(db, "C/2"), closed=True, reason="done")
     state = (listing(Store().folder), counts(db))
     refused: list[tuple[type[RedactError], dict[str, Any]]] = [
@@ -229,16 +229,16 @@ def test_what_may_not_be_added_is_refused_before_any_work(db: Database, clip: Pa
 
 
 def unreachable(stage: str, done: int, total: int | None) -> None:
-    raise AssertionError("work was begun")
+    raise AssertionError("work was started")
 
 
 @pytest.mark.usefixtures("staff")
-def test_what_fails_at_the_very_end_leaves_nothing(db: Database, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intake_failing_at_the_end_leaves_nothing(db: Database, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_case(db, "C/1")
-    add_footage(db, "officer", another(clip, 1), case="C/1")
+    add_footage(db, "officer", padded_copy(clip, 1), case="C/1")
     state = (listing(Store().folder), counts(db))
 
-    def fail(self: UnitOfWork, *told: object) -> None:
+    def fail(self: UnitOfWork, *_: object) -> None:
         self.session.flush()
         raise RuntimeError
 
@@ -252,7 +252,7 @@ def test_what_fails_at_the_very_end_leaves_nothing(db: Database, clip: Path, mon
 
 @SQLITE
 @pytest.mark.usefixtures("staff")
-def test_a_source_that_changes_is_not_taken_in(db: Database, clip: Path) -> None:
+def test_intake_refuses_changing_source(db: Database, clip: Path) -> None:
     open_case(db, "C/1")
     state = counts(db)
 
@@ -266,18 +266,18 @@ def test_a_source_that_changes_is_not_taken_in(db: Database, clip: Path) -> None
     assert verify_store(db, Store()).sound
 
 
-def test_names_of_files_are_made_fit_for_a_record() -> None:
+def test_original_names_are_cleaned() -> None:
     assert intake.original_name(Path("/a/b\x1b[31m\u202e.mp4")) == "b\ufffd[31m\ufffd.mp4"
     assert intake.original_name(Path(os.fsdecode(b"caf\xe9.mp4"))) == "caf\ufffd.mp4"
     assert len(intake.original_name(Path("x" * 300))) == 255
 
 
 @pytest.mark.usefixtures("staff")
-def test_tracks_come_back_as_they_went(db: Database, tmp_path: Path) -> None:
-    added = copy_in(db, tmp_path)
+def test_machine_tracks_are_read_back_unchanged(db: Database, tmp_path: Path) -> None:
+    added = add_clip(db, tmp_path)
     made = tracks_of(added)
     row = add_machine_tracks(db, "anna", added, made)
-    again = add_machine_tracks(db, "anna", added, made)  # a re-run is another record, of the same file
+    again = add_machine_tracks(db, "anna", added, made)  # another run is another record of the same file
     assert (again.id, again.file_sha256) == (row.id + 1, row.file_sha256)
     store = Store()
     with db.reading() as session:
@@ -295,9 +295,9 @@ def test_tracks_come_back_as_they_went(db: Database, tmp_path: Path) -> None:
 
 @SQLITE
 @pytest.mark.usefixtures("staff")
-def test_tracks_of_other_footage_are_refused(db: Database, tmp_path: Path, clip: Path) -> None:
-    added = copy_in(db, tmp_path)
-    other = add_footage(db, "officer", another(clip, 2), case="C/1")
+def test_machine_tracks_of_other_footage_are_refused(db: Database, tmp_path: Path, clip: Path) -> None:
+    added = add_clip(db, tmp_path)
+    other = add_footage(db, "officer", padded_copy(clip, 2), case="C/1")
     state = (listing(Store().folder), counts(db))
     with pytest.raises(TracksMismatch):
         add_machine_tracks(db, "anna", added, tracks_of(other))
@@ -312,35 +312,35 @@ def test_tracks_of_other_footage_are_refused(db: Database, tmp_path: Path, clip:
 
 
 def whole_or_nothing(db: Database, store: Store) -> int:
-    """Checks that every record is whole, and that all else in the store is named; gives the number of records."""
+    """Check that every record is complete and everything else in the store is reported; return the record count."""
     report = verify_store(db, store)
     assert not report.damaged and not report.missing
     with db.reading() as session:
         assert chain.verify(session, [db.key.public]).sound
         held = footage_records.list_footage(session)
-    told = [body["sha256"] for kind, _, _, body in events(db) if kind == "footage.added"]
-    assert told == [one.sha256 for one in held]
+    hashes = [body["sha256"] for kind, _, _, body in events(db) if kind == "footage.added"]
+    assert hashes == [one.sha256 for one in held]
     assert all(len(one.exhibits) == 1 for one in held)
-    named = {finding.place for finding in report.orphans}
+    reported = {fault.place for fault in report.orphans}
     for place in listing(store.folder):
         recorded = any(one.sha256 in place for one in held)
-        assert recorded or place == "lock" or place in named or str(Path(place).parent) in named
+        assert recorded or place == "lock" or place in reported or str(Path(place).parent) in reported
     return len(held)
 
 
 @SQLITE
 @pytest.mark.usefixtures("staff")
 @pytest.mark.timeout(1800)
-def test_a_killed_intake_leaves_all_or_nothing(db: Database, home: Path, clip: Path) -> None:
-    """``KILLS`` in the environment asks for more rounds than CI has time for."""
+def test_killed_intake_leaves_all_or_nothing(db: Database, home: Path, clip: Path) -> None:
+    """Set ``KILLS`` in the environment for more rounds than CI has time for."""
     kills = int(os.environ.get("KILLS", "20"))
     context = children()
     steps = context.Value("q", 0)
 
     def run(number: int, kill_at: int = 0) -> None:
-        # Each in a case of its own, so that all take the same steps.
-        arguments = (str(home), str(another(clip, number)), open_case(db, f"C/{number}"), kill_at, steps)
-        process = context.Process(target=factory.add_in_a_process, args=arguments)
+        # Each in its own case, so that all take the same steps.
+        arguments = (str(home), str(padded_copy(clip, number)), open_case(db, f"C/{number}"), kill_at, steps)
+        process = context.Process(target=factory.add_killed_at, args=arguments)
         process.start()
         process.join(60)
         assert process.exitcode in ((0, -signal.SIGKILL) if kill_at else (0,))
@@ -351,15 +351,15 @@ def test_a_killed_intake_leaves_all_or_nothing(db: Database, home: Path, clip: P
     chance = random.Random(4)
     kept = 2
     for number in range(2, 2 + kills):
-        # Anywhere; while files get their names and records are written; about the moment when these are committed.
+        # Anywhere; while files are moved and records written; around the commit.
         last = (steps.value, steps.value // 4, 100)[number % 3]
         run(number, chance.randint(steps.value - last + 1, steps.value + 50))
         kept, before = whole_or_nothing(db, Store()), kept
         assert kept in (before, before + 1)
-    assert 2 < kept < 2 + kills, "no kill came before the records were written, or none after it"
-    # The next one clears up behind the dead, and whoever adds what they did not finish finds nothing in the way.
+    assert 2 < kept < 2 + kills, "no kill happened before the records were written, or none after"
+    # The next process clears up the leftovers, and footage whose intake was killed can be added again.
     for number in range(2 + kills):
-        path = another(clip, number)
+        path = padded_copy(clip, number)
         if hashlib.sha256(path.read_bytes()).hexdigest() not in known(db):
             add_footage(db, "officer", path, case=f"C/{number}")
     assert verify_store(db, Store()).sound

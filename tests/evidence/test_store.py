@@ -18,7 +18,7 @@ from redact.evidence.store_verification import StoreReport, clean_store, verify_
 from redact.records.database import Database
 from redact.schema.tables import Event, Footage
 from tests.cli.runner import listing
-from tests.evidence.factory import copy_in, tracks_of
+from tests.evidence.factory import add_clip, tracks_of
 
 MIB = 1 << 20
 
@@ -28,7 +28,7 @@ def mode(path: Path) -> int:
 
 
 def stage(store: Store, staged: Staging, data: bytes = b"footage") -> str:
-    """A master with all that belongs to it, ready to be published."""
+    """Stage a master with its derived files, ready to be published."""
     source = store.folder.parent / "source"
     source.write_bytes(data)
     for name in DERIVED_FILES:
@@ -37,23 +37,23 @@ def stage(store: Store, staged: Staging, data: bytes = b"footage") -> str:
     return staged.copy_in(source).sha256
 
 
-def test_what_is_taken_in_is_what_was_there(home: Path) -> None:
+def test_copy_into_store_is_identical(home: Path) -> None:
     store = Store()
     source = home.parent / "in.mp4"
     data = os.urandom(2 * MIB + 5)
     source.write_bytes(data)
-    seen: list[tuple[str, int, int | None]] = []
+    calls: list[tuple[str, int, int | None]] = []
     with store.staging() as staged:
-        taken = staged.copy_in(source, lambda *told: seen.append(told))
+        copied = staged.copy_in(source, lambda *call: calls.append(call))
         assert staged.master.read_bytes() == data
-        assert (taken.sha256, taken.size) == (hashlib.sha256(data).hexdigest(), len(data))
+        assert (copied.sha256, copied.size) == (hashlib.sha256(data).hexdigest(), len(data))
         assert (mode(staged.folder), mode(staged.master)) == (0o700, 0o444)
-    assert seen[-1] == ("store", len(data), len(data))
+    assert calls[-1] == ("store", len(data), len(data))
     assert list((store.folder / "incoming").iterdir()) == []
 
 
 def replaced(source: Path) -> None:
-    """By a file with the same bytes and the same times."""
+    """Replace the source with a file of the same bytes and times."""
     status = source.stat()
     twin = source.with_suffix(".twin")
     twin.write_bytes(source.read_bytes())
@@ -64,15 +64,15 @@ def replaced(source: Path) -> None:
 CHANGES: dict[str, Callable[[Path], object]] = {
     "grown": lambda source: source.open("ab").write(b"x"),
     "cut": lambda source: os.truncate(source, MIB + 1),
-    # Bytes that have been read already, and the size stays.
-    "written over": lambda source: source.open("r+b").write(b"x"),
+    # Bytes that have already been read, without changing the size.
+    "overwritten": lambda source: source.open("r+b").write(b"x"),
     "replaced": replaced,
     "removed": lambda source: source.unlink(),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_source_that_changes_is_refused(home: Path, change: Callable[[Path], object]) -> None:
+def test_copy_of_changing_source_is_refused(home: Path, change: Callable[[Path], object]) -> None:
     source = home.parent / "in.mp4"
     source.write_bytes(bytes(2 * MIB))
     os.utime(source, (1, 1))
@@ -87,7 +87,7 @@ def test_a_source_that_changes_is_refused(home: Path, change: Callable[[Path], o
     assert listing(store.folder) == {"lock": hashlib.sha256().hexdigest()}
 
 
-def test_a_full_disk_is_said_to_be_one(home: Path) -> None:
+def test_full_disk_is_reported(home: Path) -> None:
     source = home.parent / "in.mp4"
     source.write_bytes(bytes(2 * MIB))
     store = Store()
@@ -103,14 +103,14 @@ def test_a_full_disk_is_said_to_be_one(home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["folder", "pipe", "nothing"])
-def test_what_is_no_file_is_refused(home: Path, name: str) -> None:
+def test_copy_of_non_file_is_refused(home: Path, name: str) -> None:
     (home.parent / "folder").mkdir()
     os.mkfifo(home.parent / "pipe")
     with Store().staging() as staged, pytest.raises(InputMissing):
         staged.copy_in(home.parent / name)
 
 
-def test_leftovers_of_the_dead_go_and_work_of_the_living_stays(home: Path) -> None:
+def test_leftovers_are_removed_but_not_live_work(home: Path) -> None:
     store = Store()
     dead = store.folder / "incoming" / "0123456789abcdef"
     dead.mkdir()
@@ -126,7 +126,7 @@ def test_leftovers_of_the_dead_go_and_work_of_the_living_stays(home: Path) -> No
         assert not other.folder.exists()
 
 
-def test_a_failed_publication_leaves_what_was_there_before(home: Path) -> None:
+def test_failed_publication_leaves_store_unchanged(home: Path) -> None:
     store = Store()
 
     def fail(recorded: Callable[[str], bool]) -> str:
@@ -141,18 +141,18 @@ def test_a_failed_publication_leaves_what_was_there_before(home: Path) -> None:
     before = listing(store.folder)
     sha256 = fail(lambda _: False)
     assert listing(store.folder) == before
-    # The transaction went through after all, or nobody knows: nothing is taken away.
+    # The transaction was committed after all, or nobody knows: nothing is removed.
     for recorded in (lambda _: True, lambda _: 1 // 0 == 0):
         fail(recorded)
         assert store.master(sha256).read_bytes() == b"footage"
-    # What an earlier run left is not this one's to remove; but its bytes are not to be trusted.
+    # A file left by an earlier process is not removed, but its bytes are replaced.
     store.master(sha256).chmod(0o644)
     store.master(sha256).write_bytes(b"half")
     fail(lambda _: False)
     assert store.verified_master(sha256).read_bytes() == b"footage"
 
 
-def test_a_store_that_cannot_be_made(home: Path) -> None:
+def test_store_that_cannot_be_created_is_reported(home: Path) -> None:
     home.mkdir()
     (home / "store").mkdir()
     (home / "store" / "masters").touch()
@@ -160,7 +160,7 @@ def test_a_store_that_cannot_be_made(home: Path) -> None:
         Store()
 
 
-def test_names_lead_nowhere_else(home: Path) -> None:
+def test_store_paths_cannot_escape_the_store(home: Path) -> None:
     with pytest.raises(ValueError, match="SHA-256"):
         Store().master("../../etc/passwd")
 
@@ -173,7 +173,7 @@ def flip(path: Path) -> None:
 
 
 def link(path: Path) -> None:
-    """The right bytes, but from elsewhere, where anybody may change them."""
+    """Replace the file with a symlink to the right bytes elsewhere, where anybody could change them."""
     path.rename(path.with_name("moved"))
     path.symlink_to("moved")
 
@@ -196,8 +196,8 @@ HARM: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
-def test_verification_names_what_is_wrong(db: Database, tmp_path: Path) -> None:
-    footage = copy_in(db, tmp_path)
+def test_verification_reports_damaged_missing_and_orphan_files(db: Database, tmp_path: Path) -> None:
+    footage = add_clip(db, tmp_path)
     tracks = add_machine_tracks(db, "officer", footage, tracks_of(footage))
     store = Store()
     assert (found := verify_store(db, store)).sound and found.checked == 5
@@ -209,7 +209,7 @@ def test_verification_names_what_is_wrong(db: Database, tmp_path: Path) -> None:
         f"tracks/{tracks.file_sha256}.tracks.json": "tracks file",
     }
     backup = {place: (store.folder / place).read_bytes() for place in files}
-    for place, words in files.items():
+    for place, name in files.items():
         path = store.folder / place
         for harm, (act, kind) in HARM.items():
             act(path)
@@ -219,7 +219,7 @@ def test_verification_names_what_is_wrong(db: Database, tmp_path: Path) -> None:
             assert [f.place for f in findings] == [
                 place if kind != "orphans" else f"{path.parent.relative_to(store.folder)}/{'0' * 64}"
             ], harm
-            assert kind == "orphans" or words in findings[0].what
+            assert kind == "orphans" or name in findings[0].what
             restore(path, backup[place])
             assert verify_store(db, store).sound
 
@@ -233,8 +233,8 @@ def restore(path: Path, data: bytes) -> None:
 
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
-def test_verification_names_leftovers_strangers_and_what_should_be_gone(db: Database, tmp_path: Path) -> None:
-    footage = copy_in(db, tmp_path)
+def test_verification_reports_leftovers_and_undisposed_files(db: Database, tmp_path: Path) -> None:
+    footage = add_clip(db, tmp_path)
     store = Store()
     (store.folder / "incoming" / "dead").mkdir()
     (store.folder / "notes.txt").touch()
@@ -251,19 +251,19 @@ def test_verification_names_leftovers_strangers_and_what_should_be_gone(db: Data
 
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
-def test_cleaning_removes_what_nothing_needs_and_no_master_and_no_pack(db: Database, tmp_path: Path) -> None:
-    footage = copy_in(db, tmp_path)
+def test_cleaning_removes_leftovers_but_no_master_and_no_pack(db: Database, tmp_path: Path) -> None:
+    footage = add_clip(db, tmp_path)
     add_machine_tracks(db, "officer", footage, tracks_of(footage))
     store = Store()
     going = "cd" * 32
-    with db.bookkeeping() as session:  # somebody disposes of it at this moment
+    with db.bookkeeping() as session:  # footage that is being disposed of
         known = session.get_one(Footage, footage.id)
         columns = {c.key: getattr(known, c.key) for c in Footage.__table__.columns if c.key not in ("id", "sha256")}
         session.add(Footage(**{**columns, "sha256": going, "state": "disposing"}))
     preview = f"preview-{'e' * 64}-1.mp4"
     gone = [
         f"derived/{'0' * 64}/proxy.mp4",
-        f"derived/{'0' * 64}/{preview}",  # of footage that was never recorded
+        f"derived/{'0' * 64}/{preview}",  # footage that was never recorded
         f"derived/{footage.sha256}/proxy.mp4.part",
         f"tracks/{'0' * 64}.tracks.json",
         "incoming/dead/half",
@@ -275,7 +275,7 @@ def test_cleaning_removes_what_nothing_needs_and_no_master_and_no_pack(db: Datab
         f"derived/{going}/proxy.mp4",
         "notes.txt",
     ]
-    with store.staging() as staged:  # somebody works in it
+    with store.staging() as staged:  # live work
         stays.append(f"{staged.folder.relative_to(store.folder)}/lock")
         for place in [*gone, *stays]:
             (store.folder / place).parent.mkdir(parents=True, exist_ok=True)
@@ -295,7 +295,7 @@ def places(report: StoreReport) -> list[str]:
     return [finding.place for finding in report.orphans]
 
 
-def test_a_master_is_read_whole_before_it_is_used(home: Path) -> None:
+def test_verified_master_checks_every_byte(home: Path) -> None:
     store = Store()
     with store.staging() as staged, store.publishing(lambda _: True) as publication:
         sha256 = stage(store, staged)

@@ -33,7 +33,7 @@ from redact.records.accounts import Role
 from redact.records.database import Database
 from redact.schema.tables import Edit, Footage
 from redact.track.types import MediaRef, Track, TrackSet
-from tests.evidence.factory import another, open_case
+from tests.evidence.factory import open_case, padded_copy
 from tests.media.clips import make_clip
 from tests.records.fixtures import db, empty_records, home, postgres, staff
 from tests.server.browser import PASSWORD
@@ -86,7 +86,7 @@ def plan(db: Database, staff: dict[str, str], tmp_path: Path) -> list[Reviewer]:
         own = [n for n in range(1, TRACKS + 1) if n % 5 == number // 4]
         reviewers.append(Reviewer(login, footage, own, [7, 8], (LATER, LENGTH)))
     for number in range(FOOTAGES):
-        footage_row = add_footage(db, "officer", another(clip, number), case=case, store=store)
+        footage_row = add_footage(db, "officer", padded_copy(clip, number), case=case, store=store)
         add_machine_tracks(db, "officer", footage_row, busy_tracks(footage_row, store), store=store)
     return reviewers
 
