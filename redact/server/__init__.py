@@ -1,1 +1,1 @@
-"""The workbench over HTTP: sessions, the gate before every route, and the routes that pages and the reviewer call."""
+"""The workbench over HTTP: sessions, the access gate before every route, and the routes of pages and reviewer."""

@@ -1,4 +1,4 @@
-"""The server, put together: the gate first, then the routes, the static files, and the pages of the workbench."""
+"""The server application: the access gate first, then the routes, the static files and the workbench pages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from redact.server.sessions import Sessions
 from redact.server.settings import ServerSettings
 
 STATIC = Path(str(resources.files("redact_ui"))) / "static"
-"""Style sheets and scripts: ``public`` for everybody, the rest for those who are signed in."""
+"""Style sheets and scripts. ``public`` is open to everyone, the rest to signed-in users."""
 
 MountPages = Callable[[FastAPI], object]
 
@@ -43,8 +43,8 @@ def create_app(
 ) -> FastAPI:
     """The workbench as an ASGI application.
 
-    ``mount_pages`` puts the pages at :data:`redact.server.gate.PAGES`; they are behind the gate like all else, and find
-    the login in ``request.state.user``.
+    ``mount_pages`` mounts the pages at :data:`redact.server.gate.PAGES`. They are behind the gate like every other
+    route, and read the login from ``request.state.user``.
     """
     app = FastAPI(title="Redaction workbench", docs_url=None, redoc_url=None, openapi_url=None)
     sessions = Sessions(db, settings)
@@ -61,13 +61,13 @@ def create_app(
 
     @app.get(ICON)
     def icon() -> FileResponse:
-        # Browsers ask for it by this name wherever no page has named another one.
+        # Browsers request this path when a page names no icon of its own.
         return FileResponse(STATIC / "public" / "icon.svg", media_type="image/svg+xml")
 
     app.mount("/static", StaticFiles(directory=STATIC))
     if mount_pages is not None:
         mount_pages(app)
-    # Gradio answers any origin, with credentials, unless something before it speaks for no origin at all.
+    # By default Gradio allows every origin, with credentials. An empty list here, ahead of it, allows none.
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(Gate, sessions=sessions, settings=settings)
     return app

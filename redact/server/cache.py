@@ -1,4 +1,4 @@
-"""Values that are costly to make, kept in bounded memory."""
+"""A memory-bounded cache for values that are expensive to compute."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Cache:
-    """The latest used values, of at most ``limit`` bytes together but always the last one. Safe between threads.
+    """A thread-safe LRU cache of at most ``limit`` bytes; the most recent value is kept even if it is larger.
 
-    A value is made once, however many ask for it at the same time. A key names one value for ever: what changes has its
-    revision or digest in the key.
+    Concurrent requests for the same key compute the value once. A key always stands for the same value, so anything
+    that can change has its revision or digest in the key.
     """
 
     def __init__(self, limit: int) -> None:
@@ -25,8 +25,8 @@ class Cache:
         self._locks: dict[Hashable, threading.Lock] = {}
 
     def get(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
-        """The value of ``key``; ``size`` says how many bytes it takes. Raises what ``make`` raises, and keeps nothing
-        then."""
+        """The value of ``key``, computed by ``make`` if it is not cached; ``size`` gives its bytes. Raises whatever
+        ``make`` raises, and caches nothing in that case."""
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
@@ -45,7 +45,7 @@ class Cache:
         return value
 
     def peek(self, key: Hashable) -> object | None:
-        """The value of ``key`` if it is here."""
+        """The value of ``key`` if it is cached."""
         with self._lock:
             entry = self._entries.get(key)
         return entry[0] if entry is not None else None

@@ -1,4 +1,4 @@
-"""How errors are answered: ``{"code": "R654", "text": "..."}`` with a status, for every failure there is."""
+"""Error responses: every failure becomes ``{"code": "R654", "text": "..."}`` with an HTTP status."""
 
 from __future__ import annotations
 
@@ -51,22 +51,22 @@ _STATUS: dict[type[RedactError], HTTPStatus] = {
     DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
     Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""Everything else was asked wrongly: 400."""
+"""Every other error is a bad request: 400."""
 
 
 def status_of(error: RedactError) -> HTTPStatus:
-    """By the nearest class that has one."""
+    """The status of the nearest base class listed in ``_STATUS``."""
     return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), HTTPStatus.BAD_REQUEST)
 
 
 def text_of(error: RedactError) -> str:
-    """For a page: what a command would do about it is left out."""
+    """The error text for a page, without advice that names a command."""
     todo = "" if "`redact " in error.todo else error.todo
     return " ".join(part for part in (error.happened, error.unharmed, todo) if part)
 
 
 def error_response(error: RedactError) -> JSONResponse:
-    """The response of a failure, with what the client needs to go on."""
+    """The response for an error, with whatever the client needs to recover."""
     body: dict[str, Any] = {"code": error.code, "text": text_of(error)}
     if isinstance(error, EditConflict):
         body |= {"revision": error.revision, "conflicts": list(error.conflicts)}
@@ -76,7 +76,7 @@ def error_response(error: RedactError) -> JSONResponse:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Answer all errors of ``app`` this way."""
+    """Handle all errors of ``app`` this way."""
 
     @app.exception_handler(RedactError)
     def _expected(_request: Request, error: RedactError) -> JSONResponse:
@@ -84,9 +84,9 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # Not the values: they may be a password, and they are the sender's words.
+        # Field names only: values may be passwords, and the sender chose them.
         fields = ", ".join(sorted({".".join(map(str, e["loc"][1:]))[:60] for e in error.errors()})) or "body"
-        return JSONResponse({"code": "R400", "text": f"The request makes no sense: see {fields}."}, 400)
+        return JSONResponse({"code": "R400", "text": f"The request is not valid. Check: {fields}."}, 400)
 
     @app.exception_handler(HTTPException)
     def _http(_request: Request, error: HTTPException) -> JSONResponse:
@@ -100,4 +100,4 @@ def install_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def _unexpected(_request: Request, error: Exception) -> JSONResponse:
         log.error("a request failed", exc_info=error)
-        return error_response(Unexpected("Something went wrong that nobody thought of.", "The server's log says what."))
+        return error_response(Unexpected("Unexpected error.", "Details are in the server log."))

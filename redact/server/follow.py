@@ -1,8 +1,8 @@
-"""Following one box for a few seconds, on or back: what the tracker does between two answers of a detector, and by the
-looks of what is in it, for no detector puts it right here.
+"""Follow one box for a few seconds, forwards or backwards.
 
-The pictures come from the proxy. It has all the master's frames at the same times, can be entered a few frames before
-any of them whatever the master is, and motion is measured on pictures smaller than both.
+This uses the tracker's motion step, as between two detections, and corrects it by the appearance of the box contents,
+because no detector corrects it here. Frames come from the review proxy: it has every frame of the master at the same
+time, can be decoded from a few frames before any of them, and motion is measured at a smaller size anyway.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from redact.track.propagation import Propagator
 
 MAX_FOLLOW_SECONDS = 10.0
 MIN_INSIDE = 0.05
-"""Share of the box in the picture below which there is nothing left to follow."""
+"""Following stops when less than this share of the box is inside the picture."""
 
 
 def follow(
     proxy: MediaInfo, master: MediaInfo, table: FrameTable, start: PlacedBox, *, back: bool, seconds: float
 ) -> list[PlacedBox]:
-    """``start``, and where it goes for ``seconds`` from there, or from how long before: in order of frames.
+    """``start`` and where the box moves in the ``seconds`` after it (before it, with ``back``), in frame order.
 
-    It ends at a cut, at the footage's end, and where the box has left the picture. ``table`` is the master's; boxes are
-    in the master's upright pixels. Raises MasterChanged where the proxy is not of this footage, and what reading does.
+    Stops at a cut, at the end of the footage, and where the box leaves the picture. ``table`` is the master's frame
+    table; boxes are in upright pixels of the master. Raises MasterChanged if the proxy belongs to other footage, and
+    the errors of :class:`redact.media.reader.VideoReader`.
     """
     times = table.pts.astype(np.float64) * float(table.time_base)
     limit = times[start.frame] + (-seconds if back else seconds)
@@ -78,14 +79,14 @@ def follow(
 def proxy_frames(
     proxy: MediaInfo, master: MediaInfo, table: FrameTable, first: int
 ) -> Generator[Generator[Frame, None, None], None, None]:
-    """The proxy's frames from number ``first`` on, each under the master's number for it."""
+    """The proxy's frames from ``first`` on, numbered as in the master."""
     pts = _proxy_pts(proxy, master, table)
     entry = entry_before(proxy, pts, first)
 
     def checked(reader: VideoReader) -> Generator[Frame, None, None]:
         for frame in reader:
             if frame.index >= pts.size or frame.pts != int(pts[frame.index]):
-                raise MasterChanged("The proxy has other frames than the footage.", "See `redact store verify`.")
+                raise MasterChanged("The review proxy does not match the footage.", "Run `redact store verify`.")
             if frame.index >= first:
                 yield frame
 
@@ -98,7 +99,7 @@ def proxy_frames(
 
 
 def _proxy_pts(proxy: MediaInfo, master: MediaInfo, table: FrameTable) -> NDArray[np.int64]:
-    """(frames,) timestamps of the master's frames as the proxy has them."""
+    """(frames,) the master's timestamps in the proxy's time base."""
     shift = proxy_shift(master, table) / table.time_base
     factor = table.time_base / proxy.video.time_base
     if factor.denominator == 1:
@@ -107,7 +108,7 @@ def _proxy_pts(proxy: MediaInfo, master: MediaInfo, table: FrameTable) -> NDArra
 
 
 def _sound(box: NDArray[np.float32], width: int, height: int) -> bool:
-    """Whether an edit can hold it."""
+    """Whether an edit accepts this box."""
     size = np.array([width, height], np.float32)
     large = bool(np.all(box[2:] - box[:2] >= 2))
     return large and bool(np.all(box[:2] >= -size) and np.all(box[2:] <= 2 * size))

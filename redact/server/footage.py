@@ -1,4 +1,4 @@
-"""Footage as the reviewer sees it: what it is, its frames, tracks, boxes and masks, and what to look at first."""
+"""Footage for the reviewer: its properties, frames, tracks, boxes, masks and review queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from redact.track.types import COLUMNS, Source, Track, TrackSet
 router = APIRouter(prefix="/api/footage")
 
 MAX_FRAMES, MAX_BOXES, MAX_TRACKS = 20_000, 5_000, 5_000
-"""In one answer: rows of the frame table, frames with their boxes or masks, and tracks with their lanes."""
+"""Limits for one response: frame table rows, frames with boxes or masks, and tracks with their lanes."""
 
 Whole = Annotated[int, Query(ge=0, lt=2**31)]
 Revision = Annotated[int | None, Query(ge=0, lt=2**31)]
@@ -42,7 +42,7 @@ _NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for 
 @router.get("/{footage_id}")
 @limited_read
 def describe(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
-    """What the reviewer has to know before anything else."""
+    """What the reviewer needs before anything else."""
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         row = machine_tracks.newest(session, footage)
@@ -86,7 +86,7 @@ def frames(
     first: First = 0,
     count: Annotated[int, Query(ge=0, le=MAX_FRAMES)] = MAX_FRAMES,
 ) -> Json:
-    """Timestamps from the first frame's, in units of the footage's ``time_base``."""
+    """Timestamps relative to the first frame, in units of the footage's ``time_base``."""
     with services.db.reading() as session:
         table = footage_views.table_of(services, _held_footage(session, footage_id))
     return {"from": first, "pts": (table.pts[first : first + count] - table.pts[0]).tolist()}
@@ -104,11 +104,11 @@ def all_tracks(
     first: First = 0,
     count: Annotated[int, Query(ge=1, le=MAX_TRACKS)] = MAX_TRACKS,
 ) -> Json:
-    """Tracks with their lanes on the timeline, in order of their numbers; sounds, and edits that had no effect.
+    """Tracks with their timeline lanes, by id; also sounds, and edits that had no effect.
 
-    With ``after``, an earlier revision, only those that are other than then, as ``gone`` the numbers of those that
-    there were, and as ``changed`` first and last frames outside of which all boxes and masks are as they were then.
-    Of more than ``count`` the others are asked for with ``from``; ``total`` says how many there are.
+    With ``after`` (an earlier revision), only tracks that differ from it: ``gone`` lists the ids that no longer exist,
+    and ``changed`` the first and last frames outside which all boxes and masks are unchanged. At most ``count`` tracks
+    are returned, starting at ``from``; ``total`` says how many there are.
     """
     with services.db.reading() as session:
         view = _FootageAtRevision(services, session, footage_id, revision)
@@ -146,7 +146,7 @@ def boxes(
     first: First = 0,
     count: Annotated[int, Query(ge=0, le=MAX_BOXES)] = 250,
 ) -> Response:
-    """The tracks' own boxes, frame by frame: track, centre, size, angle."""
+    """The boxes of the tracks, frame by frame: track, centre, size, angle."""
     with services.db.reading() as session:
         view = _FootageAtRevision(services, session, footage_id, revision)
     frames = range(first, min(first + count, len(view.table)))
@@ -170,10 +170,10 @@ def shapes(
     count: Annotated[int, Query(ge=0, le=MAX_BOXES)] = 250,
     release: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
-    """Masks as they are rendered, frame by frame: of all tracks, or of what a release hides with its effects. Track,
-    centre, size, angle, and places in the lists of ``forms`` and ``effects``.
+    """Masks as rendered, frame by frame: for all tracks, or for what a release hides, with its effects. Each row is
+    track, centre, size, angle, and indices into the lists ``forms`` and ``effects``.
 
-    A release is shown as it stands, whatever the revision; outside of its clips nothing is told.
+    A release is shown in its current state, whatever the revision; frames outside its clips have no rows.
     """
     with services.db.reading() as session:
         if release is not None:
@@ -194,8 +194,8 @@ def risks(
     revision: Revision = None,
     release: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Json:
-    """What to look at, the most pressing first. Of a release as it stands, whatever the revision, with what detectors
-    found in its rendered copy."""
+    """The review queue, most urgent items first. For a release: in its current state, whatever the revision, with the
+    findings of the second detection pass."""
     with services.db.reading() as session:
         if release is not None:
             footage = _held_footage(session, footage_id)
@@ -210,7 +210,7 @@ def risks(
 
 
 class _FootageAtRevision:
-    """Footage at a revision; ``edited`` is None where nobody has looked for anything in it yet."""
+    """Footage at a revision. ``edited`` is None if detection has not run on it yet."""
 
     def __init__(self, services: Services, session: Session, footage_id: int, revision: int | None) -> None:
         footage = _held_footage(session, footage_id)
@@ -225,10 +225,10 @@ class _FootageAtRevision:
 
 
 def require_tracks(session: Session, footage: Footage) -> MachineTracks:
-    """Its newest machine tracks. Raises RecordMissing where there are none yet."""
+    """Its newest machine tracks. Raises RecordMissing if there are none yet."""
     row = machine_tracks.newest(session, footage)
     if row is None:
-        raise RecordMissing("Nobody has looked for faces and plates in this footage yet.", "Start the search first.")
+        raise RecordMissing("Faces and plates have not been detected in this footage yet.", "Run detection first.")
     return row
 
 
@@ -243,7 +243,7 @@ def _by_id(edited: Edited) -> dict[int, tuple[Track, TrackState]]:
 
 
 def _unchanged(one: tuple[Track, TrackState] | None, other: tuple[Track, TrackState] | None) -> bool:
-    """A track that no edit reached is the same object; of others an edit elsewhere makes new ones that are equal."""
+    """A track that no edit touched is the same object; replaying edits may also create new, equal tracks."""
     if one is None or other is None or one[1] != other[1]:
         return False
     if one[0] is other[0]:
@@ -277,7 +277,7 @@ def _lane(track: Track, state: TrackState, seconds: NDArray[np.float64]) -> Json
 
 
 def _runs(track: Track, filled: list[Span]) -> list[list[int]]:
-    """Unbroken stretches without the gaps that were filled."""
+    """Unbroken frame ranges, leaving out the gaps that were filled in."""
     frames = track.frames
     for first, last in filled:
         frames = frames[(frames < first) | (frames > last)]
@@ -299,7 +299,7 @@ def _release_shapes(services: Services, session: Session, footage_id: int, reque
     rows = _empty_rows(frames)
     clips = [place for place, clip in enumerate(plan.release.clips) if clip.footage_id == footage.id]
     if not clips:
-        raise BadRecord("The release has nothing of this footage.")
+        raise BadRecord("The release does not contain this footage.")
     for position in clips:
         clip, resolved = plan.release.clips[position], plan.resolved.clips[position]
         effects = {id_: settings.effect for id_, settings in resolved.effects.items()}
@@ -327,5 +327,5 @@ def _empty_rows(frames: range) -> list[mask_segments.Rows]:
 
 
 def _json_response(body: Json) -> Response:
-    """Thousands of numbers, for which lists of Python's would take longer than all else."""
+    """A JSON response straight from NumPy arrays: building Python lists first would take most of the time."""
     return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")

@@ -1,4 +1,4 @@
-"""Which releases have footage, and what one of them does with it: what is hidden or shown, why, and who decided it."""
+"""The releases that contain footage, and what each one hides or shows, why, and who decided it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ router = APIRouter(prefix="/api/footage/{footage_id}")
 
 Json = dict[str, Any]
 DECIDABLE = (ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
-"""States in which something can still be decided."""
+"""States in which decisions can still be made."""
 
 
 @router.get("/releases")
 def list_releases(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
-    """Releases that have a part of the footage, the newest first."""
+    """Releases that contain part of the footage, newest first."""
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         having = select(Clip.release_id).where(Clip.footage_id == footage.id)
@@ -50,10 +50,10 @@ def decisions(
     user: CaseViewer,
     release: Annotated[str, Query(min_length=1, max_length=100)],
 ) -> Json:
-    """What a release does with each track and sound of the footage, and the reason codes there are for it.
+    """What a release does with each track and sound of the footage, and the reason codes available to it.
 
-    What lies outside of the release's clips is in neither list. ``same_tracks`` is false where the release was made of
-    an earlier search, whose tracks have other numbers.
+    Tracks and sounds outside the release's clips are not listed. ``same_tracks`` is false if the release was created
+    from an earlier detection run, whose tracks have different ids.
     """
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
@@ -64,7 +64,7 @@ def decisions(
         pairs = list(zip(found.clips, plan.resolved.clips, strict=True))
         clips_here = [(clip, resolved) for clip, resolved in pairs if clip.footage_id == footage.id]
         if not clips_here:
-            raise BadRecord("The release has nothing of this footage.")
+            raise BadRecord("The release does not contain this footage.")
         return {
             "release": releases.reference(found),
             "state": found.state,
@@ -82,7 +82,7 @@ def decisions(
 
 
 def _outcomes(plan: ReleasePlan, clips: list[ResolvedClip]) -> Json:
-    """By track, by sound and by class. A track that is in two clips has the same outcome in both."""
+    """Outcomes by track, sound and class. A track in two clips has the same outcome in both."""
     tracks: dict[int, Json] = {}
     sounds: dict[int, Json] = {}
     labels = set(plan.policy.classes)
@@ -140,7 +140,7 @@ def _decided_by(plan: ReleasePlan, place: int) -> Json:
 
 
 def _class_outcome(decision: RedactionDecision) -> Json:
-    """What was decided on a class; what it leaves open, the policy says."""
+    """The decision on a class; whatever it leaves open is for the policy."""
     return {
         "hidden": decision.action is Action.HIDE,
         "effect": decision.effect.effect.value if isinstance(decision.effect, EffectSettings) else None,

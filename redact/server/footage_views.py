@@ -1,6 +1,6 @@
-"""What the reviewer is shown of footage, made from the records and the store and kept for the next request.
+"""Cached views of footage for the reviewer, built from the records and the store.
 
-A key of the cache names a master, a set of machine tracks and a revision, none of which ever changes.
+A cache key names a master, a set of machine tracks or a revision, none of which ever changes.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from redact.server.services import Services
 from redact.track.types import TrackSet
 
 _ROW_BYTES = 64
-"""Bytes that a box takes in a track, about."""
+"""Approximate bytes per box in a track."""
 _EDIT_BYTES = 2_000
 _RISK_BYTES = 500
 _MAX_STEPS_BACK = 64
-"""Revisions among which is looked for one to go on from: an edit that is undone is a late one, as a rule."""
+"""How many earlier revisions are tried as a starting point: an undone edit is usually a recent one."""
 
 
 def find_footage(session: Session, footage_id: int) -> Footage:
     """Footage by its number in the records. Raises RecordMissing."""
     footage = session.get(Footage, footage_id) if footage_id < 2**31 else None
     if footage is None:
-        raise RecordMissing("There is no such footage.")
+        raise RecordMissing("This footage does not exist.")
     return footage
 
 
@@ -59,21 +59,21 @@ def seconds_of(table: FrameTable) -> NDArray[np.float64]:
 
 
 def proxy_of(services: Services, footage: Footage) -> MediaInfo:
-    """What there is to know of its proxy."""
+    """Media information of its review proxy."""
     return services.cache.get(
         ("proxy", footage.sha256), lambda: probe(services.store.derived(footage.sha256, PROXY)), lambda _: 4_000
     )
 
 
 def master_of(services: Services, footage: Footage) -> MediaInfo:
-    """What there is to know of the file itself."""
+    """Media information of the master."""
     return services.cache.get(
         ("master", footage.sha256), lambda: probe(services.store.master(footage.sha256)), lambda _: 4_000
     )
 
 
 def proxy_start_of(services: Services, footage: Footage) -> float:
-    """Seconds from the proxy's beginning to its first frame: some, where sound was recorded before the picture."""
+    """Seconds from the start of the proxy to its first frame: above 0 if sound starts before the picture."""
     table = table_of(services, footage)
     return float(table.seconds(0) + proxy_shift(master_of(services, footage), table))
 
@@ -86,10 +86,10 @@ def machine_of(services: Services, session: Session, row: MachineTracks) -> Trac
 
 
 def edited_of(services: Services, session: Session, row: MachineTracks, revision: int) -> Edited:
-    """Machine tracks with the edits up to ``revision``. Raises EditInvalid for a revision that is still to come."""
+    """Machine tracks with the edits up to ``revision``. Raises EditInvalid for a revision that does not exist yet."""
     newest = session.get_one(Footage, row.footage_id).revision
     if not 0 <= revision <= newest:
-        raise EditInvalid(f"The edits of this footage have no revision {revision}.", "Reload the page.")
+        raise EditInvalid(f"Revision {revision} of this footage does not exist.", "Reload the page.")
 
     def make() -> Replayed:
         before: list[Replayed] = list(_cached_before(services, "edited", row.id, revision))
@@ -98,8 +98,7 @@ def edited_of(services: Services, session: Session, row: MachineTracks, revision
         log += tuple(entry for entry in new if entry.revision <= revision)
         return replayed(machine_of(services, session, row), log, before)
 
-    # Tracks that an edit did not reach are the same as before it, and in memory once: this counts too much rather than
-    # too little.
+    # Tracks that an edit did not touch are shared with the revision before: this counts too many bytes, not too few.
     def size(value: Replayed) -> int:
         return _size(value.edited.tracks) + _EDIT_BYTES * (len(value.edited.states) + 1)
 
@@ -107,7 +106,7 @@ def edited_of(services: Services, session: Session, row: MachineTracks, revision
 
 
 def risks_of(services: Services, edited: Edited, table: FrameTable, key: tuple[int, int]) -> tuple[Risk, ...]:
-    """The risk queue; ``key`` is of tracks and revision. All who review the footage ask for it after each edit."""
+    """The review queue; ``key`` is (tracks id, revision). Every open reviewer requests it after each edit."""
 
     def make() -> Mapping[int, TrackRisks]:
         return risks_by_track(edited, table, next(_cached_before(services, "risks", *key), {}))
@@ -119,7 +118,7 @@ def risks_of(services: Services, edited: Edited, table: FrameTable, key: tuple[i
 
 
 def cached_plan(services: Services, session: Session, release: Release) -> ReleasePlan:
-    """A release as it stands. Raises what :func:`redact.disclose.release.plan.plan_of` raises."""
+    """A release in its current state. Raises the errors of :func:`redact.disclose.release.plan.plan_of`."""
     digest = releases.content_digest(session, release)
 
     def make() -> ReleasePlan:
@@ -128,11 +127,11 @@ def cached_plan(services: Services, session: Session, release: Release) -> Relea
     cached = services.cache.get(
         ("plan", release.id, digest), make, lambda value: sum(_size(edited.tracks) for edited in value.edited)
     )
-    return replace(cached, release=release)  # how far it is has changed, perhaps
+    return replace(cached, release=release)  # its state may have changed
 
 
 def _cached_before(services: Services, kind: str, tracks_id: int, revision: int) -> Iterator[Any]:
-    """What there is of the latest revisions before this one, the latest first."""
+    """Cached values of the revisions before this one, latest first."""
     earlier = range(revision - 1, max(-1, revision - 1 - _MAX_STEPS_BACK), -1)
     values = (services.cache.peek((kind, tracks_id, each)) for each in earlier)
     return (value for value in values if value is not None)

@@ -1,9 +1,8 @@
-"""The gate: every request, to whatever route or mounted application, passes here first, and is refused unless something
-here says otherwise.
+"""The access gate: every request, for any route or mounted application, passes here first and is refused by default.
 
-Open to anybody are the sign-in page, what it needs to look like itself, and a word on whether the server lives. All
-else needs a session. What could change something must come from the workbench's own pages: by Origin and
-Sec-Fetch-Site, and by a token in a header that only these pages know (OWASP, "Cross-Site Request Forgery Prevention").
+Only the sign-in page, its style sheet and icon, and the health check are open to everyone. Everything else needs a
+session. Requests that could change something must come from the workbench's own pages, as shown by Origin,
+Sec-Fetch-Site and a token in a header that only these pages know (OWASP, "Cross-Site Request Forgery Prevention").
 """
 
 from __future__ import annotations
@@ -33,30 +32,30 @@ PROVIDER, PROVIDER_RETURN = "/sign-in/provider", "/sign-in/provider/return"
 PUBLIC_FILES, ICON = "/static/public/", "/favicon.ico"
 PAGES = "/work"
 SESSION_LOOKUPS = 2
-"""Threads that look for sessions: every request asks, so it never waits for what others ask besides."""
+"""Threads reserved for session look-ups, which every request needs, so that they never wait for other work."""
 API = "/api/"
 TOKEN_HEADER = "x-csrf-token"  # noqa: S105 - the name of a header
 AUTOMATIC_HEADER = "x-by-itself"
 _SAFE = frozenset({"GET", "HEAD"})
 _OPEN_PATHS = frozenset({PROVIDER, PROVIDER_RETURN, ICON})
-"""To anybody, in safe requests."""
+"""Open to everyone, for safe methods."""
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORM_PATHS = frozenset({SIGN_OUT, PASSWORD})
-"""Their token is a field of the form, which these routes check with :func:`is_token`."""
+"""Forms that carry the token in a field; these routes check it with :func:`is_session_token`."""
 _PAGE_PATHS = re.compile(
     r"/work|/work/(?:(?:case|release|audit|admin)/?)?|/work/(?:assets|static)/.+|/work/theme\.css"
     r"|/work/gradio_api/(?:queue/(?:join|data)|heartbeat/[^/]+|app_id)"
 )
-"""What there is of Gradio: our pages and what these need. Its other routes know nothing of who may see what."""
+"""The Gradio paths that are let through: our pages and what they need. Gradio's other routes do not check rights."""
 _CHUNK_PATH = re.compile(r"/api/uploads/[0-9a-f-]{1,64}")
 _EDITS_PATH = re.compile(r"/api/footage/[0-9]{1,18}/ops")
 _AUTOMATIC_PATHS = re.compile(
     r"/api/footage/[0-9]+/edits|/api/jobs(?:/[^/]*)?|/work/gradio_api/(?:heartbeat/.*|queue/data|app_id)"
 )
-"""What open pages ask for again and again while nobody is there: it does not keep a session alive. Where a path does
-not tell, the page does, in a header."""
+"""Polling by open pages, which does not keep a session alive. If the path alone does not show it, the page says so in
+:data:`AUTOMATIC_HEADER`."""
 _AMBIGUOUS = re.compile(r"//|\\|\x00|/\.{1,2}(?:/|$)")
-"""In a path: what two pieces of code could read in two ways."""
+"""Path sequences that two parsers could read differently."""
 
 _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
@@ -64,7 +63,7 @@ _CSP = (
     "frame-ancestors 'none'; script-src 'self'"
 )
 _PAGES_CSP = f"{_CSP} 'unsafe-inline' 'unsafe-eval'; worker-src 'self' blob:"
-"""Gradio's pages need it; they are built of no text that was not made inert."""
+"""Gradio's pages need the unsafe sources. All text in them is escaped first."""
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -76,17 +75,17 @@ _HEADERS = {
 
 
 def cookie_name(settings: ServerSettings) -> str:
-    """With TLS, one that no other host and no plain page can set (RFC 6265bis, 4.1.3.2)."""
+    """With TLS, a name that no other host and no unencrypted page can set (RFC 6265bis, 4.1.3.2)."""
     return "__Host-redact" if settings.tls else "redact"
 
 
 def is_session_token(signed_in: SignedInUser, untrusted: str) -> bool:
-    """Whether a token is that of the session."""
+    """Whether ``untrusted`` is the token of this session."""
     return hmac.compare_digest(signed_in.csrf.encode(), untrusted.encode("utf-8", "surrogatepass"))
 
 
 class Gate:
-    """ASGI middleware; the outermost. Leaves the session in ``scope["state"]`` as ``signed_in``, and the login as
+    """The outermost ASGI middleware. Stores the session in ``scope["state"]`` as ``signed_in``, and the login as
     ``user``."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions, settings: ServerSettings) -> None:
@@ -110,20 +109,20 @@ class Gate:
             else:
                 await self._app(scope, self._limit_body(scope, receive), send)
         elif scope["type"] == "websocket":
-            # The workbench has none.
+            # The workbench uses no WebSockets.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
 
     async def _refuse(self, scope: Scope) -> Response | None:
-        """None where the request may go on; otherwise the answer it gets instead, or the error raised."""
+        """None if the request may proceed; otherwise the response to send instead. Raises RedactError to refuse it."""
         headers, path, method = Headers(scope=scope), scope["path"], scope["method"]
         self._check_host(headers)
         is_page = path == PAGES or path.startswith(f"{PAGES}/")
         if _AMBIGUOUS.search(path) or (is_page and not _PAGE_PATHS.fullmatch(path)):
-            raise RecordMissing("There is nothing here.")
+            raise RecordMissing("This page does not exist.")
         if method not in _SAFE:
             if method not in _UNSAFE:
-                raise RequestRefused(f"Requests of the kind {method[:16]} are not answered.")
+                raise RequestRefused(f"The method {method[:16]} is not supported.")
             self._check_source(headers, scope)
         self._check_length(headers, path)
         if path == HEALTH:
@@ -137,13 +136,13 @@ class Gate:
             if _wants_page(scope, headers):
                 query = scope.get("query_string", b"").decode("latin-1")
                 return RedirectResponse(f"{SIGN_IN}?next={quote(f'{path}?{query}' if query else path)}", 303)
-            raise NotSignedIn("You are not signed in, or were away for too long.", "Sign in again.")
+            raise NotSignedIn("You are not signed in, or your session has timed out.", "Sign in again.")
         if method in _UNSAFE and path not in _FORM_PATHS:
             self._check_token(signed_in, headers, path)
         if signed_in.person.must_change and path not in _FORM_PATHS:
             if _wants_page(scope, headers):
                 return RedirectResponse(PASSWORD, 303)
-            raise NotAllowed("You still have the password that was given out.", "Choose your own first.")
+            raise NotAllowed("You are still using a one-time password.", "Choose your own password first.")
         return None
 
     async def _signed_in(self, headers: Headers, *, in_use: bool) -> SignedInUser | None:
@@ -154,11 +153,13 @@ class Gate:
         return await to_thread.run_sync(find, limiter=self._lookup_limiter)
 
     def _check_host(self, headers: Headers) -> None:
-        """A page of somebody else whose name was made to lead here must not be taken for one of ours."""
+        """Refuse host names that are not ours: another site could point its own name at this server (DNS rebinding)."""
         hosts = headers.getlist("host")
         name = _hostname(hosts[0]) if len(hosts) == 1 else None
         if name is None or not (name in self._names or (not self._settings.loopback and _is_address(name))):
-            raise RequestRefused("The workbench is not known by this name.", "Start it with --name and this name.")
+            raise RequestRefused(
+                "The workbench does not answer to this host name.", "Start it with --name and this host name."
+            )
 
     def _check_source(self, headers: Headers, scope: Scope) -> None:
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
@@ -170,13 +171,12 @@ class Gate:
             if not same_scheme or parts.netloc.lower() != headers["host"].lower():
                 raise RequestRefused("This request came from another site.")
         if scope["path"].startswith(f"{PAGES}/") and site is None and origin is None:
-            raise RequestRefused("This request does not say where it came from.")
+            raise RequestRefused("This request does not name its origin.")
 
     def _check_token(self, signed_in: SignedInUser, headers: Headers, path: str) -> None:
-        # Gradio's pages cannot send the header. For them it was checked that they name their origin, and that it is
-        # ours.
+        # Gradio's pages cannot send the header. _check_source has already checked that they name our origin.
         if not path.startswith(f"{PAGES}/") and not is_session_token(signed_in, headers.get(TOKEN_HEADER, "")):
-            raise RequestRefused("This request did not come from a page of yours.", "Reload the page.")
+            raise RequestRefused("This request did not come from your session.", "Reload the page.")
 
     def _limit(self, path: str) -> int:
         if _CHUNK_PATH.fullmatch(path):
@@ -186,12 +186,12 @@ class Gate:
     def _check_length(self, headers: Headers, path: str) -> None:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal() and len(length) < 19):
-            raise RequestRefused("The request has no proper length.")
+            raise RequestRefused("The request has no valid Content-Length.")
         if int(length) > self._limit(path):
-            raise RequestTooLarge("The request is larger than is taken.")
+            raise RequestTooLarge("The request is too large.")
 
     def _limit_body(self, scope: Scope, receive: Receive) -> Receive:
-        """For requests that do not say how long they are."""
+        """Enforce the limit on requests that do not state their length."""
         left = self._limit(scope["path"])
 
         async def limited() -> Message:
@@ -224,7 +224,7 @@ class Gate:
 
 
 def local_path(untrusted: str) -> str:
-    """A path of this server to go on to, or its first page: never another host's."""
+    """A path on this server to redirect to, or its first page; never another host."""
     fits = untrusted.startswith("/") and untrusted.isprintable() and not _AMBIGUOUS.search(untrusted)
     return untrusted if fits and not untrusted.startswith((SIGN_IN, SIGN_OUT, PASSWORD)) else "/"
 

@@ -1,4 +1,4 @@
-"""The few pages that are not Gradio's: plain HTML in which every text that was not written here is escaped."""
+"""Plain HTML pages outside Gradio, such as sign-in. All text from elsewhere is escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ THEME = "/static/public/theme.css"
 
 
 def page(title: str, body: str, *, head: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
-    """A whole page; ``body`` and ``head`` are HTML, ``title`` is text."""
+    """A complete page; ``body`` and ``head`` are HTML, ``title`` is text."""
     return HTMLResponse(
         "<!doctype html>\n"
         '<html lang="en-GB"><head><meta charset="utf-8">'
@@ -24,7 +24,7 @@ def page(title: str, body: str, *, head: str = "", status: HTTPStatus = HTTPStat
 
 
 def card(title: str, body: str, *, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
-    """A page of one card in the middle."""
+    """A page with a single centred card."""
     return page(
         title,
         f'<main class="card"><p class="brand">Redaction workbench</p><h1>{escape(title)}</h1>{body}</main>',
@@ -33,12 +33,12 @@ def card(title: str, body: str, *, status: HTTPStatus = HTTPStatus.OK) -> HTMLRe
 
 
 def problem(text: str) -> str:
-    """What went wrong, said to screen readers at once; nothing where there is no text."""
+    """An error message, announced by screen readers at once; empty if there is no text."""
     return f'<p class="problem" role="alert" id="problem">{escape(text)}</p>' if text else ""
 
 
 def field(name: str, label: str, *, kind: str = "text", complete: str = "", hint: str = "", focus: bool = False) -> str:
-    """A labelled field of a form, which has to be filled in."""
+    """A labelled, required form field."""
     about = f'<span class="hint" id="{name}-hint">{escape(hint)}</span>' if hint else ""
     described = f' aria-describedby="{name}-hint"' if hint else ""
     return (
@@ -49,5 +49,5 @@ def field(name: str, label: str, *, kind: str = "text", complete: str = "", hint
 
 
 def hidden(name: str, value: str) -> str:
-    """A field that is sent along."""
+    """A hidden form field."""
     return f'<input type="hidden" name="{name}" value="{escape(value)}">'

@@ -1,4 +1,4 @@
-"""Long work as pages see it: what is under way, how far it is, and stopping it."""
+"""Jobs for the pages: their progress, cancelling and retrying."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ router = APIRouter(prefix="/api")
 Json = dict[str, Any]
 _LONGEST_ID = 64
 _TOO_EARLY = 2.0
-"""Seconds into a stage before anything is said of its end."""
+"""No estimate of the remaining time is given in the first seconds of a stage."""
 
 
 @router.get("/jobs")
 def list_jobs(
     services: ServicesDep, user: CaseViewer, mine: bool = True, active: bool = False, subject: str | None = None
 ) -> Json:
-    """Jobs, the newest first."""
+    """Jobs, newest first."""
     jobs = queue.listed(services.db, user.name, mine=mine, active=active, subject=subject)
     return {"jobs": [job_json(job) for job in jobs]}
 
 
 @router.get("/jobs/{job_id}")
 def get_job(job_id: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """One job as it stands."""
+    """One job in its current state."""
     return job_json(queue.find(services.db, _checked_id(job_id)))
 
 
 @router.post("/jobs/{job_id}/cancel")
 def cancel(job_id: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """Ask for its end. Of one that has ended already, nothing changes."""
+    """Ask a job to stop. Does nothing if it has already ended."""
     return job_json(queue.cancel(services.db, user.name, _checked_id(job_id)))
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202)
 def retry(job_id: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """The same work once more, after it failed or was cancelled."""
+    """Run a failed or cancelled job again."""
     return started(queue.retry(services.db, user.name, _checked_id(job_id)))
 
 
 @router.post("/footage/{footage_id}/detect", status_code=202)
 def detect(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Look for faces and plates; ``classes``, ``preset``, ``interlaced`` and ``on_corrupt`` may be given."""
+    """Detect faces and plates. Optional: ``classes``, ``preset``, ``interlaced``, ``on_corrupt``."""
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
     footage_records.require_held(footage)
@@ -66,12 +66,12 @@ def detect(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: 
 
 
 def started(job: Job) -> Json:
-    """The answer to a request for work."""
+    """The response to a request that started a job."""
     return {"job": job.id}
 
 
 def job_json(job: Job) -> Json:
-    """A job for a page."""
+    """A job as JSON."""
     return {
         "id": job.id,
         "kind": job.kind,
@@ -91,7 +91,7 @@ def job_json(job: Job) -> Json:
 
 
 def _seconds_left(job: Job) -> float | None:
-    """Of the stage at hand, if it goes on as it did since the stage was begun."""
+    """For the current stage, at the pace since it began."""
     if job.state != JobState.RUNNING or not job.total or not job.done or job.stage_at is None:
         return None
     passed = (datetime.now(UTC) - job.stage_at).total_seconds()
@@ -106,5 +106,5 @@ def _text(moment: datetime | None) -> str | None:
 
 def _checked_id(untrusted_id: str) -> str:
     if len(untrusted_id) > _LONGEST_ID:
-        raise RecordMissing("There is no such job.")
+        raise RecordMissing("This job does not exist.")
     return untrusted_id

@@ -1,4 +1,4 @@
-"""Masks copied into other footage of the same case: which there is, and the copying itself."""
+"""Copying masks to other footage of the same case, and listing that footage."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ router = APIRouter(prefix="/api/footage/{footage_id}")
 
 Json = dict[str, Any]
 MAX_COPY_ID = 56
-"""Letters of an act's id: the ids of its edits have their number behind it."""
+"""Longest id of a copy: the ids of its edits append their number to it."""
 FIRST_NEW, LAST_NEW = 100_000, 999_999
-"""Numbers of tracks that people make, as the reviewer chooses them too."""
+"""Range of ids for tracks that people create, as in the reviewer."""
 
 
 @router.get("/others")
 def list_others(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
-    """Other footage of the same cases. ``clock_shift``: how many seconds later something is there than here by the
-    cameras' corrected clocks; None where one of them has none."""
+    """Other footage of the same cases. ``clock_shift`` is how many seconds later the same moment occurs there than
+    here, by the cameras' corrected clocks; None if either start time is unknown."""
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         return {
@@ -56,10 +56,10 @@ def list_others(footage_id: int, services: ServicesDep, user: CaseViewer) -> Jso
 
 @router.post("/copy")
 def copy(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Give footage ``to`` what hides ``track`` here, ``shift_seconds`` later, as a new track there.
+    """Copy the masks of ``track`` to footage ``to``, ``shift_seconds`` later, as a new track there.
 
-    ``id`` is the client's name for the act: what was copied under it already is acknowledged again, not copied twice.
-    404 for a target that is not of the same case, and for a track that hides nothing.
+    ``id`` is the client's id for this copy: repeating it acknowledges the earlier copy instead of copying twice.
+    404 if the target is not in the same case, or the track hides nothing.
     """
     user.require(Right.EDIT)
     track, to, shift, copy_id = _parse_request(untrusted)
@@ -68,7 +68,7 @@ def copy(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: Un
         footage_records.require_held(footage)
         target = next((other for other in _same_case(session, footage) if other.id == to), None)
         if target is None:
-            raise RecordMissing("There is no such footage in the same case.")
+            raise RecordMissing("This footage is not in the same case.")
         row, here = require_tracks(session, target), require_tracks(session, footage)
         earlier = [entry for entry in edit_log.logged_edits(session, row.id) if entry.id.startswith(f"{copy_id}_")]
         if earlier:
@@ -81,10 +81,10 @@ def copy(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: Un
         try:
             edits = copy_track(source, track, there.tracks.media, new=new, shift_seconds=shift)
         except KeyError:
-            raise RecordMissing("There is no such track, or it hides nothing.") from None
+            raise RecordMissing("This track does not exist, or it hides nothing.") from None
     if not edits:
         raise BadRecord(
-            f"Nothing of the mask falls within {target.original_name}: at these times it has ended or not begun.",
+            f"The mask lies outside {target.original_name}, which does not cover these times.",
             "Choose other times.",
         )
     sent = [SentEdit(f"{copy_id}_{n}", edit) for n, edit in enumerate(edits)]
@@ -96,17 +96,17 @@ def copy(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: Un
 def _parse_request(untrusted: Json) -> tuple[int, int, float, str]:
     track, to, shift = untrusted.get("track"), untrusted.get("to"), untrusted.get("shift_seconds", 0)
     if type(track) is not int or type(to) is not int or not (0 <= track <= MAX_ID and 0 <= to < 2**31):
-        raise BadRecord("That does not say what is to be copied, and where to.")
+        raise BadRecord("The request does not say which track to copy, or where to.")
     if type(shift) not in (int, float) or not (math.isfinite(shift) and abs(shift) <= MAX_SECONDS):
-        raise BadRecord("That is no number of seconds.")
+        raise BadRecord("The time shift is not a valid number of seconds.")
     copy_id = parse_edit_id(untrusted.get("id"))
     if len(copy_id) > MAX_COPY_ID:
-        raise EditInvalid("The name of this act is too long.", "Reload the page and copy again.")
+        raise EditInvalid("The id of this copy is too long.", "Reload the page and copy again.")
     return track, to, float(shift), copy_id
 
 
 def _same_case(session: Session, footage: Footage) -> list[Footage]:
-    """Other footage that is held, of any case that has this one."""
+    """Other stored footage of every case that contains this footage."""
     cases = [exhibit.case_id for exhibit in footage.exhibits]
     ids = select(Exhibit.footage_id).where(Exhibit.case_id.in_(cases))
     query = select(Footage).where(
@@ -123,7 +123,7 @@ def _clock_shift(footage: Footage, other: Footage) -> float | None:
 
 
 def _free_id(edited: Edited) -> int:
-    """A number that no track and no sound there has."""
+    """An id that no track and no sound uses there."""
     while True:
         number = FIRST_NEW + secrets.randbelow(LAST_NEW - FIRST_NEW + 1)
         if number not in edited.states and number not in edited.sounds:

@@ -1,5 +1,8 @@
-"""Boxes and masks of a few seconds, as the reviewer draws them. Made of the tracks that are there at the time and of no
-others, so that an answer after an edit costs the same in a short clip and in an hour with hundreds of tracks."""
+"""Boxes and masks for a few seconds of footage, as the reviewer draws them.
+
+Only tracks present in that time are used, so a response after an edit costs the same for a short clip as for an hour
+with hundreds of tracks.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ from redact.track.types import COLUMNS, Track, TrackSet
 
 EFFECTS = tuple(Effect)
 NO_TRACK = 0
-"""In the place of a track, for what is hidden because the frame is damaged."""
+"""Used in place of a track id for damaged frames, which are masked as a whole."""
 
 Rows = NDArray[np.float64]
 
 
 def boxes(tracks: TrackSet, first: int, stop: int) -> list[Rows]:
-    """For each frame from ``first`` to before ``stop``: rows of track, centre, size and angle."""
+    """Rows of track, centre, size and angle, for each frame from ``first`` up to but not including ``stop``."""
     segment = _segment(tracks, first, stop)
     ids, starts, order = _by_frame(segment, first, stop)
     corners = np.concatenate([track.boxes for track in segment.tracks] or [np.zeros((0, 4), np.float32)])[order]
@@ -33,8 +36,8 @@ def boxes(tracks: TrackSet, first: int, stop: int) -> list[Rows]:
 
 
 def masks(tracks: TrackSet, first: int, stop: int, effects: Mapping[int, Effect]) -> list[Rows]:
-    """For each frame from ``first`` to before ``stop``: rows of track, centre, size, angle, form and effect, these
-    two as places in :data:`redact.mask.mask_plan.FORMS` and :data:`EFFECTS`."""
+    """Rows of track, centre, size, angle, form and effect, for each frame from ``first`` up to but not including
+    ``stop``. Form and effect are indices into :data:`redact.mask.mask_plan.FORMS` and :data:`EFFECTS`."""
     segment = _segment(tracks, first, stop)
     ids, starts, _ = _by_frame(segment, first, stop)
     forms, rows = MaskPlan(segment).columns(first, stop)
@@ -43,12 +46,12 @@ def masks(tracks: TrackSet, first: int, stop: int, effects: Mapping[int, Effect]
 
 
 def fully_masked() -> Rows:
-    """The rows of a frame that is damaged."""
+    """The rows for a damaged frame."""
     return np.array([[NO_TRACK, 0, 0, 0, 0, 0, FORMS.index(Form.FULL), EFFECTS.index(Effect.SOLID)]], np.float64)
 
 
 def _segment(tracks: TrackSet, first: int, stop: int) -> TrackSet:
-    """The rows on these frames. How far a mask reaches depends on the row before and after, which are there too."""
+    """The rows in these frames, plus one before and after: the size of a mask depends on its neighbours."""
     tracks_in = []
     for track in tracks.tracks:
         if track.frames[0] < stop and track.frames[-1] >= first:
@@ -65,8 +68,8 @@ def _cut(track: Track, rows: slice) -> Track:
 def _by_frame(
     segment: TrackSet, first: int, stop: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """In order of frames, and of tracks within each: (n,) whose row it is, (frames + 1,) where the rows of each frame
-    begin, and (n,) places of the rows among all of ``near``."""
+    """Sorted by frame, then track: (n,) track ids, (frames + 1,) start of each frame's rows, and (n,) indices of the
+    rows among all rows of ``segment``."""
     frames = np.concatenate([track.frames for track in segment.tracks] or [np.zeros(0, np.int32)])
     ids = np.repeat([track.id for track in segment.tracks], [len(track) for track in segment.tracks]).astype(np.int64)
     order = np.argsort(frames, kind="stable")
@@ -75,7 +78,7 @@ def _by_frame(
 
 
 def _rounded(numbers: NDArray[np.float32]) -> Rows:
-    """To hundredths of a pixel."""
+    """Rounded to hundredths of a pixel."""
     return np.asarray(np.round(numbers.astype(np.float64), 2), np.float64)
 
 

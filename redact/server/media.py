@@ -1,6 +1,6 @@
-"""Pictures and sound of footage for the browser: the proxy in ranges, the strip, thumbnails of tracks, the waveform.
+"""Media of footage for the browser: the review proxy, the thumbnail strip, track thumbnails and the waveform.
 
-Nothing here gives out the master.
+No route here serves the master.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ from redact.track.types import Source, Track
 router = APIRouter(prefix="/api/footage")
 
 THUMB_HEIGHT, MAX_ASPECT = 96, 3
-"""Pixels, and how many times as wide as high."""
+"""Height in pixels, and the greatest width as a multiple of it."""
 MARGIN = 0.35
-"""Of a box's size, shown on each side of it."""
+"""Margin shown on each side of a box, as a share of its size."""
 MAX_BUCKETS, PEAK_SCALE = 20_000, 255
-"""Of a waveform as it is kept beside the proxy: peaks of so many equal parts, as bytes."""
+"""The stored waveform: number of equal time buckets, and the byte value of a full-scale peak."""
 _PRIVATE = {"cache-control": "private, no-cache"}
-"""A browser may keep it, and asks each time whether it may still show it."""
+"""The browser may cache the file but must revalidate it each time."""
 
 
 @router.api_route("/{footage_id}/proxy.mp4", methods=["GET", "HEAD"])
 def proxy(footage_id: int, services: ServicesDep, user: CaseViewer) -> FileResponse:
-    """The small copy of the master that browsers play; in ranges where asked for."""
+    """The review proxy, a small copy of the master; supports range requests."""
     return _file(services, footage_id, PROXY, "video/mp4")
 
 
 @router.get("/{footage_id}/strip.jpg")
 def strip(footage_id: int, services: ServicesDep, user: CaseViewer) -> FileResponse:
-    """Thumbnails side by side; the record of the footage says of which frames."""
+    """Thumbnails side by side; the footage record lists their frames."""
     return _file(services, footage_id, STRIP, "image/jpeg")
 
 
 @router.get("/{footage_id}/thumbs/{track_id}.jpg")
 def thumb(footage_id: int, track_id: int, services: ServicesDep, user: CaseViewer) -> Response:
-    """A track where it is seen best."""
+    """A thumbnail of a track where it is most clearly visible."""
     with services.db.reading() as session:
         footage = _held_footage(footage_views.find_footage(session, footage_id))
         machine = require_tracks(session, footage)
@@ -61,7 +61,7 @@ def thumb(footage_id: int, track_id: int, services: ServicesDep, user: CaseViewe
         every = {track.id: track for track in (*edited.tracks.tracks, *edited.deleted.values())}
         track = every.get(track_id)
         if track is None:
-            raise RecordMissing("There is no such track.")
+            raise RecordMissing("This track does not exist.")
     row = _best_row(track)
     frame, box = int(track.frames[row]), track.boxes[row]
     key = ("thumb", footage.sha256, frame, *(round(float(v)) for v in box))
@@ -76,7 +76,7 @@ def waveform(
     user: CaseViewer,
     buckets: Annotated[int, Query(ge=1, le=MAX_BUCKETS)] = 2000,
 ) -> dict[str, Any]:
-    """The loudest sample of each of ``buckets`` equal parts of the footage, 0 to 1; of its first sound track."""
+    """Peak level, 0 to 1, in each of ``buckets`` equal parts of the footage; first sound track only."""
     with services.db.reading() as session:
         footage = _held_footage(footage_views.find_footage(session, footage_id))
     if not footage.media["sound"]:
@@ -101,7 +101,7 @@ def _held_footage(footage: Footage) -> Footage:
 
 
 def _best_row(track: Track) -> int:
-    """The row with the largest box a detector saw, of those it was nearly as sure of as of its surest."""
+    """The row with the largest detected box among those scoring within 0.1 of the track's best score."""
     sides = track.boxes[:, 2:] - track.boxes[:, :2]
     area = sides.prod(1)
     sure = (track.sources == Source.DETECTOR) & (track.scores >= track.scores.max() - 0.1)
@@ -126,14 +126,14 @@ def _crop(services: Services, footage: Footage, frame: int, box: NDArray[np.floa
 
 
 def _stored_peaks(services: Services, footage: Footage) -> NDArray[np.uint8]:
-    """(MOST_BUCKETS,) the peaks as they were kept when they were first asked for: decoding an hour takes its time."""
+    """(MAX_BUCKETS,) uint8 peaks, stored when first requested because decoding an hour of sound is slow."""
     path = services.store.waveform_path(footage.sha256)
     with contextlib.suppress(OSError, ValueError):
         stored: NDArray[np.uint8] = np.load(path, allow_pickle=False)
         if stored.shape == (MAX_BUCKETS,) and stored.dtype == np.uint8:
             return stored
     peaks = np.ceil(_peaks(services, footage, MAX_BUCKETS) * PEAK_SCALE).astype(np.uint8)
-    # Where there is no room for it, it is made again the next time.
+    # If there is no room to store them, they are computed again next time.
     with contextlib.suppress(OSError, StoreFull, StoreNotWritable), services.store.staging() as staged:
         np.save(staged.folder / path.name, peaks)
         staged.seal(path.name)
@@ -144,7 +144,7 @@ def _stored_peaks(services: Services, footage: Footage) -> NDArray[np.uint8]:
 
 
 def _downsample(peaks: NDArray[np.uint8], buckets: int) -> NDArray[np.uint8]:
-    """(buckets,) the largest of all that each bucket has a part of."""
+    """(buckets,) the maximum of all stored peaks that overlap each bucket."""
     edges = np.arange(buckets + 1) * peaks.size
     starts, ends = edges[:-1] // buckets, -(-edges[1:] // buckets)
     largest: NDArray[np.uint8] = np.maximum.reduceat(np.append(peaks, 0), np.column_stack([starts, ends]).ravel())[::2]
@@ -152,12 +152,12 @@ def _downsample(peaks: NDArray[np.uint8], buckets: int) -> NDArray[np.uint8]:
 
 
 def _peaks(services: Services, footage: Footage, buckets: int) -> NDArray[np.float32]:
-    """(buckets,) float32."""
+    """(buckets,) float32 peaks, 0 to 1."""
     master, table = footage_views.master_of(services, footage), footage_views.table_of(services, footage)
     track, start = master.audio[0], table.seconds(0)
     end = table.seconds(len(table) - 1) + table.last_duration * table.time_base
     peaks = np.zeros(buckets, np.float32)
-    # Samples from the first frame on, and samples in a bucket.
+    # Samples before the first frame, and samples per bucket.
     skipped = math.floor((start - track.start) * track.sample_rate)
     each = float((end - start) * track.sample_rate) / buckets
     with services.decode_slots:

@@ -1,7 +1,7 @@
-"""Signing in with a provider: the authorization code flow of OpenID Connect Core 1.0 (3.1) with PKCE (RFC 7636).
+"""Sign-in with a provider: the authorization code flow of OpenID Connect Core 1.0 (3.1) with PKCE (RFC 7636).
 
-What a flow needs to remember is in a sealed cookie of the browser that began it: strangers who begin many fill nothing
-here. State, nonce and code verifier follow from it and a key that this process alone knows.
+The state of a flow is kept in a sealed cookie in the browser that started it, so that starting many flows uses no
+memory here. State, nonce and code verifier are derived from it with a key known only to this process.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ from redact.strict_toml import is_line
 log = logging.getLogger(__name__)
 
 FLOW_SECONDS = 600
-"""Seconds in which somebody has to come back from the provider."""
+"""Seconds within which the user has to return from the provider."""
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
-"""Of signatures that a public key can check: with any other, whoever knows the key could sign."""
+"""Public-key signatures only: with a shared-key algorithm, anyone who knows the public key could sign."""
 LEEWAY = 60
-"""Seconds by which two clocks may differ."""
+"""Seconds by which the two clocks may differ."""
 LONGEST_NEXT = 1024
-"""Longer paths are not kept: cookies have a limit."""
+"""Longer paths are dropped, because cookies are limited in size."""
 _TIMEOUT = 10.0
-"""For each step of a request to the provider."""
+"""Seconds for each step of a request to the provider."""
 _MAX_REQUESTS = 8
-"""Conversations with the provider. One that hangs must not take the threads that sign-in with a password needs."""
+"""Concurrent requests to the provider. If it hangs, threads must remain for password sign-in."""
 _METADATA_SECONDS = 3600.0
-"""Seconds for which what the provider says of itself is believed."""
+"""Seconds for which the provider's metadata is cached."""
 _Reply = TypeVar("_Reply")
 
 
 @dataclass(frozen=True, slots=True)
 class SignInFlow:
-    """A sign-in under way. ``next`` is where to go after it, ``until`` when it lapses in seconds of the clock."""
+    """A sign-in in progress. ``next`` is the path to open afterwards, ``until`` the expiry as a Unix time."""
 
     id: str
     until: int
@@ -66,7 +66,7 @@ class SignInFlow:
 
 @dataclass(frozen=True, slots=True)
 class ProviderIdentity:
-    """Whom the provider has confirmed. ``admitted``: in the group that may use the workbench, if there is one."""
+    """The person the provider confirmed. ``admitted``: a member of the required group, if one is configured."""
 
     subject: str
     admitted: bool
@@ -74,7 +74,7 @@ class ProviderIdentity:
 
 @dataclass(frozen=True, slots=True)
 class _ProviderMetadata:
-    """What the provider says of itself."""
+    """The provider's metadata: its endpoints, methods and signing keys."""
 
     authorize: str
     token: str
@@ -84,7 +84,7 @@ class _ProviderMetadata:
 
 
 class Provider:
-    """One provider; for many threads at once."""
+    """One sign-in provider. Thread-safe."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
@@ -94,7 +94,7 @@ class Provider:
         self._used: dict[str, int] = {}
 
     def begin(self, next_path: str) -> tuple[str, str]:
-        """The provider's page to go to, and the cookie to go with. Raises ProviderUnusable."""
+        """Start a flow: the provider's URL to redirect to, and the cookie to set. Raises ProviderUnusable."""
         path = next_path if len(next_path) <= LONGEST_NEXT else "/"
         flow = SignInFlow(secrets.token_urlsafe(16), int(time.time()) + FLOW_SECONDS, path)
         scope = f"openid {self.settings.group.scope if self.settings.group else ''}".strip()
@@ -110,8 +110,8 @@ class Provider:
         return str(url), f"{body}.{self._derive('cookie', body)}"
 
     def resume(self, untrusted_cookie: str, untrusted_state: str, untrusted_issuer: str) -> SignInFlow:
-        """The flow that a browser comes back from. Raises SignInFailed unless this very browser began it, not long ago,
-        and has not finished it yet."""
+        """The flow a browser returns from. Raises SignInFailed unless this browser started it, it has not expired, and
+        it has not been used."""
         flow = self._unseal(untrusted_cookie)
         if (
             flow is None
@@ -121,12 +121,13 @@ class Provider:
             or flow.id in self._used
         ):
             raise SignInFailed(
-                f"This sign-in with {self.settings.name} was begun too long ago, or not here.", "Begin it again."
+                f"This sign-in with {self.settings.name} has expired, or was not started in this browser.",
+                "Sign in again.",
             )
         return flow
 
     def identity(self, flow: SignInFlow, untrusted_code: str) -> ProviderIdentity:
-        """Whom the provider confirms for its code. Raises SignInFailed, ProviderUnusable."""
+        """The person the provider confirms for its code. Raises SignInFailed, ProviderUnusable."""
         metadata = self._metadata()
         token = self._request(lambda: self._token(metadata, flow, untrusted_code))
         claims = self._claims(metadata, flow, token)
@@ -137,18 +138,18 @@ class Provider:
         )
 
     def finish(self, flow: SignInFlow) -> None:
-        """Nobody signs in with ``flow`` again."""
+        """Mark ``flow`` as used: it cannot sign anyone in again."""
         self._used[flow.id] = flow.until
         for old in [id for id, until in list(self._used.items()) if until < time.time()]:
             self._used.pop(old, None)
 
     def check(self) -> None:
-        """Raise ProviderUnusable unless it answers as it should."""
+        """Raise ProviderUnusable unless the provider's metadata can be read and is valid."""
         self._cached = None
         self._metadata()
 
     def _metadata(self, *, refresh: bool = False) -> _ProviderMetadata:
-        """What the provider says of itself (OpenID Connect Discovery 1.0, 4)."""
+        """The provider's metadata (OpenID Connect Discovery 1.0, 4), cached."""
         last = self._cached
         if last is None or refresh or time.monotonic() - last.at > _METADATA_SECONDS:
             last = self._cached = self._request(self._discover)
@@ -158,16 +159,16 @@ class Provider:
         with httpx2.Client(timeout=_TIMEOUT) as client:
             document = _json(client, f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
             if document.get("issuer") != self.settings.issuer:
-                raise ValueError("it says that it is another issuer")
+                raise ValueError("its metadata names another issuer")
             urls = [document.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
             authorize, token, keys = [url if isinstance(url, str) and is_safe_url(url) else "" for url in urls]
             if not (authorize and token and keys):
-                raise ValueError("an address it names is missing or not safe")
+                raise ValueError("its metadata lacks an endpoint, or names one that is not https")
             methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
             return _ProviderMetadata(authorize, token, tuple(methods), _keys(_json(client, keys)), time.monotonic())
 
     def _token(self, metadata: _ProviderMetadata, flow: SignInFlow, untrusted_code: str) -> Mapping[str, Any]:
-        """The provider's answer to the code (Core, 3.1.3)."""
+        """The token response for a code (Core, 3.1.3)."""
         basic = "client_secret_basic" in metadata.methods or "client_secret_post" not in metadata.methods
         method = ("client_secret_basic" if basic else "client_secret_post") if self.settings.secret else "none"
         with OAuth2Client(
@@ -186,7 +187,7 @@ class Provider:
             return token
 
     def _claims(self, metadata: _ProviderMetadata, flow: SignInFlow, token: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The claims of an ID token that holds (Core, 3.1.3.7)."""
+        """The claims of a valid ID token (Core, 3.1.3.7). Raises SignInFailed."""
         untrusted, issuer, client_id = token.get("id_token"), self.settings.issuer, self.settings.client_id
         try:
             if not isinstance(untrusted, str):
@@ -194,7 +195,7 @@ class Provider:
             try:
                 signed = _signed(untrusted, metadata.keys)
             except (InvalidKeyIdError, BadSignatureError):
-                signed = _signed(untrusted, self._metadata(refresh=True).keys)  # its keys change now and then
+                signed = _signed(untrusted, self._metadata(refresh=True).keys)  # providers rotate their keys
             claims = CodeIDToken(
                 signed.claims,
                 signed.header,
@@ -207,15 +208,15 @@ class Provider:
             )
             claims.validate(leeway=LEEWAY)
             if not is_line(claims["sub"], LONGEST_SUBJECT):
-                raise ValueError("the subject is no line of text")
+                raise ValueError("the subject is not a single line of text")
         except (JoseError, ValueError, TypeError) as error:
             raise self._refusal(error) from error
         checked: Mapping[str, Any] = claims
         return checked
 
     def _request(self, request: Callable[[], _Reply]) -> _Reply:
-        """What the provider answers. Raises SignInFailed where it says no, ProviderUnusable where it says nothing that
-        makes sense."""
+        """Make a request to the provider. Raises SignInFailed if it refuses, and ProviderUnusable if it cannot be
+        reached or its response is invalid."""
         with self._slot():
             try:
                 return request()
@@ -224,7 +225,7 @@ class Provider:
             except (httpx2.HTTPError, httpx2.InvalidURL, JoseError, ValueError, TypeError) as error:
                 log.warning("the sign-in provider cannot be used: %s: %.200r", type(error).__name__, str(error))
                 raise ProviderUnusable(
-                    f"{self.settings.name} cannot be reached, or does not answer as it should.",
+                    f"{self.settings.name} cannot be reached, or sent an invalid response.",
                     "Sign in with your password, or try again later.",
                 ) from error
 
@@ -232,7 +233,7 @@ class Provider:
     def _slot(self) -> Iterator[None]:
         if not self._slots.acquire(blocking=False):
             raise ProviderUnusable(
-                f"Too many people are signing in with {self.settings.name} at this moment.",
+                f"Too many people are signing in with {self.settings.name} at the moment.",
                 "Sign in with your password, or try again in a moment.",
             )
         try:
@@ -243,8 +244,8 @@ class Provider:
     def _refusal(self, error: Exception) -> SignInFailed:
         log.warning("a sign-in with the provider was refused: %s: %.200r", type(error).__name__, str(error))
         return SignInFailed(
-            f"{self.settings.name} did not confirm who you are.",
-            "Try again. If that does not help, ask an administrator: the server's log says why.",
+            f"{self.settings.name} did not confirm your identity.",
+            "Try again. If it fails again, ask an administrator: the reason is in the server log.",
         )
 
     def _unseal(self, untrusted_cookie: str) -> SignInFlow | None:
@@ -254,7 +255,7 @@ class Provider:
         return SignInFlow(*json.loads(base64.urlsafe_b64decode(f"{body}==")))
 
     def _derive(self, use: str, text: str) -> str:
-        """43 letters of a URL that only this process can make for this use of ``text``."""
+        """A 43-character URL-safe value that only this process can derive for this use of ``text``."""
         return _base64(hmac.digest(self._key, f"{use} {text}".encode("utf-8", "surrogatepass"), hashlib.sha256))
 
 
@@ -263,14 +264,14 @@ def _json(client: httpx2.Client, url: str) -> dict[str, Any]:
     response.raise_for_status()
     document = response.json()
     if not isinstance(document, dict):
-        raise ValueError("its answer is no table")
+        raise ValueError("its response is not a JSON object")
     return document
 
 
 def _keys(document: dict[str, Any]) -> KeySet:
     listed = document.get("keys")
     if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):
-        raise ValueError("its keys are no list")
+        raise ValueError("its keys are not a list")
     return KeySet.import_key_set({"keys": listed})
 
 

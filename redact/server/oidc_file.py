@@ -1,7 +1,7 @@
-"""The sign-in provider that ``REDACT_HOME/oidc.toml`` names, if there is one.
+"""Reads the sign-in provider from ``REDACT_HOME/oidc.toml``, if that file exists.
 
-Whoever can change the file can sign in as anybody, and whoever can read the secret can pose as the workbench: both are
-refused where other people of the computer could.
+Anyone who can change the file can sign in as anyone, and anyone who can read the secret can impersonate the workbench.
+The file is therefore refused if other users of the computer can write it, and the secret if they can read it.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _ANY = stat.S_IRWXG | stat.S_IRWXO
 
 
 def load_provider() -> ProviderSettings | None:
-    """The provider, or None where there is no file. Raises ProviderMisconfigured.
+    """The provider, or None if there is no file. Raises ProviderMisconfigured.
 
-    Top of the file: ``version = 1``, ``name``, ``issuer``, ``client_id``, ``address``, and ``secret_file`` (a path,
-    from the home folder if it is relative) unless the client has no secret. ``[group]``, if only some may use the
-    workbench: ``claim``, ``value``, and ``scope`` where the claim has to be asked for.
+    Top level: ``version = 1``, ``name``, ``issuer``, ``client_id``, ``address``, and ``secret_file`` (a path, relative
+    to the home folder) unless the client has no secret. Optional ``[group]``, to admit only members of a group:
+    ``claim``, ``value``, and ``scope`` if the claim has to be requested.
     """
     path = home() / FILE
     if not path.exists():
         return None
 
     def refusal(why: str) -> RedactError:
-        return ProviderMisconfigured(f'"{path}" cannot be used: {why}.', "Mend the file, or remove it.")
+        return ProviderMisconfigured(f'"{path}" cannot be used: {why}.', "Correct the file, or remove it.")
 
     top = parse_table(_read(path, _WRITABLE, refusal), refusal)
     top.whole("version", 1, 1)
     name, issuer, client_id = top.text("name", _LONGEST_NAME), top.text("issuer"), top.text("client_id")
     if not is_safe_url(issuer) or urlsplit(issuer).query:
-        top.refuse("has an issuer that is no https address")
+        top.refuse("has an issuer that is not an https address")
     address = _address(top)
     secret = _secret(path.parent / top.text("secret_file"), refusal) if "secret_file" in top else ""
     group = _group(top.table("group")) if "group" in top else None
@@ -51,7 +51,7 @@ def load_provider() -> ProviderSettings | None:
 
 
 def is_safe_url(untrusted: str) -> bool:
-    """Whether this is a web address at which secrets may be sent: with TLS, or on this machine."""
+    """Whether secrets may be sent to this web address: it uses TLS, or is on this machine."""
     try:
         parts = urlsplit(untrusted)
         _ = parts.port
@@ -90,7 +90,7 @@ def _read(path: Path, rights: int, refusal: Callable[[str], RedactError]) -> byt
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & rights:
-                raise refusal(f'other people of this computer may read or change "{path}" (chmod go-rwx)')
+                raise refusal(f'other users of this computer can read or change "{path}" (run chmod go-rwx)')
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise refusal(f'"{path}" cannot be read ({error.strerror})') from error

@@ -1,6 +1,6 @@
-"""Releases: deciding, watching the preview, submitting, approving, exporting, and taking the pack away.
+"""Release routes: decide, watch the preview, submit, approve, export, and download the pack.
 
-A reference is a path of the address, since a case's own may have strokes in it: ``/api/releases/FOI-1%232/preview``.
+The reference is a path parameter, because case references may contain slashes: ``/api/releases/FOI-1%232/preview``.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _BLOCK = 1 << 20
 
 @router.post("/decide")
 def decide(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """``decision`` as :mod:`redact.disclose.release.decision_json` says; ``exhibit``: whose track or sound it is
-    about."""
+    """Record a ``decision`` (see :mod:`redact.disclose.release.decision_json`). ``exhibit`` is the footage that its
+    track or sound belongs to."""
     releases.decide(services.db, user.name, reference, untrusted.get("decision"), _text(untrusted, "exhibit", None))
     return _state(services, reference)
 
 
 @router.post("/submit")
 def submit(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """Hand it to those who approve."""
+    """Submit the release for approval."""
     user.require(Right.RELEASE)
     with services.db.reading() as session:
         problems = footage_views.cached_plan(services, session, releases.find(session, reference)).problems
@@ -57,8 +57,8 @@ def submit(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
 
 @router.post("/approve")
 def approve(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Approve it; ``override`` is the reason for doing so although something is open, and ``content`` the digest of
-    what was on show."""
+    """Approve the release. ``override`` is the reason for approving with open items; ``content`` is the digest of the
+    version that the approver saw."""
     user.require(Right.APPROVE)
     override = _text(untrusted, "override", "") or ""
     approval.approve(
@@ -69,7 +69,7 @@ def approve(reference: str, services: ServicesDep, user: CaseViewer, untrusted: 
 
 @router.get("/open")
 def open_items(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """What stands between the release and its approval: see :class:`redact.disclose.release.approval.OpenItems`."""
+    """What is still open before approval: see :class:`redact.disclose.release.approval.OpenItems`."""
     with services.db.reading() as session:
         plan = footage_views.cached_plan(services, session, releases.find(session, reference))
         items = approval.open_items(session, services.store, plan)
@@ -83,27 +83,27 @@ def open_items(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
 
 @router.post("/send-back")
 def send_back(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Back to a draft, with a ``note``."""
+    """Return the release to draft, with a ``note``."""
     releases.send_back(services.db, user.name, reference, _text(untrusted, "note", "") or "")
     return _state(services, reference)
 
 
 @router.post("/withdraw")
 def withdraw(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """No more exports, with a ``reason``."""
+    """Withdraw the release, with a ``reason``: it cannot be exported again."""
     releases.withdraw(services.db, user.name, reference, _text(untrusted, "reason", "") or "")
     return _state(services, reference)
 
 
 @router.post("/preview", status_code=202)
 def make_preview(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """Have the release rendered as it stands."""
+    """Render a preview of the release in its current state."""
     return _enqueue(services, user, reference, JobKind.PREVIEW)
 
 
 @router.post("/second-look", status_code=202)
 def second_pass(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """Have detectors look at what was rendered."""
+    """Run the second detection pass on the rendered copies."""
     with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
@@ -112,7 +112,7 @@ def second_pass(reference: str, services: ServicesDep, user: CaseViewer) -> Json
 
 @router.post("/export", status_code=202)
 def export(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """Have the pack of an approved release made."""
+    """Export the pack of an approved release."""
     user.require(Right.EXPORT)
     with services.db.reading() as session:
         releases.check_exportable(session, releases.find(session, reference))
@@ -127,16 +127,16 @@ def preview(
     user: CaseViewer,
     content: Annotated[str, Query(max_length=64)] = "",
 ) -> FileResponse:
-    """Output ``number``, from 1, as it was rendered; of the release as it stands or not at all. With ``content``, also
-    not at all if it is another one now."""
+    """The rendered output ``number``, counted from 1. 404 if there is no rendering of the release in its current state,
+    or if ``content`` is given and is not its digest."""
     with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
         if not 1 <= number <= len(release.clips):
-            raise RecordMissing("The release has no such output.")
+            raise RecordMissing("The release has no output with this number.")
         path = services.store.preview_path(release.clips[number - 1].footage.sha256, digest, number)
     if content not in ("", digest) or not path.is_file():
-        raise RecordMissing("There is no preview of the release as it stands.", "Have one made.")
+        raise RecordMissing("There is no preview of the release in its current state.", "Render the preview.")
     return FileResponse(
         path,
         media_type="video/mp4",
@@ -147,8 +147,8 @@ def preview(
 
 @router.get("/watched")
 def watched(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """What was watched of the release as it stands: per output its frames, spans of them that nobody has watched yet,
-    and how many everybody did."""
+    """How much of the release in its current state was watched: for each output, its frames, the spans nobody has
+    watched yet, and how many frames each person watched."""
     with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)
@@ -169,24 +169,24 @@ def watched(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
 
 @router.post("/watched")
 def record_watched(reference: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Note ``spans`` (first and last frame of the preview, from 0) of ``output`` (from 1) as watched; ``content`` is
-    the digest that was on show."""
+    """Record ``spans`` (first and last frame of the preview, from 0) of ``output`` (from 1) as watched. ``content`` is
+    the digest of the version that was watched."""
     output, untrusted_spans = untrusted.get("output"), untrusted.get("spans")
     content = _text(untrusted, "content", "") or ""
     if type(output) is not int or not isinstance(untrusted_spans, list) or not 0 < len(untrusted_spans) <= MAX_SPANS:
-        raise BadRecord("That does not say what was watched.")
+        raise BadRecord("The request does not say what was watched.")
     spans = [_span(untrusted_span) for untrusted_span in untrusted_spans]
     with services.db.reading() as session:
         current = releases.content_digest(session, releases.find(session, reference))
     if content != current:
-        raise WrongState("The release was changed since this was rendered.", "Have a new preview made.")
+        raise WrongState("The release has changed since this preview was rendered.", "Render the preview again.")
     watching.record_watched(services.db, user.name, reference, output - 1, spans=spans, content=content)
     return watched(reference, services, user)
 
 
 @router.get("/pack.zip")
 def pack(reference: str, services: ServicesDep, user: CaseViewer) -> StreamingResponse:
-    """The pack as one file. Taking it away is noted."""
+    """The pack as one ZIP file. The download is recorded in the audit trail."""
     user.require(Right.EXPORT)
     with services.db.writing(user.name) as work:
         accounts.authorise_actor(work, Right.EXPORT)
@@ -209,7 +209,7 @@ def _newest_export(session: Session, release: Release) -> Export:
     query = select(Export).where(Export.release_id == release.id, Export.content == release.approved_content)
     export_row = session.scalars(query.order_by(Export.id.desc())).first()
     if export_row is None:
-        raise RecordMissing("The pack has not been made yet.", "Export the release first.")
+        raise RecordMissing("The pack has not been exported yet.", "Export the release first.")
     return export_row
 
 
@@ -237,19 +237,18 @@ def _state(services: Services, reference: str) -> Json:
 def _text(untrusted: Json, name: str, otherwise: str | None) -> str | None:
     value = untrusted.get(name, otherwise)
     if value is not None and not isinstance(value, str):
-        raise BadRecord(f'"{name}" is not a text.')
+        raise BadRecord(f'"{name}" must be text.')
     return value
 
 
 def _span(untrusted: object) -> tuple[int, int]:
     if not isinstance(untrusted, list) or len(untrusted) != 2 or any(type(end) is not int for end in untrusted):
-        raise BadRecord("A span is a first and a last frame.")
+        raise BadRecord("A span must be a first and a last frame.")
     return untrusted[0], untrusted[1]
 
 
 class _ZipBuffer:
-    """A file that is written on one side and emptied on the other; it cannot seek, which ``zipfile`` takes for a
-    pipe."""
+    """A write-only file for ``zipfile``, emptied block by block. It cannot seek, so ``zipfile`` treats it as a pipe."""
 
     def __init__(self) -> None:
         self._written: list[bytes] = []
@@ -263,13 +262,13 @@ class _ZipBuffer:
         """As files do."""
 
     def take(self) -> bytes:
-        """What was written since."""
+        """The bytes written since the last call."""
         data, self._written = b"".join(self._written), []
         return data
 
 
 def _zipped(folder: Path, name: str) -> Iterator[bytes]:
-    """The files of ``folder`` as they are, in an archive that is never whole in memory or on the disk."""
+    """The files of ``folder`` as an uncompressed ZIP, streamed without holding it in memory or on disk."""
     buffer = _ZipBuffer()
     paths: Sequence[Path] = sorted(folder.iterdir())
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]

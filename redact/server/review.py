@@ -1,4 +1,4 @@
-"""Editing: the log of edits, following a box, and the page that the reviewer lives in."""
+"""Editing: the edit log, following a box, and the reviewer page."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ UntrustedJson = Annotated[Json, Body()]
 @router.post("/api/footage/{footage_id}/ops")
 @limited_edit
 def ops(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Record edits: all or none. What the log has already is acknowledged again. A conflict is answered with 409."""
+    """Record edits, all or none. Edits already in the log are acknowledged again. A conflict gets 409."""
     user.require(Right.EDIT)
     untrusted_tracks, untrusted_base = untrusted.get("tracks_id"), untrusted.get("base_revision")
     if type(untrusted_tracks) is not int or type(untrusted_base) is not int or not 0 <= untrusted_tracks < 2**31:
-        raise EditInvalid("The edits do not say what they are of.", "Reload the page.")
+        raise EditInvalid("The edits do not name their tracks and revision.", "Reload the page.")
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         row = session.get(MachineTracks, untrusted_tracks)
         if row is None or row.footage_id != footage.id:
-            raise RecordMissing("There are no such tracks of this footage.", "Reload the page.")
+            raise RecordMissing("This footage has no such tracks.", "Reload the page.")
     sent = edit_log.parse_sent(untrusted.get("ops"), footage)
     recorded = edit_log.record(services.db, user.name, row.id, sent, base_revision=untrusted_base)
     return {"revision": recorded.revision, "edits": [edit.id for edit in recorded.edits]}
@@ -51,7 +51,7 @@ def ops(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: Unt
 def log(
     footage_id: int, services: ServicesDep, user: CaseViewer, after: Annotated[int, Query(ge=0, lt=2**31)] = 0
 ) -> Json:
-    """What was recorded after a revision, by anybody."""
+    """Edits recorded after a revision, by anyone."""
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         logged = edit_log.logged_edits(session, require_tracks(session, footage).id, after=after)
@@ -72,7 +72,7 @@ def log(
 
 @router.post("/api/footage/{footage_id}/follow")
 def follow_box(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Where a box goes from a frame on, or back: rows as an ``add-boxes`` edit has them, the given one among them."""
+    """Follow a box forwards or backwards. Returns rows as in an ``add-boxes`` edit, including the given one."""
     user.require(Right.EDIT)
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
@@ -93,9 +93,9 @@ def follow_box(footage_id: int, services: ServicesDep, user: CaseViewer, untrust
     assert isinstance(start, AddBoxes)
     direction, seconds = untrusted.get("direction"), untrusted.get("seconds", 3)
     if direction not in ("on", "back"):
-        raise BadRecord("A box is followed on or back.")
+        raise BadRecord("A box can be followed forwards (on) or backwards (back).")
     if type(seconds) not in (int, float) or not (math.isfinite(seconds) and 0 < seconds <= MAX_FOLLOW_SECONDS):
-        raise BadRecord(f"A box is followed for up to {MAX_FOLLOW_SECONDS:g} seconds.")
+        raise BadRecord(f"A box can be followed for up to {MAX_FOLLOW_SECONDS:g} seconds.")
     with services.decode_slots:
         rows = follow(
             footage_views.proxy_of(services, footage),
@@ -112,12 +112,12 @@ def follow_box(footage_id: int, services: ServicesDep, user: CaseViewer, untrust
 def review_page(
     footage_id: int, services: ServicesDep, user: CaseViewer, release: Annotated[str, Query(max_length=100)] = ""
 ) -> HTMLResponse:
-    """The reviewer on a page of its own."""
+    """The reviewer page."""
     try:
         with services.db.reading() as session:
             footage = footage_views.find_footage(session, footage_id)
     except RecordMissing:
-        return page("Not found", "<main><h1>There is no such footage</h1></main>", status=HTTPStatus.NOT_FOUND)
+        return page("Not found", "<main><h1>This footage does not exist</h1></main>", status=HTTPStatus.NOT_FOUND)
     attributes = {"footage": str(footage.id), "csrf": user.csrf, "release": release}
     data = " ".join(f'data-{name}="{escape(value)}"' for name, value in attributes.items())
     return page(

@@ -1,4 +1,4 @@
-"""What routes work with: the records, the store, caches, and who is asking."""
+"""Dependencies of the routes: records, store, caches, and the signed-in user."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from redact.server.sessions import Sessions, SignedInUser
 from redact.server.settings import ServerSettings
 
 DECODERS = 2
-"""Requests that decode footage at the same time; more of them wait."""
+"""Requests that may decode footage at once; others wait."""
 READERS = 2
-"""Threads that say what the reviewer is to show."""
+"""Threads for the requests that open reviewers make all the time."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +31,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One server's."""
+    """What one server process works with."""
 
     db: Database
     store: Store
@@ -44,8 +44,8 @@ class Services:
     decode_slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(DECODERS))
 
 
-# None of these waits for anything. What is not "async" would be sent to another thread, and each of these ways costs a
-# busy server more than the work itself.
+# These never block. FastAPI would run plain functions in a thread, and on a busy server the hand-over costs more than
+# the work itself.
 async def _services(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
@@ -53,7 +53,7 @@ async def _services(request: Request) -> Services:
 
 
 async def _current_user(request: Request) -> SignedInUser:
-    """Whoever came through the gate. A route that asks for it is safe even where the gate was left out."""
+    """The user the gate let in. A route that requires it is safe even if the gate is missing."""
     signed_in = getattr(request.state, "signed_in", None)
     if not isinstance(signed_in, SignedInUser):
         raise NotSignedIn("You are not signed in.", "Sign in.")
@@ -61,8 +61,8 @@ async def _current_user(request: Request) -> SignedInUser:
 
 
 async def _case_viewer(user: Annotated[SignedInUser, Depends(_current_user)]) -> SignedInUser:
-    """Every role that may see cases sees all of them: a small unit's people stand in for each other, and the audit
-    trail says who did what. This is the one place that decides it."""
+    """A user who may see cases. Every such role sees all cases: in a small unit people stand in for each other, and the
+    audit trail records who did what. This is the only place that decides it."""
     user.require(Right.SEE)
     return user
 
@@ -70,8 +70,8 @@ async def _case_viewer(user: Annotated[SignedInUser, Depends(_current_user)]) ->
 def _queued(
     limiter: Callable[[Services], CapacityLimiter],
 ) -> Callable[[Callable[P, R]], Callable[P, Awaitable[R]]]:
-    # Python runs one thread at a time. Dozens that want to, as routes have by default, spend most of it on handing
-    # over, and an edit is one of the dozens at each of its thirty steps.
+    # Python runs one thread at a time. With the dozens of threads that FastAPI uses by default, most of the time goes
+    # into switching, and an edit would queue behind the others at each of its thirty steps.
     def decorate(route: Callable[P, R]) -> Callable[P, Awaitable[R]]:
         @functools.wraps(route)
         async def in_turn(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -85,9 +85,9 @@ def _queued(
 
 
 limited_read = _queued(lambda services: services.read_limiter)
-"""Decorates routes with ``parts`` that many ask at once: few are answered at a time, the others wait in order."""
+"""Decorates routes that many browsers call at once: a few run at a time, the others wait in order."""
 limited_edit = _queued(lambda services: services.edit_limiter)
-"""The same for what is recorded one after the other in any case, and never waits for those who read."""
+"""The same for recording edits: one at a time, and never waiting for readers."""
 
 ServicesDep = Annotated[Services, Depends(_services)]
 CurrentUser = Annotated[SignedInUser, Depends(_current_user)]

@@ -1,7 +1,7 @@
-"""Who is signed in. A session lives in the records under the hash of its token; the browser has the token alone.
+"""Sessions and sign-in throttling. The records hold only the hash of a session token; the browser holds the token.
 
-Failed sign-ins get into the audit trail, but strangers must not be able to fill it: there is one event for each person,
-and one for all names that are nobody's, about once in :data:`TOLD_EVERY`; and one when a person signs in after all.
+Failed sign-ins go into the audit trail, but strangers must not be able to flood it. There is one event per person, and
+one for all unknown names together, about once every :data:`RECORD_EVERY`; and one when a person then signs in.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from redact.server.settings import ServerSettings
 TOKEN_BYTES = 32
 ENDED_KEPT = timedelta(days=30)
 RECORD_EVERY = timedelta(hours=1)
-"""More than the window of any throttle."""
+"""Longer than any throttle window."""
 MAX_SOURCES = 10
-"""Named in one event."""
+"""Source addresses listed in one event."""
 UNKNOWN_NAMES = "sign-in"
-"""Subject of the event on names that are nobody's. They are not named: people type passwords into the wrong field."""
+"""Subject of events about unknown names. The names are left out: people type passwords into the wrong field."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedInUser:
-    """Somebody's session. ``person`` is as the records have them at this request; ``issuer`` is the sign-in provider by
-    which it began, None for a password."""
+    """A signed-in user and their session. ``person`` is read from the records for each request; ``issuer`` is the
+    sign-in provider used, None for a password."""
 
     person: Person
     csrf: str
@@ -45,27 +45,27 @@ class SignedInUser:
 
     @property
     def name(self) -> str:
-        """The login, which is the actor of what they do."""
+        """The login, recorded as the actor of what they do."""
         return self.person.name
 
     def may(self, right: Right) -> bool:
-        """Whether a role includes ``right``."""
+        """Whether the user has ``right``."""
         return accounts.may(self.person, right)
 
     def require(self, right: Right) -> None:
-        """Raise NotAllowed unless a role includes ``right``."""
+        """Raise NotAllowed unless the user has ``right``."""
         accounts.require(self.person, right)
 
 
 class Sessions:
-    """Begins, finds and ends sessions, and slows down guessing."""
+    """Begins, finds and ends sessions, and throttles password guessing."""
 
     def __init__(self, db: Database, settings: ServerSettings) -> None:
         self._db, self._settings = db, settings
 
     def begin(self, person: Person, source: str, issuer: str | None = None) -> str:
-        """A new session; gives its token, which is kept nowhere. What failed before from the same ``source`` is told,
-        and slows down nothing any more. Sessions long ended are forgotten."""
+        """Start a session and return its token, which is not stored. Earlier failures by this person from ``source``
+        are recorded and no longer count. Sessions that ended long ago are deleted."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         self._record_old_failures()
         with self._db.writing(person.name) as work:
@@ -85,7 +85,7 @@ class Sessions:
         return token
 
     def find(self, untrusted_token: str, *, in_use: bool) -> SignedInUser | None:
-        """The session of a token, if it has not ended. Where it is ``in_use``, its idle time begins anew."""
+        """The session of a token, or None if it has ended. ``in_use`` restarts its idle timeout."""
         hashed, now = _hash(untrusted_token), datetime.now(UTC)
         with self._db.single_read() as session:
             found = session.execute(
@@ -96,7 +96,7 @@ class Sessions:
         row, person = found
         if in_use and now - row.seen_at >= self._settings.seen_every:
             with self._db.bookkeeping() as session:
-                # Never backwards, and never for one that has been ended meanwhile.
+                # Never backwards, and never for a session that has ended in the meantime.
                 live = and_(SignIn.token_hash == hashed, SignIn.ended_at.is_(None), SignIn.seen_at < now)
                 session.execute(update(SignIn).where(live).values(seen_at=now))
         return SignedInUser(person, row.csrf, hashed, row.issuer)
@@ -109,12 +109,12 @@ class Sessions:
             work.event("person.signed-out", f"person:{signed_in.name}", {})
 
     def attempt(self, untrusted_name: str, source: str) -> int:
-        """Note an attempt before it is made, so that many at once count too; :meth:`succeeded` takes it back.
+        """Record an attempt before it is made, so that concurrent ones count. :meth:`succeeded` removes it again.
 
-        Raises SignInThrottled where there have been too many.
+        Raises SignInThrottled if there have been too many.
         """
         self._record_old_failures()
-        # People type passwords into the wrong field: only a hash of what they typed is kept.
+        # Only a hash is kept: people type passwords into the wrong field.
         name, now = _hash(untrusted_name.strip().lower()), datetime.now(UTC)
         limits = self._settings.throttle
         with self._db.bookkeeping() as session:
@@ -130,7 +130,7 @@ class Sessions:
                 if count >= limit:
                     minutes = round(limits.window.total_seconds() / 60)
                     raise SignInThrottled(
-                        "There were too many attempts to sign in.", f"Wait {minutes} minutes, and try again."
+                        "There were too many sign-in attempts.", f"Wait {minutes} minutes, then try again."
                     )
             attempt = SignInAttempt(name=name, source=source, at=now)
             session.add(attempt)
@@ -138,29 +138,29 @@ class Sessions:
             return attempt.id
 
     def succeeded(self, attempt: int) -> None:
-        """It was the right password."""
+        """Remove an attempt whose password was right."""
         with self._db.bookkeeping() as session:
             session.execute(delete(SignInAttempt).where(SignInAttempt.id == attempt))
 
     def refused(self, person: Person | None, source: str) -> None:
-        """Note that a sign-in provider's word for ``person``, or for nobody we know, was not enough."""
+        """Record a failed provider sign-in for ``person``, None for an unknown one."""
         with self._db.bookkeeping() as session:
             session.add(SignInAttempt(name=_hash(person.name if person else ""), source=source, at=datetime.now(UTC)))
 
     def _record_old_failures(self) -> None:
-        """Tell of what failed and slows down nothing any more, unless some of it was told not long ago."""
+        """Record failures that no longer count for throttling, at most once every :data:`RECORD_EVERY`."""
         with self._db.reading() as session:
             oldest = session.scalar(select(func.min(SignInAttempt.at)))
         if oldest is None or datetime.now(UTC) - oldest < RECORD_EVERY:
             return
         with suppress(_NothingToRecordError), self._db.writing(SYSTEM) as work:
             self._record_failures(work, SignInAttempt.at < work.at - self._settings.throttle.window)
-            if not work.events:  # another request was faster
+            if not work.events:  # another request recorded them first
                 raise _NothingToRecordError
 
     @staticmethod
     def _record_failures(work: UnitOfWork, *conditions: ColumnElement[bool]) -> None:
-        """Turn attempts into events."""
+        """Turn failed attempts into events, and delete them."""
         names = {_hash(person.name): person.name for person in accounts.all_people(work.session)}
         known, until_now = SignInAttempt.name.in_(names), SignInAttempt.at <= work.at
         found = select(SignInAttempt.name).where(*conditions, until_now, known).distinct().order_by(SignInAttempt.name)
@@ -172,11 +172,11 @@ class Sessions:
 
 
 class _NothingToRecordError(Exception):
-    """Leaves a change that turned out to be none."""
+    """Aborts a transaction that has nothing to record."""
 
 
 def listed(session: Session, settings: ServerSettings, now: datetime) -> list[tuple[SignIn, Person]]:
-    """The sessions that go on, and whose they are, the latest used first."""
+    """Active sessions with their people, most recently used first."""
     everything = (
         select(SignIn, Person)
         .join(Person, SignIn.person_id == Person.id)
@@ -187,7 +187,7 @@ def listed(session: Session, settings: ServerSettings, now: datetime) -> list[tu
 
 
 def _record_count(work: UnitOfWork, kind: str, subject: str, *conditions: ColumnElement[bool]) -> None:
-    """One event on attempts, if there are any. Counted by the database: there may be very many."""
+    """Record one event for the matching attempts, if any. The database counts them: there may be very many."""
     source, at = SignInAttempt.source, SignInAttempt.at
     totals = select(func.count(), func.min(at), func.max(at), func.count(source.distinct())).where(*conditions)
     count, first, last, source_count = work.session.execute(totals).one()

@@ -1,4 +1,4 @@
-"""Defaults and limits of the server, once."""
+"""Defaults and limits of the server."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """Failed attempts within ``window`` after which the next one has to wait until one of them is older than that."""
+    """Failed sign-ins allowed within ``window``; after that, the next has to wait until one of them is older."""
 
     window: timedelta = timedelta(minutes=15)
     of_name_from_source: int = 5
     of_source: int = 30
     of_name: int = 50
-    """From everywhere: high, so that nobody can keep somebody else out for long with a few requests."""
+    """From all sources together. High, so that nobody can lock another person out with a few requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Whom the provider lets in: those whose ID token has ``value`` in ``claim``; ``scope`` is what it is asked for."""
+    """The group required for sign-in: ID tokens with ``value`` in ``claim``. ``scope`` requests the claim."""
 
     claim: str
     value: str
@@ -33,21 +33,22 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """A sign-in provider (OpenID Connect). ``name`` is what people call it, ``address`` where browsers find the
-    workbench, without a slash at the end."""
+    """A sign-in provider (OpenID Connect). ``name`` is shown to people; ``address`` is the workbench's own URL, without
+    a trailing slash."""
 
     name: str
     issuer: str
     client_id: str
     address: str
     secret: str = field(default="", repr=False)
-    """Empty for a client without one."""
+    """Empty for a public client."""
     group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """``names`` are hosts by which browsers may call the server, beside its address and this machine's own name.
+    """``names`` are additional host names that browsers may use for the server, besides its address and the machine's
+    own name.
 
     Sizes are in bytes. A session ends ``idle`` after its last request and ``absolute`` after its first.
     """
@@ -60,26 +61,26 @@ class ServerSettings:
     idle: timedelta = timedelta(minutes=30)
     absolute: timedelta = timedelta(hours=12)
     seen_every: timedelta = timedelta(seconds=60)
-    """How exactly the time of the last request is kept: each note of it is a write."""
+    """How often the time of the last request is saved: each save is a database write."""
     throttle: Throttle = field(default_factory=Throttle)
     largest_body: int = MEBIBYTE
     largest_edits: int = 32 * MEBIBYTE
     largest_chunk: int = 64 * MEBIBYTE
     largest_upload: int = 256 * 1024 * MEBIBYTE
     spare_disk: int = 2 * 1024 * MEBIBYTE
-    """Left free by uploads."""
+    """Disk space that uploads leave free."""
     max_uploads: int = 20
-    """Under way at once, of one person."""
+    """Concurrent uploads per person."""
     upload_kept: timedelta = timedelta(days=7)
-    """After its last piece, an upload that was never finished."""
+    """How long an unfinished upload is kept after its last chunk."""
     cache_bytes: int = 512 * MEBIBYTE
-    """For tracks, tables and thumbnails in memory."""
+    """Memory for tracks, frame tables and thumbnails."""
     provider: ProviderSettings | None = None
-    """By which people may sign in beside their passwords."""
+    """The sign-in provider that people may use instead of passwords."""
 
     @property
     def tls(self) -> bool:
-        """Whether the server speaks HTTPS itself."""
+        """Whether the server itself serves HTTPS."""
         return self.tls_cert is not None
 
     @property

@@ -1,4 +1,4 @@
-"""Signing in, with a password or by a provider; signing out; choosing a password."""
+"""Sign-in with a password or a provider, sign-out, and changing the password."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ router = APIRouter()
 
 LONGEST_FIELD = 4096
 MAX_PASSWORD_CHECKS = 2
-"""Each check of a password takes 64 MiB and a core for a moment: strangers must not take all of either."""
+"""Each password check uses 64 MiB and a core for a moment: strangers must not exhaust either."""
 _password_checks = threading.BoundedSemaphore(MAX_PASSWORD_CHECKS)
 FormField = Annotated[str, Form(max_length=LONGEST_FIELD)]
 QueryText = Annotated[str, Query(max_length=LONGEST_FIELD)]
 LEFT_PROVIDER = "provider"
-"""Of ``left`` in the address of the sign-in page: the session that has just ended had begun by the provider."""
+"""Value of ``left`` in the sign-in URL: the session that has just ended was started through the provider."""
 
 
 @router.get(SIGN_IN)
 def sign_in_page(request: Request, services: ServicesDep, next: str = "/", left: str = "") -> Response:
-    """The form; whoever is signed in already goes on."""
+    """The sign-in form. Signed-in users are redirected."""
     if request.state.signed_in is not None:
         return RedirectResponse(local_path(next), 303)
     return _sign_in_form(services, next, left=left == LEFT_PROVIDER)
@@ -63,7 +63,7 @@ def sign_in_page(request: Request, services: ServicesDep, next: str = "/", left:
 def sign_in(
     request: Request, services: ServicesDep, name: FormField, password: FormField, next: FormField = "/"
 ) -> Response:
-    """Begin a session with a password."""
+    """Start a session with a password."""
     try:
         attempt = services.sessions.attempt(name, _source(request))
         person = _authenticate(services, name, password)
@@ -75,15 +75,15 @@ def sign_in(
 
 @router.get(PROVIDER)
 def begin_provider_sign_in(request: Request, services: ServicesDep, next: str = "/") -> Response:
-    """Go to the provider. Only from a page of ours: no other site begins a sign-in that goes through unseen."""
+    """Redirect to the provider. Only from our own pages: no other site may start a silent sign-in."""
     provider = _provider(services)
     if request.state.signed_in is not None:
         return RedirectResponse(local_path(next), 303)
     name, address = provider.settings.name, provider.settings.address
     if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-        return _sign_in_form(services, next, f"To sign in with {name}, begin here.")
+        return _sign_in_form(services, next, f"To sign in with {name}, start here.")
     if request.headers["host"].lower() != urlsplit(address).netloc:
-        return _sign_in_form(services, next, f"You can sign in with {name} at {address} only: open that address.")
+        return _sign_in_form(services, next, f"You can only sign in with {name} at {address}. Open that address.")
     try:
         url, cookie = provider.begin(local_path(next))
     except ProviderUnusable as error:
@@ -97,8 +97,8 @@ def begin_provider_sign_in(request: Request, services: ServicesDep, next: str = 
 def finish_provider_sign_in(
     request: Request, services: ServicesDep, state: QueryText = "", code: QueryText = "", iss: QueryText = ""
 ) -> Response:
-    """Begin a session for whom the provider confirms. What it says in words of a failure is not shown: anybody could
-    have put it into the address."""
+    """Start a session for the person the provider confirms. Its error descriptions are not shown, because anyone could
+    have put them into the URL."""
     provider, next = _provider(services), "/"
     response: Response
     try:
@@ -107,7 +107,7 @@ def finish_provider_sign_in(
         person = _confirmed_person(services, provider, flow, code, _source(request))
     except (SignInFailed, ProviderUnusable) as error:
         response = _sign_in_form(services, next, _text(error), status_of(error))
-        if request.state.signed_in is not None:  # who came back by the browser's history
+        if request.state.signed_in is not None:  # returned through the browser history
             response = RedirectResponse(local_path(next), 303)
     else:
         response = _start_session(request, services, person, next, provider.settings.issuer)
@@ -125,7 +125,7 @@ def sign_out(services: ServicesDep, user: CurrentUser, csrf: FormField) -> Respo
 
 @router.get(PASSWORD)
 def password_page(user: CurrentUser) -> Response:
-    """The form to choose another password."""
+    """The form to change the password."""
     return _password_form(user)
 
 
@@ -140,17 +140,17 @@ def change_password(
     new: FormField,
     again: FormField,
 ) -> Response:
-    """Another password. All sessions end with the old one, and the person signs in with the new one."""
+    """Change the password. All sessions end, and the person signs in again with the new one."""
     _check_token(user, csrf)
     try:
         attempt = services.sessions.attempt(user.name, _source(request))
         _authenticate(services, user.name, current)
         services.sessions.succeeded(attempt)
         if new != again:
-            raise BadRecord("The two new passwords differ.", "Type the same one twice.")
+            raise BadRecord("The two new passwords do not match.", "Enter the same password twice.")
         accounts.set_password(services.db, user.name, user.name, new)
     except SignInFailed:
-        return _password_form(user, "The current password is another one.", HTTPStatus.UNAUTHORIZED)
+        return _password_form(user, "The current password is wrong.", HTTPStatus.UNAUTHORIZED)
     except RedactError as error:
         return _password_form(user, _text(error), status_of(error))
     return _sign_out_response(services, SIGN_IN)
@@ -164,7 +164,7 @@ def _authenticate(services: Services, name: str, password: str) -> Person:
 def _confirmed_person(
     services: Services, provider: Provider, flow: SignInFlow, untrusted_code: str, source: str
 ) -> Person:
-    """Who the provider says it is, if an account here is linked with that. Raises SignInFailed, ProviderUnusable."""
+    """The person linked to the confirmed identity. Raises SignInFailed, ProviderUnusable."""
     name, issuer = provider.settings.name, provider.settings.issuer
     if not untrusted_code:
         raise SignInFailed(f"{name} did not sign you in.", "Try again, or sign in with your password.")
@@ -181,12 +181,12 @@ def _confirmed_person(
     services.sessions.refused(person, source)
     if not identity.admitted:
         raise SignInFailed(
-            f"{name} knows you, but not as one of those who may use the workbench.", f"Ask those who run {name}."
+            f"You are not in the {name} group that may use the workbench.", f"Ask the administrators of {name}."
         )
     if person is None:
         raise SignInFailed(
-            f"{name} knows you as “{identity.subject}”, and no account here is linked with that.",
-            "Send this line to an administrator of the workbench, who can link yours.",
+            f"{name} knows you as “{identity.subject}”, which is not linked to an account here.",
+            "Send this message to a workbench administrator, who can link your account.",
         )
     raise SignInFailed(f"Your account {person.name} is disabled.", "Ask an administrator.")
 
@@ -194,7 +194,7 @@ def _confirmed_person(
 def _start_session(
     request: Request, services: Services, person: Person, next: str, issuer: str | None = None
 ) -> Response:
-    """A session. One that the browser had is ended: nobody goes on in one that others may know."""
+    """Start a session, ending any the browser already had: others might know its token."""
     if isinstance(request.state.signed_in, SignedInUser):
         services.sessions.end(request.state.signed_in)
     token = services.sessions.begin(person, _source(request), issuer)
@@ -207,7 +207,7 @@ def _start_session(
 
 def _provider(services: Services) -> Provider:
     if services.provider is None:
-        raise RecordMissing("There is nothing here.")
+        raise RecordMissing("This page does not exist.")
     return services.provider
 
 
@@ -233,7 +233,7 @@ def _drop_cookie(services: Services, response: Response, name: str) -> None:
 
 def _check_token(user: SignedInUser, untrusted_csrf: str) -> None:
     if not is_session_token(user, untrusted_csrf):
-        raise RequestRefused("This request did not come from a page of yours.", "Go back and reload the page.")
+        raise RequestRefused("This request did not come from your session.", "Go back and reload the page.")
 
 
 def _sign_out_response(services: Services, path: str) -> Response:
@@ -250,16 +250,16 @@ def _sign_in_form(
     other = note = ""
     if services.provider is not None:
         name = escape(services.provider.settings.name)
-        # A link and no form: the policy for forms would have to list every page the provider leads through.
+        # A link, not a form: the CSP's form-action would have to list every page the provider redirects through.
         other = f'<a class="button quiet" href="{PROVIDER}?next={quote(path)}">Sign in with {name}</a>'
         if left:
             note = (
-                f'<p role="status">You are signed out here. {name} may still know you on this computer: '
-                "sign out there too if others use it.</p>"
+                f'<p role="status">You are signed out of the workbench. You may still be signed in to {name} on this '
+                "computer: sign out there too if others use it.</p>"
             )
     form = (
         f'{note}<form method="post" action="{SIGN_IN}">{problem(text)}'
-        + field("name", "Login", complete="username", focus=True)
+        + field("name", "User name", complete="username", focus=True)
         + field("password", "Password", kind="password", complete="current-password")
         + hidden("next", path)
         + f'<button type="submit">Sign in</button></form>{other}'
@@ -268,14 +268,14 @@ def _sign_in_form(
 
 
 def _password_form(user: SignedInUser, text: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
-    why = "<p>You have the password that was given out. Choose your own before you go on.</p>"
-    hint = f"{SHORTEST_PASSWORD} characters or more. Several words are easy to keep."
+    why = "<p>You signed in with a one-time password. Choose your own password to continue.</p>"
+    hint = f"{SHORTEST_PASSWORD} characters or more. Several words are easy to remember."
     form = (
         f'{why if user.person.must_change else ""}<form method="post" action="{PASSWORD}">{problem(text)}'
         f'<input type="hidden" name="username" autocomplete="username" value="{user.name}">'
         + field("current", "Current password", kind="password", complete="current-password", focus=True)
         + field("new", "New password", kind="password", complete="new-password", hint=hint)
-        + field("again", "New password again", kind="password", complete="new-password")
+        + field("again", "Confirm new password", kind="password", complete="new-password")
         + hidden("csrf", user.csrf)
         + '<button type="submit">Change password</button></form>'
         + f'<form method="post" action="{SIGN_OUT}">{hidden("csrf", user.csrf)}'

@@ -1,7 +1,7 @@
-"""Footage on its way in: in pieces, each after the one before, so that a broken connection costs one piece.
+"""Uploads of footage, in consecutive chunks, so that a broken connection costs at most one chunk.
 
-What arrives lies in a folder of its own under a name made here; the name it came with is a text in the record. Nobody
-but the person who began an upload sees it. Whether it is footage is for its content to say.
+Uploaded bytes go into a separate folder under a generated name; the original name is only text in the record. Only the
+person who started an upload sees it. Whether it is footage is decided by its content.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ router = APIRouter(prefix="/api/uploads")
 
 RECEIVING, FINISHED = "receiving", "finished"
 COPIES = 2
-"""Of a file, while it is taken in: what was sent, and the master."""
+"""Copies of a file on disk during intake: the upload and the master."""
 STRAY_SECONDS = 600.0
 GIGABYTE = 10**9
 Json = dict[str, Any]
@@ -71,21 +71,23 @@ def begin(services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> 
     if not isinstance(untrusted_case, str) or not isinstance(untrusted_name, str) or type(size) is not int:
         raise BadRecord("An upload needs a case, a name and a size.")
     if size <= 0:
-        raise BadRecord("The file is empty.", "Choose another one.")
+        raise BadRecord("The file is empty.", "Choose another file.")
     if size > services.settings.largest_upload:
         limit = _gigabytes(services.settings.largest_upload)
-        raise RequestTooLarge(f"The file has {_gigabytes(size)}; up to {limit} can be sent.", "Add it on the server.")
+        raise RequestTooLarge(
+            f"The file is {_gigabytes(size)}; the limit for uploads is {limit}.", "Add it on the server."
+        )
     remove_abandoned(services)
     upload_id = str(uuid.uuid4())
     with services.db.bookkeeping() as session:
         _check_room(services, session, size)
         case = cases.find(session, untrusted_case)
         if case.state == cases.CLOSED:
-            raise WrongState(f"Case {case.reference} is closed.", "Open it again first.")
+            raise WrongState(f"Case {case.reference} is closed.", "Reopen it first.")
         own = select(func.count()).select_from(Upload)
         own = own.where(Upload.person_id == user.person.id, Upload.state == RECEIVING)
         if (session.scalar(own) or 0) >= services.settings.max_uploads:
-            raise WrongState("Too many uploads are under way.", "Finish some of them, or drop them.")
+            raise WrongState("You have too many unfinished uploads.", "Finish or cancel some of them.")
         now = datetime.now(UTC)
         upload = Upload(
             id=upload_id,
@@ -107,7 +109,7 @@ def begin(services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> 
 
 @router.get("")
 def list_uploads(services: ServicesDep, user: CaseViewer) -> Json:
-    """One's own uploads that are not finished, to go on with."""
+    """The user's own unfinished uploads, to resume."""
     with services.db.reading() as session:
         query = select(Upload, Case).join(Case, Case.id == Upload.case_id).order_by(Upload.created_at)
         rows = session.execute(query.where(Upload.person_id == user.person.id, Upload.state == RECEIVING)).all()
@@ -116,7 +118,7 @@ def list_uploads(services: ServicesDep, user: CaseViewer) -> Json:
 
 @router.get("/{upload_id}")
 def get_upload(upload_id: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """How far it is."""
+    """The progress of an upload."""
     with services.db.reading() as session:
         upload = _own_upload(session, user, upload_id)
         return _upload_json(upload, session.get_one(Case, upload.case_id))
@@ -130,15 +132,15 @@ async def add_chunk(
     user: CaseViewer,
     offset: Annotated[int, Query(ge=0, lt=2**62)],
 ) -> Json:
-    """Add the bytes of the body from ``offset`` on, which has to be what was received before. What arrives before a
-    connection breaks is kept."""
+    """Append the request body at ``offset``, which must equal the bytes received so far. Bytes that arrive before a
+    connection breaks are kept."""
     upload = await run_in_threadpool(_open_upload, services, user, upload_id)
     with _storage_errors(), upload_path(upload.id).open("r+b") as file:
         received = await run_in_threadpool(_lock_at_offset, services, user, file, upload.id, offset)
         try:
             async for block in request.stream():
                 if received + len(block) > upload.size:
-                    raise RequestTooLarge("The file is longer than was announced.", "Start again.")
+                    raise RequestTooLarge("The file is longer than announced.", "Start the upload again.")
                 await run_in_threadpool(file.write, block)
                 received += len(block)
         except ClientDisconnect:
@@ -150,22 +152,22 @@ async def add_chunk(
 
 @router.post("/{upload_id}/finish", status_code=202)
 def finish(upload_id: str, services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> Json:
-    """Have it taken in, once all of it is there; the body is what is told of the footage, such as its ``exhibit``."""
+    """Start intake of a complete upload. The body holds details of the footage, such as its ``exhibit``."""
     with services.db.reading() as session:
         upload = _own_upload(session, user, upload_id)
         case = session.get_one(Case, upload.case_id).reference
     if upload.state == FINISHED:
         return started(queue.find(services.db, upload.id))
     if upload.received != upload.size:
-        raise UploadOutOfStep("The upload is not complete.", "Send the rest of it.", received=upload.received)
+        raise UploadOutOfStep("The upload is not complete.", "Send the rest of the file.", received=upload.received)
     try:
         probe(upload_path(upload.id))
     except (NotMedia, NoVideo, UnsupportedMedia) as error:
         cancel(upload_id, services, user)
-        raise UploadUnusable(f'"{upload.name}" is no footage that can be read.', "Check that it plays.") from error
+        raise UploadUnusable(f'"{upload.name}" cannot be read as footage.', "Check that it plays.") from error
     arguments = {**untrusted, "upload": upload.id, "name": upload.name, "case": case}
     with services.db.bookkeeping() as session:
-        # The job has the upload's id: there is one of it, however many ask and whenever the server is killed.
+        # The job takes the upload's id, so there is only ever one, even after repeated requests or a crash.
         _own_upload(session, user, upload.id).state = FINISHED
         job = queue.add(session, user.name, JobKind.INTAKE, f"case:{case}", arguments, job_id=upload.id)
     queue.announce(services.db, job)
@@ -174,25 +176,25 @@ def finish(upload_id: str, services: ServicesDep, user: CaseViewer, untrusted: U
 
 @router.delete("/{upload_id}")
 def cancel(upload_id: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """Give up an upload that is not finished."""
+    """Cancel an unfinished upload."""
     with services.db.bookkeeping() as session:
         upload = _own_upload(session, user, upload_id)
         if upload.state == FINISHED:
-            raise WrongState("The upload is finished already.")
+            raise WrongState("The upload is already finished.")
         session.delete(upload)
     upload_path(upload.id).unlink(missing_ok=True)
     return {"id": upload.id}
 
 
 def upload_path(upload_id: str) -> Path:
-    """Where the bytes of an upload lie."""
+    """The file that holds the bytes of an upload."""
     return folder_for(UPLOADS) / str(uuid.UUID(upload_id))
 
 
 def _own_upload(session: Session, user: SignedInUser, untrusted_id: str) -> Upload:
     upload = session.get(Upload, untrusted_id) if len(untrusted_id) == 36 else None
     if upload is None or upload.person_id != user.person.id:
-        raise RecordMissing("There is no such upload.")
+        raise RecordMissing("This upload does not exist.")
     return upload
 
 
@@ -200,46 +202,52 @@ def _open_upload(services: Services, user: SignedInUser, upload_id: str) -> Uplo
     user.require(Right.INTAKE)
     with services.db.reading() as session:
         upload = _own_upload(session, user, upload_id)
-    if upload.state != RECEIVING:  # by another window, which sent the rest
-        raise UploadOutOfStep("The upload is finished already.", received=upload.received)
+    if upload.state != RECEIVING:  # another window sent the rest
+        raise UploadOutOfStep("The upload is already finished.", received=upload.received)
     return upload
 
 
 def _lock_at_offset(services: Services, user: SignedInUser, file: BufferedRandom, upload_id: str, offset: int) -> int:
-    """Hold the file for this request alone, and be where the next byte belongs."""
+    """Lock the file for this request and seek to the next byte. Raises UploadOutOfStep."""
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         received = _open_upload(services, user, upload_id).received
-        raise UploadOutOfStep("Another piece is on its way.", "Wait for it.", received=received) from error
+        raise UploadOutOfStep(
+            "Another chunk is being received.", "Wait for it to finish.", received=received
+        ) from error
     received = _open_upload(services, user, upload_id).received
     if offset != received:
-        raise UploadOutOfStep("This piece does not follow what is there.", "Go on from there.", received=received)
-    # A server that was killed may have left more than it could note.
+        raise UploadOutOfStep(
+            "This chunk does not follow the last one received.",
+            "Continue after the last one received.",
+            received=received,
+        )
+    # A server that was killed may have written more than it recorded.
     file.truncate(received)
     file.seek(received)
     return received
 
 
 def _save_progress(services: Services, file: BufferedRandom, upload_id: str, received: int) -> None:
-    """On the disk first, in the record then."""
+    """Flush to disk first, then update the record."""
     file.flush()
     os.fsync(file.fileno())
     with services.db.bookkeeping() as session:
         upload = session.get(Upload, upload_id)
-        if upload is not None:  # it may have been given up meanwhile
+        if upload is not None:  # it may have been cancelled in the meantime
             upload.received, upload.changed_at = received, datetime.now(UTC)
 
 
 def _check_room(services: Services, session: Session, size: int) -> None:
-    """Raise StoreFull where the disk will not hold the file, with all that is still to come of others."""
+    """Raise StoreFull if the disk cannot hold the file, allowing for the rest of all other uploads."""
     outstanding = session.scalar(select(func.sum(Upload.size - Upload.received)).where(Upload.state == RECEIVING)) or 0
     room = shutil.disk_usage(folder_for(UPLOADS)).free - services.settings.spare_disk - int(outstanding)
     if size * COPIES > room:
         raise StoreFull(
-            f"There is no room for this file: it has {_gigabytes(size)}, and the server can take "
+            f"There is no room for this file. It is {_gigabytes(size)}, and the server can take "
             f"{_gigabytes(max(0, room) // COPIES)} at present.",
-            "Ask an administrator to make room on the server's disk.",
+            "Ask an administrator to free space on the server disk.",
         )
 
 
@@ -248,8 +256,8 @@ def _gigabytes(size: int) -> str:
 
 
 def remove_abandoned(services: Services) -> None:
-    """Remove uploads that nobody went on with, and what their jobs left, with their files; and files that belong to no
-    upload: a server that was killed left them."""
+    """Delete uploads that were abandoned or whose jobs have ended, with their files, and files without an upload, which
+    a killed server can leave behind."""
     now = datetime.now(UTC)
     with services.db.bookkeeping() as session:
         pending = select(Job).where(Job.kind == JobKind.INTAKE.value, Job.state.in_(ACTIVE))
@@ -262,13 +270,13 @@ def remove_abandoned(services: Services) -> None:
             else:
                 keep.add(upload.id)
     for path in folder_for(UPLOADS).iterdir():
-        # One that was begun just now is recorded next.
+        # A very recent file may belong to an upload that is about to be recorded.
         if path.name not in keep and now.timestamp() - path.lstat().st_mtime > STRAY_SECONDS and path.is_file():
             path.unlink(missing_ok=True)
 
 
 def _plain_name(untrusted: str) -> str:
-    """The last part of what may be a path of any system, fit for a record."""
+    """The last component of a path from any system, cleaned for the records."""
     last = re.split(r"[\\/]", untrusted)[-1]
     name = clean(last.encode("utf-8", "replace").decode(), LONGEST_NAME)
     return name if name.strip(".") else "unnamed"
@@ -291,5 +299,5 @@ def _storage_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL_ERRNOS:
-            raise StoreFull("The disk ran full.", "Make room, then go on with the upload.") from error
+            raise StoreFull("The disk is full.", "Free some space, then resume the upload.") from error
         raise StoreNotWritable("The upload cannot be written.", "Check the server's disk.") from error

@@ -14,7 +14,7 @@ from tests.browser.real import PATIENCE, Workbench
 
 def sign_in(page: Page, name: str, password: str = Workbench.password) -> None:
     """On the sign-in page."""
-    page.get_by_label("Login").fill(name)
+    page.get_by_label("User name").fill(name)
     page.locator("input[name=password]").fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 

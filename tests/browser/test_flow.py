@@ -181,7 +181,7 @@ def test_what_is_no_footage_is_refused_in_words(workbench: Workbench) -> None:
     page.locator(".upload input[type=file]").set_input_files(files)  # type: ignore[arg-type]
     lines = page.locator(".upload .file .problem")
     lines.nth(1).wait_for()
-    assert "is no footage that can be read." in lines.nth(0).inner_text()
+    assert "cannot be read as footage." in lines.nth(0).inner_text()
     assert "The file is empty." in lines.nth(1).inner_text()
     assert page.locator("img.strip").count() == 0
 

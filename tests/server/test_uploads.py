@@ -134,7 +134,7 @@ def test_no_room_is_said_before_anything_is_sent(browser: New, monkeypatch: pyte
     assert [begin(officer, 200_000).status_code for _ in range(4)] == [201, 201, 201, 201]
     answer = begin(officer, 200_000)
     assert answer.status_code == 507
-    assert "it has 0.2 MB, and the server can take 0.1 MB" in answer.json()["text"]
+    assert "It is 0.2 MB, and the server can take 0.1 MB" in answer.json()["text"]
 
 
 def test_what_is_no_footage_is_known_by_its_content(browser: New, db: Database) -> None:

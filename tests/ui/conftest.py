@@ -1,4 +1,4 @@
-"""Pages on records of their own, and requests as the gate lets them through."""
+"""Contexts for pages with their own records, and requests as the access gate passes them on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from redact.records.database import Database
 from redact_ui.page import Context
 from tests.disclose import approved
 
-Asking = Callable[[str | None], Any]
+RequestFrom = Callable[[str | None], Any]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context
 
 @pytest.fixture
 def filled(context: Context, tmp_path: Path) -> Context:
-    """With one person of each role, and a draft for court, ``R-1#1``."""
+    """Records with one person for each role, and a draft release for court, ``R-1#1``."""
     approved.staff(context.db)
     accounts.add(
         context.db,
@@ -49,7 +49,7 @@ def filled(context: Context, tmp_path: Path) -> Context:
     return context
 
 
-def single_read(name: str | None) -> Any:
-    """A request of somebody who is signed in; of nobody for None."""
+def request_from(name: str | None) -> Any:
+    """A request from a signed-in user; None for no session."""
     state = SimpleNamespace(signed_in=SimpleNamespace(csrf="a token") if name else None)
     return SimpleNamespace(username=name, request=SimpleNamespace(state=state))

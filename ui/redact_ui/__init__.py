@@ -1,3 +1,3 @@
-"""The workbench in a browser: pages that show the records, and ask the services of ``redact`` for every change."""
+"""The workbench in a browser: pages that show the records and call ``redact`` for every change."""
 
-import redact  # noqa: F401 - before Gradio: it keeps libraries from talking to the internet
+import redact  # noqa: F401 - before Gradio: it stops libraries from contacting the internet

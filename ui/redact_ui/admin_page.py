@@ -1,4 +1,4 @@
-"""For administrators: people, policies and codes, models, what is due to be disposed of, and the state of things."""
+"""The admin page: people, policies and reason codes, models, retention, storage and health."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from redact_ui.formatting import chip, facts, failure, listing, moment, size, st
 from redact_ui.page import QUIET, SLOW, Context, HealthLine, authorised, html, login, run_action, section, top_bar
 
 LOW_SPACE = 20 * 10**9
-"""Bytes left on the disk below which it is time to make room: some hours of footage."""
+"""Free disk space in bytes below which a warning is shown: room for some hours of footage."""
 ROLES = [(role.value.capitalize(), role.value) for role in Role]
 
 
 class AdminPage:
-    """Handlers are plain methods, the request last. What they show and do is for administrators only."""
+    """The admin page, for administrators only. Handlers are plain methods that take the request last."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def show(self, request: gr.Request) -> tuple[object, ...]:
-        """Top line, people, whom there is to choose from, policies, codes, models, retention, and storage."""
+        """Top bar, people, choices of the three person lists, policies, codes, models, retention, and storage."""
         line = top_bar(self._context, request, "admin")
         try:
             with authorised(self._context, request, Right.ADMINISTER) as (session, _):
@@ -55,7 +55,7 @@ class AdminPage:
             return line, failure(error), *[gr.skip()] * 3, "", "", "", "", ""
 
     def add(self, name: str, full_name: str, roles: list[str], request: gr.Request) -> str:
-        """A new account, with a password that is shown this once."""
+        """Add a person, with a one-time password that is shown once."""
 
         def work() -> str:
             password = accounts.generate_password()
@@ -73,7 +73,7 @@ class AdminPage:
         return run_action(work)
 
     def reset(self, name: str, request: gr.Request) -> str:
-        """Another password for somebody, shown this once."""
+        """Reset a password to a one-time password that is shown once."""
 
         def work() -> str:
             actor = login(request)
@@ -81,20 +81,20 @@ class AdminPage:
                 raise BadRecord("This is your own account.", "Use “Change password” at the top.")
             password = accounts.generate_password()
             accounts.set_password(self._context.db, actor, name, password)
-            return f"{text(name)} has another password. {_once(password)}"
+            return f"The password of {text(name)} has been reset. {_once(password)}"
 
         return run_action(work)
 
     def roles_of(self, name: str, request: gr.Request) -> object:
-        """The roles that somebody has, to begin with."""
+        """The current roles of a person, for the form."""
         try:
             with authorised(self._context, request, Right.ADMINISTER) as (session, _):
                 return gr.update(value=accounts.find(session, _chosen(name)).roles)
         except RedactError:
-            return gr.skip()  # the change says what is wrong
+            return gr.skip()  # the change itself reports the error
 
     def set_roles(self, name: str, roles: list[str], reason: str, request: gr.Request) -> str:
-        """Other roles for somebody."""
+        """Change the roles of a person."""
 
         def work() -> str:
             wanted = [Role(role) for role in roles or ()]
@@ -104,10 +104,10 @@ class AdminPage:
         return run_action(work)
 
     def dispose(self, confirmed: bool, organisation: str, request: gr.Request) -> str:
-        """Dispose of what is due, for good, and write the certificates."""
+        """Permanently dispose of due footage, and write the certificates."""
         try:
             if not confirmed:
-                raise BadRecord("Nothing was done.", "Tick that you know that there is no way back.")
+                raise BadRecord("Nothing was disposed of.", "Tick the box to confirm that this cannot be undone.")
             ran = disposal.run(self._context.db, login(request), self._context.store, dry_run=False)
             write_certificates(self._context.db, (organisation or "").strip())
         except RedactError as error:
@@ -116,15 +116,15 @@ class AdminPage:
         count = len(certificates)
         message = (
             f"{count} file{'' if count == 1 else 's'} disposed of. The certificates are in the folder"
-            f" “{FOLDER}” of the server.{listing(certificates)}"
+            f" “{FOLDER}” on the server.{listing(certificates)}"
             if certificates
-            else "Nothing is due: nothing was disposed of."
+            else "No footage is due, so nothing was disposed of."
         )
         refused = "".join(f"<p>{text(due.original_name)}</p>{failure(error)}" for due, error in ran.failed)
         return (success(message) if certificates or not refused else "") + refused
 
     def disable(self, name: str, reason: str, request: gr.Request) -> str:
-        """End what somebody may do."""
+        """Disable an account."""
 
         def work() -> str:
             accounts.disable(self._context.db, login(request), _chosen(name), reason or "")
@@ -133,7 +133,7 @@ class AdminPage:
         return run_action(work)
 
     def check_store(self, request: gr.Request) -> str:
-        """Read every file of the store."""
+        """Verify every stored file."""
         try:
             with authorised(self._context, request, Right.ADMINISTER):
                 pass
@@ -143,7 +143,7 @@ class AdminPage:
         return _store(report)
 
     def check_health(self, request: gr.Request) -> str:
-        """Look at the machine."""
+        """Run the health checks."""
         try:
             with authorised(self._context, request, Right.ADMINISTER):
                 pass
@@ -158,24 +158,24 @@ class AdminPage:
         with gr.Tab("People"):
             people_table, chosen, events = self._people_tab()
         with gr.Tab("Policies and codes"):
-            html('<p class="lead">They are files, which come with the workbench or lie on the server.</p>')
+            html('<p class="lead">These files come with the workbench, or are kept on the server.</p>')
             with section("Policies"):
                 policies = html()
             with section("Reason codes"):
                 codes = html()
         with gr.Tab("Models"), section("Models"):
-            html('<p class="lead">What finds faces and plates. Each file is compared with the hash it is known by.</p>')
+            html('<p class="lead">They detect faces and plates. Each file is checked against its registered hash.</p>')
             models = html()
         with gr.Tab("Retention"):
-            with section("What is kept, and until when"):
+            with section("Retention of footage"):
                 due = html()
             events.append(self._retention_form())
         with gr.Tab("Storage and health"):
             with section("Storage"):
                 stored = html()
-                store_button, store_result = gr.Button("Read every file of the store and compare"), html()
-            with section("Health of this machine"):
-                health_button, health = gr.Button("Look at this machine"), html()
+                store_button, store_result = gr.Button("Verify stored files"), html()
+            with section("Health checks"):
+                health_button, health = gr.Button("Run health checks"), html()
         outputs = [line, people_table, *chosen, policies, codes, models, due, stored]
         blocks.load(self.show, None, outputs, **QUIET)
         for event in events:
@@ -188,27 +188,29 @@ class AdminPage:
             people_table = html()
         with gr.Accordion("Add a person", open=False):
             with gr.Row():
-                name = gr.Textbox(label="Login", info="2 to 64 small letters, digits, dots, dashes, @")
+                name = gr.Textbox(label="User name", info="2 to 64 lower-case letters, digits, dots, hyphens or @")
                 full_name = gr.Textbox(label="Full name")
             roles = gr.CheckboxGroup(ROLES, label="Roles")
-            add, added = gr.Button("Add", variant="primary"), html()
-        with gr.Accordion("Change somebody's roles", open=False):
+            add, added = gr.Button("Add person", variant="primary"), html()
+        with gr.Accordion("Change a person's roles", open=False):
             with gr.Row():
                 person = gr.Dropdown([], label="Person", interactive=True)
-                reason_box = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
-            other = gr.CheckboxGroup(ROLES, label="Roles from now on")
-            change, changed = gr.Button("Change the roles"), html()
-        with gr.Accordion("Give another one-time password", open=False):
+                reason_box = gr.Textbox(label="Reason", placeholder="Recorded in the audit trail")
+            other = gr.CheckboxGroup(ROLES, label="New roles")
+            change, changed = gr.Button("Change roles"), html()
+        with gr.Accordion("Reset a password", open=False):
             with gr.Row():
                 reset_person = gr.Dropdown([], label="Person", interactive=True)
-                reset = gr.Button("Give another password")
+                reset = gr.Button("Reset password")
             reset_message = html()
         with gr.Accordion("Disable an account", open=False):
-            html('<p class="lead">There is no way back; what the person did stays in the records under their name.</p>')
+            html(
+                '<p class="lead">This cannot be undone. What the person did stays in the records under their name.</p>'
+            )
             with gr.Row():
                 disable_person = gr.Dropdown([], label="Person", interactive=True)
-                reason = gr.Textbox(label="Reason for disabling", placeholder="It goes into the audit trail")
-                disable = gr.Button("Disable for good", variant="stop")
+                reason = gr.Textbox(label="Reason for disabling", placeholder="Recorded in the audit trail")
+                disable = gr.Button("Disable account", variant="stop")
             message = html()
         person.input(self.roles_of, person, other, **QUIET)
         events: list[Any] = [
@@ -220,32 +222,32 @@ class AdminPage:
         return people_table, [person, reset_person, disable_person], events
 
     def _retention_form(self) -> Any:
-        with section("Dispose of what is due"):
+        with section("Dispose of due footage"):
             html(
-                '<p class="lead">The files are deleted for good; the records, the hashes and the audit trail stay, and'
-                " each file gets a certificate. What is held, in an open case or in a release that still counts, is "
-                "left alone.</p>"
+                '<p class="lead">The files are permanently deleted. Their records, hashes and audit trail are kept, and'
+                " each file gets a disposal certificate. Footage that is on hold, in an open case or in a current "
+                "release is not touched.</p>"
             )
-            confirmed = gr.Checkbox(label="I know that there is no way back")
+            confirmed = gr.Checkbox(label="I understand that this cannot be undone")
             with gr.Row():
                 organisation = gr.Textbox(
-                    os.environ.get(environment.ORGANISATION, ""), label="Organisation, as certificates name it"
+                    os.environ.get(environment.ORGANISATION, ""), label="Organisation named on the certificates"
                 )
-                dispose = gr.Button("Dispose of what is due", variant="stop")
+                dispose = gr.Button("Dispose of due footage", variant="stop")
             message = html()
         return dispose.click(self.dispose, [confirmed, organisation], message, **SLOW)
 
 
 def _once(password: str) -> str:
     return (
-        f'The one-time password is <span class="secret">{text(password)}</span>. It is shown this once, and has to be'
+        f'The one-time password is <span class="secret">{text(password)}</span>. It is shown only once and must be'
         " changed at the first sign-in."
     )
 
 
 def _chosen(name: str | None) -> str:
     if not name:
-        raise BadRecord("Nobody was chosen.", "Choose a person first.")
+        raise BadRecord("No person was selected.", "Select a person first.")
     return name
 
 
@@ -260,14 +262,14 @@ def _people(everybody: list[Person]) -> str:
         )
         for p in everybody
     ]
-    heads = ("Name", "Login", "Roles", "Account", "Since")
-    return table(heads, rows, caption="People", empty="There is nobody yet. Add the first person below.")
+    heads = ("Name", "User name", "Roles", "Account", "Since")
+    return table(heads, rows, caption="People", empty="There are no people yet. Add the first person below.")
 
 
 def _account(person: Person) -> str:
     if person.disabled_at is not None:
         return chip("✕", "Disabled", "bad")
-    return chip("!", "Has to choose a password", "warn") if person.must_change else chip("✓", "Active", "well")
+    return chip("!", "Must change password", "warn") if person.must_change else chip("✓", "Active", "well")
 
 
 def _policies() -> str:
@@ -278,7 +280,7 @@ def _policies() -> str:
         except RedactError as error:
             rows.append((text(name), failure(error), "", "", ""))
             continue
-        rules = ("four eyes" if one.four_eyes else "", "all of it watched" if one.watch_all else "")
+        rules = ("four-eyes rule" if one.four_eyes else "", "full viewing" if one.watch_all else "")
         rows.append(
             (
                 text(name),
@@ -289,7 +291,7 @@ def _policies() -> str:
             )
         )
     heads = ("Policy", "Title", "For", "Version", "Before approval")
-    return table(heads, rows, caption="Policies", empty="There is no policy.")
+    return table(heads, rows, caption="Policies", empty="There are no policies.")
 
 
 def _codes() -> str:
@@ -310,13 +312,18 @@ def _codes() -> str:
             )
             for c in known.by_id.values()
         ]
-    return table(("Code", "Title", "Law", "For", "List"), rows, caption="Reason codes", empty="There is no list.")
+    return table(
+        ("Code", "Title", "Law", "For", "List"),
+        rows,
+        caption="Reason codes",
+        empty="There are no lists of reason codes.",
+    )
 
 
 _WEIGHTS = {
     "ok": ("✓", "As registered", "well"),
     "missing": ("✕", "Missing", "bad"),
-    "altered": ("✕", "Not what was registered", "bad"),
+    "altered": ("✕", "Differs from registration", "bad"),
 }
 
 
@@ -333,8 +340,8 @@ def _models() -> str:
                 text(f"{model.sha256[:16]}…"),
             )
         )
-    heads = ("Model", "Finds", "Licence", "Weights", "SHA-256")
-    return table(heads, rows, caption="Models", empty="There is no model: run make models on the server.")
+    heads = ("Model", "Detects", "Licence", "Weights", "SHA-256")
+    return table(heads, rows, caption="Models", empty="There are no models. Run make models on the server.")
 
 
 def _due(footage: list[RetentionStatus]) -> str:
@@ -343,50 +350,54 @@ def _due(footage: list[RetentionStatus]) -> str:
             text(", ".join(exhibit.replace(":", ", ") for exhibit in one.exhibits) or one.original_name),
             text(one.retention_class),
             f"<span class='whole'>{size(one.size)}</span>",
-            moment(one.runs_out) if one.runs_out else "does not run",
+            moment(one.runs_out) if one.runs_out else "not running",
             chip("⚠", "Due", "warn") if one.due else chip("✓", "Kept", "well"),
             "<br>".join(text(keeper.why) for keeper in one.kept_by),
         )
         for one in footage
     ]
-    heads = ("Footage", "Class", "Size", "Clock runs out", "State", "Kept by")
+    heads = ("Footage", "Retention class", "Size", "Retention ends", "State", "Kept because")
     count = sum(one.due for one in footage)
-    words = f"{count} file{' is' if count == 1 else 's are'} due." if count else "Nothing is due."
+    words = f"{count} file{' is' if count == 1 else 's are'} due for disposal." if count else "No footage is due."
     return f'<p class="lead">{words}</p>' * bool(rows) + table(
         heads, rows, caption="Retention", empty="There is no footage in the store yet."
     )
 
 
 def _stored(session: Session) -> str:
-    """How much there is, and how much room."""
+    """Amount of footage, free disk space, database and jobs."""
     query = select(func.count(), func.coalesce(func.sum(Footage.size), 0)).where(Footage.state == FootageState.HELD)
     count, bytes_ = session.execute(query).one()
     jobs: dict[str, int] = {}
     for name, number in session.execute(select(Job.state, func.count()).group_by(Job.state)):
         jobs[name] = number
     disk = shutil.disk_usage(home())
-    room = size(disk.free) if disk.free > LOW_SPACE else chip("⚠", f"{size(disk.free)}: make room", "bad")
+    room = size(disk.free) if disk.free > LOW_SPACE else chip("⚠", f"{size(disk.free)}: free some space", "bad")
     return facts(
         {
             "Footage in the store": f"{count} file{'' if count == 1 else 's'}, {size(bytes_)}",
-            "Room left on the disk": f"{room} <span class='quiet'>of {size(disk.total)}</span>",
+            "Free disk space": f"{room} <span class='quiet'>of {size(disk.total)}</span>",
             "Records": "PostgreSQL" if session.get_bind().dialect.name == "postgresql" else "SQLite, on this machine",
-            "Work": f"{jobs.get(JobState.RUNNING, 0)} under way, {jobs.get(JobState.QUEUED, 0)} waiting",
+            "Jobs": f"{jobs.get(JobState.RUNNING, 0)} running, {jobs.get(JobState.QUEUED, 0)} waiting",
         }
     )
 
 
 def _store(report: StoreReport) -> str:
     if report.sound:
-        return f'<p class="said well" role="status">✓ {report.checked} files: all are what was put there.</p>'
+        return f'<p class="said well" role="status">✓ {report.checked} files checked. All are unchanged.</p>'
     rows = [
         (chip("✕", word, "bad"), text(finding.place), text(finding.what))
         for word, group in (("Damaged", report.damaged), ("Missing", report.missing), ("Unknown", report.orphans))
         for finding in group
     ]
-    return table(("", "Where", "What"), rows, caption=f"{report.checked} files were read", empty="Nothing is wrong.")
+    return table(
+        ("", "Where", "What"), rows, caption=f"{report.checked} files checked", empty="No problems were found."
+    )
 
 
 def _health(lines: list[HealthLine]) -> str:
     rows = [(text(one.what), state(str(one.state)), text(one.found), text(one.remedy)) for one in lines]
-    return table(("What", "State", "Found", "What to do"), rows, caption="Health", empty="There is nothing to look at.")
+    return table(
+        ("Check", "State", "Result", "What to do"), rows, caption="Health checks", empty="There are no checks."
+    )

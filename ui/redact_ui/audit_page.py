@@ -1,4 +1,4 @@
-"""The audit trail: searched, and checked."""
+"""The audit trail page: search and verification."""
 
 # ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
 
@@ -21,24 +21,24 @@ from redact_ui.work_list_page import parse_day
 
 PAGE = 100
 LONGEST = 300
-"""Characters of one thing that an event says, in the list."""
+"""Longest value of an event shown in the list, in characters."""
 
 
 class AuditPage:
-    """The trail, the newest first. Handlers are plain methods, the request last."""
+    """The audit trail, newest events first. Handlers are plain methods that take the request last."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def top_bar(self, request: gr.Request) -> str:
-        """The line at the top."""
+        """The top bar."""
         return top_bar(self._context, request, "audit")
 
     def search(
         self, terms: str, kind: str, actor: str, since: str, until: str, before: int, request: gr.Request
     ) -> tuple[object, ...]:
-        """Events that fit, from the one before number ``before`` (0: from the newest); where to go on, and the buttons
-        for the older and the newest ones."""
+        """Matching events before number ``before`` (0: from the newest), the number to continue from, and the states of
+        the buttons for older and newest events."""
         try:
             first, last = parse_day(since, "first day"), parse_day(until, "last day")
             with authorised(self._context, request, Right.AUDIT) as (session, _):
@@ -64,21 +64,21 @@ class AuditPage:
             return failure(error), 0, gr.update(interactive=False), gr.update(interactive=False)
         results, more = events[:PAGE], len(events) > PAGE
         rows = [_row(event, names) for event in results]
-        heads = ("Number", "When", "Who", "What", "About", "Said")
-        listed = table(heads, rows, caption="Audit trail, the newest first", empty="No event fits. Search for less.")
+        heads = ("Number", "When", "Who", "Event", "About", "Reason or note")
+        listed = table(heads, rows, caption="Audit trail, newest first", empty="No events match. Remove some filters.")
         if results:
             count = head.count if head else 0
-            listed = f'<p class="quiet">Events {results[0].seq:,} down to {results[-1].seq:,}, of {count:,}</p>{listed}'
+            listed = f'<p class="quiet">Events {results[0].seq:,} to {results[-1].seq:,} of {count:,}</p>{listed}'
         return listed, results[-1].seq if more else 0, gr.update(interactive=more), gr.update(interactive=bool(before))
 
     def first(
         self, terms: str, kind: str, actor: str, since: str, until: str, request: gr.Request
     ) -> tuple[object, ...]:
-        """From the newest on."""
+        """Search from the newest event."""
         return self.search(terms, kind, actor, since, until, 0, request)
 
     def verify(self, request: gr.Request) -> str:
-        """Read the whole trail, and compare it with every head that was noted."""
+        """Verify the whole trail against every recorded chain head."""
         try:
             with authorised(self._context, request, Right.AUDIT) as (session, _):
                 known = heads.known_heads(session)
@@ -87,44 +87,44 @@ class AuditPage:
                     heads.record_head(report.head)
         except RedactError as error:
             return failure(error)
-        head = f" The last one's hash is {text(report.head.hash)}." if report.head else ""
+        head = f" The hash of the last event is {text(report.head.hash)}." if report.head else ""
         if report.sound:
             return (
-                f'<p class="said well" role="status">✓ {report.events:,} events: all are what was written, and none is'
-                f" missing. Compared with {len(known)} heads that were noted before.{head}</p>"
+                f'<p class="said well" role="status">✓ {report.events:,} events checked. All are unchanged and none is'
+                f" missing. Compared with {len(known)} recorded chain heads.{head}</p>"
             )
         faults = [text(fault.what) for fault in report.faults[:PAGE]]
         if len(report.faults) > PAGE:
-            faults.append(f"and {len(report.faults) - PAGE:,} more; <code>redact audit verify</code> tells all of them")
+            faults.append(f"and {len(report.faults) - PAGE:,} more; <code>redact audit verify</code> lists all of them")
         return (
-            f'<div class="said bad" role="alert"><p>✕ {report.events:,} events, and {len(report.faults):,} faults. Keep'
-            f" the database as it is, and tell whoever looks after it.</p>{listing(faults)}</div>"
+            f'<div class="said bad" role="alert"><p>✕ {report.events:,} events checked, {len(report.faults):,} faults'
+            f" found. Do not change the database, and tell its administrator.</p>{listing(faults)}</div>"
         )
 
     def build(self, blocks: gr.Blocks) -> None:
         """Put the page into ``blocks``."""
         line = html()
         html(
-            '<h1>Audit trail</h1><p class="lead">Everything that anybody did, in the order it was done. Nothing in it'
-            " can be changed or taken out without being found.</p>"
+            '<h1>Audit trail</h1><p class="lead">Everything people did, in order. Changed or missing events are'
+            " detected.</p>"
         )
-        with section("Is it whole?"):
+        with section("Verify"):
             with gr.Row():
-                html("<p>Every event is read, and compared with the signatures that were kept.</p>")
-                verify = gr.Button("Check the whole trail")
+                html("<p>Every event is read and checked against the stored signatures.</p>")
+                verify = gr.Button("Verify audit trail")
             message = html()
         with section("Search"):
             with gr.Row():
-                terms = gr.Textbox(label="Words", placeholder="About or said", min_width=160)
-                kinds = [("Everything", ""), *sorted((name, kind) for kind, name in EVENTS.items())]
-                kind = gr.Dropdown(kinds, value="", label="What happened", interactive=True, min_width=160)
-                actor = gr.Textbox(label="Login of who did it", min_width=120)
-                since = gr.Textbox(label="From this day on", placeholder="2026-05-01", min_width=120)
-                until = gr.Textbox(label="Up to this day", placeholder="2026-05-31", min_width=120)
+                terms = gr.Textbox(label="Search for", placeholder="Words in the subject or details", min_width=160)
+                kinds = [("All events", ""), *sorted((name, kind) for kind, name in EVENTS.items())]
+                kind = gr.Dropdown(kinds, value="", label="Event", interactive=True, min_width=160)
+                actor = gr.Textbox(label="User name", min_width=120)
+                since = gr.Textbox(label="From", placeholder="2026-05-01", min_width=120)
+                until = gr.Textbox(label="To", placeholder="2026-05-31", min_width=120)
                 search = gr.Button("Search", variant="primary")
             results, before = html(), gr.State(0)
             with gr.Row():
-                newest, older = gr.Button("Newest"), gr.Button("Older ones")
+                newest, older = gr.Button("Newest events"), gr.Button("Older events")
         filters = [terms, kind, actor, since, until]
         outputs = [results, before, older, newest]
         blocks.load(self.top_bar, None, line, **QUIET)
@@ -136,7 +136,7 @@ class AuditPage:
 
 
 def _midnight(day: date) -> datetime:
-    """When a day begins here."""
+    """The start of a day in local time."""
     return datetime.combine(day, time()).astimezone()
 
 

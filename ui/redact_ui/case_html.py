@@ -1,4 +1,4 @@
-"""A case's facts, footage, releases and history, as HTML."""
+"""The facts, footage, releases and history of a case, as HTML."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ HISTORY = 200
 
 
 def case_facts(case: Case) -> str:
-    """What is noted of it."""
+    """The heading and the facts of a case."""
     values = {
         "Due": f"{day(case.due_on)}<br><span class='quiet'>{text(_rule(case))}</span>",
         "Received": day(case.received_on),
         "Assigned to": "<br>".join(f"{text(m.person.full_name)} <span class='quiet'>{text(m.role)}</span>"
-                                   for m in case.members) or "nobody yet",
+                                   for m in case.members) or "no one yet",
         "Working time": f"{case.minutes_locating} minutes locating<br>{case.minutes_redacting} minutes redacting",
     }  # fmt: skip
     values |= {LABELS.get(key, key.replace("_", " ")): text(value) for key, value in case.details.items()}
     kind = text(KINDS.get(case.kind, case.kind))
-    # A closed case's clock says so itself.
+    # The clock of a closed case already says that it is closed.
     marks = clock(case, date.today()) + (state(case.state) if case.state != cases.CLOSED else "")
     return (
         f'<div class="title"><h1>{text(case.reference)}: {text(case.title)}</h1><p>{kind} {marks}</p></div>'
@@ -62,14 +62,14 @@ def case_facts(case: Case) -> str:
 
 
 def _rule(case: Case) -> str:
-    """What the due date goes by, in words."""
+    """The rule behind the due date, in words."""
     return case.due_rule.replace(case.nation, NATIONS.get(case.nation, case.nation))
 
 
 def footage_html(session: Session, case: Case) -> str:
-    """Its footage, each with a strip of pictures."""
+    """The footage of a case, each with a strip of thumbnails."""
     if not case.exhibits:
-        return empty_state("There is no footage yet. Add a file below; whoever may add footage sees the form.")
+        return empty_state("There is no footage yet. Add a file below, if your role allows it.")
     return "".join(_clip(session, exhibit) for exhibit in case.exhibits)
 
 
@@ -79,22 +79,22 @@ def _clip(session: Session, exhibit: Exhibit) -> str:
     row = machine_tracks.newest(session, footage)
     media = footage.media
     strip = (
-        f'<div class="film" role="group" tabindex="0" aria-label="Pictures from {text(exhibit.reference)}">'
+        f'<div class="film" role="group" tabindex="0" aria-label="Thumbnails of {text(exhibit.reference)}">'
         f'<img class="strip" src="/api/footage/{footage.id}/strip.jpg" loading="lazy"'
-        f' alt="{text(exhibit.reference)} from its beginning to its end"></div>'
+        f' alt="{text(exhibit.reference)} from start to end"></div>'
         if held
         else ""
     )
     detection = (
         f"{_count(row.tracks, 'track')} found on {moment(row.made_at)}; {_count(footage.revision, 'correction')}"
         if row
-        else "Nobody has looked for faces and plates yet."
+        else "Faces and plates have not been detected yet."
     )
     facts_ = [
         timecode(float(media["duration_seconds"])),
         f"{media['width']} × {media['height']}",
         size(footage.size),
-        f"recorded {moment(footage.recorded_start)}" if footage.recorded_start else "when it was recorded is not known",
+        f"recorded {moment(footage.recorded_start)}" if footage.recorded_start else "recording time unknown",
         *([f"worn by {text(footage.wearer)}"] if footage.wearer else []),
     ]
     chips = [
@@ -106,7 +106,7 @@ def _clip(session: Session, exhibit: Exhibit) -> str:
         *([chip("⚠", f"{media['damaged_frames']} damaged frames", "warn")] if media.get("damaged_frames") else []),
     ]
     review_button = (
-        f'<a class="button" href="{text(review_link(footage.id))}">Review the masks of {text(exhibit.reference)}</a>'
+        f'<a class="button" href="{text(review_link(footage.id))}">Review masks of {text(exhibit.reference)}</a>'
         if held and row
         else ""
     )
@@ -123,7 +123,7 @@ def _count(number: int, what: str) -> str:
 
 
 def release_table(session: Session, case: Case) -> str:
-    """Its releases."""
+    """The releases of a case."""
     rows = [
         (
             link(release_link(releases.reference(r)), releases.reference(r)),
@@ -134,12 +134,12 @@ def release_table(session: Session, case: Case) -> str:
         )
         for r in releases.listed(session, case)
     ]
-    empty = "There is no release yet. Once faces and plates were looked for, begin one below."
-    return table(("Release", "Policy", "State", "Clips", "Begun"), rows, caption="Releases", empty=empty)
+    empty = "There are no releases yet. Create one below once detection has been run."
+    return table(("Release", "Policy", "State", "Clips", "Created"), rows, caption="Releases", empty=empty)
 
 
 def subjects_of(session: Session, case: Case) -> list[str]:
-    """How events and jobs name the case, its footage and its releases."""
+    """The subjects that events and jobs use for the case, its footage and its releases."""
     return [
         cases.subject(case),
         *exhibit_names(case),
@@ -148,18 +148,18 @@ def subjects_of(session: Session, case: Case) -> list[str]:
 
 
 def exhibit_names(case: Case) -> dict[str, str]:
-    """What footage is called in the case, by how events and jobs name it."""
+    """Exhibit references of the footage in the case, by the subject that events and jobs use."""
     return {footage_records.subject(exhibit.footage.sha256): exhibit.reference for exhibit in case.exhibits}
 
 
 def history_table(session: Session, case: Case) -> str:
-    """What has happened to any of it, the newest first."""
+    """Events about the case, its footage and its releases, newest first."""
     query_ = select(Event).where(Event.subject.in_(subjects_of(session, case)))
     events = list(session.scalars(query_.order_by(Event.seq.desc()).limit(HISTORY)))
     names = {p.name: p.full_name for p in session.scalars(select(Person))}
     exhibits = exhibit_names(case)
-    heads = ("When", "Who", "What", "About", "Said")
-    return table(heads, _history_rows(events, names, exhibits), caption="History", empty="Nothing yet.")
+    heads = ("When", "Who", "Event", "About", "Reason or note")
+    return table(heads, _history_rows(events, names, exhibits), caption="History", empty="There are no events yet.")
 
 
 def _history_rows(events: list[Event], names: dict[str, str], exhibits: dict[str, str]) -> Iterator[tuple[str, ...]]:

@@ -1,6 +1,6 @@
-"""A case: its facts, its footage, what is under way with it, its releases, and what has happened in it."""
+"""The case page: facts, footage, jobs, releases and history of one case."""
 
-# ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
+# ruff: noqa: PLR0917 - Gradio passes the field values as positional arguments
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ from redact_ui.work_list_page import LABELS, parse_day, parse_moment
 
 PRESETS = [("Quick", "fast"), ("Balanced", "balanced"), ("Thorough", "thorough")]
 _POLLED = 8
-"""Outputs of a poll."""
+"""Number of outputs of a poll."""
 MARKS = [("Evidence", "evidence"), ("Complaint", "complaint"), ("Legal hold", "legal-hold")]
 
 
 class CasePage:
-    """One case. Handlers are plain methods: the case's reference first, the request last."""
+    """The case page. Handlers are plain methods that take the case reference first and the request last."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def show(self, reference: str, request: gr.Request) -> tuple[object, ...]:
-        """Reference, top line, facts, footage, releases, history, and the choices of the forms."""
+        """Reference, top bar, facts, footage, releases, history, choices of the forms, and which forms are visible."""
         line = top_bar(self._context, request, "case")
         try:
             with authorised(self._context, request) as (session, person):
                 if not reference:
-                    raise RecordMissing("No case was chosen.", "Choose one on the work list.")
+                    raise RecordMissing("No case was selected.", "Select one on the work list.")
                 case = cases.find(session, reference)
                 held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
                 detected = [e.reference for e in case.exhibits if machine_tracks.newest(session, e.footage) is not None]
@@ -78,7 +78,7 @@ class CasePage:
                     *(gr.update(choices=held, value=held[0] if held else None) for _ in range(3)),
                     gr.update(choices=detected, value=detected),
                     gr.update(choices=logins),
-                    gr.update(choices=[("As it is", ""), *classes]),
+                    gr.update(choices=[("No change", ""), *classes]),
                     gr.update(visible=accounts.may(person, Right.INTAKE)),
                     gr.update(visible=accounts.may(person, Right.EDIT)),
                     gr.update(visible=accounts.may(person, Right.RELEASE)),
@@ -91,7 +91,7 @@ class CasePage:
             return (reference, line, unavailable(error), "", "", "", *[gr.skip()] * 6, *hidden)
 
     def poll(self, reference: str, known_state: str, request: gr.Request) -> tuple[object, ...]:
-        """What is under way; and, where something has ended since ``seen``, footage and history anew."""
+        """The jobs; also footage and history, if any job has changed since ``known_state``."""
         try:
             with authorised(self._context, request) as (session, person):
                 case = cases.find(session, reference)
@@ -99,7 +99,7 @@ class CasePage:
                 now = signature(jobs)
                 lines = job_lines(
                     jobs,
-                    "Nothing is under way. Add footage, then have faces and plates looked for.",
+                    "No jobs are running. Add footage, then detect faces and plates.",
                     person,
                     exhibit_names(case),
                 )
@@ -116,11 +116,11 @@ class CasePage:
                     gr.update(choices=detected),
                 )
         except RedactError:
-            # The page itself says what is wrong; every two seconds again would help nobody.
+            # The page itself shows the error; repeating it every two seconds would not help.
             return tuple([gr.skip()] * _POLLED)
 
     def detect(self, reference: str, exhibit: str, preset: str, request: gr.Request) -> str:
-        """Have faces and plates looked for."""
+        """Start detection of faces and plates."""
         return run_action(lambda: self._detect(reference, exhibit, preset, login(request)))
 
     def _detect(self, reference: str, exhibit: str, preset: str, actor: str) -> str:
@@ -135,27 +135,27 @@ class CasePage:
             {"footage": footage.sha256, "preset": preset},
             unique_key=f"detect:{footage.sha256}",
         )
-        return f"Faces and plates are looked for in {text(exhibit)}. You can leave this page meanwhile."
+        return f"Detection has started for {text(exhibit)}. You can leave this page."
 
     def new_release(self, reference: str, policy: str, exhibits: list[str], request: gr.Request) -> str:
-        """Begin a release."""
+        """Create a release."""
 
         def work() -> str:
             clips = [ClipRequest(exhibit) for exhibit in exhibits or ()]
             if not clips:
-                raise BadRecord("No footage was chosen.", "Choose some that faces and plates were looked for in.")
+                raise BadRecord("No footage was selected.", "Select footage on which detection has been run.")
             made = releases.create(
                 self._context.db, login(request), reference, policy_name=_chosen(policy, "policy"), clips=clips
             )
             name = releases.reference(made)
-            return f"The release {link(release_link(name), name)} is a draft. Decide there what is hidden."
+            return f"Release {link(release_link(name), name)} is a draft. Open it to decide what to hide."
 
         return run_action(work)
 
     def change(
         self, reference: str, title: str, due: str, key: str, value: str, reason: str, request: gr.Request
     ) -> str:
-        """Change what is noted of the case."""
+        """Change the details of the case."""
 
         def work() -> str:
             details = {key: value} if key else None
@@ -163,28 +163,28 @@ class CasePage:
                 self._context.db, login(request), reference, reason=reason or "",
                 title=title.strip() or None, due=parse_day(due, "due date"), details=details,
             )  # fmt: skip
-            return "The case is changed."
+            return "The case has been changed."
 
         return run_action(work)
 
     def add_member(self, reference: str, name: str, role: str, request: gr.Request) -> str:
-        """Note who is who."""
+        """Add a member to the case."""
 
         def work() -> str:
             cases.add_member(self._context.db, login(request), reference, _chosen(name, "person"), role)
-            return f"{text(name)} is {text(role)} of this case."
+            return f"{text(name)} has been added to this case as {text(role)}."
 
         return run_action(work)
 
     def note_time(self, reference: str, locating: float, redacting: float, request: gr.Request) -> str:
-        """Note working time."""
+        """Record working time."""
 
         def work() -> str:
             cases.note_minutes(
                 self._context.db, login(request), reference,
                 locating=int(locating or 0), redacting=int(redacting or 0),
             )  # fmt: skip
-            return "The time is noted."
+            return "The working time has been recorded."
 
         return run_action(work)
 
@@ -193,20 +193,20 @@ class CasePage:
         return self._closed(reference, reason, request, closed=True)
 
     def reopen(self, reference: str, reason: str, request: gr.Request) -> str:
-        """Open the case again."""
+        """Reopen the case."""
         return self._closed(reference, reason, request, closed=False)
 
     def _closed(self, reference: str, reason: str, request: gr.Request, *, closed: bool) -> str:
         def work() -> str:
             cases.set_closed(self._context.db, login(request), reference, closed=closed, reason=reason or "")
-            return "The case is closed." if closed else "The case is open again."
+            return "The case is closed." if closed else "The case has been reopened."
 
         return run_action(work)
 
     def note(
         self, reference: str, exhibit: str, wearer: str, start: str, kept_as: str, reason: str, request: gr.Request
     ) -> str:
-        """Change what is noted of footage; what is empty stays as it is."""
+        """Change the details of footage; empty fields stay unchanged."""
 
         def work() -> str:
             footage_details.change_footage(
@@ -214,19 +214,19 @@ class CasePage:
                 wearer=(wearer or "").strip() or None, recorded_start=parse_moment(start),
                 retention_class=kept_as or None,
             )  # fmt: skip
-            return f"What is noted of {text(exhibit)} is changed."
+            return f"The details of {text(exhibit)} have been changed."
 
         return run_action(work)
 
     def hold(self, reference: str, exhibit: str, kind: str, reason: str, request: gr.Request) -> str:
-        """Keep footage from being disposed of."""
+        """Place a hold on footage, so that it is not disposed of."""
 
         def work() -> str:
             disposal.place(
                 self._context.db, login(request), _chosen(exhibit, "footage"), MarkKind(kind), reason or "",
                 case=reference,
             )  # fmt: skip
-            return f"{text(exhibit)} is held: it will not be disposed of until the hold is lifted."
+            return f"{text(exhibit)} is on hold. It will not be disposed of until the hold is lifted."
 
         return run_action(work)
 
@@ -238,7 +238,7 @@ class CasePage:
                 self._context.db, login(request), _chosen(exhibit, "footage"), reason or "",
                 case=reference, kind=MarkKind(kind),
             )  # fmt: skip
-            return f"The hold on {text(exhibit)} is lifted."
+            return f"The hold on {text(exhibit)} has been lifted."
 
         return run_action(work)
 
@@ -253,24 +253,24 @@ class CasePage:
                 module("pages/upload.js", "upload-place")
             with gr.Row(visible=False) as detecting:
                 exhibit = gr.Dropdown([], label="Footage", interactive=True)
-                preset = gr.Dropdown(PRESETS, value="balanced", label="How closely to look", interactive=True)
-                detect = gr.Button("Look for faces and plates", variant="primary")
+                preset = gr.Dropdown(PRESETS, value="balanced", label="Thoroughness", interactive=True)
+                detect = gr.Button("Detect faces and plates", variant="primary")
             message = html()
-        with section("Under way"):
+        with section("Jobs"):
             running = html()
             module("pages/job_buttons.js", "jobs-acts")
         with section("Releases"):
             releases_table = html()
             with gr.Row(visible=False) as releasing:
-                policy = gr.Dropdown(_policies(), label="For whom (policy)", interactive=True)
-                clips = gr.CheckboxGroup([], label="Footage in it")
-                create = gr.Button("New release", variant="primary")
+                policy = gr.Dropdown(_policies(), label="Policy", interactive=True)
+                clips = gr.CheckboxGroup([], label="Footage to include")
+                create = gr.Button("Create release", variant="primary")
             release_message = html()
         with gr.Accordion("Change this case", open=False, visible=False) as changing:
             person, actions = self._forms(ref)
-        with gr.Accordion("Change what is noted of footage", open=False, visible=False) as changing_footage:
+        with gr.Accordion("Change footage details", open=False, visible=False) as changing_footage:
             which, kept_as, note = self._note_form(ref)
-        with gr.Accordion("Hold footage, or lift a hold", open=False, visible=False) as holding:
+        with gr.Accordion("Place or lift a hold", open=False, visible=False) as holding:
             kept, holds = self._hold_form(ref)
         with gr.Accordion("History", open=False):
             history = html()
@@ -297,26 +297,28 @@ class CasePage:
 
     def _note_form(self, ref: gr.State) -> tuple[gr.Dropdown, gr.Dropdown, Any]:
         html(
-            '<p class="lead">Releases of it that are in review or approved become drafts again, since their logs tell'
-            " of it.</p>"
+            '<p class="lead">Releases of this footage that are in review or approved become drafts again, because'
+            " their logs include these details.</p>"
         )
         with gr.Row():
             which = gr.Dropdown([], label="Footage", interactive=True, min_width=160)
-            wearer = gr.Textbox(label="Worn by", placeholder="As it is", min_width=160)
-            start = gr.Textbox(label="Recording began", placeholder="2026-05-01 14:30:05", min_width=160)
-            kept_as = gr.Dropdown([("As it is", "")], value="", label="Kept as", interactive=True, min_width=160)
+            wearer = gr.Textbox(label="Worn by", placeholder="No change", min_width=160)
+            start = gr.Textbox(label="Recording start", placeholder="2026-05-01 14:30:05", min_width=160)
+            kept_as = gr.Dropdown(
+                [("No change", "")], value="", label="Retention class", interactive=True, min_width=160
+            )
         with gr.Row():
-            reason = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
-            button = gr.Button("Change what is noted")
+            reason = gr.Textbox(label="Reason", placeholder="Recorded in the audit trail")
+            button = gr.Button("Change details")
         message = html()
         return which, kept_as, button.click(self.note, [ref, which, wearer, start, kept_as, reason], message, **QUIET)
 
     def _hold_form(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
         with gr.Row():
             kept = gr.Dropdown([], label="Footage", interactive=True, min_width=160)
-            mark = gr.Dropdown(MARKS, value="evidence", label="Why it is kept", interactive=True, min_width=160)
-            why = gr.Textbox(label="Reason", placeholder="It goes into the audit trail")
-            place, lift = gr.Button("Hold"), gr.Button("Lift the hold")
+            mark = gr.Dropdown(MARKS, value="evidence", label="Kind of hold", interactive=True, min_width=160)
+            why = gr.Textbox(label="Reason", placeholder="Recorded in the audit trail")
+            place, lift = gr.Button("Place hold"), gr.Button("Lift hold")
         message = html()
         return kept, [
             place.click(self.hold, [ref, kept, mark, why], message, **QUIET),
@@ -324,26 +326,26 @@ class CasePage:
         ]
 
     def _forms(self, ref: gr.State) -> tuple[gr.Dropdown, list[Any]]:
-        html("<h3>Facts, and whether it is open</h3>")
+        html("<h3>Details and state</h3>")
         with gr.Row():
-            title = gr.Textbox(label="Another title", placeholder="As it is")
-            due = gr.Textbox(label="Another due date", placeholder="2026-05-01")
-            key = gr.Dropdown([("–", ""), *((name, k) for k, name in LABELS.items())], value="", label="Another detail",
+            title = gr.Textbox(label="New title", placeholder="No change")
+            due = gr.Textbox(label="New due date", placeholder="2026-05-01")
+            key = gr.Dropdown([("–", ""), *((name, k) for k, name in LABELS.items())], value="", label="Other detail",
                               interactive=True)  # fmt: skip
-            value = gr.Textbox(label="What it is")
+            value = gr.Textbox(label="New value")
         with gr.Row():
-            reason = gr.Textbox(label="Reason", placeholder="For any of these; it goes into the audit trail")
-            change, close, reopen = gr.Button("Change"), gr.Button("Close the case"), gr.Button("Open it again")
-        html("<h3>Who works on it</h3>")
+            reason = gr.Textbox(label="Reason", placeholder="Needed for any of these. Recorded in the audit trail")
+            change, close, reopen = gr.Button("Change case"), gr.Button("Close case"), gr.Button("Reopen case")
+        html("<h3>Members</h3>")
         with gr.Row():
             person = gr.Dropdown([], label="Person", interactive=True)
-            role = gr.Dropdown(list(MEMBER_ROLES), value="reviewer", label="Is", interactive=True)
-            add = gr.Button("Add as a member")
+            role = gr.Dropdown(list(MEMBER_ROLES), value="reviewer", label="Role in the case", interactive=True)
+            add = gr.Button("Add member")
         html("<h3>Working time</h3>")
         with gr.Row():
-            locating = gr.Number(label="Minutes locating and retrieving", value=0, precision=0, minimum=0)
-            redacting = gr.Number(label="Minutes redacting", value=0, precision=0, minimum=0)
-            note = gr.Button("Note working time")
+            locating = gr.Number(label="Minutes spent locating and retrieving", value=0, precision=0, minimum=0)
+            redacting = gr.Number(label="Minutes spent redacting", value=0, precision=0, minimum=0)
+            note = gr.Button("Record working time")
         message = html()
         return person, [
             change.click(self.change, [ref, title, due, key, value, reason], message, **QUIET),
@@ -356,7 +358,7 @@ class CasePage:
 
 def _chosen(value: str | None, what: str) -> str:
     if not value:
-        raise BadRecord(f"No {what} was chosen.", "Choose one first.")
+        raise BadRecord(f"No {what} was selected.", "Select one first.")
     return value
 
 
@@ -366,5 +368,5 @@ def _policies() -> list[tuple[str, str]]:
         try:
             names.append((f"{load_policy(name).title} ({name})", name))
         except RedactError:
-            continue  # the page for administrators says what is wrong with it
+            continue  # the admin page shows the error
     return names

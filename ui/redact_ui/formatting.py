@@ -1,4 +1,4 @@
-"""Records in words and HTML. Whatever was not written here goes through :func:`text`."""
+"""Records as text and HTML. Any text from elsewhere goes through :func:`text`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from redact.schema.tables import Case
 from redact.server.error_responses import text_of
 
 SOON = 5
-"""Days before it is due that a clock is pressing."""
+"""Cases due within this many days count as due soon."""
 _INERT = {ord(c): f"&#{ord(c)};" for c in "${}`\\"}
-"""What Gradio's templates and scripts read as code. Only the browser's parser makes these characters of it again."""
+"""Characters that Gradio's templates and scripts could read as code, as entities that only the HTML parser decodes."""
 
 KINDS = {
     "court": "Court",
@@ -32,97 +32,97 @@ STATES = {
     "withdrawn": ("✕", "Withdrawn", "bad"),
     "open": ("○", "Open", "plain"),
     "closed": ("✓", "Closed", "well"),
-    "held": ("✓", "In the store", "well"),
+    "held": ("✓", "Stored", "well"),
     "disposing": ("✕", "Being disposed of", "bad"),
     "disposed": ("✕", "Disposed of", "bad"),
     "queued": ("…", "Waiting", "plain"),
-    "running": ("▸", "Under way", "warn"),
+    "running": ("▸", "Running", "warn"),
     "done": ("✓", "Done", "well"),
     "failed": ("✕", "Failed", "bad"),
     "cancelled": ("–", "Cancelled", "plain"),
-    "ok": ("✓", "In order", "well"),
-    "note": ("!", "To note", "warn"),
-    "bad": ("✕", "Wrong", "bad"),
+    "ok": ("✓", "OK", "well"),
+    "note": ("!", "Note", "warn"),
+    "bad": ("✕", "Problem", "bad"),
 }
-"""Sign, word and colour: colour never says it alone."""
+"""Sign, label and colour: colour is never the only cue."""
 JOBS = {
-    "intake": "Taking in footage",
-    "detect": "Looking for faces and plates",
-    "preview": "Rendering the preview",
-    "second-look": "Second look at the rendered copy",
-    "export": "Making the pack",
+    "intake": "Adding footage",
+    "detect": "Detecting faces and plates",
+    "preview": "Rendering preview",
+    "second-look": "Second detection pass",
+    "export": "Exporting pack",
 }
 EVENTS = {
     "audit.exported": "Audit trail exported",
     "case.changed": "Case changed",
     "case.closed": "Case closed",
-    "case.reopened": "Case opened again",
+    "case.reopened": "Case reopened",
     "case.member-added": "Member added",
     "case.opened": "Case opened",
-    "case.time-noted": "Working time noted",
-    "demo.begun": "Demo begun",
-    "demo.made": "Demo made",
+    "case.time-noted": "Working time recorded",
+    "demo.begun": "Demo started",
+    "demo.made": "Demo created",
     "edit.made": "Mask corrected",
     "footage.added": "Footage added",
-    "exhibit.added": "Footage joined to the case",
-    "footage.changed": "What is noted of footage changed",
-    "footage.mark-placed": "Footage held",
+    "exhibit.added": "Footage added to case",
+    "footage.changed": "Footage details changed",
+    "footage.mark-placed": "Hold placed",
     "footage.mark-lifted": "Hold lifted",
-    "footage.disposal-begun": "Disposal begun",
+    "footage.disposal-begun": "Disposal started",
     "footage.disposed": "Footage disposed of",
     "key.registered": "Signing key registered",
     "person.added": "Person added",
     "person.disabled": "Person disabled",
     "person.roles-set": "Roles changed",
-    "person.linked": "Linked with the sign-in provider",
+    "person.linked": "Linked to sign-in provider",
     "person.password-set": "Password set",
     "person.sessions-ended": "Signed out by an administrator",
-    "person.sign-in-failed": "Sign-ins failed",
+    "person.sign-in-failed": "Sign-in failed",
     "person.signed-in": "Signed in",
     "person.signed-out": "Signed out",
-    "person.unlinked": "Link with the sign-in provider undone",
+    "person.unlinked": "Unlinked from sign-in provider",
     "release.approved": "Release approved",
-    "release.clips-set": "Clips chosen",
-    "release.created": "Release begun",
-    "release.decided": "Decision noted",
-    "release.delivered": "Pack handed out",
-    "release.details-set": "Details noted",
-    "release.exported": "Pack made",
-    "release.reopened": "Release is a draft again",
+    "release.clips-set": "Clips selected",
+    "release.created": "Release created",
+    "release.decided": "Decision recorded",
+    "release.delivered": "Pack downloaded",
+    "release.details-set": "Details recorded",
+    "release.exported": "Pack exported",
+    "release.reopened": "Release returned to draft",
     "release.sent-back": "Release sent back",
     "release.submitted": "Release submitted",
     "release.watched": "Preview watched",
     "release.withdrawn": "Release withdrawn",
-    "sign-in.failed": "Sign-ins under unknown names failed",
-    "store.cleaned": "Store cleaned of what nothing needs",
-    "tracks.made": "Faces and plates looked for",
+    "sign-in.failed": "Sign-in with unknown user name failed",
+    "store.cleaned": "Unused files removed from store",
+    "tracks.made": "Faces and plates detected",
 }
 WHY = ("reason", "note", "why", "override")
-"""What of an event a person said."""
+"""Keys of an event that hold a person's own words."""
 
 
 def text(value: object) -> str:
-    """Any text as HTML that shows just that text, in an element or a quoted attribute, wherever Gradio puts it."""
+    """Escape text for HTML elements and quoted attributes, so that Gradio shows exactly that text."""
     return escape(str(value)).translate(_INERT)
 
 
 def chip(sign: str, label: str, colour: str) -> str:
-    """A state: sign and words, in a colour."""
+    """A coloured label with a sign."""
     return f'<span class="chip {colour}"><span aria-hidden="true">{sign}</span> {text(label)}</span>'
 
 
 def state(name: str) -> str:
-    """A state of :data:`STATES`."""
+    """The label of a state in :data:`STATES`."""
     return chip(*STATES.get(name, ("○", name.replace("-", " "), "plain")))
 
 
 def pressing(case: Case, today: date) -> bool:
-    """Whether an answer is due soon, or overdue."""
+    """Whether a case is overdue or due soon."""
     return case.state != CLOSED and case.due_on is not None and (case.due_on - today).days <= SOON
 
 
 def clock(case: Case, today: date) -> str:
-    """When an answer is due."""
+    """A label that says when a case is due."""
     if case.state == CLOSED:
         return state("closed")
     label = describe_due(case.due_on, today).capitalize()
@@ -134,12 +134,12 @@ def clock(case: Case, today: date) -> str:
 
 
 def day(value: date | None) -> str:
-    """A day, as 2 November 2026."""
+    """A date, such as 2 November 2026."""
     return f"{value.day} {value:%B %Y}" if value else "–"
 
 
 def moment(value: datetime | str | None, *, seconds: bool = False) -> str:
-    """A time on this place's clock."""
+    """A time in the local time zone."""
     if value is None:
         return "–"
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -149,7 +149,7 @@ def moment(value: datetime | str | None, *, seconds: bool = False) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in a unit that people read."""
+    """A size in bytes, in a readable unit."""
     value, unit = float(count), "bytes"
     for unit in ("bytes", "KB", "MB", "GB", "TB"):
         if value < 1000 or unit == "TB":
@@ -159,7 +159,7 @@ def size(count: int) -> str:
 
 
 def time_left(seconds: float | None) -> str:
-    """How long something will still take, roughly."""
+    """The approximate remaining time, in words; empty if unknown."""
     if seconds is None:
         return ""
     if seconds < 60:
@@ -173,12 +173,12 @@ def time_left(seconds: float | None) -> str:
 
 
 def link(address: str, label: object) -> str:
-    """A link; ``address`` is one of ours."""
+    """A link; ``address`` is an address of the workbench."""
     return f'<a href="{text(address)}">{text(label)}</a>'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, empty: str) -> str:
-    """A table of cells that are HTML already; ``empty`` says what to do where there is nothing yet."""
+    """A table whose cells are already HTML; ``empty`` is the text shown if there are no rows."""
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     if not body:
         return empty_state(empty)
@@ -191,28 +191,28 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, 
 
 
 def facts(pairs: Mapping[str, str]) -> str:
-    """Names and values; the values are HTML already."""
+    """A list of names and values; the values are already HTML."""
     rows = "".join(f"<div><dt>{text(name)}</dt><dd>{value}</dd></div>" for name, value in pairs.items())
     return f'<dl class="facts">{rows}</dl>'
 
 
 def empty_state(label: str) -> str:
-    """There is nothing yet, and what to do."""
+    """A message shown where there is nothing yet, usually with what to do."""
     return f'<p class="nothing">{text(label)}</p>'
 
 
 def listing(items: Iterable[str]) -> str:
-    """A list of items that are HTML already."""
+    """A bullet list; the items are already HTML."""
     return f'<ul class="items">{"".join(f"<li>{item}</li>" for item in items)}</ul>'
 
 
 def success(label: str) -> str:
-    """Something was done; ``words`` are HTML already."""
+    """A success message; ``label`` is already HTML."""
     return f'<p class="said well" role="status"><span aria-hidden="true">✓</span> {label}</p>' if label else ""
 
 
 def failure(error: RedactError) -> str:
-    """Something was not done, and why."""
+    """An error message with its code."""
     return (
         f'<p class="said bad" role="alert"><span aria-hidden="true">✕</span> {text(text_of(error))}'
         f' <span class="code">{text(error.code)}</span></p>'

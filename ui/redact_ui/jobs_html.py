@@ -1,4 +1,4 @@
-"""Long work in words: how far it is, how long it will still take, and what went wrong."""
+"""Jobs as HTML: progress, remaining time, errors, and buttons to stop or retry them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redact.server.jobs import job_json
 from redact_ui.formatting import JOBS, empty_state, moment, state, text, time_left
 
 MAX_JOBS = 12
-"""Lines at a time; the newest."""
+"""Most jobs listed; the newest are kept."""
 
 
 def jobs_about(session: Session, subjects: Sequence[str]) -> list[Job]:
@@ -25,13 +25,13 @@ def jobs_about(session: Session, subjects: Sequence[str]) -> list[Job]:
 
 
 def signature(jobs: Sequence[Job]) -> str:
-    """Changes when a job is added or comes to another state."""
+    """A string that changes when a job is added or changes state."""
     return " ".join(f"{job.id}={job.state}" for job in jobs)
 
 
 def job_lines(jobs: Sequence[Job], empty: str, person: Person, exhibits: Mapping[str, str] | None = None) -> str:
-    """One line each, with a bar for what runs, and buttons for what ``person`` may stop or have tried again. A click in
-    these is for ``pages/job_buttons.js``. ``films`` gives what footage is called, by the subject of its jobs."""
+    """One line per job, with a progress bar, and buttons for jobs that ``person`` may stop or retry;
+    ``pages/job_buttons.js`` handles their clicks. ``exhibits`` maps job subjects to exhibit references."""
     return "".join(_line(job, person, (exhibits or {}).get(job.subject, "")) for job in jobs) or empty_state(empty)
 
 
@@ -44,11 +44,11 @@ def _line(job: Job, person: Person, exhibit: str) -> str:
         share = min(100, 100 * job.done // job.total) if job.total else None
         value = f' value="{share}"' if share is not None else ""
         bar = f'<progress max="100"{value} aria-label="{text(name)}"></progress>'
-        percent = f"{share}%, this step" if share is not None else "just begun"
+        percent = f"{share}%, this step" if share is not None else "just started"
         note = "; ".join(part for part in (percent, time_left(record["seconds_left"])) if part)
-        note = "It is stopping." if job.cancel_requested else note
+        note = "Stopping." if job.cancel_requested else note
     elif job.state == JobState.QUEUED:
-        note = "Begins as soon as the work before it is done."
+        note = "Starts when the jobs before it have finished."
     elif job.state == JobState.FAILED:
         note = f"{job.error_text} ({job.error_code})"
     at = moment(job.finished_at or job.started_at or job.created_at)
@@ -64,9 +64,9 @@ def _button(job: Job, person: Person, name: str) -> str:
     if job.owner_id != person.id and not accounts.may(person, Right.ADMINISTER):
         return ""
     if job.state in ACTIVE and not job.cancel_requested:
-        action, label = "cancel", "Stop it"
+        action, label = "cancel", "Stop"
     elif job.state in (JobState.FAILED, JobState.CANCELLED):
-        action, label = "retry", "Try it again"
+        action, label = "retry", "Retry"
     else:
         return ""
     label = f"{label}: {text(name)}"

@@ -1,4 +1,4 @@
-"""The pages of the workbench, put together, and put into the server's application."""
+"""Builds the workbench pages and mounts them in the server application."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Page(Protocol):
 
 
 def build_pages(context: Context) -> gr.Blocks:
-    """All pages: the work list, and by address a case, a release, the audit trail and administration."""
+    """All pages: the work list, and on routes of their own the case, release, audit and admin pages."""
     blocks = gr.Blocks(analytics_enabled=False, title=TITLE, fill_width=True)
     with blocks:
         WorkListPage(context).build(blocks)
@@ -40,16 +40,16 @@ def build_pages(context: Context) -> gr.Blocks:
         ("admin", "Admin", AdminPage(context)),
     )
     for path, name, page in pages:
-        # The line at the top of each page leads to the others: a case or release has to be chosen first.
+        # Not in Gradio's navigation: the top bar links the pages, and a case or release has to be chosen first.
         with blocks.route(name, path, show_in_navbar=False):
             page.build(blocks)
     return blocks
 
 
 def mount_pages(app: FastAPI, health: Callable[[], Iterable[HealthLine]]) -> None:
-    """Put the pages into an application of :func:`redact.server.app.create_app`, whose gate is before them.
+    """Mount the pages in an application from :func:`redact.server.app.create_app`, behind its access gate.
 
-    Gradio's own sign-in, sharing, monitoring, run history and error texts are off; who asks is whom the gate let in.
+    Gradio's own sign-in, sharing, monitoring, run history and error texts are off; users come from the gate.
     """
     services = app.state.services
     assert isinstance(services, Services)

@@ -1,4 +1,4 @@
-"""What every page has: the records it shows, who is asking, and the line at its top."""
+"""What all pages share: their context, the signed-in user, the top bar, links, and HTML helpers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from redact.schema.tables import Person, Release
 from redact_ui.formatting import failure, success, text
 
 ROOT = "/work"
-"""Where the pages are mounted: see :data:`redact.server.gate.PAGES`."""
+"""Where the pages are mounted, as in :data:`redact.server.gate.PAGES`."""
 
 
 class HealthLine(Protocol):
-    """One line of what ``redact doctor`` finds. ``state`` is ok, note or bad."""
+    """One result of ``redact doctor``. ``state`` is ok, note or bad."""
 
     @property
     def what(self) -> str: ...  # noqa: D102
@@ -40,8 +40,8 @@ class HealthLine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One workbench's. ``plan`` gives a release as it stands, from a cache if there is one; ``health`` looks at the
-    machine. Pages ask nothing of footage but through these and the server's routes."""
+    """What pages work with. ``plan`` resolves a release in its current state, cached if possible; ``health`` runs the
+    health checks. Pages reach footage only through these and the server's routes."""
 
     db: Database
     store: Store
@@ -50,28 +50,28 @@ class Context:
 
 
 def login(request: gr.Request) -> str:
-    """Who is asking, as the gate found out. Raises NotSignedIn."""
+    """The login of the signed-in user, as set by the access gate. Raises NotSignedIn."""
     name = getattr(request, "username", None)
     if not isinstance(name, str) or not name:
-        raise NotSignedIn("You are not signed in, or were away for too long.", "Reload the page and sign in again.")
+        raise NotSignedIn("You are not signed in, or your session has timed out.", "Reload the page and sign in again.")
     return name
 
 
 @contextmanager
 def authorised(context: Context, request: gr.Request, right: Right = Right.SEE) -> Iterator[tuple[Session, Person]]:
-    """One state of the records, for somebody who may. Raises NotSignedIn, NotAllowed."""
+    """A read transaction and the person, if they have ``right``. Raises NotSignedIn, NotAllowed."""
     name = login(request)
     with context.db.reading() as session:
         yield session, accounts.authorise(session, name, right)
 
 
 def run_action(work: Callable[[], str]) -> str:
-    """What ``work`` says it has done, or why it has not."""
+    """Run an action: its success message, or the error, as HTML."""
     return try_action(work)[0]
 
 
 def try_action(work: Callable[[], str]) -> tuple[str, bool]:
-    """The same, and whether it was done."""
+    """Like :func:`run_action`, and whether it succeeded."""
     try:
         return success(work()), True
     except RedactError as error:
@@ -79,7 +79,7 @@ def try_action(work: Callable[[], str]) -> tuple[str, bool]:
 
 
 def unavailable(error: RedactError) -> str:
-    """In place of what a page is about: why it is not there, and the way back. The rest of the page is not shown."""
+    """Shown instead of a page's content: the error, and a link back. The rest of the page is hidden."""
     return f'<div class="lost">{failure(error)}<p><a href="{ROOT}/">Go to the work list</a></p></div>'
 
 
@@ -102,7 +102,7 @@ _PLACES = (("", "Work list", Right.SEE), ("audit", "Audit", Right.AUDIT), ("admi
 
 
 def top_bar(context: Context, request: gr.Request, here: str) -> str:
-    """The line at a page's top: where one may go, who one is, and the way out."""
+    """The top bar: navigation, the user's name, and sign-out."""
     try:
         with authorised(context, request) as (_, person):
             links = [
@@ -123,35 +123,35 @@ def top_bar(context: Context, request: gr.Request, here: str) -> str:
 
 
 def _csrf(request: gr.Request) -> str:
-    """The session's token, for the form that ends it and for what scripts send."""
+    """The CSRF token of the session, for the sign-out form and for scripts."""
     state = getattr(getattr(request, "request", None), "state", None)
     return str(getattr(getattr(state, "signed_in", None), "csrf", ""))
 
 
 def html(value: str = "", **more: Any) -> gr.HTML:
-    """A place for HTML made of :mod:`redact_ui.formatting`. A click in it is the browser's affair alone."""
+    """A component for HTML from :mod:`redact_ui.formatting`. Gradio does not handle clicks in it."""
     return gr.HTML(value, js_on_load=None, apply_default_css=False, **more)
 
 
 @contextmanager
 def section(title: str, **more: Any) -> Iterator[gr.Column]:
-    """A part of a page, with a title of its own."""
+    """A section of a page with its own heading."""
     with gr.Column(elem_classes="section", **more) as part:
         html(f"<h2>{title}</h2>")
         yield part
 
 
 def module(path: str, elem_class: str) -> gr.HTML:
-    """A place that a script of ours fills: fixed HTML, which no text of anybody reaches."""
+    """A placeholder filled by one of our scripts. Its HTML is fixed and contains no text from elsewhere."""
     load = f"import('/static/{path}').then(m => m.mount(element))"
     return gr.HTML("", html_template=f'<div class="{elem_class}"></div>', js_on_load=load, apply_default_css=False)
 
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-"""For events: nothing is covered while they last, and no interface tells of them."""
+"""Event options: no progress overlay, and no public API."""
 SLOW: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
 
 
 def query(name: str) -> str:
-    """JavaScript that hands a part of the page's address to a handler."""
+    """JavaScript that passes a query parameter of the page to a handler."""
     return f"() => new URLSearchParams(location.search).get('{name}') || ''"

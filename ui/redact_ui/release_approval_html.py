@@ -1,4 +1,4 @@
-"""What stands between a release and its approval, as HTML: what was watched by whom, the second look, open items."""
+"""What is still open before a release can be approved, as HTML: viewing, second detection pass, open items."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from redact_ui.formatting import chip, empty_state, facts, link, table, text
 from redact_ui.page import Context, review_link
 
 MAX_ITEMS = 50
-"""In the table; the reviewer has them all."""
+"""Most items listed here; the reviewer shows all of them."""
 _SECOND_PASS: Mapping[SecondPassState, tuple[str, str, str, str]] = {
     SecondPassState.NONE: (
         "○", "not yet", "warn",
@@ -31,15 +31,15 @@ _SECOND_PASS: Mapping[SecondPassState, tuple[str, str, str, str]] = {
 
 
 def open_html(context: Context, session: Session, plan: ReleasePlan) -> str:
-    """All of it, and in a sentence what is left to do."""
+    """The whole section, led by a sentence on what is left to do."""
     if not plan.policy.watch_all:
-        return empty_state("The policy asks nobody to look at the copy before it is approved.")
+        return empty_state("The policy does not require anyone to watch the copy before approval.")
     items = approval.open_items(session, context.store, plan)
     sign, label, colour, explanation = _SECOND_PASS[items.second_pass]
     remark = f" <span class='quiet'>{text(items.second_pass_error)}</span>" if items.second_pass_error else ""
     values = {
         "Watched": _watched(session, plan, items),
-        "Second look": f"{chip(sign, label, colour)} {text(explanation)}{remark}",
+        "Second detection pass": f"{chip(sign, label, colour)} {text(explanation)}{remark}",
         "Open items": _count(len(items.items)),
     }
     return f"{_summary(items)}{facts(values)}{_outdated_notice(session, plan)}{_items(plan, items)}"
@@ -47,20 +47,20 @@ def open_html(context: Context, session: Session, plan: ReleasePlan) -> str:
 
 def _summary(items: OpenItems) -> str:
     remaining = [
-        "parts of it have not been watched" if any(items.unwatched) else "",
-        "items are open" if items.items else "",
-        "" if items.second_pass is SecondPassState.DONE else "detectors have not had their second look",
+        "some parts have not been watched" if any(items.unwatched) else "",
+        "some items are open" if items.items else "",
+        "" if items.second_pass is SecondPassState.DONE else "the second detection pass has not finished",
     ]
     remaining = [one for one in remaining if one]
     if not remaining:
         return '<p class="said well">Nothing is open: the release can be approved.</p>'
-    return f'<p class="said">Still to be seen to: {text("; ".join(remaining))}.</p>'
+    return f'<p class="said">Still to do: {text("; ".join(remaining))}.</p>'
 
 
 def _count(items: int) -> str:
     if not items:
         return chip("✓", "none", "well")
-    return chip("!", f"{items} to look at", "warn")
+    return chip("!", f"{items} to check", "warn")
 
 
 def _watched(session: Session, plan: ReleasePlan, items: OpenItems) -> str:
@@ -71,21 +71,19 @@ def _watched(session: Session, plan: ReleasePlan, items: OpenItems) -> str:
         frames = clip.last_frame - clip.first_frame + 1
         watched_frames = frames - sum(last - first + 1 for first, last in gaps)
         state = (
-            chip("✓", "all of it", "well")
-            if watched_frames == frames
-            else chip("◔", _share(watched_frames, frames), "warn")
+            chip("✓", "all", "well") if watched_frames == frames else chip("◔", _share(watched_frames, frames), "warn")
         )
         by = ", ".join(f"{text(names[who])} {_share(count, frames)}" for who, count in sorted(share.items()))
-        lines.append(f"{text(exhibit)} {state} <span class='quiet'>{by or 'by nobody yet'}</span>")
+        lines.append(f"{text(exhibit)} {state} <span class='quiet'>{by or 'nobody yet'}</span>")
     return "<br>".join(lines)
 
 
 def _share(part: int, whole: int) -> str:
-    return "all of it" if part == whole else f"{100 * part // whole}%"
+    return "all" if part == whole else f"{100 * part // whole}%"
 
 
 def _outdated_notice(session: Session, plan: ReleasePlan) -> str:
-    """Footage that was looked through again since the clips were chosen: the reviewer shows the newer tracks."""
+    """A notice about footage detected again since the clips were chosen: the reviewer shows the newer tracks."""
     stale = []
     for exhibit, clip in zip(plan.exhibits, plan.release.clips, strict=True):
         newest = machine_tracks.newest(session, clip.footage)
@@ -95,8 +93,8 @@ def _outdated_notice(session: Session, plan: ReleasePlan) -> str:
         return ""
     names = text(", ".join(dict.fromkeys(stale)))
     return (
-        f'<p class="said">{names} was looked through again after this release was begun, and the release still has '
-        "what was found before. Choose its frames anew to take over what is known now.</p>"
+        f'<p class="said">Detection was run again on {names} after this release was created. The release still uses '
+        "the earlier tracks. Select its frames again to use the new ones.</p>"
     )
 
 
@@ -117,13 +115,12 @@ def _items(plan: ReleasePlan, items: OpenItems) -> str:
         )
 
     more = len(items.items) - MAX_ITEMS
-    rest = f"<p class='quiet'>And {more} more, in the reviewer.</p>" if more > 0 else ""
+    rest = f"<p class='quiet'>The reviewer shows {more} more.</p>" if more > 0 else ""
     shown = table(
-        ("Look at it", "Why", "About", "Frames"),
+        ("Place", "Reason", "About", "Frames"),
         [row(item) for item in items.items[:MAX_ITEMS]],
         caption="Open items",
-        empty="There are none.",
+        empty="There are no open items.",
     )
-    return (
-        f"<p>Each is seen to in the reviewer: correct the masks, or settle it where they are in order.</p>{shown}{rest}"
-    )
+    advice = "Resolve each item in the reviewer: correct the masks, or settle the item if they are right."
+    return f"<p>{advice}</p>{shown}{rest}"

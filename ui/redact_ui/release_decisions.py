@@ -1,4 +1,4 @@
-"""What a release hides and shows, as a table, and what decisions can be about."""
+"""What a release hides and shows, as a table, and the targets of decisions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from redact.timecode import timecode
 from redact_ui.formatting import chip, table, text
 
 MAX_SPANS = 6
-"""Of a track, written out."""
+"""Most spans of a track written out in the table."""
 _TIME = re.compile(r"(?:(\d{1,2}):)?(?:(\d{1,3}):)?(\d{1,5}(?:\.\d{1,3})?)")
 Json = dict[str, object]
 
 
 def decision_rows(plan: ReleasePlan) -> str:
-    """Every track and sound within the clips: what happens to it, for which reasons, and who decided."""
+    """Every track and sound in the clips: how it is treated, why, and who decided."""
     rows = []
     for number, clip in enumerate(plan.resolved.clips):
         exhibit, footage = plan.exhibits[number], plan.release.clips[number].footage_id
@@ -40,8 +40,8 @@ def decision_rows(plan: ReleasePlan) -> str:
             name = f"sound {sound.span_id}" if sound.span_id is not None else "all other sound"
             span = f"{timecode(sound.start)} to {timecode(sound.end)}"
             rows.append(("", f"{text(exhibit)}, {name}", span, *_outcome(plan, sound)))
-    heads = ("", "What", "When", "Happens", "Codes", "Reason", "Decided by")
-    empty = "Nothing was found in these clips. Review the footage: what nobody marked is not hidden."
+    heads = ("", "Track or sound", "When", "Treatment", "Codes", "Reason", "Decided by")
+    empty = "There are no tracks in these clips. Review the footage: anything unmarked is not hidden."
     return table(heads, rows, caption="What is hidden and shown", empty=empty)
 
 
@@ -64,7 +64,7 @@ def _outcome(plan: ReleasePlan, item: PictureMask | ShownTrack | SoundMask | Sho
 
 
 def targets(plan: ReleasePlan) -> list[tuple[str, str]]:
-    """What can be chosen, in words, and as JSON with its exhibit."""
+    """Targets for decisions: labels, and values as JSON with the exhibit."""
     found: dict[str, str] = {}
     labels: set[str] = set()
     for exhibit, clip in zip(plan.exhibits, plan.resolved.clips, strict=True):
@@ -86,29 +86,29 @@ def _key(target: Json, exhibit: str | None) -> str:
 
 
 def sound_target(plan: ReleasePlan, exhibit: str, start: str, end: str) -> Json:
-    """A span of sound that only this release knows, under a number nothing has yet. Raises BadRecord."""
+    """A sound target that exists only in this release, with an unused id. Raises BadRecord."""
     used = {0}
     for edited in plan.edited:
         used |= set(edited.sounds)
     for clip in plan.resolved.clips:
         used |= {s.span_id for s in _sounds(clip) if s.span_id is not None}
     if not exhibit:
-        raise BadRecord("No footage was chosen.", "Choose whose sound it is.")
+        raise BadRecord("No footage was selected.", "Select the footage that the sound belongs to.")
     return {"sound": max(used) + 1, "start": float(seconds(start)), "end": float(seconds(end))}
 
 
 def seconds(untrusted: str) -> Fraction:
-    """A time as 1:02:03.5, 2:03 or 3.5, in seconds. Raises BadRecord."""
+    """Parse a time such as 1:02:03.5, 2:03 or 3.5 into seconds. Raises BadRecord."""
     match = _TIME.fullmatch((untrusted or "").strip())
     if match is None:
-        raise BadRecord("A time cannot be read.", "Write it as 0:01:30.5.")
+        raise BadRecord("The time is not valid.", "Enter it as 0:01:30.5.")
     first, second, last = match.groups()
     hours, minutes = (first, second) if second is not None else ("0", first or "0")
     return int(hours) * 3600 + int(minutes) * 60 + Fraction(last)
 
 
 def decision_content(action: str, effect: str, codes: list[str] | None, subject: str, reason: str) -> Json:
-    """The part of a decision that does not say what it is about. Only hiding has an effect and codes."""
+    """A decision without its target. Only hiding has an effect and codes."""
     decision: Json = {"action": action}
     hides = action == "hide"
     optional = {

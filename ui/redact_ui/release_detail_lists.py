@@ -1,4 +1,4 @@
-"""What a release can have several of: court orders, other people in the footage, restrictions, what is public."""
+"""Details a release can have several of: court orders, third parties, restrictions, public material."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class EntryColumn:
-    """A name in an entry and its label. ``choices``: one of them, or whether it holds where it is a ``flag``."""
+    """One value of an entry: its key and label. ``choices`` restricts the values; a ``flag`` is yes or no."""
 
     name: str
     label: str
@@ -31,7 +31,7 @@ class EntryColumn:
 
 @dataclass(frozen=True, slots=True)
 class DetailListSpec:
-    """A part of the details that is a list, of releases of one kind."""
+    """A list among the details of one kind of release. ``part`` is its key, ``noun`` names one entry."""
 
     part: str
     kind: ReleaseKind
@@ -42,22 +42,22 @@ class DetailListSpec:
 
 DETAIL_LISTS: tuple[DetailListSpec, ...] = (
     DetailListSpec(
-        "orders", ReleaseKind.COURT, "Orders of the court", "order",
+        "orders", ReleaseKind.COURT, "Court orders", "order",
         (
             EntryColumn("court", "Court"),
-            EntryColumn("made_on", "Made on", "As 2026-11-20"),
+            EntryColumn("made_on", "Made on", "For example 2026-11-20"),
             EntryColumn("terms", "Terms", "What may be shown, and to whom"),
         ),
     ),
     DetailListSpec(
-        "already_public", ReleaseKind.PUBLIC, "What is public already", "entry",
-        (EntryColumn("what", "What"), EntryColumn("where", "Where it can be found")),
+        "already_public", ReleaseKind.PUBLIC, "Already public", "entry",
+        (EntryColumn("what", "Material"), EntryColumn("where", "Where it was published")),
     ),
     DetailListSpec(
-        "third_parties", ReleaseKind.SUBJECT_ACCESS, "Other people in the footage", "person",
+        "third_parties", ReleaseKind.SUBJECT_ACCESS, "Third parties in the footage", "person",
         (
-            EntryColumn("subject", "Who, as decisions name them"),
-            EntryColumn("identifiable", "Can be recognised", flag=True),
+            EntryColumn("subject", "Subject name in decisions"),
+            EntryColumn("identifiable", "Identifiable", flag=True),
             EntryColumn("consent", "Consent", choices=("given", "refused", "not sought")),
             EntryColumn("reasonable_to_disclose", "Reasonable to disclose without consent", flag=True),
             EntryColumn("reason", "Reason"),
@@ -70,7 +70,7 @@ DETAIL_LISTS: tuple[DetailListSpec, ...] = (
             EntryColumn("ground", "Ground"),
             EntryColumn("necessity", "Why it is necessary"),
             EntryColumn("proportionality", "Why it is proportionate"),
-            EntryColumn("may_be_told", "The requester may be told of it", flag=True),
+            EntryColumn("may_be_told", "The requester may be told", flag=True),
         ),
     ),
 )  # fmt: skip
@@ -78,18 +78,18 @@ _FLAGS = (("Yes", "yes"), ("No", "no"))
 
 
 class DetailList:
-    """One such list on the page: what there is, a form for another, and a way to take one away."""
+    """One list on the page: its entries, a form to add one, and a way to remove one."""
 
     def __init__(self, context: Context, spec: DetailListSpec) -> None:
         self._context, self._spec = context, spec
         self.outputs: list[Any] = []
 
     def render(self, stored: Mapping[str, Any], kind: ReleaseKind) -> list[object]:
-        """For :attr:`outputs`: whether it is there at all, the entries, and what can be taken away."""
+        """Values for :attr:`outputs`: visibility, the table of entries, and the entries that can be removed."""
         entries = stored.get(self._spec.part) or []
         heads = [column.label for column in self._spec.columns]
         rows = [[text(_as_text(entry.get(c.name))) for c in self._spec.columns] for entry in entries]
-        entries_table = table(heads, rows, caption=self._spec.title, empty="There is none yet. Add one below.")
+        entries_table = table(heads, rows, caption=self._spec.title, empty="There are none yet. Add one below.")
         choices = [
             (f"{place}. {_as_text(entry.get(self._spec.columns[0].name))}", json.dumps(entry))
             for place, entry in enumerate(entries, start=1)
@@ -97,7 +97,7 @@ class DetailList:
         return [gr.update(visible=kind is self._spec.kind), entries_table, gr.update(choices=choices, value=None)]
 
     def add(self, reference: str, request: gr.Request, *values: str) -> str:
-        """Another entry."""
+        """Add an entry."""
 
         def work() -> str:
             entry: Json = {}
@@ -107,26 +107,26 @@ class DetailList:
                     raise BadRecord(f'"{column.label}" is empty.', "Fill it in.")
                 entry[column.name] = value == "yes" if column.flag else value
             self._set(reference, request, lambda entries: [*entries, entry])
-            return f"The {self._spec.noun} is noted."
+            return f"The {self._spec.noun} has been added."
 
         return run_action(work)
 
     def remove(self, reference: str, chosen: str, request: gr.Request) -> str:
-        """One entry less."""
+        """Remove an entry."""
 
         def work() -> str:
             if not chosen:
-                raise BadRecord("Nothing was chosen.", "Choose what is to be taken away.")
+                raise BadRecord(f"No {self._spec.noun} was selected.", "Select the one to remove.")
 
             def without(entries: list[Json]) -> list[Json]:
                 entry = json.loads(chosen)
                 if entry not in entries:
-                    raise BadRecord("It is not there any more.", "Reload the page.")
+                    raise BadRecord(f"This {self._spec.noun} no longer exists.", "Reload the page.")
                 place = entries.index(entry)
                 return [*entries[:place], *entries[place + 1 :]]
 
             self._set(reference, request, without)
-            return f"The {self._spec.noun} is taken away."
+            return f"The {self._spec.noun} has been removed."
 
         return run_action(work)
 
@@ -139,15 +139,15 @@ class DetailList:
         releases.set_details(self._context.db, actor, reference, changes)
 
     def build(self, ref: gr.State) -> list[Any]:
-        """Put it here; gives the events after which the page has changed."""
+        """Build the list and its form; returns the events that change the page."""
         spec = self._spec
         with gr.Accordion(spec.title, open=False, visible=False) as accordion:
             listed = html()
             inputs = [_input(column) for column in spec.columns]
-            add = gr.Button(f"Add this {spec.noun}", variant="primary")
+            add = gr.Button(f"Add {spec.noun}", variant="primary")
             with gr.Row():
-                chosen = gr.Dropdown([], label="Take away", interactive=True)
-                remove = gr.Button("Take it away")
+                chosen = gr.Dropdown([], label=f"{spec.noun.capitalize()} to remove", interactive=True)
+                remove = gr.Button(f"Remove {spec.noun}")
             message = html()
         self.outputs = [accordion, listed, chosen]
         return [

@@ -1,4 +1,4 @@
-"""The form of what the law asks to be written down beside masks: for all releases, and for each kind."""
+"""The form for the details the law requires besides masks: common ones, and those of each kind of release."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NOT_SAID = ("–", "")
 
 @dataclass(frozen=True, slots=True)
 class DetailField:
-    """One thing to note. ``key`` is where it is kept: a part, or a part and a name in it. With ``choices`` one of
-    them; ``lines``: several, one a line."""
+    """One field of the form. ``key`` says where it is stored: ``part`` or ``part.name``. ``choices`` restricts the
+    values; ``lines`` means a list, one entry per line."""
 
     key: str
     label: str
@@ -33,38 +33,38 @@ class DetailField:
 
 
 def _internal(key: str, label: str, **more: Any) -> DetailField:
-    return DetailField(f"internal.{key}", label, "Never leaves the force", **more)
+    return DetailField(f"internal.{key}", label, "Never disclosed outside the force", **more)
 
 
 COMMON: tuple[DetailField, ...] = (
-    DetailField("organisation", "Organisation that releases"),
-    DetailField("request_reference", "Reference of the request"),
+    DetailField("organisation", "Releasing organisation"),
+    DetailField("request_reference", "Request reference"),
     DetailField("recipient.name", "Recipient"),
     DetailField("recipient.organisation", "Recipient's organisation"),
-    DetailField("recipient.purpose", "What they get it for"),
-    DetailField("delivery.method", "How it is delivered"),
-    DetailField("delivery.encryption", "How it is kept closed on the way"),
-    DetailField("retention.rule", "How long the release is kept"),
-    DetailField("retention.keep_until", "Kept until", "As 2028-12-01"),
-    DetailField("retention.destroy_on", "Destroyed on", "As 2028-12-01"),
-    _internal("notes", "Internal notes, one a line", lines=True),
+    DetailField("recipient.purpose", "Purpose of the disclosure"),
+    DetailField("delivery.method", "Delivery method"),
+    DetailField("delivery.encryption", "Encryption in transit"),
+    DetailField("retention.rule", "Retention rule for the release"),
+    DetailField("retention.keep_until", "Keep until", "For example 2028-12-01"),
+    DetailField("retention.destroy_on", "Destroy on", "For example 2028-12-01"),
+    _internal("notes", "Internal notes, one per line", lines=True),
 )
 OF_KIND: Mapping[ReleaseKind, tuple[DetailField, ...]] = {
     ReleaseKind.COURT: (
-        DetailField("defendants", "Defendants, one a line", "Where they are others than the case's", lines=True),
-        DetailField("offences", "Offences, one a line", "Where they are others than the case's", lines=True),
+        DetailField("defendants", "Defendants, one per line", "If different from the case", lines=True),
+        DetailField("offences", "Offences, one per line", "If different from the case", lines=True),
         DetailField("material", "Material", choices=(("Used", "used"), ("Unused", "unused"))),
-        DetailField("mg6c_item", "Item on the MG6C"),
-        DetailField("clip_reason", "Why parts of the footage stay out"),
-        DetailField("cpia.hidden_may_meet_test", "What is hidden may meet the disclosure test", choices=YES_NO),
+        DetailField("mg6c_item", "MG6C item"),
+        DetailField("clip_reason", "Why parts of the footage are left out"),
+        DetailField("cpia.hidden_may_meet_test", "Hidden material may meet the disclosure test", choices=YES_NO),
         DetailField("cpia.considered_by", "Considered by"),
-        DetailField("cpia.considered_at", "Considered on", "As 2026-11-20 10:00"),
+        DetailField("cpia.considered_at", "Considered on", "For example 2026-11-20 10:00"),
         DetailField("producing_statement.name", "Produced in evidence by"),
         DetailField("producing_statement.role", "Their role"),
-        DetailField("producing_statement.exhibit", "Exhibit it is produced as"),
-        DetailField("producing_statement.made_on", "Statement made on", "As 2026-11-20"),
-        DetailField("producing_statement.words", "Words of the statement"),
-        _internal("mg6d_reference", "Reference on the MG6D"),
+        DetailField("producing_statement.exhibit", "Produced as exhibit"),
+        DetailField("producing_statement.made_on", "Statement made on", "For example 2026-11-20"),
+        DetailField("producing_statement.words", "Text of the statement"),
+        _internal("mg6d_reference", "MG6D reference"),
         _internal("cpia_reasons", "Why it may or may not meet the test, for the MG6E"),
     ),
     ReleaseKind.PUBLIC: (
@@ -79,24 +79,24 @@ OF_KIND: Mapping[ReleaseKind, tuple[DetailField, ...]] = {
         DetailField("personal_data.conclusion", "Conclusion"),
         DetailField("retrieving_minutes", "Minutes spent retrieving", "Counted towards the cost limit", number=True),
         DetailField("extracting_minutes", "Minutes spent extracting", "Counted towards the cost limit", number=True),
-        DetailField("review.internal_review", "How to ask for a review", "Empty: the usual words"),
-        DetailField("review.commissioner", "How to complain to the Commissioner", "Empty: the usual words"),
+        DetailField("review.internal_review", "How to request an internal review", "Leave empty for the standard text"),
+        DetailField("review.commissioner", "How to complain to the Commissioner", "Leave empty for the standard text"),
     ),
     ReleaseKind.SUBJECT_ACCESS: (
-        DetailField("requester_subject", "Who the requester is, as decisions name them"),
-        DetailField("identity_check.how", "How their identity was checked"),
+        DetailField("requester_subject", "Subject name of the requester in decisions"),
+        DetailField("identity_check.how", "How identity was checked"),
         DetailField("identity_check.checked_by", "Checked by"),
-        DetailField("identity_check.checked_on", "Checked on", "As 2026-11-20"),
-        DetailField("extended", "If the time was extended: why"),
-        DetailField("supply", "How it is supplied", choices=(("As a copy", "copy"), ("For viewing", "viewing"))),
+        DetailField("identity_check.checked_on", "Checked on", "For example 2026-11-20"),
+        DetailField("extended", "Reason for extending the time limit"),
+        DetailField("supply", "Form of supply", choices=(("As a copy", "copy"), ("For viewing", "viewing"))),
     ),
     ReleaseKind.INTERNAL: (),
 }
 GROUND: tuple[tuple[str, str], ...] = (
-    ("harm", "Harm that would follow"),
-    ("factors_for", "For disclosing, one a line"),
-    ("factors_against", "Against disclosing, one a line"),
-    ("balance", "Where the public interest lies, and why"),
+    ("harm", "Harm that would result"),
+    ("factors_for", "Factors for disclosure, one per line"),
+    ("factors_against", "Factors against disclosure, one per line"),
+    ("balance", "Balance of the public interest"),
     ("assessment", "Assessment"),
     ("reference", "Reference"),
 )
@@ -107,16 +107,16 @@ DETAIL_FIELDS: tuple[DetailField, ...] = (*COMMON, *(field for kind in ReleaseKi
 
 @dataclass(frozen=True, slots=True)
 class FormSnapshot:
-    """What one page was filled with last: the value of each field, and the codes in use. What differs from it was
-    typed since, and is neither filled over nor taken for what is noted."""
+    """What one browser page was last filled with: the value of each field, and the codes in use. Fields that differ
+    from it were edited since; they are not overwritten, and not mistaken for stored values."""
 
     fields: tuple[str, ...] = ("",) * len(DETAIL_FIELDS)
     codes: tuple[str, ...] = ()
 
 
 class DetailsForm:
-    """Part of the page of a release. Once :meth:`build` was called, ``outputs`` is what :meth:`show` fills, and
-    ``shown`` what it was filled with."""
+    """The details form on the release page. After :meth:`build`, ``outputs`` are the components :meth:`show` fills, and
+    ``snapshot`` is the state that holds what they were filled with."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -125,8 +125,8 @@ class DetailsForm:
         self.outputs: list[Any] = []
 
     def show(self, reference: str, before: FormSnapshot, request: gr.Request) -> list[object]:
-        """What is on show now, then what is noted where that is not what was on show ``before``, which kind's fields
-        there are, and the codes in use."""
+        """The new snapshot, then stored values that differ from ``before``, visibility of each kind's fields, and the
+        codes in use."""
         try:
             with authorised(self._context, request) as (session, _):
                 release = releases.find(session, reference)
@@ -138,11 +138,11 @@ class DetailsForm:
                 lists = [part for item in self._lists for part in item.render(release.details, kind)]
                 return [FormSnapshot(values, used), *fields, *visible, _codes(used, before.codes), *lists]
         except RedactError:
-            return [gr.skip() for _ in self.outputs]  # the page says what is wrong
+            return [gr.skip() for _ in self.outputs]  # the page shows the error
 
     def save(self, reference: str, before: FormSnapshot, request: gr.Request, *values: str) -> tuple[str, FormSnapshot]:
-        """Note what was filled in; what was emptied is taken away, and what nobody touched here stays as it is. Says
-        what is on show with that."""
+        """Save the fields that were edited on this page; emptied ones are removed. Returns a message and the new
+        snapshot."""
         typed = tuple((value or "").strip() for value in values)
 
         def work() -> str:
@@ -155,15 +155,15 @@ class DetailsForm:
             edited = {field: value for field, value, old in rows if field in shown_fields and value != old}
             changes = details.check(kind, _changes(edited, stored))
             if not changes:
-                raise BadRecord("Nothing was changed.", "Fill in a field first.")
+                raise BadRecord("Nothing has changed.", "Change a field first.")
             releases.set_details(self._context.db, actor, reference, changes)
-            return "The details are noted."
+            return "The details have been saved."
 
         message, saved = try_action(work)
         return message, replace(before, fields=typed) if saved else before
 
     def ground(self, reference: str, code: str, request: gr.Request) -> list[str]:
-        """What was argued for a code so far."""
+        """The saved argument for a reason code."""
         try:
             with authorised(self._context, request) as (session, _):
                 release = releases.find(session, reference)
@@ -173,12 +173,12 @@ class DetailsForm:
             return ["" for _ in ("limb", *GROUND)]
 
     def save_ground(self, reference: str, code: str, limb: str, request: gr.Request, *values: str) -> str:
-        """Note what is argued for a code."""
+        """Save the argument for a reason code."""
 
         def work() -> str:
             actor = login(request)
             if not code:
-                raise BadRecord("No reason code was chosen.", "Choose the one that this is argued for.")
+                raise BadRecord("No reason code was selected.", "Select the code that the argument is for.")
             entry: dict[str, object] = {"limb": limb} if limb else {}
             for (key, _), value in zip(GROUND, values, strict=True):
                 lines = _lines(value or "")
@@ -189,27 +189,27 @@ class DetailsForm:
                 kind, grounds = releases.rules_of(release)[0].kind, dict(release.details.get("grounds", {}))
             changes = details.check(kind, {"grounds": {**grounds, code: entry}})
             releases.set_details(self._context.db, actor, reference, changes)
-            return "The argument is noted."
+            return "The argument has been saved."
 
         return run_action(work)
 
     def build(self, ref: gr.State) -> list[Any]:
-        """Put the form here; gives the events after which the page has changed."""
-        with gr.Accordion("Recipient, delivery, and what the law asks for", open=False):
+        """Build the form; returns the events that change the page."""
+        with gr.Accordion("Recipient, delivery and legal details", open=False):
             fields = _inputs(COMMON)
             groups = []
             for kind in ReleaseKind:
                 with gr.Column(visible=False) as group:
                     fields += _inputs(OF_KIND[kind])
                 groups.append(group)
-            save, saved = gr.Button("Note these details", variant="primary"), html()
+            save, saved = gr.Button("Save details", variant="primary"), html()
         added = [event for item in self._lists for event in item.build(ref)]
         self.snapshot = gr.State(FormSnapshot())
         with gr.Accordion("Arguments for reason codes", open=False):
-            code = gr.Dropdown([], label="Reason code in use", interactive=True)
+            code = gr.Dropdown([], label="Reason code", interactive=True)
             limb = gr.Dropdown(LIMBS, value="", label="Prejudice", interactive=True)
             argument_boxes = [gr.Textbox(label=label, lines=2) for _, label in GROUND]
-            save_argument, message = gr.Button("Note the argument", variant="primary"), html()
+            save_argument, message = gr.Button("Save argument", variant="primary"), html()
         self.outputs = [self.snapshot, *fields, *groups, code, *(part for item in self._lists for part in item.outputs)]
         code.change(self.ground, [ref, code], [limb, *argument_boxes], **QUIET)
         return [
@@ -220,7 +220,7 @@ class DetailsForm:
 
 
 def _codes(used: tuple[str, ...], before: tuple[str, ...]) -> object:
-    """Choosing one fills in what was argued for it, so the choice stays as long as it can."""
+    """Update the choices. The selection is kept if possible, because selecting a code loads its argument."""
     if used == before:
         return gr.skip()
     if before and set(before) <= set(used):
@@ -229,7 +229,7 @@ def _codes(used: tuple[str, ...], before: tuple[str, ...]) -> object:
 
 
 def _inputs(fields: Sequence[DetailField]) -> list[Any]:
-    """Two in a row."""
+    """The inputs, two per row."""
     made = []
     for place in range(0, len(fields), 2):
         with gr.Row():
@@ -263,7 +263,7 @@ def _lines(value: str) -> list[str]:
 
 
 def _changes(edited: Mapping[DetailField, str], stored: Mapping[str, Any]) -> dict[str, object]:
-    """The parts that differ from what is held; a part of which nothing is left is None."""
+    """The parts that differ from the stored ones; a part that is now empty is None."""
     parts: dict[str, dict[str, object]] = {}
     plain: dict[str, object] = {}
     for field, untrusted in edited.items():
@@ -278,7 +278,7 @@ def _changes(edited: Mapping[DetailField, str], stored: Mapping[str, Any]) -> di
             else:
                 parts[part][inner] = value
     if "cpia" in parts:
-        # Nobody has considered it yet is an answer, too: it has neither person nor time.
+        # "Not considered yet" is a valid value: it has neither a person nor a time.
         parts["cpia"].setdefault("hidden_may_meet_test", None)
         if parts["cpia"] == {"hidden_may_meet_test": None} and "cpia" not in stored:
             parts["cpia"] = {}
@@ -295,12 +295,12 @@ def _parse(field: DetailField, value: str) -> object:
         return _lines(value)
     if field.number:
         if not value.isdecimal():
-            raise BadRecord(f'"{field.label}" is no whole number.', "Write it as 45.")
+            raise BadRecord(f'"{field.label}" must be a whole number.', "Enter it as 45.")
         return int(value)
     if field.key == "cpia.considered_at":
         try:
             at = datetime.fromisoformat(value)
         except ValueError as error:
-            raise BadRecord("The time it was considered at cannot be read.", "Write it as 2026-11-20 10:00.") from error
+            raise BadRecord("The time under “Considered on” is not valid.", "Enter it as 2026-11-20 10:00.") from error
         return at.astimezone().isoformat()
     return value

@@ -1,4 +1,4 @@
-"""A release's facts, what it lacks, and its preview, as HTML."""
+"""The facts of a release, what is missing from it, its preview and its pack, as HTML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redact_ui.page import Context, case_link, review_link
 
 
 def release_facts(session: Session, plan: ReleasePlan) -> str:
-    """What it is, how far it is, and, once there is one, its pack."""
+    """The heading and the facts of a release."""
     release = plan.release
     name = releases.reference(release)
     names = releases.full_names(session, [p for p in (release.submitted_by, release.approved_by) if p])
@@ -48,7 +48,7 @@ def release_facts(session: Session, plan: ReleasePlan) -> str:
 
 
 def clip_frames(plan: ReleasePlan, exhibit: str) -> tuple[int, int]:
-    """First and last frame of the first clip of an exhibit."""
+    """First and last frame of the first clip of an exhibit; (0, 0) if it has none."""
     clips = zip(plan.exhibits, plan.release.clips, strict=True)
     return next(((clip.first_frame, clip.last_frame) for name, clip in clips if name == exhibit), (0, 0))
 
@@ -58,18 +58,20 @@ def _by(names: dict[int, str], person: int | None, at: Any) -> str:
 
 
 def exportable(release: Release) -> bool:
-    """Whether a pack can be made of it, if nothing was changed since."""
+    """Whether its state allows an export; changes since the approval are checked separately."""
     return release.state in (ReleaseState.APPROVED, ReleaseState.EXPORTED)
 
 
 def pack_html(session: Session, release: Release) -> str:
-    """The way to the pack, or what is to be done for one."""
+    """The download link of the pack, or what has to happen first."""
     if not exportable(release):
-        return empty_state("A pack can be made once the release is approved.")
+        return empty_state("The pack can be exported once the release is approved.")
     if not _packed(session, release):
-        return empty_state("The pack has not been made yet.")
+        return empty_state("The pack has not been exported yet.")
     address = f"/api/releases/{quote(releases.reference(release), safe='')}/pack.zip"
-    return f"<p>{link(address, 'Download the pack')} <span class='quiet'>Taking it away is noted.</span></p>"
+    return (
+        f"<p>{link(address, 'Download pack')} <span class='quiet'>Downloads are recorded in the audit trail.</span></p>"
+    )
 
 
 def _packed(session: Session, release: Release) -> bool:
@@ -90,22 +92,22 @@ def _sent_back(session: Session, release: Release) -> str:
 
 
 def missing_html(plan: ReleasePlan) -> str:
-    """What keeps a draft from being submitted."""
+    """What prevents a draft from being submitted."""
     if plan.release.state != ReleaseState.DRAFT:
         return ""
     if not plan.problems:
-        return '<p class="said well">Nothing is missing: the release can be submitted.</p>'
+        return '<p class="said well">Nothing is missing. The release can be submitted.</p>'
     return f'<div class="panel"><h2>Still missing</h2>{listing(text(problem) for problem in plan.problems)}</div>'
 
 
 def usable_codes(plan: ReleasePlan) -> list[tuple[str, str]]:
-    """Reason codes with which something can be hidden, in words and by their ids."""
+    """Reason codes for hiding something, as labels and ids."""
     codes = plan.codes.hiding(plan.policy.kind, plan.policy.regime)
     return [(f"{code.id}: {code.title}", code.id) for code in codes]
 
 
 def policy_html(plan: ReleasePlan) -> str:
-    """What the policy does where nobody decides otherwise, and what it asks for before an approval."""
+    """What the policy does where there is no decision, and what it requires before approval."""
     policy = plan.policy
 
     def row(name: str, rule: ClassRule) -> tuple[str, str, str, str]:
@@ -113,28 +115,32 @@ def policy_html(plan: ReleasePlan) -> str:
             return text(name), "shown", "", text(rule.reason)
         return text(name), f"hidden: {rule.effect.effect.value}", text(", ".join(rule.codes)), ""
 
-    rows = [*(row(label.capitalize(), rule) for label, rule in policy.classes.items()), row("All else", policy.other)]
+    rows = [
+        *(row(label.capitalize(), rule) for label, rule in policy.classes.items()),
+        row("Everything else", policy.other),
+    ]
     hidden = policy.sound.mode is not AudioMode.KEEP
     sound = f"hidden: {policy.sound.effect.value}" if hidden else "heard"
     rows.append(("Sound", sound, text(", ".join(policy.sound.codes)) if hidden else "", ""))
     conditions = [
-        "Whoever worked on it cannot approve it." if policy.four_eyes else "",
-        "All of it has to be watched, every open item settled, and detectors have a second look." * policy.watch_all,
+        "Four-eyes rule: people who worked on the release cannot approve it." if policy.four_eyes else "",
+        "Before approval: watch the whole preview, settle every open item, run the second detection pass."
+        * policy.watch_all,
     ]
-    rules = table(("What", "Happens", "Codes", "Reason"), rows, caption="What the policy says", empty="")
+    rules = table(("Class", "Treatment", "Codes", "Reason"), rows, caption="Policy rules", empty="")
     return f"{rules}<p>{text(' '.join(filter(None, conditions)))}</p>"
 
 
 def preview_html(context: Context, plan: ReleasePlan) -> str:
-    """Every clip, side by side with its master. The same as long as the release and its rendered copies are: whoever is
-    watching is not to be interrupted."""
+    """Every clip side by side with its original footage. The HTML only changes when the release or its rendered copies
+    do, so that nobody watching is interrupted."""
     release, name = plan.release, releases.reference(plan.release)
     sections = []
     for number, (clip, exhibit) in enumerate(zip(release.clips, plan.exhibits, strict=True), start=1):
         rendered = context.store.preview_path(clip.footage.sha256, plan.content, number).is_file()
         title = f"<h3>{text(exhibit)}</h3>"
         if not rendered:
-            sections.append(f"{title}{empty_state('There is no preview of it as it is now. Have it rendered below.')}")
+            sections.append(f"{title}{empty_state('There is no preview of the current version. Render it below.')}")
             continue
         start = float(plan.resolved.clips[number - 1].clip.seconds(clip.first_frame))
         source = f"/api/releases/{quote(name, safe='')}/preview/{number}.mp4?content={plan.content}"
@@ -144,9 +150,9 @@ def preview_html(context: Context, plan: ReleasePlan) -> str:
             f' data-first="{clip.first_frame}" data-last="{clip.last_frame}">{title}'
             f'<div class="side"><figure><video class="master" muted playsinline preload="auto"'
             f' src="/api/footage/{clip.footage_id}/proxy.mp4#t={start:.3f}"></video>'
-            f"<figcaption>The footage, unmasked; it follows the copy</figcaption></figure>"
+            f"<figcaption>Original footage, unmasked. Follows the redacted copy</figcaption></figure>"
             f'<figure><video class="copy" controls playsinline preload="auto" src="{source}"></video>'
-            f"<figcaption>What is handed out; watch this one</figcaption></figure></div>"
+            f"<figcaption>Redacted copy for release. Watch this one</figcaption></figure></div>"
             f'<canvas class="coverage" height="18" role="img" aria-label="Which parts were watched"></canvas>'
             f'<p class="quiet coverage-words" aria-live="polite"></p></section>'
         )

@@ -1,12 +1,12 @@
-"""A release: what it hides and shows and why, what is still missing, its preview, and its way to the pack."""
+"""The release page: what is hidden and shown and why, what is missing, the preview, approval, and the pack."""
 
-# ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
+# ruff: noqa: PLR0917 - Gradio passes the field values as positional arguments
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from sqlalchemy import func, select
@@ -53,7 +53,7 @@ from redact_ui.release_html import (
 )
 
 EFFECTS = [
-    ("As the policy says", ""),
+    ("Policy default", ""),
     ("Solid", "solid"),
     ("Mosaic", "mosaic"),
     ("Blur", "blur"),
@@ -61,81 +61,110 @@ EFFECTS = [
     ("Bleep (sound)", "bleep"),
     ("Disguise (sound)", "disguise"),
 ]
-ACTIONS = [("Hide", "hide"), ("Show", "show"), ("As the policy says", "default")]
-_CHOICES, _FRAMES = range(7, 10), slice(10, 12)
-"""Places of targets, codes and exhibits, and of the exhibit's frames, in what :meth:`ReleasePage.show` gives."""
+ACTIONS = [("Hide", "hide"), ("Show", "show"), ("Policy default", "default")]
 _POLLED = 5
-"""Parts of the page that are looked at every two seconds, beside the work under way."""
+"""Parts of the page that are refreshed by the poll, besides the jobs."""
+
+
+class ReleaseView(NamedTuple):
+    """What :meth:`ReleasePage.show` gives, in the order of the page's outputs: texts are HTML, the rest Gradio updates.
+    From ``preparing`` on, whether a section or button is visible to the user."""
+
+    reference: str
+    content: str
+    top: str
+    facts: str
+    missing: str
+    decisions: str
+    policy: object
+    targets: object
+    codes: object
+    exhibits: object
+    first_frame: object
+    last_frame: object
+    preview: str
+    open_items: str
+    pack: str
+    preparing: object
+    submit: object
+    approving: object
+    approve: object
+    send_back: object
+    overriding: object
+    export: object
 
 
 class ReleasePage:
-    """One release. Handlers are plain methods: the release's reference first, the request last."""
+    """The release page. Handlers are plain methods that take the release reference first and the request last."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._details = DetailsForm(context)
 
-    def show(self, reference: str, request: gr.Request) -> tuple[object, ...]:
-        """Reference, digest of what is on show, top line, facts, what is missing, decisions, policy, choices of
-        targets, codes and exhibits with its frames, preview, what is open, pack, and the parts that one may use."""
+    def show(self, reference: str, request: gr.Request) -> ReleaseView:
+        """The whole page, or the error in place of the facts."""
         line = top_bar(self._context, request, "release")
         try:
             with authorised(self._context, request) as (session, person):
                 if not reference:
-                    raise RecordMissing("No release was chosen.", "Choose one on the work list, or in its case.")
+                    raise RecordMissing("No release was selected.", "Select one on the work list, or in its case.")
                 release = releases.find(session, reference)
                 plan = self._context.plan(session, release)
                 exhibits = list(dict.fromkeys(plan.exhibits))
+                first_frame, last_frame = clip_frames(plan, exhibits[0] if exhibits else "")
                 changeable = release.state in (ReleaseState.DRAFT, ReleaseState.IN_REVIEW, ReleaseState.APPROVED)
                 prepares = changeable and accounts.may(person, Right.RELEASE)
-                waits = release.state == ReleaseState.IN_REVIEW
-                return (
-                    releases.reference(release),
-                    plan.content,
-                    line,
-                    release_facts(session, plan),
-                    missing_html(plan),
-                    decision_rows(plan),
-                    policy_html(plan),
-                    gr.update(choices=targets(plan), value=[]),
-                    gr.update(choices=usable_codes(plan), value=[]),
-                    gr.update(choices=exhibits, value=exhibits[0] if exhibits else None),
-                    *clip_frames(plan, exhibits[0] if exhibits else ""),
-                    preview_html(self._context, plan),
-                    open_html(self._context, session, plan),
-                    pack_html(session, release),
-                    gr.update(visible=prepares),
-                    gr.update(visible=prepares and release.state == ReleaseState.DRAFT),
-                    gr.update(visible=accounts.may(person, Right.APPROVE) and release.state != ReleaseState.WITHDRAWN),
-                    gr.update(visible=waits),
-                    gr.update(visible=release.state in (ReleaseState.IN_REVIEW, ReleaseState.APPROVED)),
-                    gr.update(visible=waits and accounts.may(person, Right.OVERRIDE)),
-                    gr.update(visible=exportable(release) and accounts.may(person, Right.EXPORT)),
+                in_review = release.state == ReleaseState.IN_REVIEW
+                approves = accounts.may(person, Right.APPROVE) and release.state != ReleaseState.WITHDRAWN
+                exports = exportable(release) and accounts.may(person, Right.EXPORT)
+                return ReleaseView(
+                    reference=releases.reference(release),
+                    content=plan.content,
+                    top=line,
+                    facts=release_facts(session, plan),
+                    missing=missing_html(plan),
+                    decisions=decision_rows(plan),
+                    policy=policy_html(plan),
+                    targets=gr.update(choices=targets(plan), value=[]),
+                    codes=gr.update(choices=usable_codes(plan), value=[]),
+                    exhibits=gr.update(choices=exhibits, value=exhibits[0] if exhibits else None),
+                    first_frame=first_frame,
+                    last_frame=last_frame,
+                    preview=preview_html(self._context, plan),
+                    open_items=open_html(self._context, session, plan),
+                    pack=pack_html(session, release),
+                    preparing=gr.update(visible=prepares),
+                    submit=gr.update(visible=prepares and release.state == ReleaseState.DRAFT),
+                    approving=gr.update(visible=approves),
+                    approve=gr.update(visible=in_review),
+                    send_back=gr.update(visible=in_review or release.state == ReleaseState.APPROVED),
+                    overriding=gr.update(visible=in_review and accounts.may(person, Right.OVERRIDE)),
+                    export=gr.update(visible=exports),
                 )
         except RedactError as error:
-            texts: list[object] = ["", "", "", *[gr.skip()] * 5, "", "", ""]
-            hidden = [gr.update(visible=False)] * 7
-            return (reference, "", line, unavailable(error), *texts, *hidden)
+            return _unavailable(reference, line, error)
 
-    def again(self, reference: str, request: gr.Request) -> tuple[object, ...]:
-        """The same after a change: what somebody has begun to choose in the meantime stays chosen."""
-        changed = list(self.show(reference, request))
-        for place in _CHOICES:
-            if isinstance(update := changed[place], dict):
-                update.pop("value", None)
-        changed[_FRAMES] = [gr.skip()] * 2
-        return tuple(changed)
+    def refresh(self, reference: str, request: gr.Request) -> ReleaseView:
+        """The page after a change, leaving alone whatever the user has selected in the meantime."""
+        view = self.show(reference, request)
+        return view._replace(
+            targets=_without_value(view.targets),
+            codes=_without_value(view.codes),
+            exhibits=_without_value(view.exhibits),
+            first_frame=gr.skip(),
+            last_frame=gr.skip(),
+        )
 
     def poll(self, reference: str, known_state: str, request: gr.Request) -> tuple[object, ...]:
-        """What is under way; where anything has changed since ``seen``, facts, preview, what is open, pack, and the
-        digest of what is on show: each only where it is another one, so that no film is taken from under one's eyes."""
+        """The jobs; if anything has changed since ``known_state``, also facts, preview, open items, pack and content
+        digest. Unchanged parts are skipped, so that a preview being watched is not reloaded."""
         try:
             with authorised(self._context, request) as (session, person):
                 release = releases.find(session, reference)
                 found = jobs_about(session, [release_subject(release)])
-                lines = job_lines(found, "Nothing is under way.", person)
+                lines = job_lines(found, "No jobs are running.", person)
                 before = json.loads(known_state) if known_state else {}
-                now = _standing(session, release, signature(found))
+                now = _fingerprint(session, release, signature(found))
                 if now == before.get("now"):
                     return lines, known_state, *[gr.skip()] * _POLLED
                 plan = self._context.plan(session, release)
@@ -153,7 +182,7 @@ class ReleasePage:
                 ]
                 return lines, json.dumps({"now": now, "marks": marks}), *changed
         except RedactError:
-            # The page itself says what is wrong; every two seconds again would help nobody.
+            # The page itself shows the error; repeating it every two seconds would not help.
             return tuple([gr.skip()] * (_POLLED + 2))
 
     def decide(
@@ -167,17 +196,17 @@ class ReleasePage:
         reason: str,
         request: gr.Request,
     ) -> tuple[str, object, object]:
-        """The same decision about each thing that was chosen; then nothing is chosen any more."""
+        """Record the same decision for each selected target, then clear the selection."""
 
         def work() -> str:
             if not chosen:
-                raise BadRecord("Nothing was chosen.", "Choose the tracks, classes or sounds that it is about.")
+                raise BadRecord("Nothing was selected.", "Select the tracks, classes or sounds to decide on.")
             decision = decision_content(action, effect, codes, subject, reason)
             for item in chosen:
                 about = json.loads(item)
                 content = {"target": about["target"], **decision}
                 releases.decide(self._context.db, login(request), reference, content, about["exhibit"])
-            return f"{len(chosen)} decision{'' if len(chosen) == 1 else 's'} noted."
+            return f"{len(chosen)} decision{'' if len(chosen) == 1 else 's'} recorded."
 
         message, recorded = try_action(work)
         return (message, [], []) if recorded else (message, gr.skip(), gr.skip())
@@ -195,7 +224,7 @@ class ReleasePage:
         reason: str,
         request: gr.Request,
     ) -> str:
-        """A decision about a span of sound that nobody has marked yet."""
+        """Record a decision about a span of sound that has not been marked."""
 
         def work() -> str:
             actor = login(request)
@@ -206,7 +235,7 @@ class ReleasePage:
                 **decision_content(action, effect, codes, subject, reason),
             }
             releases.decide(self._context.db, actor, reference, content, exhibit)
-            return "The decision about this sound is noted."
+            return "The decision about this sound has been recorded."
 
         return run_action(work)
 
@@ -216,10 +245,10 @@ class ReleasePage:
             with authorised(self._context, request) as (session, _):
                 return clip_frames(self._context.plan(session, releases.find(session, reference)), exhibit)
         except RedactError:
-            return gr.skip(), gr.skip()  # the page says what is wrong
+            return gr.skip(), gr.skip()  # the page shows the error
 
     def set_clip(self, reference: str, exhibit: str, first: float, last: float, request: gr.Request) -> str:
-        """Another first and last frame for the clips of one exhibit."""
+        """Change the first and last frame of the clips of one exhibit."""
 
         def work() -> str:
             actor = login(request)
@@ -232,61 +261,61 @@ class ReleasePage:
             given = None if last is None else int(last)
             clips = [w if w.exhibit != exhibit else ClipRequest(exhibit, int(first or 0), given) for w in clips]
             releases.set_clips(self._context.db, actor, reference, clips)
-            return f"{text(exhibit)} is cut to these frames."
+            return f"The release now contains only these frames of {text(exhibit)}."
 
         return run_action(work)
 
     def submit(self, reference: str, request: gr.Request) -> str:
-        """Hand the draft to those who approve."""
+        """Submit the draft for approval."""
 
         def work() -> str:
             with authorised(self._context, request, Right.RELEASE) as (session, person):
                 problems = self._context.plan(session, releases.find(session, reference)).problems
             releases.submit(self._context.db, person.name, reference, problems)
-            return "The release is in review. Somebody else approves it."
+            return "The release is in review and can now be approved."
 
         return run_action(work)
 
     def approve(self, reference: str, content: str, request: gr.Request) -> str:
-        """Approve it; ``content`` is the digest of what was on show."""
+        """Approve the release; ``content`` is the digest of the version on the page."""
         return self.override(reference, content, "", request)
 
     def override(self, reference: str, content: str, reason: str, request: gr.Request) -> str:
-        """Approve it although something is open."""
+        """Approve the release with open items, for ``reason``."""
 
         def work() -> str:
             context, actor = self._context, login(request)
             approval.approve(
                 context.db, context.store, actor, reference, override=reason or "", content=content or None
             )
-            return "The release is approved. Its pack can be made now."
+            return "The release is approved. Its pack can now be exported."
 
         return run_action(work)
 
     def send_back(self, reference: str, note: str, request: gr.Request) -> str:
-        """Back to those who prepare it."""
+        """Return the release to draft."""
 
         def work() -> str:
             releases.send_back(self._context.db, login(request), reference, note or "")
-            return "The release is a draft again, with your note."
+            return "The release has been returned to draft, with your note."
 
         return run_action(work)
 
     def withdraw(self, reference: str, reason: str, request: gr.Request) -> str:
-        """For good."""
+        """Withdraw the release for good."""
 
         def work() -> str:
             releases.withdraw(self._context.db, login(request), reference, reason or "")
-            return "The release is withdrawn."
+            return "The release has been withdrawn."
 
         return run_action(work)
 
     def preview(self, reference: str, request: gr.Request) -> str:
-        """Have it rendered."""
-        return self._work(reference, JobKind.PREVIEW, "The preview was asked for.", request)
+        """Start rendering the preview."""
+        return self._work(reference, JobKind.PREVIEW, "Rendering has started.", request)
 
-    def second_look(self, reference: str, request: gr.Request) -> str:
-        """Have detectors look at what was rendered."""
+    def second_pass(self, reference: str, request: gr.Request) -> str:
+        """Start the second detection pass on the rendered copies."""
 
         def work() -> str:
             actor = login(request)
@@ -294,17 +323,17 @@ class ReleasePage:
                 release = releases.find(session, reference)
                 name, digest = releases.reference(release), releases.content_digest(session, release)
             request_second_pass(self._context.db, actor, name, digest)
-            return "A second look at the rendered copy was asked for. You can leave this page meanwhile."
+            return "The second detection pass has started. You can leave this page."
 
         return run_action(work)
 
     def export(self, reference: str, request: gr.Request) -> str:
-        """Have the pack made."""
+        """Start exporting the pack."""
 
         def check(session: Session, release: Release) -> None:
             releases.check_exportable(session, release)
 
-        return self._work(reference, JobKind.EXPORT, "The pack was asked for.", request, check)
+        return self._work(reference, JobKind.EXPORT, "The export has started.", request, check)
 
     def _work(self, reference: str, kind: JobKind, message: str, request: gr.Request, check: Any = None) -> str:
         def work() -> str:
@@ -323,7 +352,7 @@ class ReleasePage:
                 {"release": name},
                 unique_key=f"{kind}:{name}:{digest}",
             )
-            return f"{message} You can leave this page meanwhile."
+            return f"{message} You can leave this page."
 
         return run_action(work)
 
@@ -334,9 +363,9 @@ class ReleasePage:
         line, about, missing = html(), html(), html()
         with section("What is hidden and shown"):
             decisions = html()
-            with gr.Accordion("What the policy says where nobody decides otherwise", open=False):
+            with gr.Accordion("Policy rules", open=False):
                 policy = html()
-        with section("Prepare it", visible=False) as preparing:
+        with section("Prepare the release", visible=False) as preparing:
             chosen, codes, exhibit, frames, changes = self._decide_form(ref)
             changes += self._details.build(ref)
             submit, submitted = gr.Button("Submit for approval", variant="primary"), html()
@@ -344,25 +373,25 @@ class ReleasePage:
             shown = html()
             module("pages/preview.js", "watch-place")
             with gr.Row():
-                render, second_pass_button = gr.Button("Render the preview"), gr.Button("Have detectors look at it")
+                render, second_pass_button = gr.Button("Render preview"), gr.Button("Run second detection pass")
             asked = html()
-        with section("Before it can be approved"):
+        with section("Before approval"):
             still_open = html()
-        with section("Under way"):
+        with section("Jobs"):
             running = html()
             module("pages/job_buttons.js", "jobs-acts")
         with section("Approve or send back", visible=False) as approving:
             approve = gr.Button("Approve", variant="primary")
-            with gr.Accordion("Approve although something is open", open=False) as overriding:
-                why = gr.Textbox(label="Reason for approving all the same", info="The log of the pack holds it")
-                override = gr.Button("Approve all the same", variant="stop")
-            note = gr.Textbox(label="Note or reason", info="Needed to send back and to withdraw")
+            with gr.Accordion("Override open items", open=False) as overriding:
+                why = gr.Textbox(label="Reason for approving with open items", info="Recorded in the release log")
+                override = gr.Button("Approve with open items", variant="stop")
+            note = gr.Textbox(label="Note or reason", info="Required to send back or withdraw")
             with gr.Row():
-                back, withdraw = gr.Button("Send back"), gr.Button("Withdraw for good", variant="stop")
+                back, withdraw = gr.Button("Send back"), gr.Button("Withdraw release", variant="stop")
             outcome = html()
         with section("Pack"):
             pack = html()
-            export, exported = gr.Button("Make the pack", variant="primary", visible=False), html()
+            export, exported = gr.Button("Export pack", variant="primary", visible=False), html()
         outputs = [
             ref, on_show, line, about, missing, decisions, policy, chosen, codes, exhibit, *frames,
             shown, still_open, pack, preparing, submit, approving, approve, back, overriding, export,
@@ -375,7 +404,7 @@ class ReleasePage:
         gr.Timer(2).tick(self.poll, [ref, known_state], polled, **QUIET)
         for event in (
             render.click(self.preview, ref, asked, **QUIET),
-            second_pass_button.click(self.second_look, ref, asked, **QUIET),
+            second_pass_button.click(self.second_pass, ref, asked, **QUIET),
             export.click(self.export, ref, exported, **QUIET),
         ):
             event.then(self.poll, [ref, known_state], polled, **QUIET)
@@ -387,31 +416,41 @@ class ReleasePage:
             withdraw.click(self.withdraw, [ref, note], outcome, **QUIET),
         ]
         for event in changes:
-            shown_again = event.then(self.again, ref, outputs, **QUIET)
-            shown_again.then(self._details.show, filled, self._details.outputs, **QUIET)
+            refreshed = event.then(self.refresh, ref, outputs, **QUIET)
+            refreshed.then(self._details.show, filled, self._details.outputs, **QUIET)
 
     def _decide_form(self, ref: gr.State) -> tuple[Any, ...]:
-        with gr.Accordion("Decide", open=True):
+        with gr.Accordion("Decisions", open=True):
             chosen = gr.Dropdown(
-                [], multiselect=True, label="About", info="Tracks, classes and sounds; several at once"
+                [], multiselect=True, label="Applies to", info="Select one or more tracks, classes or sounds"
             )
             with gr.Row():
-                action = gr.Radio(ACTIONS, value="hide", label="What happens")
-                effect = gr.Dropdown(EFFECTS, value="", label="How it is hidden", interactive=True)
-            codes = gr.Dropdown([], multiselect=True, label="Reason codes", info="For hiding; empty: the policy's")
+                action = gr.Radio(ACTIONS, value="hide", label="Action")
+                effect = gr.Dropdown(EFFECTS, value="", label="Effect", interactive=True)
+            codes = gr.Dropdown(
+                [],
+                multiselect=True,
+                label="Reason codes",
+                info="For hiding. Leave empty to use the codes of the policy",
+            )
             with gr.Row():
-                subject = gr.Textbox(label="Who or what it is", info="The same for all of theirs; never told outside")
-                reason = gr.Textbox(label="Reason", info="Needed to show; the log holds it")
-            decide = gr.Button("Note the decision", variant="primary")
-        with gr.Accordion("A span of sound that nobody has marked yet, or other frames", open=False):
+                subject = gr.Textbox(
+                    label="Subject", info="The same for all tracks and sounds of one person. Never disclosed"
+                )
+                reason = gr.Textbox(label="Reason", info="Required to show something. Recorded in the release log")
+            decide = gr.Button("Record decision", variant="primary")
+        with gr.Accordion("Decide on unmarked sound, or change frames", open=False):
             exhibit = gr.Dropdown([], label="Footage", interactive=True)
             with gr.Row():
-                start, end = gr.Textbox(label="From", info="As 0:01:30.5"), gr.Textbox(label="To", info="As 0:01:42")
-                decide_sound = gr.Button("Note the decision above about this sound")
+                start, end = (
+                    gr.Textbox(label="From", info="For example 0:01:30.5"),
+                    gr.Textbox(label="To", info="For example 0:01:42"),
+                )
+                decide_sound = gr.Button("Record the decision above for this sound")
             with gr.Row():
                 first = gr.Number(label="First frame", value=0, precision=0, minimum=0)
                 last = gr.Number(label="Last frame", value=None, precision=0, minimum=0)
-                cut = gr.Button("Release only these frames")
+                cut = gr.Button("Set frames")
         message = html()
         exhibit.input(self.frames, [ref, exhibit], [first, last], **QUIET)
         how = [action, effect, codes, subject, reason]
@@ -428,8 +467,19 @@ class ReleasePage:
         )
 
 
-def _standing(session: Session, release: Release, jobs: str) -> list[object]:
-    """All that what is shown of a release depends on, at little cost."""
+def _unavailable(reference: str, line: str, error: RedactError) -> ReleaseView:
+    texts: list[Any] = ["", "", *[gr.skip()] * 6, "", "", ""]
+    hidden = [gr.update(visible=False)] * 7
+    return ReleaseView(reference, "", line, unavailable(error), *texts, *hidden)
+
+
+def _without_value(update: object) -> object:
+    """A Gradio update that leaves the value as it is."""
+    return {key: new for key, new in update.items() if key != "value"} if isinstance(update, dict) else update
+
+
+def _fingerprint(session: Session, release: Release, jobs: str) -> list[object]:
+    """A cheap summary of everything the page depends on, to detect changes."""
     watched = session.scalar(select(func.max(Watched.id)).where(Watched.release_id == release.id))
     revisions = [clip.footage.revision for clip in release.clips]
     return [jobs, releases.content_digest(session, release), release.state, watched, revisions]

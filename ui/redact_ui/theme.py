@@ -1,4 +1,4 @@
-"""The one theme: Gradio in the colours of the pages that are not Gradio's."""
+"""The Gradio theme, in the colours of the plain HTML pages."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ _SET = {
     "button_cancel_text_color": "problem",
     "button_cancel_text_color_hover": "problem",
 }
-"""Gradio's names for what is coloured, and ours for the colour."""
+"""Gradio theme variables and our colour names for them."""
 
 
 def colours() -> tuple[dict[str, str], dict[str, str]]:
-    """The colours of light and dark, by name, as the shared style sheet has them."""
+    """Light and dark colours by name, read from the shared style sheet."""
     light, dark = re.findall(r":root \{(.*?)\}", _SHARED.read_text(encoding="utf-8"), re.DOTALL)[:2]
     return _named(light), _named(dark)
 
@@ -73,7 +73,7 @@ def _named(block: str) -> dict[str, str]:
 
 
 def theme() -> gr.themes.Base:
-    """For ``mount_gradio_app``. Its fonts are the machine's own: nothing is fetched."""
+    """The theme for ``mount_gradio_app``. It uses system fonts: nothing is downloaded."""
     light, dark = colours()
     both = {name: light[ours] for name, ours in _SET.items()}
     both |= {f"{name}_dark": dark[ours] for name, ours in _SET.items()}
@@ -87,8 +87,8 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """For the ``<head>`` of every page: our style sheet, its colours in light and dark, the words for what goes wrong
-    on the way to the server, and what Gradio's parts lack for keyboards and screen readers."""
+    """HTML for the ``<head>`` of every page: style sheet, colours, connection error messages, and fixes that Gradio
+    needs for keyboards and screen readers."""
     light, dark = ("".join(f"--{name}:{value};" for name, value in set_.items()) for set_ in colours())
     return (
         f"<style>:root{{{light}}}.dark{{{dark}}}</style>"

@@ -1,6 +1,6 @@
-"""The work list: cases by when they are due, what needs this person now, and the form for a new case."""
+"""The work list page: cases by due date, tasks for the signed-in user, and the form for a new case."""
 
-# ruff: noqa: PLR0917 - Gradio hands over what the fields hold in their order
+# ruff: noqa: PLR0917 - Gradio passes the field values as positional arguments
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from redact_ui.page import (
 )
 
 RECENT = timedelta(days=3)
-"""How long a failed job asks for attention."""
+"""How long a failed job is listed as a task."""
 NATIONS = {
     "england-and-wales": "England and Wales",
     "scotland": "Scotland",
@@ -64,31 +64,31 @@ LABELS = {
     "offence": "Offence",
     "officer_in_case": "Officer in the case",
     "disclosure_officer": "Disclosure officer",
-    "court_orders": "Orders of the court",
-    "requester": "Who asks",
-    "request": "What was asked for",
+    "court_orders": "Court orders",
+    "requester": "Requester",
+    "request": "Request",
     "refused_sections": "Sections refused",
     "fee_notice": "Fee notice",
-    "identity_check": "How the identity was checked",
-    "regime": "Law (uk-gdpr or dpa-part-3)",
-    "complainant": "Who complains",
-    "complaint": "What about",
-    "investigator": "Who investigates",
+    "identity_check": "How identity was checked",
+    "regime": "Legal regime (uk-gdpr or dpa-part-3)",
+    "complainant": "Complainant",
+    "complaint": "Complaint",
+    "investigator": "Investigator",
     "purpose": "Purpose",
 }
 ANY = "all"
 NOBODY = "-"
-"""No login."""
+"""Filter value for cases without members; not a valid login."""
 STAGES = {
     "empty": ("○", "No footage yet", "plain"),
-    "footage": ("○", "To be prepared", "plain"),
+    "footage": ("○", "No release yet", "plain"),
     **{name: STATES[name] for name in ("draft", "in-review", "approved", "exported", "closed")},
 }
-"""How far a request is, by its newest release that was not withdrawn."""
+"""Progress of a case, by its newest release that has not been withdrawn."""
 
 
 class WorkListPage:
-    """The first page. Handlers are plain methods: they take what the fields hold, and the request."""
+    """The first page. Handlers are plain methods that take the field values, then the request."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -104,7 +104,7 @@ class WorkListPage:
         stage: str,
         request: gr.Request,
     ) -> tuple[object, ...]:
-        """Top line, what needs the one who asks, the table, and whom there is to filter by."""
+        """Top bar, tasks of the signed-in user, the table of cases, and the people to filter by."""
         line = top_bar(self._context, request, "")
         try:
             with authorised(self._context, request) as (session, person):
@@ -125,15 +125,15 @@ class WorkListPage:
                     line,
                     _needs(session, person, today),
                     _table(found, today, filtered=filtered),
-                    gr.update(choices=[("Anybody", ""), ("Nobody yet", NOBODY), *people_], value=assignee or ""),
+                    gr.update(choices=[("Anyone", ""), ("No one yet", NOBODY), *people_], value=assignee or ""),
                     gr.update(visible=accounts.may(person, Right.CASES)),
                 )
         except RedactError as error:
             return line, "", failure(error), gr.skip(), gr.update(visible=False)
 
     def open_case(self, request: gr.Request, *values: str) -> str:
-        """A new case of reference, kind, title, day of receipt, nation, due date, and the details of all kinds in
-        order, of which only those of its own kind count. Says where it is, or what is wrong."""
+        """Open a case from reference, kind, title, date received, nation, due date, and the details of all kinds in
+        order, of which only those of its own kind are used. Returns a link to it, or the error."""
         return run_action(lambda: self._opened(login(request), *values))
 
     def _opened(
@@ -158,33 +158,31 @@ class WorkListPage:
             reference.strip(),
             kind=case_kind,
             title=title,
-            received=parse_day(received, "day of receipt") or date.today(),
+            received=parse_day(received, "date received") or date.today(),
             nation=Nation(nation),
             due=parse_day(due, "due date"),
             details=details,
         )
-        return f"The case {link(case_link(case.reference), case.reference)} is open. Add its footage there."
+        return f"Case {link(case_link(case.reference), case.reference)} is open. Add its footage there."
 
     def build(self, blocks: gr.Blocks) -> None:
         """Put the page into ``blocks``."""
         line = html()
         html("<h1>Work list</h1>")
-        with section("Needs me now"):
+        with section("Your tasks"):
             needs_html = html()
         with section("Cases"):
             with gr.Row():
-                find = gr.Textbox(label="Find a case", placeholder="Words or a number", min_width=160)
+                find = gr.Textbox(label="Find a case", placeholder="Reference or words in the title", min_width=160)
                 kind = gr.Dropdown([("All kinds", ANY), *((name, key) for key, name in KINDS.items())], value=ANY,
                                    label="Kind of case", interactive=True, min_width=160)  # fmt: skip
                 stages = [("All states", ANY), *((terms, key) for key, (_, terms, _) in STAGES.items())]
                 stage = gr.Dropdown(stages, value=ANY, label="State", interactive=True, min_width=160)
-                assignee = gr.Dropdown(
-                    [("Anybody", "")], value="", label="Assigned to", interactive=True, min_width=160
-                )
+                assignee = gr.Dropdown([("Anyone", "")], value="", label="Assigned to", interactive=True, min_width=160)
             with gr.Row(elem_classes="ticks"):
-                mine = gr.Checkbox(label="Only cases I am a member of")
-                overdue = gr.Checkbox(label="Only overdue")
-                closed = gr.Checkbox(label="Closed cases, too")
+                mine = gr.Checkbox(label="Only my cases")
+                overdue = gr.Checkbox(label="Only overdue cases")
+                closed = gr.Checkbox(label="Include closed cases")
             cases_table = html()
         filters: list[Any] = [kind, mine, overdue, closed, find, assignee, stage]
         opening = gr.Accordion("New case", open=False, visible=False)
@@ -202,11 +200,11 @@ class WorkListPage:
             kind = gr.Dropdown([(name, key) for key, name in KINDS.items()], value="foi", label="Kind of case",
                                interactive=True)  # fmt: skip
             nation = gr.Dropdown([(name, key) for key, name in NATIONS.items()], value="england-and-wales",
-                                 label="Whose bank holidays count", interactive=True)  # fmt: skip
-        title = gr.Textbox(label="Title", placeholder="What it is about, in a few words")
+                                 label="Bank holidays of", interactive=True)  # fmt: skip
+        title = gr.Textbox(label="Title", placeholder="A few words on what the case is about")
         with gr.Row():
-            received = gr.Textbox(label="Day of receipt", placeholder="2026-05-01; empty for today")
-            due = gr.Textbox(label="Due date, if one was given", placeholder="2026-05-01; empty: worked out")
+            received = gr.Textbox(label="Date received", placeholder="2026-05-01. Leave empty for today")
+            due = gr.Textbox(label="Due date, if one was set", placeholder="2026-05-01. Leave empty to calculate it")
         groups, fields = [], []
         for case_kind in CaseKind:
             with gr.Row(visible=case_kind is CaseKind.FOI) as group:
@@ -216,7 +214,7 @@ class WorkListPage:
             lambda name: [gr.update(visible=case_kind.value == name) for case_kind in CaseKind],
             kind, groups, **QUIET,
         )  # fmt: skip
-        button, message = gr.Button("Open the case", variant="primary"), html()
+        button, message = gr.Button("Open case", variant="primary"), html()
         button.click(
             self.open_case, [reference, kind, title, received, nation, due, *fields], message,
             **QUIET,
@@ -228,23 +226,23 @@ def _fields() -> list[tuple[CaseKind, str]]:
 
 
 def parse_day(untrusted: str, what: str) -> date | None:
-    """A day as 2026-05-01; None where nothing was given. Raises BadRecord."""
+    """Parse a date such as 2026-05-01; None if empty. Raises BadRecord."""
     if not (untrusted or "").strip():
         return None
     try:
         return date.fromisoformat(untrusted.strip())
     except ValueError as error:
-        raise BadRecord(f"The {what} cannot be read.", "Write it as 2026-05-01.") from error
+        raise BadRecord(f"The {what} is not a valid date.", "Enter it as 2026-05-01.") from error
 
 
 def parse_moment(untrusted: str) -> datetime | None:
-    """A time on this place's clock, as 2026-05-01 14:30; None where nothing was given. Raises BadRecord."""
+    """Parse a local time such as 2026-05-01 14:30; None if empty. Raises BadRecord."""
     if not (untrusted or "").strip():
         return None
     try:
         return datetime.fromisoformat(untrusted.strip()).astimezone()
     except (ValueError, OverflowError, OSError) as error:
-        raise BadRecord("The time cannot be read.", "Write it as 2026-05-01 14:30:05.") from error
+        raise BadRecord("The time is not valid.", "Enter it as 2026-05-01 14:30:05.") from error
 
 
 def _overdue(case: Case, today: date) -> bool:
@@ -252,8 +250,8 @@ def _overdue(case: Case, today: date) -> bool:
 
 
 def _stages(session: Session, *, closed: bool) -> list[tuple[Case, str]]:
-    """Cases, the most pressing first, and how far each is: of :data:`STAGES`."""
-    # In the order they were made: the newest counts.
+    """Cases, most urgent first, each with its stage from :data:`STAGES`."""
+    # In order of creation, so the newest release counts.
     newest = {r.case_id: r.state for r in releases.listed(session) if r.state != ReleaseState.WITHDRAWN}
     found = []
     for case in cases.list_cases(session, closed=closed):
@@ -274,23 +272,27 @@ def _table(found: list[tuple[Case, str]], today: date, *, filtered: bool) -> str
             clock(case, today) + (f"<br><span class='quiet'>{day(case.due_on)}</span>" if case.due_on else ""),
             chip(*STAGES[at]),
             "<br>".join(f"{text(m.person.full_name)} <span class='quiet'>{text(m.role)}</span>" for m in case.members)
-            or "<span class='quiet'>nobody yet</span>",
+            or "<span class='quiet'>no one yet</span>",
             text(len(case.exhibits)),
         )
         for case, at in found
     ]
     empty = (
-        "No case fits these filters. Take one of them off."
+        "No cases match these filters. Remove one of them."
         if filtered
-        else "There is no case yet. Open the first one with “New case” below, then add its footage."
+        else "There are no cases yet. Open the first one under “New case” below, then add its footage."
     )
     heads = ("Case", "Kind", "Due", "State", "Assigned to", "Footage")
-    return table(heads, rows, caption="Cases, the most pressing first", empty=empty)
+    return table(heads, rows, caption="Cases, most urgent first", empty=empty)
 
 
 def _needs(session: Session, person: Person, today: date) -> str:
     items = [*_late(session, person, today), *_releases(session, person, today), *_failed_jobs(session, person)]
-    return listing(items) if items else empty_state("Nothing needs you now. Work that does will be listed here.")
+    return (
+        listing(items)
+        if items
+        else empty_state("You have no tasks. Cases, releases and jobs that need you will be listed here.")
+    )
 
 
 def _releases(session: Session, person: Person, today: date) -> Iterator[str]:
@@ -300,11 +302,11 @@ def _releases(session: Session, person: Person, today: date) -> Iterator[str]:
         member = any(m.person_id == person.id for m in release.case.members)
         own = member or release.created_by == person.id
         if status == ReleaseState.DRAFT and own and accounts.may(person, Right.RELEASE):
-            yield f"{state(status)} {link(address, name)} is a draft: decide what is hidden, then submit it. {due}"
+            yield f"{state(status)} {link(address, name)} is a draft. Decide what to hide, then submit it. {due}"
         elif status == ReleaseState.IN_REVIEW and _may_approve(session, release, person):
-            yield f"{state(status)} {link(address, name)} waits for approval: watch its preview. {due}"
+            yield f"{state(status)} {link(address, name)} is waiting for approval. Watch its preview. {due}"
         elif status == ReleaseState.APPROVED and accounts.may(person, Right.EXPORT):
-            yield f"{state(status)} {link(address, name)} is approved: its pack can be made. {due}"
+            yield f"{state(status)} {link(address, name)} is approved. Its pack can be exported. {due}"
 
 
 def _may_approve(session: Session, release: Release, person: Person) -> bool:
@@ -323,7 +325,7 @@ def _failed_jobs(session: Session, person: Person) -> Iterator[str]:
         if job.state == JobState.FAILED and work not in seen:
             name = JOBS.get(job.kind, job.kind)
             yield f"{state(job.state)} {text(name)}: {text(job.error_text)} {_where(session, job)}"
-        seen.add(work)  # what was done or is tried again later is no failure any more
+        seen.add(work)  # a later attempt at the same work supersedes a failure
 
 
 def _where(session: Session, job: Job) -> str:
@@ -340,7 +342,7 @@ def _where(session: Session, job: Job) -> str:
 
 
 def _late(session: Session, person: Person, today: date) -> Iterator[str]:
-    """Cases that are overdue or nearly so: one's own, and for whoever can change that, those that nobody has."""
+    """Cases overdue or due soon: the person's own, and cases without members if they may assign them."""
     for case in cases.list_cases(session):
         if not pressing(case, today):
             continue
@@ -348,4 +350,4 @@ def _late(session: Session, person: Person, today: date) -> Iterator[str]:
         if _member(case, person.name):
             yield f"{clock(case, today)} {about}"
         elif not case.members and accounts.may(person, Right.CASES):
-            yield f"{clock(case, today)} {about} <span class='quiet'>Nobody has it yet: add its members.</span>"
+            yield f"{clock(case, today)} {about} <span class='quiet'>No one is assigned. Add its members.</span>"
