@@ -1,4 +1,4 @@
-"""What verification found: one line for each thing that could prove, or disprove, that a pack is what it says."""
+"""Results of verification: one for each check of a pack or copy."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 
 class CheckState(StrEnum):
-    """How a proof came out."""
+    """The result of a check."""
 
     HELD = "held"
     BROKEN = "broken"
     ABSENT = "absent"
-    """Not there, or nothing is there to check it against."""
+    """Not possible: something to check, or to check it against, is missing."""
 
 
 class Check(StrEnum):
-    """What a proof is of."""
+    """What is checked."""
 
     SIGNATURE = "signature"
     SIGNER = "signer"
@@ -26,6 +26,7 @@ class Check(StrEnum):
     AUDIT_HEAD = "audit head"
     MANIFEST = "C2PA manifest"
     CONTAINER = "boxes"
+    """Contents of the MP4 file beyond picture, sound and manifest."""
     FRAMES = "frames"
     MASKS = "masks"
     MASTER = "master"
@@ -34,7 +35,7 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One proof: what of, about which file of the pack (empty: all of it), and a sentence for a reader."""
+    """The result of one check, the file it concerns (empty: the whole pack), and a sentence for the reader."""
 
     check: Check
     state: CheckState
@@ -44,7 +45,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All results of a pack or copy. ``signer``: fingerprint of the key that everything was held against, if any."""
+    """All results for a pack or copy. ``signer``: fingerprint of the key used for checking, if any."""
 
     path: Path
     results: tuple[CheckResult, ...]
@@ -52,26 +53,26 @@ class Verdict:
 
     @property
     def broken(self) -> tuple[CheckResult, ...]:
-        """Those that speak against it."""
+        """The checks that failed."""
         return tuple(result for result in self.results if result.state is CheckState.BROKEN)
 
     @property
     def sound(self) -> bool:
-        """Whether something vouches for it and nothing speaks against it."""
+        """Whether a signature or manifest vouches for it and no check failed."""
         vouching = (Check.SIGNATURE, Check.MANIFEST)
-        return not self.broken and any(p.check in vouching and p.state is CheckState.HELD for p in self.results)
+        return not self.broken and any(r.check in vouching and r.state is CheckState.HELD for r in self.results)
 
 
 def held(what: Check, text: str, file: str = "") -> CheckResult:
-    """A proof that holds."""
+    """A check that passed."""
     return CheckResult(what, CheckState.HELD, text, file)
 
 
 def broken(what: Check, text: str, file: str = "") -> CheckResult:
-    """A proof that speaks against the pack."""
+    """A check that failed."""
     return CheckResult(what, CheckState.BROKEN, text, file)
 
 
 def absent(what: Check, text: str, file: str = "") -> CheckResult:
-    """A proof that could not be had."""
+    """A check that was not possible."""
     return CheckResult(what, CheckState.ABSENT, text, file)

@@ -1,4 +1,4 @@
-"""One copy of a pack, looked at by itself: its boxes, its manifest, every frame of it, and the masks in the picture."""
+"""Checks of one copy in a pack: its container, its manifest, every frame, and the masks in the picture."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from redact.settings import Effect, EffectSettings, Interlaced, OnCorrupt
 from redact.timecode import timecode
 
 EVERY = 12
-"""Frames: how often the picture of a published range is looked at."""
+"""Interval, in frames, at which the picture of a published range is checked."""
 GAP = Fraction(1)
-"""Seconds within a published range in which nothing may be hidden: closer ranges are told as one."""
-_TOLD = 5
+"""Seconds within a published range that may have nothing hidden, since ranges closer than that are merged."""
+_LISTED = 5
+"""Details listed in a message; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is said of a copy elsewhere; None where nothing is."""
+    """What statement and log say about a copy; None for what they do not say."""
 
     frames: int | None = None
     pts_sha256: str | None = None
@@ -42,62 +43,62 @@ class Expected:
     """Width and height in pixels."""
     policy_sha256: str | None = None
     masters: frozenset[str] | None = None
-    """SHA-256 of the masters of the release; empty where it may name none."""
+    """SHA-256 of the masters of the release; empty if the release must not name any."""
 
 
 class MaskChecker(Protocol):
-    """Looks at some of the frames, and says what was wrong."""
+    """Checks the masks on some of the frames."""
 
     def wants(self, frame: int) -> bool:
-        """Whether it wants to see this frame."""
+        """Whether this frame is to be examined."""
 
     def examine(self, frame: int, since: Fraction, image: PlanarImage) -> None:
-        """Be shown a frame, ``since`` seconds after the first."""
+        """Examine a frame, ``since`` seconds after the first."""
 
     def result(self, file: str) -> CheckResult:
-        """After the last frame."""
+        """The result, after the last frame."""
 
 
 def container(path: Path, file: str) -> CheckResult:
-    """Is there anything in the container but picture, sound and a manifest?"""
+    """Check that the container holds nothing but picture, sound and a manifest."""
     try:
         read_contents(path, signed=True)
     except RedactError as error:
         return broken(Check.CONTAINER, error.happened, file)
-    return held(Check.CONTAINER, "Nothing is in the file but its picture, its sound and its manifest.", file)
+    return held(Check.CONTAINER, "The file contains only its picture, sound and manifest.", file)
 
 
 def manifest(path: Path, file: str, key: PublicKey | None, expected: Expected) -> CheckResult:
-    """Is there a C2PA manifest, does it hold, and is it from the holder of ``key`` and of this release?"""
+    """Check the C2PA manifest: that it is valid, signed under ``key``, and belongs to this release."""
     found = c2pa_manifest.read(path)
     if found is None:
-        return absent(Check.MANIFEST, "The file carries no C2PA manifest; packing a file anew removes it.", file)
+        return absent(Check.MANIFEST, "The file has no C2PA manifest. Remuxing removes it.", file)
     if found.problems or found.key is None or found.release is None:
-        told = ", ".join(found.problems[:_TOLD])
-        return broken(Check.MANIFEST, f"The C2PA manifest does not hold: {told}.", file)
+        problems = ", ".join(found.problems[:_LISTED])
+        return broken(Check.MANIFEST, f"The C2PA manifest is not valid: {problems}.", file)
     if key is None:
         return held(
             Check.MANIFEST,
-            f"The C2PA manifest fits the file; it is from the key {found.key.fingerprint}, which nobody vouches for.",
+            f"The C2PA manifest matches the file. Its key, {found.key.fingerprint}, could not be checked.",
             file,
         )
     master = found.release.master_sha256
     wrong = ""
     if found.key.fingerprint != key.fingerprint:
-        wrong = f"is from another key, {found.key.fingerprint}"
+        wrong = f"is signed under another key, {found.key.fingerprint}"
     elif expected.policy_sha256 not in (None, found.release.policy_sha256):
-        wrong = "speaks of another release policy than the statement"
+        wrong = "names a different release policy from the statement"
     elif expected.masters is not None and (master not in expected.masters if master else expected.masters):
-        wrong = "speaks of another master than the statement"
+        wrong = "names a different master from the statement"
     if wrong:
         return broken(Check.MANIFEST, f"The C2PA manifest {wrong}.", file)
-    return held(Check.MANIFEST, "The C2PA manifest fits the file and is from the same key.", file)
+    return held(Check.MANIFEST, "The C2PA manifest matches the file and is signed under the same key.", file)
 
 
 def frames(
     path: Path, file: str, expected: Expected, checker: MaskChecker | None, progress: Progress = silent
 ) -> tuple[list[CheckResult], FrameTable | None]:
-    """Decode every frame: are they as many, and at the times, that are said, and what does ``look`` see in them?"""
+    """Decode every frame and check number, times and picture size; pass frames to ``checker`` for the masks."""
     first: int | None = None
     try:
         info = probe(path)
@@ -113,7 +114,7 @@ def frames(
             raise
         results = [broken(Check.FRAMES, f"The copy cannot be decoded: {error.happened}", file)]
         if checker is not None:
-            results.append(broken(Check.MASKS, "The copy cannot be decoded, so nothing can be seen in it.", file))
+            results.append(broken(Check.MASKS, "The copy cannot be decoded, so its masks cannot be checked.", file))
         return results, None
     size = (info.video.upright_width, info.video.upright_height)
     results = [_parity(file, expected, table, size)]
@@ -123,26 +124,26 @@ def frames(
 
 
 def same_frames(table: FrameTable, slate_frames: int, master: FrameTable, first: int, last: int) -> bool:
-    """Whether the copy's frames after its slate are as far apart as the master's from ``first`` to ``last``."""
+    """Whether the copy's frames after its slate have the same spacing as the master's from ``first`` to ``last``."""
     ours, theirs = list(relative_times(table))[slate_frames:], list(relative_times(master))[first : last + 1]
     return len(ours) == len(theirs) > 0 and all(a - ours[0] == b - theirs[0] for a, b in zip(ours, theirs, strict=True))
 
 
 class SampleMaskChecker:
-    """Looks for the masks of ``masks.json``. ``whole``: the frames on which there must be some, by the log."""
+    """Checks the masks in ``masks.json``. ``required``: the frames that must have some, according to the log."""
 
-    def __init__(self, untrusted_samples: Iterable[MaskSample], whole: Iterable[int]) -> None:
+    def __init__(self, untrusted_samples: Iterable[MaskSample], required: Iterable[int]) -> None:
         self._by_frame: dict[int, list[Sample]] = defaultdict(list)
-        self._unclear = 0
+        self._invalid = 0
         for sample in untrusted_samples:
             settings = _settings(sample)
             if settings is None:
-                self._unclear += 1
+                self._invalid += 1
             else:
                 shape = Shape(Form(sample.form), sample.cx, sample.cy, sample.w, sample.h, sample.angle)
                 self._by_frame[sample.frame].append(Sample(sample.frame, shape, settings))
-        self._unsampled = sorted(set(whole) - self._by_frame.keys())
-        self._unseen = set(self._by_frame)
+        self._unsampled = sorted(set(required) - self._by_frame.keys())
+        self._unvisited = set(self._by_frame)
         self._exposed: list[tuple[int, Fraction]] = []
 
     def wants(self, frame: int) -> bool:
@@ -151,30 +152,28 @@ class SampleMaskChecker:
 
     def examine(self, frame: int, since: Fraction, image: PlanarImage) -> None:
         """See :class:`MaskChecker`."""
-        self._unseen.discard(frame)
+        self._unvisited.discard(frame)
         if exposed(image, self._by_frame[frame]):
             self._exposed.append((frame, since))
 
     def result(self, file: str) -> CheckResult:
         """See :class:`MaskChecker`."""
         if self._exposed:
-            return broken(
-                Check.MASKS, f"A mask that the log tells of is not in the picture: {_told(self._exposed)}.", file
-            )
-        if self._unclear or self._unseen:
-            return broken(
-                Check.MASKS, "masks.json tells of masks that make no sense, or of frames that there are not.", file
-            )
+            return broken(Check.MASKS, f"A mask in the log is not in the picture: {_listed(self._exposed)}.", file)
+        if self._invalid or self._unvisited:
+            return broken(Check.MASKS, "masks.json lists invalid masks, or frames that do not exist.", file)
         if self._unsampled:
-            return broken(Check.MASKS, f"masks.json leaves out masks of frame {self._unsampled[0]}.", file)
-        seen = sum(map(len, self._by_frame.values()))
+            return broken(
+                Check.MASKS, f"masks.json has no masks for frame {self._unsampled[0]}, which should have some.", file
+            )
+        count = sum(map(len, self._by_frame.values()))
         return held(
-            Check.MASKS, f"All {seen} masks looked for, on {len(self._by_frame)} frames, are in the picture.", file
+            Check.MASKS, f"All {count} masks checked, on {len(self._by_frame)} frames, are in the picture.", file
         )
 
 
 class RangeFillChecker:
-    """Looks for fill in the ranges of a published log, which does not say where in the picture it is."""
+    """Checks that the ranges of a published log have fill somewhere in the picture; the log does not say where."""
 
     def __init__(self, untrusted_ranges: Iterable[PublishedRange]) -> None:
         self._ranges = [r for r in untrusted_ranges if r.kind == "picture" and r.fills]
@@ -203,14 +202,16 @@ class RangeFillChecker:
     def result(self, file: str) -> CheckResult:
         """See :class:`MaskChecker`."""
         if self._missing:
-            return broken(Check.MASKS, f"Nothing is filled where the log says it is: {_told(self._missing)}.", file)
+            return broken(Check.MASKS, f"There is no fill where the log says there is: {_listed(self._missing)}.", file)
         if empty := [r for n, r in enumerate(self._ranges) if n not in self._seen]:
-            return broken(Check.MASKS, f"Nothing is filled from {empty[0].first_timecode} on, as the log says.", file)
+            return broken(
+                Check.MASKS, f"There is no fill in the range from {empty[0].first_timecode}, contrary to the log.", file
+            )
         if not self._ranges:
             return absent(
-                Check.MASKS, "The log tells of no fill, which is all that can be looked for without places.", file
+                Check.MASKS, "The log lists no fills. Other effects cannot be checked without positions.", file
             )
-        return held(Check.MASKS, f"In each of the {len(self._ranges)} ranges with fills there is filled picture.", file)
+        return held(Check.MASKS, f"All {len(self._ranges)} ranges with fills have fill in the picture.", file)
 
 
 def _due(span: PublishedRange, frame: int) -> bool:
@@ -224,19 +225,25 @@ def _settings(sample: MaskSample) -> EffectSettings | None:
     return EffectSettings(Effect(sample.effect))
 
 
-def _told(places: Sequence[tuple[int, Fraction]]) -> str:
-    shown = ", ".join(f"frame {frame} ({timecode(since)})" for frame, since in places[:_TOLD])
-    return shown + (f" and {len(places) - _TOLD} more" if len(places) > _TOLD else "")
+def _listed(places: Sequence[tuple[int, Fraction]]) -> str:
+    shown = ", ".join(f"frame {frame} ({timecode(since)})" for frame, since in places[:_LISTED])
+    return shown + (f" and {len(places) - _LISTED} more" if len(places) > _LISTED else "")
 
 
 def _parity(file: str, expected: Expected, table: FrameTable, size: tuple[int, int]) -> CheckResult:
     count = len(table)
     if expected.frames not in (None, count):
-        return broken(Check.FRAMES, f"The copy holds {count} frames, not the {expected.frames} that are said.", file)
+        return broken(Check.FRAMES, f"The copy has {count} frames instead of {expected.frames}.", file)
     if expected.pts_sha256 not in (None, timeline_digest(relative_times(table))):
-        return broken(Check.FRAMES, "The copy's frames are not at the times that are said.", file)
-    if expected.size not in (None, size):
-        return broken(Check.FRAMES, f"The picture is {size[0]} x {size[1]} pixels, other than is said.", file)
+        return broken(Check.FRAMES, "The times of the copy's frames are not the stated ones.", file)
+    if expected.size is not None and expected.size != size:
+        return broken(
+            Check.FRAMES,
+            f"The picture has {size[0]} x {size[1]} pixels instead of {expected.size[0]} x {expected.size[1]}.",
+            file,
+        )
     if expected.frames is None or expected.pts_sha256 is None:
-        return absent(Check.FRAMES, f"All {count} frames can be decoded; nothing says how many there should be.", file)
-    return held(Check.FRAMES, f"All {count} frames can be decoded and are at the times that are said.", file)
+        return absent(
+            Check.FRAMES, f"All {count} frames can be decoded, but nothing states how many there should be.", file
+        )
+    return held(Check.FRAMES, f"All {count} frames can be decoded and are at the stated times.", file)

@@ -1,7 +1,7 @@
-"""The folder of a pack that came from somebody: which files are in it, before any of them is opened.
+"""The folder of an untrusted pack: the files in it, listed before any of them is opened.
 
-Only regular files with names a pack may have count. Links are not followed: one could make a file outside of the folder
-look like a part of it, or be pointed elsewhere between two looks.
+Only regular files with valid names count. Links are not followed: a link could make a file outside the folder appear to
+be part of the pack, or be redirected between two reads.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ MOST_ENTRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PackFolder:
-    """``files``: path by name. ``strange``: what else lies there, in words."""
+    """``files``: path by name. ``unexpected``: anything else in the folder, described in words."""
 
     path: Path
     files: dict[str, Path]
-    strange: tuple[str, ...]
+    unexpected: tuple[str, ...]
 
 
 def list_pack_folder(folder: Path) -> PackFolder:
-    """Raises :class:`~redact.errors.NothingToVerify` where the folder cannot be listed."""
+    """List the folder and its subfolders. Raises :class:`~redact.errors.NothingToVerify` if that is not possible."""
     files: dict[str, Path] = {}
-    strange: list[str] = []
+    unexpected: list[str] = []
     open_folders = [(folder, "")]
-    seen = 0
+    count = 0
     try:
         while open_folders:
-            here, prefix = open_folders.pop()
-            for entry in sorted(os.scandir(here), key=lambda e: e.name):
-                seen += 1
-                if seen > MOST_ENTRIES:
-                    raise NothingToVerify(f"{folder.name} holds more than {MOST_ENTRIES} files, as no pack does.")
+            current, prefix = open_folders.pop()
+            for entry in sorted(os.scandir(current), key=lambda e: e.name):
+                count += 1
+                if count > MOST_ENTRIES:
+                    raise NothingToVerify(f"{folder.name} holds more than {MOST_ENTRIES} files, the limit for a pack.")
                 name, mode = prefix + entry.name, entry.stat(follow_symlinks=False).st_mode
                 if not _is_valid(name):
-                    strange.append(f"{name!r} has a name that no file of a pack has")
+                    unexpected.append(f"{name!r} is not a valid file name in a pack")
                 elif stat.S_ISDIR(mode):
                     open_folders.append((Path(entry.path), f"{name}/"))
                 elif stat.S_ISREG(mode):
                     files[name] = Path(entry.path)
                 else:
-                    strange.append(f"{name!r} is a link or a device, not a file")
+                    unexpected.append(f"{name!r} is a link or a device, not a file")
     except OSError as error:
         raise NothingToVerify(f"{folder.name} cannot be listed: {error.strerror}.", "Check the permissions.") from error
-    return PackFolder(folder, files, tuple(strange))
+    return PackFolder(folder, files, tuple(unexpected))
 
 
 def is_file(path: Path) -> bool:
-    """Whether ``path`` is a regular file and no link to one."""
+    """Whether ``path`` is a regular file and not a link to one."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -62,7 +62,7 @@ def is_file(path: Path) -> bool:
 
 
 def small_file(path: Path, most: int) -> bytes | None:
-    """All bytes of a file of at most ``most``; None where there is none, it is larger or cannot be read."""
+    """The bytes of a file of at most ``most`` bytes; None if it is missing, larger or unreadable."""
     if not is_file(path):
         return None
     try:
