@@ -1,8 +1,8 @@
-"""Speed and memory of a whole job, against a plain transcode of the same clip in the same run.
+"""Measures the speed and memory of a whole job against a plain transcode of the same clip in the same run.
 
-The job and the transcodes each run in a fresh process, so that the memory is the job's alone and nothing is warm for
-one that is cold for the other. One transcode runs before the job and one after it; their mean is the floor, which
-cancels a machine that slowly gets slower or faster.
+The job and the transcodes each run in a fresh process, so that the memory is only the job's and all of them start cold.
+One transcode runs before the job and one after it; their mean is the floor, which compensates for a machine that slowly
+gets slower or faster.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "mask": ("mask",),
     "encode": ("encode",),
 }
-"""The pipeline's own stages, by the stage they are reported under. Those not named here are reported as they are:
-upload, resize and download, where a card is used."""
+"""Reported stages and the pipeline stages in each. Other pipeline stages (upload, resize and download with a graphics
+card) are reported under their own names."""
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 5.0
-"""How long a process that was told to end may take to do so."""
+"""How long a process may take to end after it was told to."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult(Generic[T]):
-    """What a process of its own gave back."""
+    """The result of work in a separate process."""
 
     value: T
     seconds: float
-    """From starting the process to its end."""
+    """From the start of the process to its end."""
     peak_bytes: int | None
-    """The most memory it held at once (its resident set's high-water mark); None where the system does not say."""
+    """Its peak memory (the high-water mark of its resident set); None if the system does not report it."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFigures:
-    """One analysis and one rendering, as seen from inside. Seconds are wall time."""
+    """One analysis and one rendering, measured from inside the process. Seconds are wall time."""
 
     frames: int
     tracks: int
@@ -75,12 +75,12 @@ class JobFigures:
     device: str
     decoder: str
     load_seconds: float
-    """Loading the models and making them ready for pictures of this size."""
+    """Loading the models and preparing them for pictures of this size."""
     analyse_seconds: float
     render_seconds: float
-    """With reading the finished copy back."""
+    """Includes reading the finished copy back."""
     stages: Mapping[str, float]
-    """By the pipeline's own names."""
+    """Seconds by pipeline stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,7 @@ class FloorFigures:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Wall time spent in one stage. Stages run side by side on several threads, so they may add up to more than the
-    whole."""
+    """Wall time of one stage. Stages run in parallel on several threads, so their sum may exceed the total."""
 
     name: str
     seconds: float
@@ -102,29 +101,29 @@ class Stage:
 
     @property
     def ms_per_frame(self) -> float:
-        """Milliseconds a frame."""
+        """Milliseconds per frame."""
         return self.seconds / self.frames * 1000
 
     @property
     def fps(self) -> float | None:
-        """Frames a second, if there were nothing else to do; None for a stage too short to say."""
+        """Frames per second of this stage alone; None if the stage is too short to measure."""
         return self.frames / self.seconds if self.seconds > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """Everything that was measured in one run."""
+    """All measurements of one run."""
 
     job: ProcessResult[JobFigures]
     floors: tuple[FloorFigures, ...]
     encoder: Mapping[str, str]
-    """The encoder and what it was told, in the job and in the floor alike."""
+    """The encoder and its options, the same in the job and in the transcodes."""
     clip_seconds: float | None
     peer: DefaceFigures | None
 
     @property
     def job_seconds(self) -> float:
-        """Analysing and rendering, the models being loaded."""
+        """Analysing and rendering, with models already loaded."""
         return self.job.value.analyse_seconds + self.job.value.render_seconds
 
     @property
@@ -134,26 +133,26 @@ class BenchReport:
 
     @property
     def floor_ratio(self) -> float:
-        """How many times as long as the transcode the job takes."""
+        """Duration of the job divided by that of the transcode."""
         return self.job_seconds / self.floor_seconds
 
     @property
     def fps(self) -> float:
-        """Frames a second, end to end."""
+        """Frames per second, end to end."""
         return self.job.value.frames / self.job_seconds
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """In the order of :data:`STAGES`, then any others."""
+        """Stages in the order of :data:`STAGES`, then any others."""
         return grouped(self.job.value.stages, self.job.value.frames)
 
     @property
     def peer_ratio(self) -> float | None:
-        """How many times as long as the job the peer takes: process against process, starting up included."""
+        """Duration of the peer's process divided by that of the job's, both including start-up."""
         return self.peer.seconds / self.job.seconds if self.peer else None
 
     def as_dict(self) -> dict[str, object]:
-        """For a document. Seconds are wall time; ratios are as on the properties of this class."""
+        """Ready for JSON. Seconds are wall time; ratios are those of the properties of this class."""
         job = self.job.value
         return {
             "frames": job.frames,
@@ -188,10 +187,10 @@ class BenchReport:
 def bench(
     source: Path, find: AnalyseSettings, hide: RenderSettings, *, against_deface: bool, progress: Progress
 ) -> BenchReport:
-    """Measure ``source``: transcode, job, transcode, and the peer if asked for. Copies are thrown away.
+    """Measure ``source``: transcode, job, transcode, and the peer if requested. Copies are discarded.
 
-    Raises what analysing and rendering raise, :class:`redact.errors.SetupIncomplete` when the peer is not installed or
-    fails, :class:`CorruptFrames` for footage that a plain transcode cannot take, and whatever ``progress`` raises.
+    Raises what analysing and rendering raise, :class:`redact.errors.SetupIncomplete` if the peer is not installed or
+    fails, :class:`CorruptFrames` for footage that cannot be transcoded, and whatever ``progress`` raises.
     """
     if against_deface:
         check_deface()
@@ -213,7 +212,7 @@ def bench(
 
 
 def grouped(seconds: Mapping[str, float], frames: int) -> tuple[Stage, ...]:
-    """The pipeline's own stages gathered as :data:`STAGES` says."""
+    """Pipeline stages grouped according to :data:`STAGES`."""
     known = {part for parts in STAGES.values() for part in parts}
     groups = {name: sum(seconds.get(part, 0.0) for part in parts) for name, parts in STAGES.items()}
     groups |= {name: spent for name, spent in seconds.items() if name not in known}
@@ -221,7 +220,7 @@ def grouped(seconds: Mapping[str, float], frames: int) -> tuple[Stage, ...]:
 
 
 def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSettings, progress: Progress) -> JobFigures:
-    """Analyse and render as ``redact run`` does, with a clock on every stage."""
+    """Analyse and render as ``redact run`` does, timing every stage."""
     from redact.pipeline.analysis import Analyser
     from redact.pipeline.rendering import render
 
@@ -249,29 +248,27 @@ def run_job(source: Path, target: Path, find: AnalyseSettings, hide: RenderSetti
 
 
 def transcode(source: Path, encoder: Encoder, progress: Progress) -> FloorFigures:
-    """Decode and encode the picture once, with as many threads as FFmpeg likes and the encoder settings of a copy.
+    """Decode and encode the picture once, with FFmpeg's default number of threads and the encoder settings of a copy.
 
-    Sound is left out and the result is not stored (an unredacted copy should not lie about): both favour the floor.
-    Raises :class:`CorruptFrames`.
+    Sound is left out and the result is not stored (no unredacted copy should be left on the disk); both make the
+    transcode faster. Raises :class:`CorruptFrames`.
     """
     info = probe(source)
     started = time.perf_counter()
     try:
         frames, problem = (
             _transcode(info, encoder, lambda done: progress("floor", done, info.expected_frames)),
-            "not one frame came out",
+            "no frame was decoded",
         )
     except av.FFmpegError as error:
         frames, problem = 0, str(error.strerror)
     if not frames:
-        raise CorruptFrames(
-            f"{source.name} cannot be transcoded: {problem}.", "Measure with footage that decodes soundly."
-        )
+        raise CorruptFrames(f"{source.name} cannot be transcoded: {problem}.", "Measure with undamaged footage.")
     return FloorFigures(frames, time.perf_counter() - started)
 
 
 def _transcode(info: MediaInfo, encoder: Encoder, each: Callable[[int], None]) -> int:
-    """Frames are counted, not timed, so that the encoder takes any timestamps."""
+    """Transcode all frames with consecutive timestamps, which every encoder accepts; returns their number."""
     video = info.video
     width, height, pix_fmt = even(video.width), even(video.height), FORMATS[8]
     rate = min(max(video.average_rate or Fraction(25), Fraction(1)), Fraction(240)).limit_denominator(1001)
@@ -282,7 +279,7 @@ def _transcode(info: MediaInfo, encoder: Encoder, each: Callable[[int], None]) -
         out = cast("av.VideoStream", sink.add_stream(encoder.name, rate=rate, options=dict(encoder.options)))
         out.width, out.height, out.pix_fmt = width, height, pix_fmt
         out.codec_context.thread_type = "AUTO"
-        # PyAV's generator holds FFmpeg's read buffer: closed before the container.
+        # PyAV's generator holds FFmpeg's read buffer, so it is closed before the container.
         with closing(cast("Generator[av.VideoFrame, None, None]", container.decode(stream))) as decoded:
             for frame in decoded:
                 picture = frame.reformat(width, height, pix_fmt)
@@ -303,7 +300,7 @@ class _ProgressStep:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Exceptions do not survive pickling, what they are made of does."""
+    """The parts of an error; exceptions themselves cannot be pickled reliably."""
 
     kind: str
     happened: str
@@ -317,10 +314,10 @@ class _Finished:
 
 
 def run_apart(work: Callable[[Progress], T], progress: Progress) -> ProcessResult[T]:
-    """Run ``work`` (which must be picklable, and so its result) in a fresh process.
+    """Run ``work``, which must be picklable like its result, in a fresh process.
 
-    Raises the :class:`RedactError` that ``work`` raises, :class:`Unexpected` when the process dies, and whatever
-    ``progress`` raises, for which the process is ended first.
+    Raises the :class:`RedactError` that ``work`` raises, :class:`Unexpected` if the process dies, and whatever
+    ``progress`` raises; in the last case, the process is ended first.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
@@ -336,7 +333,7 @@ def run_apart(work: Callable[[Progress], T], progress: Progress) -> ProcessResul
         process.join(GRACE_SECONDS)
         raise Unexpected(
             f"The process that was being measured ended early (exit code {process.exitcode}).",
-            "If it was ended for want of memory, measure with a smaller clip.",
+            "If it ran out of memory, measure with a smaller clip.",
         ) from None
     finally:
         process.terminate()
@@ -362,19 +359,19 @@ def _follow(pipe: Connection, progress: Progress) -> _Finished:
 
 
 def _in_child(work: Callable[[Progress], object], pipe: Connection) -> None:
-    # A terminal's Ctrl-C reaches both processes; the parent decides. Stray prints must not end up in its document.
+    # Ctrl-C in a terminal reaches both processes; the parent handles it. Stray output must not end up in its document.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)
-    told = 0.0
+    last_sent = 0.0
 
-    def tell(stage: str, done: int, total: int | None) -> None:
-        nonlocal told
-        if time.monotonic() - told >= POLL_SECONDS or done == total:
+    def report(stage: str, done: int, total: int | None) -> None:
+        nonlocal last_sent
+        if time.monotonic() - last_sent >= POLL_SECONDS or done == total:
             pipe.send(_ProgressStep(stage, done, total))
-            told = time.monotonic()
+            last_sent = time.monotonic()
 
     try:
-        value = work(tell)
+        value = work(report)
     except BaseException as error:
         failure = as_failure(error)
         pipe.send(_Failure(type(failure).__name__, failure.happened, failure.todo))
@@ -383,9 +380,9 @@ def _in_child(work: Callable[[Progress], object], pipe: Connection) -> None:
 
 
 def peak_memory() -> int | None:
-    """Bytes of this process's resident set at its largest; None where the system does not say.
+    """Peak size of this process's resident set in bytes; None if the system does not report it.
 
-    Not ``ru_maxrss``: on Linux a new process inherits that from the one that started it.
+    ``ru_maxrss`` is not used: on Linux, a new process inherits it from its parent.
     """
     try:
         status = Path("/proc/self/status").read_text()
@@ -403,5 +400,5 @@ def _named(progress: Progress, name: str) -> Progress:
 
 
 def parts_of(stage: Stage) -> Sequence[str]:
-    """What is counted as ``stage``, by the pipeline's own names."""
+    """The pipeline stages that ``stage`` includes."""
     return STAGES.get(stage.name, (stage.name,))

@@ -1,4 +1,4 @@
-"""The peer that speed is compared with: deface, at its defaults, as a process of its own."""
+"""Times deface, the peer for comparisons of speed, with its default settings in a separate process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class DefaceFigures:
-    """``seconds``: wall time of the peer's whole process."""
+    """``seconds``: wall time of the whole deface process."""
 
     name: str
     version: str
@@ -26,27 +26,27 @@ class DefaceFigures:
 
 
 def check_deface() -> str:
-    """Its version. Raises :class:`SetupIncomplete` when it is not installed."""
+    """The installed version of deface. Raises :class:`SetupIncomplete` if it is not installed."""
     try:
         version = metadata.version("deface")
     except metadata.PackageNotFoundError:
         version = ""
     if not version or util.find_spec("deface") is None:
         raise SetupIncomplete(
-            "deface is not installed, so there is nothing to compare with.",
-            "Install it with `pip install deface==1.5.0`, or leave --against out.",
+            "deface is not installed, so it cannot be compared with.",
+            "Install it with `pip install deface==1.5.0`, or leave out --against.",
         )
     return version
 
 
 def time_deface(source: Path, folder: Path, progress: Progress) -> DefaceFigures:
-    """Have deface make a copy of ``source`` in ``folder`` and take the time.
+    """Measure how long deface takes to make a copy of ``source`` in ``folder``.
 
-    Raises :class:`SetupIncomplete` when it is not there or makes no copy, and whatever ``progress`` raises.
+    Raises :class:`SetupIncomplete` if it is not installed or makes no copy, and whatever ``progress`` raises.
     """
     version = check_deface()
     copy, log = folder / "deface.mp4", folder / "deface.log"
-    # -P: what lies in the current folder is not to be taken for one of its modules.
+    # -P: modules in the current folder must not take the place of its own.
     command = [sys.executable, "-P", "-m", "deface.deface", str(source.absolute()), "--output", str(copy)]
     with log.open("wb") as err:
         started = time.perf_counter()
@@ -58,12 +58,12 @@ def time_deface(source: Path, folder: Path, progress: Progress) -> DefaceFigures
             seconds = time.perf_counter() - started
         finally:
             _end(process)
-    # It reports most failures with exit code 0, and a file type it does not know not even on stderr.
+    # It exits with code 0 after most failures, and does not report an unknown file type even on stderr.
     if process.returncode or not copy.is_file() or not copy.stat().st_size:
-        said = log.read_text(errors="replace").strip().splitlines() or ["nothing was said"]
+        output = log.read_text(errors="replace").strip().splitlines() or ["no message"]
         raise SetupIncomplete(
-            f"deface made no copy of {source.name} (exit code {process.returncode}; {said[-1]}).",
-            "Leave --against out, or use a clip that deface takes.",
+            f"deface made no copy of {source.name} (exit code {process.returncode}; {output[-1]}).",
+            "Leave out --against, or use a clip that deface supports.",
         )
     return DefaceFigures("deface", version, seconds)
 
@@ -71,7 +71,7 @@ def time_deface(source: Path, folder: Path, progress: Progress) -> DefaceFigures
 def _wait(process: subprocess.Popen[bytes], progress: Progress) -> None:
     while True:
         ended = process.poll() is not None
-        # Also after its end: a Ctrl-C that ended it as well is the person's wish, not its failure.
+        # Also called after its end: if Ctrl-C ended both processes, the user cancelled and deface did not fail.
         progress("deface", 0, None)
         if ended:
             return

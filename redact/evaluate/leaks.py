@@ -1,7 +1,7 @@
-"""Leaks and over-masking of masks against truth.
+"""Measures leaks and over-masking against ground truth.
 
-A box on a frame is *covered* when at least 90 % of it (faces: of its inscribed ellipse) is masked, by whatever mask.
-Boxes that the truth says to ignore count neither as leaks nor as over-masking.
+A box on a frame is *covered* if at least 90 % of it (for faces, of its inscribed ellipse) is masked, by any mask. Boxes
+that the truth marks as ignored count neither as leaks nor as over-masking.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from redact.track.types import MediaRef, TrackSet
 
 COVERED_SHARE = 0.9
 GROWN = 1.5
-"""Masks within the box grown by half of its width and height are no over-masking."""
+"""Masked pixels within the box enlarged by this factor do not count as over-masking."""
 ELLIPSES = frozenset({"face"})
-"""Labels of which only the inscribed ellipse must be masked."""
+"""Labels for which only the inscribed ellipse must be masked."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """Counts of one class, or of all: objects with at least one counted box, and their counted boxes."""
+    """Figures of one class or of all: objects with at least one counted box, and their counted boxes."""
 
     label: str
     objects: int
@@ -58,30 +58,30 @@ class Leak:
     seconds: float
     timecode: str
     covered: float
-    """Share of the box (or its ellipse) inside the picture that is masked."""
+    """Masked share of the box (or its ellipse) inside the picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a copy shows that it should not, and hides that it need not."""
+    """Leaks and over-masking of a copy."""
 
     frames: int
     total: ClassFigures
     classes: tuple[ClassFigures, ...]
     outside: int
-    """Pixels of all frames outside of the boxes grown by half."""
+    """Pixels of all frames outside the boxes enlarged by :data:`GROWN`."""
     masked_outside: int
-    """Those of them that are masked."""
+    """How many of these are masked."""
     leaks: tuple[Leak, ...]
     """In order of time."""
 
     @property
     def over_masking(self) -> float:
-        """Masked pixels outside of the boxes grown by half, over all such pixels."""
+        """Share of pixels outside the enlarged boxes that are masked."""
         return self.masked_outside / self.outside if self.outside else 0.0
 
     def as_dict(self) -> dict[str, object]:
-        """JSON-ready, with the rates."""
+        """Ready for JSON, including the rates."""
 
         def figures(of: ClassFigures) -> dict[str, object]:
             return {**asdict(of), "leak_rate": of.leak_rate, "exposed_share": of.exposed_share}
@@ -108,11 +108,11 @@ class Tally:
     """Collects figures frame by frame; memory grows with the truth and the leaks, not with the pictures."""
 
     def __init__(self, truth: Truth, media: MediaRef) -> None:
-        """Raises :class:`redact.errors.BadTruth` when the truth reaches past the last frame."""
+        """Raises :class:`redact.errors.BadTruth` if the truth extends past the last frame."""
         if truth.last_frame >= media.pts.size:
             raise BadTruth(
                 f"The truth has a box on frame {truth.last_frame + 1}, but the footage has {media.pts.size} frames.",
-                "Give the truth that was made for this footage.",
+                "Give the truth for this footage.",
             )
         self._media = media
         self._by_frame: dict[int, list[_TruthBox]] = {}
@@ -121,12 +121,12 @@ class Tally:
                 row = _TruthBox(thing.id, thing.label, thing.boxes[i], float(thing.angles[i]), bool(thing.counted[i]))
                 self._by_frame.setdefault(frame, []).append(row)
         self._near = np.zeros((media.height, media.width), np.bool_)
-        # Box, share masked: one entry for every counted box, as the figures are of these.
+        # Frame, box and masked share of every counted box, from which the figures are computed.
         self._shares: list[tuple[int, _TruthBox, float]] = []
         self._frames = self._outside = self._masked_outside = 0
 
     def add(self, frame: int, masked: NDArray[np.bool_]) -> None:
-        """``masked``: bool (height, width), what is masked on frame ``frame``."""
+        """Add one frame; ``masked``: bool (height, width), which of its pixels are masked."""
         boxes = self._by_frame.get(frame, [])
         for row in boxes:
             share = self._covered(row, masked) if row.counted else None
@@ -181,9 +181,9 @@ def timecode(seconds: float) -> str:
 
 
 def evaluate(tracks: TrackSet, truth: Truth, policy: MaskPolicy | None = None) -> Report:
-    """Figures of the masks that ``tracks`` get under ``policy``, drawn exactly as the renderer draws them.
+    """Figures for the masks of ``tracks`` under ``policy``, drawn exactly as the renderer draws them.
 
-    Raises :class:`redact.errors.BadTruth` when the truth does not fit the footage.
+    Raises :class:`redact.errors.BadTruth` if the truth does not fit the footage.
     """
     media = tracks.media
     plan = MaskPlan(tracks, policy)

@@ -1,4 +1,4 @@
-"""The same figures read off a finished copy: for tools that tell no tracks, and to check our own on what is written."""
+"""Measures a finished copy by its pixels: for tools without tracks, and to check our own figures on actual output."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from redact.media.untrusted_file import open_media
 from redact.track.types import MediaRef
 
 FILL_TOLERANCE = 48
-"""Levels of 255 by which an encoder may move a flat fill, ringing at its rim included."""
+"""Levels, of 255, by which an encoder may change a flat fill, including ringing at its edge."""
 RIM = 8
-"""Pixels next to masks that are left out of the quality figure: an encoder spends its bits differently there."""
+"""Pixels around masks that are left out of the quality figure: an encoder spends its bits differently there."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelReport:
-    """``psnr_outside``: decibels of luma between master and copy away from masks; infinite when they are equal."""
+    """``psnr_outside``: luma PSNR between master and copy away from masks, in decibels; infinite if they are equal."""
 
     report: Report
     psnr_outside: float
@@ -38,8 +38,7 @@ def masked_pixels(
 ) -> NDArray[np.bool_]:
     """Which pixels of a copy's frame are fill: bool (H, W) of ``copy``, (H, W, 3) RGB.
 
-    Tells masks from picture only when the picture has nothing of the colour ``fill``: a saturated green or magenta,
-    not black.
+    This works only if the picture has nothing in the colour ``fill``: use a saturated green or magenta, not black.
     """
     low = tuple(max(level - tolerance, 0) for level in fill)
     high = tuple(min(level + tolerance, 255) for level in fill)
@@ -47,11 +46,11 @@ def masked_pixels(
 
 
 def evaluate_pixels(master: Path, copy: Path, truth: Truth, media: MediaRef, fill: tuple[int, int, int]) -> PixelReport:
-    """Figures of the pixels of ``copy`` that have the colour ``fill``. Frames are paired by index, as stored: neither
-    file may carry a rotation flag.
+    """Figures for the pixels of ``copy`` that have the colour ``fill``. Frames are paired by index, as stored; neither
+    file may have a rotation flag.
 
-    Raises :class:`redact.errors.FrameCountMismatch` when the two differ in frames or size,
-    :class:`redact.errors.BadTruth`, and :class:`redact.errors.NotMedia` when one cannot be read.
+    Raises :class:`redact.errors.FrameCountMismatch` if the number of frames or the size differs,
+    :class:`redact.errors.BadTruth`, and :class:`redact.errors.NotMedia` if one of them cannot be read.
     """
     tally = Tally(truth, media)
     squared, count = 0.0, 0
@@ -79,7 +78,7 @@ def _luma(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:
     with open_media(path) as container:
         if not container.streams.video:
-            raise NoVideo(f"{path.name} holds no moving picture.", "Give a video file.")
+            raise NoVideo(f"{path.name} has no video track.", "Give a video file.")
         try:
             for frame in container.decode(video=0):
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

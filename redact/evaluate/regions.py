@@ -1,4 +1,4 @@
-"""The pixels of a truth box: those whose centre lies inside it."""
+"""The pixels of a truth box: those whose centres lie inside it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def region(
 ) -> tuple[Window, NDArray[np.bool_]] | None:
     """Window of a picture of ``width`` x ``height`` pixels, and which of its pixels lie in the box.
 
-    ``box``: xyxy before it is turned ``angle`` degrees clockwise about its centre; ``ellipse`` takes the inscribed
-    ellipse; ``grow`` is applied to width and height about the centre. None when no part is inside the picture. A region
-    so thin that it misses every pixel centre is all pixels that it touches: it must not count as covered by nothing.
+    ``box``: xyxy before rotation by ``angle`` degrees clockwise about its centre; ``ellipse`` selects the inscribed
+    ellipse; ``grow`` scales width and height about the centre. None if no part is inside the picture. A region too thin
+    to contain a pixel centre is all pixels that it touches, as an empty region would count as covered.
     """
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     a, b = grow * (box[2] - box[0]) / 2, grow * (box[3] - box[1]) / 2
@@ -34,7 +34,7 @@ def region(
     window = (slice(top, bottom), slice(left, right))
     x = ((np.arange(left, right) + 0.5 - cx)[None, :]).astype(np.float32)
     y = ((np.arange(top, bottom) + 0.5 - cy)[:, None]).astype(np.float32)
-    # Rows and columns stay apart as long as nothing is turned: many times faster, and no truth file has turned boxes.
+    # Without rotation, rows and columns are kept separate: many times faster, and truth files have no rotated boxes.
     along, across = (x / a, y / b) if angle == 0 else ((x * cos + y * sin) / a, (y * cos - x * sin) / b)
     inside = along**2 + across**2 <= 1 if ellipse else (np.abs(along) <= 1) & (np.abs(across) <= 1)
     if not inside.any():

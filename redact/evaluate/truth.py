@@ -1,6 +1,6 @@
-"""Ground truth: what should have been hidden on each frame, and how it is read from MOTChallenge text.
+"""Ground truth: what must be hidden on each frame, read from MOTChallenge text.
 
-Boxes are xyxy in upright pixels, pixel 0 spanning 0 to 1. Frames and boxes count from 0 here and from 1 in the file.
+Boxes are xyxy in upright pixels; pixel 0 spans 0 to 1. Frames and boxes count from 0 here and from 1 in the file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from redact.errors import BadTruth
 
 DEFAULT_LABELS = ("face", "plate", "text")
-"""Class ids 1, 2, 3 of a truth file that comes without a list of labels."""
+"""Class ids 1, 2, 3 of a truth file without a list of labels."""
 UNNAMED = "object"
-"""Label of rows that name no class (fewer than eight columns, or a class of -1)."""
+"""Label of rows without a class (fewer than eight columns, or a class of -1)."""
 MAX_BYTES = 256 * 1024 * 1024
 MAX_LABEL_BYTES = 1024 * 1024
 MAX_COORDINATE = 1e6
@@ -29,9 +29,9 @@ MAX_ID = 2**53
 class TruthObject:
     """One object through time.
 
-    ``frames``: (n,) int32 strictly increasing; ``boxes``: (n, 4) float64 xyxy, may reach past the picture; ``angles``:
-    (n,) float64 degrees clockwise about the box centre (always 0 in MOTChallenge files); ``counted``: (n,) bool, False
-    where the box counts neither as a leak nor as over-masking.
+    ``frames``: (n,) int32 strictly increasing; ``boxes``: (n, 4) float64 xyxy, which may extend past the picture;
+    ``angles``: (n,) float64 degrees clockwise about the box centre (always 0 in MOTChallenge files); ``counted``: (n,)
+    bool, False for boxes that count neither as a leak nor as over-masking.
     """
 
     id: int
@@ -53,13 +53,13 @@ class TruthObject:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """All objects of one piece of footage."""
+    """All objects in one file."""
 
     objects: tuple[TruthObject, ...]
 
     @property
     def last_frame(self) -> int:
-        """Index of the last frame on which anything is, -1 if there is nothing."""
+        """Index of the last frame with a box, -1 if there are none."""
         return max((int(o.frames[-1]) for o in self.objects), default=-1)
 
 
@@ -75,12 +75,12 @@ class _TruthRow:
 def read_truth(path: Path, labels_path: Path | None = None) -> Truth:
     """Read MOTChallenge ground truth: ``frame, id, left, top, width, height[, counted[, class[, visibility[, -1]]]]``.
 
-    ``counted`` of 0 marks a box to ignore. Class ids count from 1 in the list of labels, one name a line:
-    ``labels_path``, else ``NAME.labels.txt`` or ``labels.txt`` beside the file, else face, plate, text. The visibility
-    and what follows it are not used. Sources: https://motchallenge.net/instructions (everything counts from 1) and
-    Milan et al., "MOT16", arXiv:1603.00831, for the columns.
+    A ``counted`` of 0 marks a box to ignore. Class ids count from 1 in the list of labels, one name per line:
+    ``labels_path``, else ``NAME.labels.txt`` or ``labels.txt`` beside the file, else face, plate, text. Visibility and
+    later columns are not used. Sources: https://motchallenge.net/instructions (everything counts from 1) and Milan et
+    al., "MOT16", arXiv:1603.00831, for the columns.
 
-    Raises :class:`redact.errors.BadTruth` when either file is missing, too large or says something impossible.
+    Raises :class:`redact.errors.BadTruth` if either file is missing, too large or has impossible values.
     """
     labels = _read_labels(path, labels_path)
     by_id: dict[int, dict[int, _TruthRow]] = {}
@@ -126,7 +126,7 @@ def _read_labels(path: Path, labels_path: Path | None) -> tuple[str, ...]:
         return DEFAULT_LABELS
     labels = tuple(line.strip() for line in _read_text(labels_path, MAX_LABEL_BYTES).splitlines() if line.strip())
     if not labels:
-        raise _bad(f"{labels_path.name} names no class")
+        raise _bad(f"{labels_path.name} has no class names")
     return labels
 
 
@@ -144,11 +144,11 @@ def _parse(line: str, where: str, labels: tuple[str, ...]) -> _TruthRow:
     key = _whole(untrusted[1], 0, MAX_ID, f"{where}: id")
     left, top, width, height = untrusted[2] - 1, untrusted[3] - 1, untrusted[4], untrusted[5]
     if width <= 0 or height <= 0 or max(map(abs, untrusted[2:6])) > MAX_COORDINATE:
-        raise _bad(f"{where} has a box without extent or with impossible coordinates")
+        raise _bad(f"{where} has a box without width or height, or with impossible coordinates")
     counted = len(cells) < 7 or untrusted[6] != 0
     class_id = _whole(untrusted[7], -1, MAX_ID, f"{where}: class") if len(cells) > 7 else -1
     if class_id == 0 or class_id > len(labels):
-        raise _bad(f"{where} has class {class_id}, but the labels are numbered 1 to {len(labels)}")
+        raise _bad(f"{where} has class {class_id}, but the classes are numbered 1 to {len(labels)}")
     label = labels[class_id - 1] if class_id > 0 else UNNAMED
     return _TruthRow(frame - 1, key, (left, top, left + width, top + height), counted, label)
 

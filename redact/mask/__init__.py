@@ -1,1 +1,1 @@
-"""Masks: which shapes hide which frame, and how they are drawn."""
+"""Masks: which shapes hide what on each frame, and how they are drawn."""

@@ -1,4 +1,4 @@
-"""Draws masks into pictures, on the device the picture is on."""
+"""Draws masks into pictures, on the device that holds the picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Window = tuple[slice, slice, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One mask, ready to draw: its windows in luma and chroma, and the longer side of its box (luma pixels)."""
+    """One mask ready to draw: its windows in luma and chroma, and the longer side of its box in luma pixels."""
 
     settings: EffectSettings
     extent: float
@@ -33,8 +33,8 @@ class _Layer:
 class Compositor:
     """Draws masks into pictures of one size.
 
-    Only the windows around the masks are touched, so the cost follows the masked area, not the picture. Safe to share
-    between threads as long as no two draw into one picture.
+    Only the windows around the masks are processed, so the cost depends on the masked area, not the picture. It can be
+    shared between threads as long as no two draw into the same picture.
     """
 
     def __init__(self, width: int, height: int, device: torch.device | str) -> None:
@@ -47,23 +47,23 @@ class Compositor:
     ) -> None:
         """Hide what lies under ``masks``, in place, and draw the ``watermark`` over the rest.
 
-        A chroma sample is hidden when any masked pixel shares it; the unmasked pixels that share it too lose their
-        colour. Where masks overlap, the order they are given in does not matter for what is hidden:
+        A chroma sample is hidden if any masked pixel shares it; unmasked pixels that share it lose their colour. Where
+        masks overlap, their order does not affect what is hidden:
 
-        - solid fills come first, so that no cell of a mosaic or blur averages what a fill hides, and again last, so
-          that what they cover is exactly the fill;
-        - mosaics and blurs come in between, those with the largest cells first, each computed from the picture as
+        - solid fills are drawn first, so that no cell of a mosaic or blur averages what a fill hides, and again last,
+          so that what they cover is exactly the fill;
+        - mosaics and blurs are drawn in between, those with the largest cells first, each computed from the picture as
           drawn so far: a pixel under two of them reaches the copy only through the larger cells;
-        - the watermark comes over mosaics and blurs, and under the last fills.
+        - the watermark is drawn over mosaics and blurs, and under the last fills.
 
-        Raises ``ValueError`` when the picture is not of the size or sample type it should be; nothing is drawn then.
+        Raises ``ValueError`` if the picture has the wrong size or sample type; nothing is drawn in that case.
         """
         self._check(image)
         layers = [layer for shape, settings in masks if (layer := self._layer(image, shape, settings)) is not None]
         fills = [layer for layer in layers if layer.settings.effect is Effect.SOLID]
         veils = [layer for layer in layers if layer.settings.effect is not Effect.SOLID]
         veils.sort(key=lambda layer: layer.extent, reverse=True)
-        # Pictures may have been made inside of inference mode, and may then only be written to inside of it.
+        # Pictures created in inference mode can only be modified in inference mode.
         with torch.inference_mode():
             for layer in fills:
                 self._fill(image, layer)
@@ -86,7 +86,7 @@ class Compositor:
             raise ValueError(f"{image.bit_depth}-bit planes must be {sample}, not {[p.dtype for p in image.planes]}")
 
     def _layer(self, image: PlanarImage, shape: Shape, settings: EffectSettings) -> _Layer | None:
-        """None when the shape lies outside of the picture."""
+        """The mask to draw; None if the shape lies outside the picture."""
         luma = spans(shape, self.width, self.height)
         window = luma.mask(self.device)
         if window[2].numel() == 0:

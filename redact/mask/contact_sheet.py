@@ -1,4 +1,4 @@
-"""Contact sheets: what a copy looks like beside its master, on one page."""
+"""Contact sheets: frames of a master beside those of its copy, on one page."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def contact_sheet(
     columns: int,
     title: str = "Before and after",
 ) -> None:
-    """Write a PNG of ``pairs`` to ``path``, ``columns`` pairs a row, each with its caption below.
+    """Write a PNG of ``pairs`` to ``path``, with ``columns`` pairs per row and a caption below each.
 
     A pair is a caption and two RGB pictures of shape (h, w, 3): the master's frame and the copy's. The sheet shows what
-    the copy hides and says so on its face. Raises :class:`redact.errors.OutputNotWritable` when it cannot be written,
-    ``ValueError`` without pairs or columns.
+    the copy hides and carries a note that says so. Raises :class:`redact.errors.OutputNotWritable` if it cannot be
+    written, ``ValueError`` if there are no pairs or columns.
     """
     if not pairs or columns < 1:
         raise ValueError("a contact sheet needs at least one pair and one column")
@@ -54,7 +54,7 @@ def contact_sheet(
     for index, (caption, before, after) in enumerate(thumbs):
         left = MARGIN + (index % columns) * (cell[0] + GUTTER)
         top = head + (index // columns) * (cell[1] + GUTTER)
-        # Flush left and down: the pictures of a pair touch, and each pair stands on its caption.
+        # Aligned left and down: the pictures of a pair are adjacent, and each pair is directly above its caption.
         for picture, start in ((before, left), (after, left + before.width + SEAM)):
             sheet.paste(picture, (start, top + box[1] - picture.height))
         draw.text((left, top + box[1] + CAPTION_SIZE // 2), _fit(draw, caption, font, cell[0]), INK, font)
@@ -62,7 +62,7 @@ def contact_sheet(
         sheet.save(path, "PNG")
     except OSError as error:
         raise OutputNotWritable(
-            f"The contact sheet {path} could not be written ({error}).", "Give a folder that may be written to."
+            f"The contact sheet {path} could not be written ({error}).", "Choose a writable folder."
         ) from error
 
 
@@ -78,7 +78,7 @@ def _head(draw: ImageDraw.ImageDraw, title: str, width: int) -> None:
 
 
 def _fit(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int) -> str:
-    """``text``, or as much of its beginning as is at most ``width`` pixels long, with an ellipsis."""
+    """``text``, or as much of its beginning as fits into ``width`` pixels, with an ellipsis."""
     if draw.textlength(text, font) <= width:
         return text
     while text and draw.textlength(text + "…", font) > width:

@@ -1,5 +1,5 @@
-"""The mask plan: which shapes hide which frame. A pure function of tracks and policy, used by renderer and
-measurement alike."""
+"""The mask plan: which shapes are drawn on which frame. A pure function of tracks and policy, used for rendering and
+for measurement."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from redact.track.types import TrackSet
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """How far a mask reaches past its track's box.
+    """How far a mask extends past its track's box.
 
-    On each side ``width`` and ``height`` as shares of the box, ``pixels`` always, and ``motion`` times the distance the
-    box moved since the frame before or will until the frame after (whichever is more), along each axis.
+    Each side is extended by ``width`` or ``height`` as a share of the box, plus ``pixels``, plus ``motion`` times the
+    distance that the box moves from the previous or to the next frame (whichever is larger), along each axis.
     """
 
     form: Form
@@ -34,23 +34,23 @@ DEFAULT_MARGINS: Mapping[str, Margin] = {
     "text": Margin(Form.RECTANGLE, 0.06, 0.15),
 }
 NEAR_BORDER = 0.1
-"""A box that ends within this share of its size from the picture's border is taken to be cut off there."""
+"""A box that ends within this share of its size from the picture's border counts as cut off there."""
 PAST_BORDER = 0.25
-"""How far such a box is thought to go on outside, as a share of its size."""
+"""How far such a box is extended past the border, as a share of its size."""
 FORMS = tuple(Form)
 OTHER_MARGIN = Margin(Form.RECTANGLE, 0.12, 0.12)
-"""For classes that only a user's own model knows."""
+"""For classes that only a user's own model has."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskPolicy:
-    """What part of the machine's tracks becomes masks, and how generously."""
+    """The mask margins of each class."""
 
     margins: Mapping[str, Margin] = field(default_factory=lambda: DEFAULT_MARGINS)
 
 
 def _speed(frames: NDArray[np.int32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, 2) pixels a frame that the box centre moves along x and y, the larger of before and after."""
+    """(n, 2) speed of the box centre along x and y in pixels per frame, the larger of before and after."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     speed = np.zeros_like(centres)
     if len(frames) > 1:
@@ -61,7 +61,7 @@ def _speed(frames: NDArray[np.int32], boxes: NDArray[np.float32]) -> NDArray[np.
 
 
 class MaskPlan:
-    """Shapes per frame for a whole master. Memory is proportional to the number of boxes."""
+    """The shapes on every frame of a master. Memory is proportional to the number of boxes."""
 
     def __init__(self, tracks: TrackSet, policy: MaskPolicy | None = None) -> None:
         margins = (policy or MaskPolicy()).margins
@@ -75,7 +75,7 @@ class MaskPlan:
             reach += margin.motion * _turned(_speed(track.frames, track.boxes), track.angles)
             form = np.full(len(track), FORMS.index(margin.form), np.uint8)
             if margin.form is Form.ELLIPSE:
-                # What is left of a face at the border fills the corners of its box as well as the middle.
+                # The visible part of a face at the border fills the corners of its box too.
                 form[cut] = FORMS.index(Form.RECTANGLE)
             rows.append(np.column_stack([centre, size + 2 * reach, track.angles]).astype(np.float32))
             forms.append(form)
@@ -87,13 +87,13 @@ class MaskPlan:
         self._starts = np.searchsorted(every[order], np.arange(tracks.media.pts.size + 1))
 
     def columns(self, first: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The masks of frames ``first`` to before ``stop``, one after another as :meth:`shapes` has them: (n,) places
-        in :data:`FORMS`, and (n, 5) centre, size and angle."""
+        """The masks of frames ``first`` (included) to ``stop`` (excluded), in the order of :meth:`shapes`: (n,) indices
+        into :data:`FORMS`, and (n, 5) centre, size and angle."""
         rows = slice(int(self._starts[first]), int(self._starts[stop]))
         return self._forms[rows], self._rows[rows]
 
     def shapes(self, frame: int) -> list[Shape]:
-        """The masks of one frame, in the order of the tracks."""
+        """The masks of one frame in the order of the tracks."""
         rows = slice(int(self._starts[frame]), int(self._starts[frame + 1]))
         return [
             Shape(FORMS[form], *(float(v) for v in row))
@@ -102,9 +102,9 @@ class MaskPlan:
 
 
 def _past_border(boxes: NDArray[np.float32], width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Boxes that end at the picture's border are drawn out past it; also, which ones these are.
+    """Boxes with those that end at the picture's border extended past it, and (n,) bool: which ones these are.
 
-    A detector sees only the part of an object that lies in the picture, and draws the box too small for the rest.
+    A detector sees only the part of an object that is in the picture, so its box does not cover the rest.
     """
     size = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     border = np.array([0, 0, width, height], np.float32)
@@ -116,6 +116,6 @@ def _past_border(boxes: NDArray[np.float32], width: int, height: int) -> tuple[N
 
 
 def _turned(speed: NDArray[np.float32], angles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Speeds along the picture's axes as an upper bound along the axes of boxes turned by ``angles`` degrees."""
+    """Upper bounds of speeds along the axes of boxes rotated by ``angles`` degrees, from speeds along the picture's."""
     cos, sin = np.abs(np.cos(np.radians(angles))), np.abs(np.sin(np.radians(angles)))
     return np.column_stack([cos * speed[:, 0] + sin * speed[:, 1], sin * speed[:, 0] + cos * speed[:, 1]])

@@ -1,9 +1,9 @@
-"""Shapes to pixels: which samples of a plane a mask covers.
+"""Rasterises shapes: which samples of a plane a mask covers.
 
-Every shape is convex, so what it covers of one row of pixels is one run of columns. The runs are computed on the host
-in float64 (a few numbers a row) and only turned into a boolean mask on the device: rows are cheap, pixels are not.
+Every shape is convex, so it covers one run of columns in each row of pixels. The runs are computed on the host in
+float64 (a few numbers per row) and expanded to a boolean mask on the device.
 
-A pixel is covered when the shape reaches any part of it, however small: half-covered pixels at the rim, where other
+A pixel is covered if the shape reaches any part of it, however small. Partly covered pixels at the edge, where other
 tools leave a fringe of the face, belong to the mask. Runs are exact up to rounding (far below 1/1000 pixel).
 """
 
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from redact.mask.types import Form, Shape
 
 FARTHEST = 1e7
-"""Pixels. A coordinate or side beyond it belongs to no picture, so the shape is in doubt."""
+"""Pixels. No picture has larger coordinates or sides, so such a shape is invalid."""
 
 LEAST_HALF_SIDE = 0.5
-"""Pixels. Smaller shapes grow to one pixel: a run of no width would cover nothing."""
+"""Pixels. Smaller shapes are enlarged to one pixel, because a run of zero width would cover nothing."""
 
 LEAST_TILT = 0.01
-"""Pixels. A rectangle whose corners a turn moves less than this is drawn as the upright box around it: the slope of its
-sides is too small to divide by."""
+"""Pixels. A rectangle whose rotation moves its corners less than this is drawn as its upright bounding box: the slope
+of its sides is too small to divide by."""
 
 NOWHERE = int(np.iinfo(np.int32).max)
 """Left end of a row that is not covered; its right end is 0."""
@@ -35,11 +35,11 @@ NOWHERE = int(np.iinfo(np.int32).max)
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """What a shape covers of a plane, row by row.
+    """The samples of a plane that a shape covers, row by row.
 
-    ``edges``: (2, n) int32. Row ``top + i`` is covered from column ``edges[0, i]`` up to, not including,
-    ``edges[1, i]``, and not at all when the first is not less than the second. ``extent`` is the longer side, in luma
-    pixels, of the upright box around the whole shape, the parts of it that lie outside of the picture included.
+    ``edges``: (2, n) int32. Row ``top + i`` is covered from column ``edges[0, i]`` (included) to ``edges[1, i]``
+    (excluded), and not at all if the first is not less than the second. ``extent`` is the longer side, in luma pixels,
+    of the upright bounding box of the whole shape, including parts outside the picture.
     """
 
     top: int
@@ -54,7 +54,7 @@ class Spans:
             return slice(0, 0), slice(0, 0), torch.zeros((0, 0), dtype=torch.bool, device=device)
         edges = torch.from_numpy(self.edges)
         if device.type == "cuda":
-            # From page-locked memory, or the host would wait for all that the device still has to do before this.
+            # Use page-locked memory; otherwise the host would wait for all earlier work of the device.
             edges = edges.pin_memory().to(device, non_blocking=True)
         starts, ends = edges.unsqueeze(2)
         columns = torch.arange(left, right, dtype=torch.int32, device=device)
@@ -62,9 +62,9 @@ class Spans:
         return slice(self.top, self.top + self.edges.shape[1]), slice(left, right), mask
 
     def shared(self, sx: int, sy: int) -> Spans:
-        """The spans of a plane with one sample for 2**sx x 2**sy pixels: all samples that any covered pixel shares.
+        """The spans of a plane with one sample per 2**sx x 2**sy pixels: all samples that any covered pixel shares.
 
-        Still one run a row: the runs of neighbouring rows of a convex shape always have a column in common.
+        There is still one run per row: runs in adjacent rows of a convex shape always have a column in common.
         """
         step = 1 << sy
         first = self.top >> sy
@@ -82,10 +82,10 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """A shape about the origin, y down.
+    """A shape centred on the origin, y down.
 
-    ``right(y)`` is the x of its right side at height y, rising up to ``peak`` and falling from there on. Ellipses and
-    rectangles look the same when turned by half a turn, so the left side is ``-right(-y)``.
+    ``right(y)`` is the x of its right side at height y; it rises up to ``peak`` and falls after it. Ellipses and
+    rectangles are symmetric under half a turn, so the left side is ``-right(-y)``.
     """
 
     half_height: float
@@ -118,24 +118,24 @@ def _rectangle(a: float, b: float, cos: float, sin: float) -> _Outline:
 
 
 def _outline(shape: Shape) -> _Outline | None:
-    """None for the whole picture: asked for, or because the geometry makes no sense."""
+    """The outline of a shape; None for the whole picture, either as requested or because the geometry is invalid."""
     sizes = (shape.cx, shape.cy, shape.w, shape.h)
     sound = all(math.isfinite(v) and abs(v) <= FARTHEST for v in sizes) and math.isfinite(shape.angle)
     if shape.form is Form.FULL or not sound or shape.w <= 0 or shape.h <= 0:
         return None
     a, b = max(shape.w / 2, LEAST_HALF_SIDE), max(shape.h / 2, LEAST_HALF_SIDE)
     angle = shape.angle % 180.0
-    if angle >= 90.0:  # a quarter turn swaps the sides; what is left of the angle has sine and cosine above zero
+    if angle >= 90.0:  # a quarter turn swaps the sides; sine and cosine of the remaining angle are positive
         a, b, angle = b, a, angle - 90.0
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return _ellipse(a, b, cos, sin) if shape.form is Form.ELLIPSE else _rectangle(a, b, cos, sin)
 
 
 def spans(shape: Shape, width: int, height: int) -> Spans:
-    """What ``shape`` covers of a picture of ``width`` x ``height`` pixels.
+    """The pixels that ``shape`` covers in a picture of ``width`` x ``height`` pixels, without parts outside it.
 
-    The parts outside of the picture are cut off. A shape without an extent (a side not above zero), with a number that
-    is not finite or beyond :data:`FARTHEST` covers the whole picture: something should be hidden, nobody knows where.
+    A shape with a side that is not positive, or with a number that is not finite or beyond :data:`FARTHEST`, covers the
+    whole picture: something is to be hidden, but it is unknown where.
     """
     outline = _outline(shape)
     if outline is None:
@@ -144,11 +144,11 @@ def spans(shape: Shape, width: int, height: int) -> Spans:
     extent = 2 * max(outline.half_width, outline.half_height)
     top = min(max(math.floor(shape.cy - outline.half_height), 0), height)
     bottom = min(max(math.ceil(shape.cy + outline.half_height), top), height)
-    # Row 0 is the left side, mirrored so that it too is a right side: see _Outline.
+    # Row 0 is the left side, mirrored so that it is treated as a right side: see _Outline.
     y = np.empty((2, bottom - top))
     y[1] = np.arange(top, bottom) - shape.cy
     y[0] = -1.0 - y[1]
-    # The farthest a side reaches within a row is at its peak, or at the row's end that is nearer to the peak.
+    # Within a row, a side extends farthest at its peak or at the edge of the row nearer to the peak.
     reach = outline.right(np.minimum(np.maximum(y, outline.peak), y + 1.0))
     reach[0] -= shape.cx
     reach[1] += shape.cx
@@ -161,15 +161,15 @@ def spans(shape: Shape, width: int, height: int) -> Spans:
 
 
 def rasterise(shape: Shape, width: int, height: int, device: torch.device | str) -> tuple[slice, slice, torch.Tensor]:
-    """Rows and columns of the window ``shape`` covers, and the bool mask of shape (rows, columns) within it.
+    """Rows and columns of the window that ``shape`` covers, and the bool mask of shape (rows, columns) within it.
 
-    Both slices are empty, and the mask is of shape (0, 0), when the shape lies outside of the picture.
+    If the shape lies outside the picture, both slices are empty and the mask has shape (0, 0).
     """
     return spans(shape, width, height).mask(torch.device(device))
 
 
 def coverage(shapes: Sequence[Shape], width: int, height: int) -> NDArray[np.bool_]:
-    """All pixels that any of ``shapes`` covers: bool of shape (height, width)."""
+    """The pixels that any of ``shapes`` covers: bool of shape (height, width)."""
     covered = torch.zeros((height, width), dtype=torch.bool)
     for shape in shapes:
         rows, columns, mask = rasterise(shape, width, height, "cpu")

@@ -1,8 +1,8 @@
-"""The risk queue: where masks are most likely wrong, the likeliest and worst first. A pure function of tracks, edits
+"""The review queue: the places where masks are most likely wrong, most serious first. A pure function of tracks, edits
 and the frame table.
 
-What a person marked with a keyframe was looked at, and is not asked about again; nor is what somebody settled, as long
-as it is the same span of the same track.
+Places with a reviewer's keyframe have been checked and are left out. So are settled items, as long as they are about
+the same span of the same track.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Span = tuple[int, int]
 """First and last frame."""
 
 GAP_SECONDS = 0.5
-"""Detectors do not run on every frame, so short fillings are the rule."""
+"""Detectors do not run on every frame, so shorter filled gaps are normal."""
 WEAK_SECONDS = 0.5
 NEAR_EDGE = 0.12
-"""Share of a box's size from the picture's border within which an object comes and goes as objects do."""
+"""Distance from the picture's border, as a share of the box's size, within which tracks normally begin and end."""
 JUMP = 0.6
-"""Of the box's size, from one frame to the next."""
+"""Movement from one frame to the next, as a share of the box's size."""
 GROWTH = 1.5
-"""Of a side, from one frame to the next."""
+"""Factor by which a side grows or shrinks from one frame to the next."""
 CLUSTER_SECONDS = 0.5
-"""Jumps that follow each other within this are one item."""
+"""Jumps that follow each other within this time form one item."""
 
 
 class RiskKind(StrEnum):
-    """Why something is asked about."""
+    """The reason for an item of the review queue."""
 
     DAMAGED = "damaged"
     GAP = "gap"
@@ -57,14 +57,16 @@ _BASE = {
     RiskKind.WEAK: 0.3,
     RiskKind.SINGLE: 0.2,
 }
-"""Score of the mildest case of each kind; the worst has :data:`_RANGE` more. A track that begins or ends in the middle
-of the picture, or changes from one object to another, leaves somebody bare; a false alarm only hides too much."""
+"""Score of the mildest case of each kind; the worst case scores :data:`_RANGE` more. A track that begins or ends in the
+middle of the picture, or changes from one object to another, leaves someone unmasked; a false alarm only hides too
+much."""
 _RANGE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """``track`` is None for what is about the whole picture; ``score`` is 0 to 1; ``text`` is for people."""
+    """An item of the review queue. ``track`` is None for the whole picture; ``score`` is 0 to 1; ``text`` is shown to
+    users."""
 
     kind: RiskKind
     track: int | None
@@ -75,13 +77,13 @@ class Risk:
 
     @property
     def key(self) -> str:
-        """The queue's name for it, which settling it names."""
+        """The key by which the item is settled."""
         return f"{self.kind}:{0 if self.track is None else self.track}:{self.first}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackRisks:
-    """All that may be wrong with a track as ``track`` and ``state`` have it, settled or not."""
+    """All risks of one version of a track, settled or not."""
 
     track: Track
     state: TrackState
@@ -89,13 +91,13 @@ class TrackRisks:
 
 
 def risk_queue(edited: Edited, table: FrameTable) -> tuple[Risk, ...]:
-    """What is left to be looked at, in order. ``table`` is that of the footage the tracks are of."""
+    """The items still to be reviewed, in order. ``table`` is the frame table of the tracks' footage."""
     return left_of(risks_by_track(edited, table, {}), edited, table)
 
 
 def risks_by_track(edited: Edited, table: FrameTable, before: Mapping[int, TrackRisks]) -> Mapping[int, TrackRisks]:
-    """By the numbers of the tracks, at the cost of those that are other than in ``before``: what this was after earlier
-    edits of the same tracks of the same footage."""
+    """The risks of all tracks by track id. Only tracks that differ from ``before``, an earlier result for the same
+    tracks of the same footage, are computed again."""
     shots = _Shots(edited.tracks.cuts, len(table))
     size = (edited.tracks.media.width, edited.tracks.media.height)
     seconds = table.pts.astype(np.float64) * float(table.time_base)
@@ -104,20 +106,20 @@ def risks_by_track(edited: Edited, table: FrameTable, before: Mapping[int, Track
         state, known = edited.states[track.id], before.get(track.id)
         if known is None or known.track is not track or known.state != state:
             risks = _of_track(track, seconds, shots, size) if state.origin is not Origin.MANUAL else ()
-            known = TrackRisks(track, state, tuple(risk for risk in risks if not _looked_at(risk, state)))
+            known = TrackRisks(track, state, tuple(risk for risk in risks if not _checked(risk, state)))
         found[track.id] = known
     return found
 
 
 def left_of(found: Mapping[int, TrackRisks], edited: Edited, table: FrameTable) -> tuple[Risk, ...]:
-    """What of it nobody has settled, and what of the whole picture, in order."""
+    """The unsettled risks of tracks and of the whole picture, in order."""
     every = [*_damaged(table), *(risk for one in found.values() for risk in one.risks)]
     left = [risk for risk in every if risk.key not in edited.settled]
     return tuple(sorted(left, key=lambda risk: (-risk.score, risk.first, risk.track or 0, risk.kind)))
 
 
 def filled_spans(track: Track, seconds: NDArray[np.float64]) -> list[Span]:
-    """Stretches that no detector saw and that were filled in from both sides, of :data:`GAP_SECONDS` and longer.
+    """Spans without detections that were filled in from both sides, of :data:`GAP_SECONDS` and longer.
 
     ``seconds``: (frames,) the time of every frame of the footage.
     """
@@ -125,8 +127,8 @@ def filled_spans(track: Track, seconds: NDArray[np.float64]) -> list[Span]:
 
 
 def weak_spans(track: Track, seconds: NDArray[np.float64]) -> list[Span]:
-    """Stretches on which the detector was nowhere sure, from its first doubtful answer to its last, of
-    :data:`WEAK_SECONDS` and longer."""
+    """Spans in which all detections have low scores, from the first to the last of them, of :data:`WEAK_SECONDS` and
+    longer."""
     seen = np.flatnonzero(track.sources == Source.DETECTOR)
     if not seen.size:
         return []
@@ -138,7 +140,7 @@ def weak_spans(track: Track, seconds: NDArray[np.float64]) -> list[Span]:
 
 
 class _Shots:
-    """First and last frames of shots: nothing is strange about tracks that begin or end there."""
+    """First and last frames of shots, where tracks normally begin and end."""
 
     def __init__(self, cuts: tuple[int, ...], frames: int) -> None:
         self.firsts = frozenset((0, *cuts))
@@ -201,13 +203,13 @@ def _risk(kind: RiskKind, track: Track, span: Span, severity: float, text: str) 
     return Risk(kind, track.id, *span, round(score, 4), text)
 
 
-def _looked_at(risk: Risk, state: TrackState) -> bool:
+def _checked(risk: Risk, state: TrackState) -> bool:
     marks = (*state.keyframes, *(frame - 1 for frame in state.outsides))
     return any(risk.first <= frame <= risk.last for frame in marks)
 
 
 def _spans(track: Track, wanted: NDArray[np.bool_]) -> list[Span]:
-    """First and last frame of each unbroken stretch of rows."""
+    """First and last frame of each run of consecutive rows."""
     frames = track.frames[wanted]
     if not frames.size:
         return []
@@ -230,5 +232,5 @@ def _at_edge(box: NDArray[np.float32], size: tuple[int, int]) -> bool:
 
 
 def _share(box: NDArray[np.float32], size: tuple[int, int]) -> float:
-    """How much of the picture's height it takes: a face that large is well seen."""
+    """Twice the share of the picture's height that the box takes up: large faces are easy to recognise."""
     return 2 * float(box[3] - box[1]) / size[1]

@@ -1,7 +1,7 @@
-"""Text in pictures: the slate before a copy's footage, and the watermark over it.
+"""Draws text into pictures: the slate before a copy's footage, and the watermark over it.
 
-Both are drawn in shades of grey, which every matrix of colours agrees on, for square pixels, and then brought to the
-shape the footage's pixels have.
+Both are drawn in shades of grey, which are the same in every colour matrix, with square pixels, and then scaled to the
+pixel aspect ratio of the footage.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from redact.media.types import ColourTags, PlanarImage
 from redact.settings import SLATE_LINE_LENGTH, SLATE_LINES, SLATE_SECONDS, WATERMARK_LENGTH, Slate
 
 SMALLEST, COMFORTABLE = 7, 12
-"""Pixels: below the first size nobody reads letters, at the second everybody does."""
+"""Pixels: text below the first size is illegible; text of the second size is easy to read."""
 LARGEST = 14
-"""At the most, a slate's text is this part of the picture's shorter side, or comfortable."""
+"""A slate's text is at most 1/14 of the picture's shorter side, unless that is below :data:`COMFORTABLE`."""
 PAPER, RULE, INK, HEADING = 20, 110, 205, 240
-"""Greys of a slate, 0 to 255: what it is drawn on, the line under the heading, the text, the heading itself."""
+"""Greys of a slate, 0 to 255: background, line under the heading, text, heading."""
 HEADING_SIZE, LEADING, SPACE = 1.35, 1.35, 0.55
-"""The heading's size, the distance of lines, and of an empty line, as multiples of the text's size."""
+"""Size of the heading, line height, and height of an empty line, as multiples of the text size."""
 LETTER, RIM = 96, 72
-"""How much of 256 a watermark's white letters, and the black rim that shows them on white, hide of what lies under."""
+"""Opacity, out of 256, of a watermark's white letters and of their black outline, which makes them visible on white."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """The kind of picture to draw for: upright pixels and their shape (width to height), bits, and colours."""
+    """The pictures to draw on: upright size in pixels, pixel ``aspect`` (width to height), bits and colours."""
 
     width: int
     height: int
@@ -54,7 +54,7 @@ class Format:
         return self.width, max(1, round(self.height / self.aspect))
 
     def level(self, grey: int) -> tuple[int, int, int]:
-        """Y, U and V of a grey of 0 to 255."""
+        """Y, U and V of a grey from 0 to 255."""
         return fill_colour((grey, grey, grey), self.colour, self.bit_depth, self.height)
 
 
@@ -70,7 +70,7 @@ class _Line:
 
 
 def check_slate(untrusted: Slate) -> Slate:
-    """The slate as it will be drawn. Raises :class:`TitleUnusable` if that cannot be done."""
+    """The slate as it will be drawn. Raises :class:`TitleUnusable` if it cannot be drawn."""
     low, high = SLATE_SECONDS
     if not low <= untrusted.seconds <= high:
         raise TitleUnusable(f"A slate cannot be shown for {untrusted.seconds} s.", f"Give {low} to {high} seconds.")
@@ -82,20 +82,21 @@ def check_slate(untrusted: Slate) -> Slate:
     while lines and not lines[0]:
         lines.pop(0)
     if not lines:
-        raise TitleUnusable("The slate has no text.", "Write some, or leave the slate out.")
+        raise TitleUnusable("The slate has no text.", "Add some text, or leave out the slate.")
     return Slate(tuple(lines), untrusted.seconds)
 
 
 def check_watermark(untrusted_text: str) -> str:
-    """The watermark's text as it will be drawn. Raises :class:`TitleUnusable` if that cannot be done."""
+    """The watermark's text as it will be drawn. Raises :class:`TitleUnusable` if it cannot be drawn."""
     text = _drawable(untrusted_text, "watermark", WATERMARK_LENGTH)
     if not text:
-        raise TitleUnusable("The watermark has no text.", "Write some, or leave the watermark out.")
+        raise TitleUnusable("The watermark has no text.", "Add some text, or leave out the watermark.")
     return text
 
 
 def draw_slate(slate: Slate, form: Format) -> tuple[PlanarImage, bool]:
-    """The picture of a checked ``slate``, and whether all of its text fits; what does not is left out, from the end."""
+    """The picture of a checked ``slate``, and whether all of its text fits. Text that does not fit is cut off at the
+    end."""
     width, height = form.square
     margin = max(2, round(0.08 * min(width, height)))
     lines, fits = _laid_out(slate.lines, width - 2 * margin, height - 2 * margin)
@@ -113,21 +114,21 @@ def draw_slate(slate: Slate, form: Format) -> tuple[PlanarImage, bool]:
 
 
 class Watermark:
-    """A checked text, drawn half transparent and again and again into pictures of one format, in place.
+    """Draws a checked text semi-transparently, as a repeated pattern, into pictures of one format, in place.
 
-    Arithmetic is in whole numbers, so that every device draws the same. ``LETTER`` and ``RIM`` say how much of what was
-    there is left; nothing else of the picture enters, so a watermark shows what it is drawn over, or less.
+    Integer arithmetic makes the result the same on every device. ``LETTER`` and ``RIM`` set how much of each pixel is
+    kept. Neighbouring pixels are not used, so a watermark never reveals more than it is drawn over.
     """
 
     def __init__(self, text: str, form: Format, device: torch.device | str) -> None:
         letters, rims = _pattern(text, *form.square)
         a, b = (_fitted(Image.fromarray(layer), form).astype(np.int64) for layer in (letters, rims))
-        # Out of 65536: the rim first, then the letters over it.
+        # Out of 65536: the outline first, then the letters over it.
         letter, rim = a * LETTER // 255, b * RIM // 255
         keep = (256 - letter) * (256 - rim)
         white, black = form.level(255)[0], form.level(0)[0]
         add = black * rim * (256 - letter) + white * letter * 256
-        # Whole rows, though they hold more than letters: a processor is faster through them than from letter to letter.
+        # Whole rows, although they contain more than letters: this is faster on a CPU than going letter by letter.
         written = np.flatnonzero(np.diff(np.any(keep < 1 << 16, axis=1), prepend=False, append=False))
         self._bands = [
             (
@@ -139,33 +140,33 @@ class Watermark:
         ]
 
     def draw(self, image: PlanarImage) -> None:
-        """Into the luma of ``image``, which must be of the format and on the device given."""
+        """Draw into the luma of ``image``, which must have the format and be on the device given to the constructor."""
         for rows, keep, add in self._bands:
             band = image.planes[0][rows]
             band.copy_(band.to(torch.int32).mul_(keep).add_(add).bitwise_right_shift_(16))
 
 
 def _drawable(untrusted_text: str, what: str, longest: int) -> str:
-    """One line of text: all white space is one space, and nothing is left that has no picture of its own."""
+    """One line of text with white space collapsed to single spaces and only characters that can be drawn."""
     if len(untrusted_text) > longest:
         raise TitleUnusable(
             f"A line of the {what} has {len(untrusted_text)} characters.", f"Give {longest} at most, or more lines."
         )
     composed = unicodedata.normalize("NFC", untrusted_text)
-    # Marks that turn the direction of writing, join letters or are not shown at all.
+    # Drop format characters: those that change the direction of writing, join letters or are invisible.
     seen = (c for c in composed if unicodedata.category(c) != "Cf")
     text = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in seen).split())
     if strange := sorted({c for c in text if not _has_picture(c)}):
         codes = ", ".join(f"U+{ord(c):04X}" for c in strange[:8])
         raise TitleUnusable(
-            f"The {what} has characters that cannot be drawn here ({codes}).", "Write them in another way."
+            f"The {what} has characters that cannot be drawn here ({codes}).", "Replace them with other characters."
         )
     return text
 
 
 @lru_cache(maxsize=512)
 def _has_picture(character: str) -> bool:
-    """Whether the font has it, and letters go from left to right and stand side by side, as they are drawn here."""
+    """Whether the font has the character, and it is drawn left to right beside its neighbours, as assumed here."""
     if character == " ":
         return True
     if unicodedata.category(character)[0] in "CM" or unicodedata.bidirectional(character) in ("R", "AL"):
@@ -176,7 +177,7 @@ def _has_picture(character: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _font(size: int, *, bold: bool) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib carries: Pillow's own font lacks the pound and section signs."""
+    """DejaVu Sans, which comes with matplotlib: Pillow's own font lacks the pound and section signs."""
     found = find_spec("matplotlib")
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     try:
@@ -184,14 +185,12 @@ def _font(size: int, *, bold: bool) -> ImageFont.FreeTypeFont:
         path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / name
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except (AssertionError, OSError) as error:
-        raise SetupIncomplete(
-            "The font for slates and watermarks is not there.", "Install matplotlib again."
-        ) from error
+        raise SetupIncomplete("The font for slates and watermarks is missing.", "Reinstall matplotlib.") from error
 
 
 def _laid_out(lines: Sequence[str], width: int, height: int) -> tuple[list[_Line], bool]:
-    """Lines no wider than ``width`` and together no higher than ``height`` pixels, as large as that allows; and whether
-    they hold all of the text. Words are broken only where even the smallest letters leave no other way."""
+    """Lines laid out as large as fits into ``width`` x ``height`` pixels, and whether all of the text fits. Words are
+    broken only if they do not fit at the smallest size."""
     size = max(COMFORTABLE, round(min(width, height) / LARGEST))
     while True:
         smallest = size == SMALLEST
@@ -230,7 +229,7 @@ def _wrapped(lines: Sequence[str], size: int, width: int, *, whole_words: bool) 
 
 
 def _fitting(line: _Line, width: int) -> int:
-    """How many letters of the line, one at least, are not wider than ``width``."""
+    """How many letters of the line fit into ``width``; at least one."""
     count = len(line.text)
     while count > 1 and _width(_Line(line.text[:count], line.size, line.bold)) > width:
         count -= 1
@@ -242,7 +241,7 @@ def _width(line: _Line) -> float:
 
 
 def _pattern(text: str, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """How much of each pixel the letters cover, and the letters with their rims: (height, width), 0 to 255."""
+    """Coverage of each pixel by the letters, and by the letters with their outlines: (height, width), 0 to 255."""
     size = max(SMALLEST + 1, round(min(width, height) / 30))
     while size > SMALLEST and _font(size, bold=True).getlength(text) > 0.9 * width:
         size -= 1
@@ -254,7 +253,7 @@ def _pattern(text: str, width: int, height: int) -> tuple[NDArray[np.uint8], NDA
         layer = Image.new("L", (width, height), 0)
         draw = ImageDraw.Draw(layer)
         for row, middle in enumerate(range(down // 2, height + size, down)):
-            # One is in the middle of every other row; those between stand half a step aside.
+            # In every other row, one text is centred; the rows between are shifted by half a step.
             left = round((width - length) / 2) % across + (row % 2) * across // 2 - 2 * across
             for start in range(left, width, across):
                 draw.text((start, middle), text, 255, font, anchor="lm", stroke_width=stroke)

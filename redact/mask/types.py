@@ -1,4 +1,4 @@
-"""Mask shapes and effects, as the plan hands them to the compositor."""
+"""Mask shapes, as the mask plan passes them to the compositor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One mask on one frame: ``w`` x ``h`` upright pixels about (``cx``, ``cy``), turned ``angle`` degrees clockwise.
+    """One mask on one frame: ``w`` x ``h`` upright pixels around (``cx``, ``cy``), rotated ``angle`` degrees clockwise.
 
     Pixel centres are at half-integers (pixel 0 spans 0 to 1). ``FULL`` ignores the geometry and covers the frame.
     """

@@ -1,1 +1,1 @@
-"""Edits that people make to tracks, and what machine tracks and edits come to."""
+"""Reviewers' edits to tracks, and the result of applying them to machine tracks."""

@@ -1,4 +1,4 @@
-"""Which edits of others stand in the way of one that was made without knowing of them."""
+"""Finds edits by others that conflict with an edit made without knowledge of them."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ _END = 2**62
 
 
 class _Side(Enum):
-    """What of a thing an edit is about."""
+    """Which aspect of a track or sound span an edit affects."""
 
     BEING = 0
-    """That it is there, and what it is made of: this bears on all other sides."""
+    """Its existence and content, which affects all other aspects."""
     PLACE = 1
     CLASS = 2
     PERSON = 3
 
 
 class _Reach(NamedTuple):
-    """One side of one thing on a range of frames."""
+    """One aspect of one track or sound span on a range of frames."""
 
     thing: tuple[str, int | str]
     side: _Side
@@ -65,11 +65,11 @@ class _Reach(NamedTuple):
 
 
 def conflicts(edit: Edit, others_since_base: Sequence[LoggedEdit], earlier: Mapping[str, Edit]) -> list[LoggedEdit]:
-    """Those of ``others_since_base``, in their order, that touch the same side of the same track (or sound span) on
-    frames in common with ``edit``.
+    """The edits of ``others_since_base``, in their order, that affect the same aspect of the same track or sound span
+    as ``edit`` on common frames.
 
-    ``earlier`` has the edits that undoing and redoing may speak of, by id; an unknown one conflicts with nothing. To
-    settle an item of the risk queue twice is no conflict, nor is it to make two keyframes on two frames of one track.
+    ``earlier`` has the edits that undo and redo may refer to, by id; an unknown one conflicts with nothing. Settling an
+    item of the review queue twice is not a conflict, nor are two keyframes on different frames of one track.
     """
     reach = _reach(edit, earlier)
     return [
@@ -115,7 +115,7 @@ def _track_reach(
         case Keyframe():
             side, first, last = _Side.PLACE, edit.frame, edit.frame
         case Outside() | RemoveKeyframe():
-            # What was visible, or not, until the next mark changes.
+            # This changes visibility up to the next mark.
             side, first = _Side.PLACE, edit.frame
         case Resize() if edit.first is not None and edit.last is not None:
             side, first, last = _Side.PLACE, edit.first, edit.last

@@ -1,4 +1,4 @@
-"""Masks of one footage drawn into another: of the same scene, or of a camera that stands still."""
+"""Copies masks from one file to another that shows the same scene or comes from a fixed camera."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from redact.track.types import MediaRef, Track
 def copy_track(
     edited: Edited, track: int, target: MediaRef, *, new: int, shift_seconds: float = 0.0
 ) -> tuple[Edit, ...]:
-    """Edits that give ``target`` what hides ``track`` in this footage, as the new track ``new``.
+    """Edits that copy the masks of ``track`` to ``target`` as its new track ``new``.
 
-    Times count from each footage's first frame; ``shift_seconds`` later in the target. Boxes follow the pictures'
-    sizes. A frame of the target that falls between two frames gets the hull of both. Nothing is given for what lies
-    outside of the target. Raises ``KeyError`` for a track that hides nothing here.
+    Times count from the first frame of each file and are ``shift_seconds`` later in the target. Boxes are scaled to the
+    target's picture size. A frame of the target that falls between two frames gets the hull of both. Times outside the
+    target are left out. Raises ``KeyError`` for a track without masks.
     """
     source = {t.id: t for t in edited.tracks.tracks}[track]
     media = edited.tracks.media
@@ -49,7 +49,7 @@ def _seconds(media: MediaRef) -> Floats:
 
 
 def _carried(track: Track, times: Floats, wanted: Floats) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], BoxRows]:
-    """Frames of the target on which the track is in sight on the frame before or after, and the hull of these."""
+    """Target frames for which the track is visible on the source frame before or after, and the hull of these two."""
     slack = 1e-4
     before = np.searchsorted(times, wanted + slack, "right") - 1
     after = np.searchsorted(times, wanted - slack, "left")
@@ -69,7 +69,7 @@ def _carried(track: Track, times: Floats, wanted: Floats) -> tuple[np.ndarray[tu
 
 
 def _within(boxes: Floats, media: MediaRef) -> Floats:
-    """Boxes as far out as an edit may place them, and at least a pixel wide and high."""
+    """Boxes clipped to where an edit may place them, and at least one pixel wide and high."""
     low = np.array([-media.width, -media.height], np.float64)
     start = np.clip(boxes[:, :2], low, -2 * low - LEAST_SIDE)
     end = np.clip(boxes[:, 2:], start + LEAST_SIDE, -2 * low)
@@ -77,6 +77,6 @@ def _within(boxes: Floats, media: MediaRef) -> Floats:
 
 
 def _angles(rows: BoxRows) -> Floats:
-    """The angles as an edit may give them."""
+    """The angles reduced to the range that an edit may have."""
     angles: Floats = (rows.angles.astype(np.float64) + 180) % 360 - 180
     return angles

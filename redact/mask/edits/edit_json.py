@@ -1,4 +1,4 @@
-"""Edits as JSON, from a request or the records, and back. Nothing that is read is trusted."""
+"""Converts edits to JSON and back. Input from requests and records is not trusted."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from redact.mask.edits.types import Box, Edit, PlacedBox
 from redact.settings import SoundEffect
 
 MAX_ID = 2**53 - 1
-"""Largest integer that every JSON reader keeps exact."""
+"""Largest integer that every JSON reader represents exactly."""
 MAX_TEXT = 1000
 MAX_LABEL = 100
 MAX_ROWS = 20_000
-"""In one entry: a re-track job that found more gives its boxes in several."""
+"""Most boxes in one edit; a re-track job with more splits them over several edits."""
 MAX_LINKED = 10_000
 MAX_SECONDS = 360_000
 """No camera records a hundred hours into one file."""
 LEAST_SIDE = 1.0
-"""Pixels: what is thinner than one hides nothing."""
+"""Pixels: a thinner box would hide nothing."""
 
 OPERATIONS: Mapping[str, type[Edit]] = MappingProxyType(
     {
@@ -60,7 +60,7 @@ def edit_name(edit: Edit) -> str:
 
 
 def edit_json(edit: Edit) -> dict[str, object]:
-    """JSON-ready; :func:`parse_edit` gives the same edit again."""
+    """An edit ready for JSON; :func:`parse_edit` recovers the same edit."""
     return {"op": edit_name(edit)} | {f.name: _plain(getattr(edit, f.name)) for f in fields(edit)}
 
 
@@ -71,22 +71,22 @@ def _plain(value: object) -> object:
 
 
 def parse_edit(untrusted: object, *, frame_count: int, width: int, height: int) -> Edit:
-    """One edit from JSON: an object of ``op`` and exactly the members of that operation's class.
+    """Parse one edit from JSON: an object with ``op`` and exactly the members of that operation's class.
 
-    Members with a default may be left out. ``width`` and ``height`` are the upright picture's. Raises
-    :class:`EditInvalid`, with a text that names the member at fault.
+    Members with a default may be left out. ``width`` and ``height`` are those of the upright picture. Raises
+    :class:`EditInvalid` with a text that names the faulty member.
     """
     if not isinstance(untrusted, dict):
         raise _wrong("edit", "is not an object")
     untrusted_name = untrusted.get("op")
     operation = OPERATIONS.get(untrusted_name) if isinstance(untrusted_name, str) else None
     if operation is None:
-        raise _wrong("op", "is no operation this version knows")
+        raise _wrong("op", "is not an operation that this version supports")
     reader = _MemberReader(frame_count, width, height)
     known = {f.name: f for f in fields(operation)}
     for untrusted_member in untrusted:
         if untrusted_member not in known and untrusted_member != "op":
-            raise _wrong(str(untrusted_member)[:40], "is no member of this operation")
+            raise _wrong(str(untrusted_member)[:40], "is not a member of this operation")
     values: dict[str, object] = {}
     for name, member in known.items():
         if name in untrusted and not (untrusted[name] is None and member.default is None):
@@ -96,11 +96,11 @@ def parse_edit(untrusted: object, *, frame_count: int, width: int, height: int) 
     try:
         return operation(**values)  # type: ignore[arg-type]
     except ValueError as error:
-        raise EditInvalid(f"The edit makes no sense: {error}.", _TODO) from error
+        raise EditInvalid(f"The edit is not valid: {error}.", _TODO) from error
 
 
 def parse_edit_id(untrusted: object) -> str:
-    """A client's name for an edit: 8 to 64 letters, digits, dashes and underscores. Raises :class:`EditInvalid`."""
+    """An edit's id from the client: 8 to 64 letters, digits, dashes and underscores. Raises :class:`EditInvalid`."""
     if not isinstance(untrusted, str) or not _EDIT_ID.fullmatch(untrusted):
         raise _wrong("id", "is not 8 to 64 letters, digits, dashes and underscores")
     return untrusted
@@ -133,7 +133,7 @@ class _MemberReader:
     def box(self, untrusted: object, where: str) -> Box:
         if not isinstance(untrusted, list) or len(untrusted) != 4:
             raise _wrong(where, "is not a list of left, top, right and bottom")
-        # Part of an object may be out of the picture, but not by more than the picture's own size.
+        # A box may extend past the picture, but not by more than the picture's own size.
         left, right = (_real(untrusted[i], where, -self.width, 2 * self.width) for i in (0, 2))
         top, bottom = (_real(untrusted[i], where, -self.height, 2 * self.height) for i in (1, 3))
         if right - left < LEAST_SIDE or bottom - top < LEAST_SIDE:
@@ -163,7 +163,7 @@ class _MemberReader:
     def label(self, untrusted: object, where: str) -> str:
         text = _line(untrusted, where, MAX_LABEL)
         if not text or text.strip() != text:
-            raise _wrong(where, "is empty or has blanks about it")
+            raise _wrong(where, "is empty or has leading or trailing spaces")
         return text
 
     def reason(self, untrusted: object, where: str) -> str:
@@ -179,7 +179,7 @@ class _MemberReader:
 
     def effect(self, untrusted: object, where: str) -> SoundEffect:
         if not isinstance(untrusted, str) or untrusted not in set(SoundEffect):
-            raise _wrong(where, "is none of " + ", ".join(SoundEffect))
+            raise _wrong(where, "is not one of " + ", ".join(SoundEffect))
         return SoundEffect(untrusted)
 
     def edit(self, untrusted: object, where: str) -> str:
@@ -222,7 +222,7 @@ def _real(untrusted: object, where: str, low: float, high: float) -> float:
 def _line(untrusted: object, where: str, most: int) -> str:
     if not isinstance(untrusted, str) or len(untrusted) > most:
         raise _wrong(where, f"is not a text of at most {most} characters")
-    # The joiners, which do not print, are needed to write some names.
+    # Zero-width joiners are not printable, but some names need them.
     if not untrusted.replace("\u200c", "").replace("\u200d", "").isprintable():
         raise _wrong(where, "has characters that cannot be printed")
     return untrusted

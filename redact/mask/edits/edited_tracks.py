@@ -1,11 +1,11 @@
-"""From the machine's tracks and people's edits to the tracks that masks are made of: a pure function of both.
+"""Applies the edit log to machine tracks; the result, a pure function of both, is what masks are made from.
 
-The machine's tracks are never changed, and the log is only ever added to. An edit that makes no sense any more, because
-its track was deleted or merged by an edit before it or because the edit it was built on was undone, is skipped and
-listed with the reason.
+Machine tracks are never changed, and the edit log is append-only. An edit that is no longer possible, because its track
+was deleted or merged by an earlier edit or because the edit it depends on was undone, is skipped and listed with the
+reason.
 
-Undoing replays the log without the edit, redoing with it in its old place. So undoing a split skips whatever was done
-to the new track since, and the whole track is hidden again as it was before.
+Undo replays the log without the edit, redo with it in its original place. So undoing a split skips all later edits of
+the new track, and the whole track is masked as it was before.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from redact.track.types import TrackSet
 
 
 def apply_edits(machine: TrackSet, edits: Sequence[LoggedEdit]) -> Edited:
-    """``edits`` in the order of their revisions.
+    """Apply ``edits``, in the order of their revisions, to the machine tracks.
 
-    The same arguments always give the same result, and nothing is raised for edits that contradict each other or the
-    footage. A track that no edit reaches is the machine's own.
+    The same arguments always give the same result. Edits that contradict each other or the footage raise nothing. A
+    track without edits is the machine track itself.
     """
     return replayed(machine, edits).edited
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """``edited`` is what ``log`` comes to. A longer log that begins with this one may go on from here."""
+    """``edited`` is the result of ``log``. A longer log that begins with this one can be replayed from here."""
 
     log: tuple[LoggedEdit, ...]
     edited: Edited
     _counts: list[bool]
     _skipped: Mapping[int, str]
-    """By place: those of the replay."""
+    """Reasons for edits that the replay skipped, by place in the log."""
     _replay: Replay
 
 
 def replayed(machine: TrackSet, edits: Sequence[LoggedEdit], before: Iterable[Replayed] = ()) -> Replayed:
-    """The same as :func:`apply_edits`, at the cost of the edits that are new to ``before``: what shorter beginnings of
-    the same log came to on the same tracks. They stay as they are."""
+    """Like :func:`apply_edits`, but replays only the edits that come after the longest usable result in ``before``:
+    results of shorter beginnings of the same log on the same tracks, which are not changed."""
     log = tuple(edits)
-    counts, idle = _that_count(log)
-    # One that has an edit which was undone since, or has it not while it was redone, is of no use.
+    counts, idle = _effective(log)
+    # A result is usable only if no edit of its log was undone or redone since.
     usable = [one for one in before if one.log == log[: len(one.log)] and one._counts == counts[: len(one.log)]]
     start = max(usable, key=lambda one: len(one.log), default=None)
     replay = start._replay.copied() if start else Replay(machine)
@@ -56,22 +56,22 @@ def replayed(machine: TrackSet, edits: Sequence[LoggedEdit], before: Iterable[Re
                 replay.apply(log[place])
             except EditSkipped as skip:
                 skipped[place] = str(skip)
-    told = idle | skipped
+    reasons = idle | skipped
     undone = frozenset(
         logged.id
         for place, logged in enumerate(log)
-        if not (counts[place] or place in told or isinstance(logged.edit, Undo | Redo))
+        if not (counts[place] or place in reasons or isinstance(logged.edit, Undo | Redo))
     )
-    edited = replay.result(undone, tuple(Skipped(log[place].id, told[place]) for place in sorted(told)))
+    edited = replay.result(undone, tuple(Skipped(log[place].id, reasons[place]) for place in sorted(reasons)))
     return Replayed(log, edited, counts, skipped, replay)
 
 
 def settled_items(edits: Sequence[LoggedEdit]) -> dict[str, LoggedEdit]:
-    """Items of the risk queue that were settled, by key, as :func:`apply_edits` has them, but without tracks.
+    """Settled items of the review queue by key, as in the result of :func:`apply_edits`, but without tracks.
 
-    Of ``edits``, in the order of their revisions, those that neither settle nor take anything back may be left out.
+    ``edits`` are in the order of their revisions; those other than settling, undo and redo may be left out.
     """
-    counts, _ = _that_count(edits)
+    counts, _ = _effective(edits)
     return {
         logged.edit.key: logged
         for place, logged in enumerate(edits)
@@ -79,15 +79,15 @@ def settled_items(edits: Sequence[LoggedEdit]) -> dict[str, LoggedEdit]:
     }
 
 
-def _that_count(edits: Sequence[LoggedEdit]) -> tuple[list[bool], dict[int, str]]:
-    """For each edit whether it is to be replayed; and why some have no effect, by place."""
+def _effective(edits: Sequence[LoggedEdit]) -> tuple[list[bool], dict[int, str]]:
+    """Whether each edit is to be replayed, and the reasons why some have no effect, by place in the log."""
     places: dict[str, int] = {}
     counts = [False] * len(edits)
     skipped: dict[int, str] = {}
     for place, logged in enumerate(edits):
         edit = logged.edit
         if logged.id in places:
-            skipped[place] = "The log has an edit of this id already."
+            skipped[place] = "The log already has an edit with this id."
             continue
         places[logged.id] = place
         if not isinstance(edit, Undo | Redo):
@@ -96,11 +96,11 @@ def _that_count(edits: Sequence[LoggedEdit]) -> tuple[list[bool], dict[int, str]
         wanted = isinstance(edit, Redo)
         meant = places.get(edit.edit, place)
         if meant == place:
-            skipped[place] = "There is no such edit before it."
+            skipped[place] = "There is no such earlier edit."
         elif isinstance(edits[meant].edit, Undo | Redo):
-            skipped[place] = "Undoing is taken back by redoing, and redoing by undoing."
+            skipped[place] = "An undo is reversed by a redo, and a redo by an undo."
         elif counts[meant] is wanted:
-            skipped[place] = "The edit counts already." if wanted else "The edit was undone already."
+            skipped[place] = "The edit is already in effect." if wanted else "The edit was already undone."
         else:
             counts[meant] = wanted
     return counts, skipped

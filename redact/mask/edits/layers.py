@@ -1,14 +1,15 @@
-"""One track under edit: the machine's rows below, a person's marks above, and what both come to.
+"""One edited track: the machine's rows, the reviewer's marks, and the result of combining them.
 
-A human keyframe is exact on its frame. Around it:
+A reviewer's keyframe is exact on its frame. Around it:
 
-- Two keyframes at most :data:`LINE_SECONDS` apart, or with nothing of the machine between them, are joined by a
-  straight line in time. Boxes of a re-track job in between are followed instead, bent to meet both keyframes.
-- Else what the keyframe differs from the machine's box on its frame fades out over :data:`BLEND_SECONDS` either way, so
-  that masks do not jump. Further keyframes far away do not change what lies between: it may have been reviewed already.
-- Where a track only stands still (a drawn box), it stands where it was last.
-- A keyframe where the track was not in sight is joined with what is in sight up to :data:`BRIDGE_SECONDS` away by the
-  hull of both; where there is nothing after it, it stays for :data:`LIFE_SECONDS`.
+- Two keyframes at most :data:`LINE_SECONDS` apart, or without machine rows between them, are joined by linear
+  interpolation. If a re-track job has boxes in between, these are followed instead, bent to meet both keyframes.
+- Otherwise, the difference between the keyframe and the machine's box on its frame fades out over
+  :data:`BLEND_SECONDS` in both directions, so that masks do not jump. Distant keyframes do not change what lies between
+  them: it may already have been reviewed.
+- A track that stands still (a drawn box) stays at its last position.
+- A keyframe on a frame where the track was not visible is joined, by the hull of both, with visible rows up to
+  :data:`BRIDGE_SECONDS` away; if there are none after it, it stays for :data:`LIFE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -28,32 +29,32 @@ BLEND_SECONDS = 0.5
 LINE_SECONDS = 3.0
 BRIDGE_SECONDS = 3.0
 LIFE_SECONDS = 3.0
-"""Trimming is easier than extending."""
+"""Long enough that reviewers trim rather than extend, which is easier."""
 LEAST_FACTOR, MOST_FACTOR = 0.1, 10.0
-"""What all growing and shrinking of a track may come to."""
+"""Limits of the total resizing of a track."""
 LEAST_SIDE = 1.0
 FURTHEST = 1e6
-"""Pixels; what a tracks file may hold."""
+"""Pixels; the largest coordinate in a tracks file."""
 
 Floats = NDArray[np.float64]
 Frames = NDArray[np.int32]
 SLACK = 1e-6
-"""Seconds: times are sums of fractions."""
+"""Seconds; tolerance for rounding errors in times."""
 
 
 class RowKind(IntEnum):
-    """What a row is evidence of."""
+    """The origin of a row."""
 
     MACHINE = 0
     FOLLOWED = 1
-    """From a re-track job, or as it was when tracks were merged or split."""
+    """From a re-track job, or fixed when tracks were merged or split."""
     HELD = 2
-    """Stands still: nobody saw it there."""
+    """The box stands still, without evidence that the object is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoxRows:
-    """A track's columns as in :class:`~redact.track.types.Track`, and the ``kinds``; there may be no row at all."""
+    """The columns of a :class:`~redact.track.types.Track`, and the ``kinds`` of its rows; there may be no rows."""
 
     frames: Frames
     boxes: NDArray[np.float32]
@@ -64,13 +65,13 @@ class BoxRows:
 
     @staticmethod
     def of(track: Track) -> BoxRows:
-        """The machine's."""
+        """The rows of a machine track."""
         kinds = np.full(len(track), RowKind.MACHINE, np.uint8)
         return BoxRows(track.frames, track.boxes, track.angles, track.scores, track.sources, kinds)
 
     @staticmethod
     def made(frames: NDArray[np.integer], shapes: Floats, kind: RowKind, source: Source = Source.FILLED) -> BoxRows:
-        """BoxRows that no detector saw; ``shapes``: (n, 5) as :func:`shapes_of` gives them."""
+        """Rows without a detection; ``shapes``: (n, 5) as returned by :func:`shapes_of`."""
         n = frames.size
         return BoxRows(
             frames.astype(np.int32),
@@ -91,7 +92,7 @@ class BoxRows:
 
     @staticmethod
     def joined(parts: Iterable[BoxRows]) -> BoxRows:
-        """All rows in order of frames; where two are of one frame, the later part's."""
+        """All rows in order of frames; if several have the same frame, the one from the last of ``parts``."""
         some = list(parts)
         columns = [np.concatenate([getattr(part, f.name) for part in some]) for f in fields(BoxRows)]
         whole = BoxRows(*columns)
@@ -101,7 +102,7 @@ class BoxRows:
         return whole.take(order[last])
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> BoxRows:
-        """The given rows, by mask or by index."""
+        """The selected rows, by mask or by index."""
         return BoxRows(*(getattr(self, f.name)[which] for f in fields(BoxRows)))
 
     def between(self, first: int, last: int) -> BoxRows:
@@ -114,16 +115,17 @@ class BoxRows:
 
 
 class EditMarkKind(Enum):
-    """What a person said of a frame."""
+    """What a reviewer set on a frame."""
 
     KEY = "keyframe"
     OUT = "outside"
     IN = "inside"
-    """In sight again from here on, as the rows say."""
+    """Visible again from here on, as in the rows."""
 
 
 class EditMark(NamedTuple):
-    """``box`` and ``angle`` of a keyframe; ``scale`` is the track's on that frame when the keyframe was set."""
+    """A mark on a frame; keyframes have ``box`` and ``angle``. ``scale`` is the track's size factor on that frame when
+    the keyframe was set."""
 
     kind: EditMarkKind
     box: Box | None = None
@@ -133,7 +135,7 @@ class EditMark(NamedTuple):
 
 @dataclass(slots=True)
 class SizeFactors:
-    """A factor for each frame, in steps: ``factors[i]`` holds from frame ``starts[i]`` on."""
+    """A size factor for each frame: ``factors[i]`` applies from frame ``starts[i]`` on."""
 
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     factors: Floats = field(default_factory=lambda: np.ones(1))
@@ -143,7 +145,7 @@ class SizeFactors:
         return self.factors[np.searchsorted(self.starts, frames, "right") - 1]
 
     def times(self, factor: float, first: int, last: int | None) -> SizeFactors:
-        """Multiplied on the frames from ``first`` to ``last``, or to the end."""
+        """The factors multiplied by ``factor`` on the frames ``first`` to ``last``, or to the end."""
         edges = np.array([first] if last is None else [first, last + 1])
         starts = np.union1d(self.starts, edges)
         factors = self.at(starts)
@@ -154,14 +156,14 @@ class SizeFactors:
 
 @dataclass(slots=True)
 class Layers:
-    """What is known of one track."""
+    """The rows, marks and size factors of one track."""
 
     rows: BoxRows
     marks: dict[int, EditMark] = field(default_factory=dict)
     scale: SizeFactors = field(default_factory=SizeFactors)
 
     def set_key(self, frame: int, box: Box, angle: float) -> None:
-        """A human keyframe; later growing and shrinking moves it, earlier does not."""
+        """Set a reviewer's keyframe. It is affected by later resizing, but not by earlier."""
         self.marks[frame] = EditMark(EditMarkKind.KEY, box, angle, float(self.scale.at(np.array([frame]))[0]))
 
 
@@ -173,7 +175,7 @@ def shapes_of(boxes: NDArray[np.floating], angles: NDArray[np.floating]) -> Floa
 
 
 def boxes_of(shapes: Floats) -> NDArray[np.float32]:
-    """(n, 4) boxes, finite and with an extent whatever the arithmetic came to."""
+    """(n, 4) boxes, clamped to finite coordinates and a positive size."""
     limit = FURTHEST / 4
     centre = np.clip(shapes[:, :2], -limit, limit)
     reach = np.clip(shapes[:, 2:4], LEAST_SIDE, limit) / 2
@@ -182,7 +184,7 @@ def boxes_of(shapes: Floats) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class _MarkColumns:
-    """The marks in order of frames, as arrays; keyframes as (m, 5) shapes without the track's scale."""
+    """The marks in order of frames, as arrays; keyframes are (m, 5) shapes without the track's size factor."""
 
     frames: NDArray[np.int64]
     out: NDArray[np.bool_]
@@ -190,7 +192,7 @@ class _MarkColumns:
     keys: NDArray[np.int64]
     shapes: Floats
     exact: NDArray[np.float32]
-    """(m, 5) box and angle as they were set."""
+    """(m, 5) box and angle exactly as set."""
     scales: Floats
 
     @staticmethod
@@ -212,19 +214,19 @@ class _MarkColumns:
         )
 
     def hidden(self, frames: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Which frames lie after an end of visibility."""
+        """Which frames are hidden by an "outside" mark."""
         last = np.searchsorted(self.frames, frames, "right") - 1
         return np.append(self.out, False)[last]
 
     def run(self, frames: NDArray[np.integer]) -> NDArray[np.intp]:
-        """A number for each stretch without a break in visibility."""
+        """For each frame, the number of its run between marks that change visibility."""
         return np.searchsorted(self.breaks, frames, "right")
 
 
 def resolve(layers: Layers, seconds: Floats) -> BoxRows:
-    """What the track comes to. ``seconds``: the time of each frame of the footage.
+    """The resulting rows of the track. ``seconds``: the time of each frame of the footage.
 
-    BoxRows that no mark and no resizing reaches are the machine's to the last bit.
+    Rows not affected by marks or resizing are the machine's, bit for bit.
     """
     marks = _MarkColumns.of(layers.marks)
     rows = layers.rows
@@ -236,7 +238,7 @@ def resolve(layers: Layers, seconds: Floats) -> BoxRows:
 
 
 class _Weave:
-    """BoxRows and keyframes of one track, woven into one. Works on columns; the keyframes' own frames come last."""
+    """Combines rows and keyframes of one track. Works on columns; the frames of keyframes are handled last."""
 
     def __init__(self, rows: BoxRows, marks: _MarkColumns, seconds: Floats) -> None:
         self._rows, self._marks, self._seconds = rows, marks, seconds
@@ -244,7 +246,7 @@ class _Weave:
         self._times = seconds[keys]
         place = np.searchsorted(frames, keys)
         self._there = np.append(frames, -1)[place] == keys
-        """Keyframes on a frame that has a row; ``_row`` is which."""
+        """Which keyframes are on a frame that has a row; ``_row`` is its index."""
         self._row = np.where(self._there, place, 0)
         self._lines = self._joined_by_lines()
         run, key_run = marks.run(frames), marks.run(keys)
@@ -267,7 +269,7 @@ class _Weave:
         return BoxRows.joined([*fillers, known]) if fillers else known
 
     def _joined_by_lines(self) -> NDArray[np.bool_]:
-        """For each keyframe but the last: whether a line leads from it to the next."""
+        """For each keyframe but the last, whether it is joined with the next by interpolation."""
         rows, marks = self._rows, self._marks
         evidence = rows.frames[rows.kinds != RowKind.HELD]
         keys, run = marks.keys, marks.run(marks.keys)
@@ -277,7 +279,7 @@ class _Weave:
         return joined
 
     def _bent(self) -> BoxRows:
-        """The rows, with what the keyframes about them differ from the rows on their own frames."""
+        """The rows adjusted by the differences between nearby keyframes and the rows on the keyframes' frames."""
         rows, seconds = self._rows, self._seconds[self._rows.frames]
         forth = self._weights(self._before, self._has_before, seconds)
         back = self._weights(self._after, self._has_after, seconds)
@@ -295,8 +297,8 @@ class _Weave:
         return BoxRows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
 
     def _weights(self, key: NDArray[np.intp], there: NDArray[np.bool_], seconds: Floats) -> Floats:
-        """How much of each keyframe's difference a row takes over. None where the row is of another kind than the one
-        the difference was taken from: a re-track that starts at a keyframe needs none of its correction."""
+        """How much of a keyframe's difference each row takes over. Rows of another kind than the row on the keyframe's
+        frame take over nothing: a re-track that starts at a keyframe does not need its correction."""
         rows = self._rows
         alike = rows.kinds == rows.kinds[self._row[key]] if len(rows) else np.zeros(0, bool)
         distance = np.abs(seconds - self._times[key])
@@ -307,11 +309,11 @@ class _Weave:
         return np.where(there & self._there[key] & alike & (following | ~self._in_line) & ~self._keyed, weight, 0.0)
 
     def _differences(self) -> tuple[Floats, Floats]:
-        """(m, 3) of centre and angle, (m, 2) of size as a factor: each keyframe against the row on its frame."""
+        """Differences of each keyframe from the row on its frame: (m, 3) of centre and angle, (m, 2) size factors."""
         rows, marks = self._rows, self._marks
         base = shapes_of(rows.boxes[self._row], rows.angles[self._row])
         differs = (marks.shapes - base)[:, [0, 1, 4]]
-        # A mask looks the same after half a turn: it goes the shorter way round.
+        # A mask looks the same after half a turn, so it rotates the shorter way.
         differs[:, 2] = (differs[:, 2] + 90) % 180 - 90
         return differs, marks.shapes[:, 2:4] / base[:, 2:4]
 
@@ -323,7 +325,7 @@ class _Weave:
         return made
 
     def _held(self, known: BoxRows) -> BoxRows:
-        """What stands still after a keyframe stands where it was last."""
+        """Rows that stand still after a keyframe, moved to the last known position."""
         still = (known.kinds == RowKind.HELD) & ~np.isin(known.frames, self._marks.keys)
         key = np.searchsorted(self._marks.keys, known.frames, "right") - 1
         run = self._marks.run(known.frames)
@@ -336,7 +338,7 @@ class _Weave:
         return BoxRows(known.frames, boxes, angles, known.scores, known.sources, known.kinds)
 
     def _line_rows(self, known: BoxRows) -> BoxRows:
-        """All frames between keyframes that a line joins, and that nothing else is known of."""
+        """Interpolated rows for frames between joined keyframes that have no other row."""
         keys = self._marks.keys
         starts = np.flatnonzero(self._lines)
         spans = [np.arange(keys[i] + 1, keys[i + 1]) for i in starts]
@@ -352,7 +354,7 @@ class _Weave:
         return BoxRows.made(frames, made, RowKind.FOLLOWED)
 
     def _fillers(self, known: BoxRows) -> Iterable[BoxRows]:
-        """Around keyframes where the track was not in sight: bridges to what is near, else a stay."""
+        """Rows around keyframes where the track was not visible: bridges to nearby rows, or a box that stays."""
         marks = self._marks
         for key in marks.keys[~self._there]:
             place = int(np.searchsorted(known.frames, key))
@@ -369,7 +371,7 @@ class _Weave:
                 yield BoxRows.standing(int(key), min(end, follows, stay) - 1, box, angle)
 
     def _bridge(self, known: BoxRows, place: int) -> BoxRows | None:
-        """The hull of the rows ``place`` and the next on all frames between, if these are near and in one run."""
+        """The hull of row ``place`` and the next on all frames between them, if they are close and in the same run."""
         p, q = (int(f) for f in known.frames[place : place + 2])
         run = self._marks.run(np.array([p, q]))
         if run[0] != run[1] or self._seconds[q] - self._seconds[p] > BRIDGE_SECONDS + SLACK:
@@ -381,7 +383,7 @@ class _Weave:
 
 
 def _scaled(rows: BoxRows, marks: _MarkColumns, scale: SizeFactors) -> BoxRows:
-    """Grown and shrunk; and the keyframes as exactly as they were set."""
+    """The rows resized by ``scale``, with keyframes exactly as set."""
     factors = scale.at(rows.frames)
     changed = factors != 1
     boxes, angles = rows.boxes, rows.angles
@@ -399,14 +401,14 @@ def _scaled(rows: BoxRows, marks: _MarkColumns, scale: SizeFactors) -> BoxRows:
 
 
 def hull(one: BoxRows, other: BoxRows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Boxes and angles of what hides both, row by row. Turned boxes give an upright hull of their corners."""
+    """Boxes and angles that enclose both, row by row. For rotated boxes, this is the upright hull of their corners."""
     a, b = _upright(one), _upright(other)
     boxes = np.hstack([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])])
     return boxes.astype(np.float32), np.zeros(len(one), np.float32)
 
 
 def _upright(rows: BoxRows) -> NDArray[np.float32]:
-    """What encloses the boxes as they are turned."""
+    """The upright boxes that enclose the rotated ones."""
     turned = rows.angles != 0
     if not turned.any():
         return rows.boxes

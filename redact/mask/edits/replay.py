@@ -1,4 +1,4 @@
-"""The state of all tracks while the log of edits is replayed, and what each operation does to it."""
+"""Replays the edit log: the state of all tracks, and what each operation does to it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from redact.settings import SoundSpan
 from redact.track.types import Track, TrackSet
 
 
-class EditSkipped(Exception):  # noqa: N818 - no error: the edit is listed, the rest goes on
+class EditSkipped(Exception):  # noqa: N818 - not an error: the edit is listed and the replay continues
     """An edit has no effect; the text says why."""
 
 
 @dataclass(slots=True)
 class _TrackUnderEdit:
-    """One track. ``machine`` is the machine's own as long as nothing moved it. ``layers`` are never changed but by
-    others in their place, so ``resolved``, which is what some of them came to, holds as long as they are these."""
+    """One track. ``machine`` is the machine track as long as no edit moved it. ``layers`` are replaced, never modified,
+    so the cached result ``resolved`` is valid as long as it belongs to the same layers."""
 
     id: int
     label: str
@@ -60,7 +60,7 @@ class _TrackUnderEdit:
     resolved: tuple[Layers, Track | None] | None = None
 
     def reshape(self, layers: Layers) -> None:
-        """Something other than the machine says where the track is now."""
+        """Replace the layers: the machine track no longer applies."""
         self.layers = layers
         self.machine = None
         if self.origin is Origin.MACHINE:
@@ -71,7 +71,7 @@ class _TrackUnderEdit:
 
 
 class Replay:
-    """Give :meth:`apply` the edits that count, in order; then take the :meth:`result`."""
+    """Call :meth:`apply` with each effective edit in order, then :meth:`result`."""
 
     def __init__(self, machine: TrackSet) -> None:
         media = machine.media
@@ -82,13 +82,13 @@ class Replay:
             for t in machine.tracks
         }
         self._groups: dict[int, set[int]] = {}
-        """Tracks linked with others; all of one group share one set."""
+        """Groups of linked tracks by track id; all tracks of a group share one set."""
         self._sounds: dict[int, SoundSpan] = {}
         self._removed: set[int] = set()
         self._settled: dict[str, LoggedEdit] = {}
 
     def copied(self) -> Replay:
-        """Another one, which goes on from here by itself. What tracks come to is not worked out again for it."""
+        """An independent copy that continues from here and keeps the cached results of tracks."""
         other = copy(self)
         other._states = {number: replace(state, edits=list(state.edits)) for number, state in self._states.items()}
         groups = {id(group): set(group) for group in self._groups.values()}
@@ -97,7 +97,7 @@ class Replay:
         return other
 
     def apply(self, logged: LoggedEdit) -> None:
-        """Raises :class:`EditSkipped`; nothing is changed then."""
+        """Apply one edit. If it raises :class:`EditSkipped`, nothing was changed."""
         match logged.edit:
             case Draw() | SetArea() | HideFrames() as edit:
                 touched = self._new(edit)
@@ -126,7 +126,7 @@ class Replay:
             state.edits.append(logged.id)
 
     def result(self, undone: frozenset[str], skipped: tuple[Skipped, ...]) -> Edited:
-        """All tracks as they are now: the machine's in its order, then the others in the order they were made."""
+        """The current tracks: machine tracks in their order, then the others in the order of their creation."""
         shown, deleted = [], {}
         for state in self._states.values():
             if state.merged_into is None and (track := self._track(state)) is not None:
@@ -137,7 +137,7 @@ class Replay:
         machine = self._machine
         return Edited(
             TrackSet(machine.media, tuple(shown), machine.cuts, machine.provenance),
-            MappingProxyType({state.id: self._said(state) for state in self._states.values()}),
+            MappingProxyType({state.id: self._public(state) for state in self._states.values()}),
             MappingProxyType(deleted),
             MappingProxyType(dict(sorted(self._sounds.items()))),
             MappingProxyType(self._settled),
@@ -159,7 +159,7 @@ class Replay:
             return None
         return Track(state.id, state.label, rows.frames, rows.boxes, rows.angles, rows.scores, rows.sources)
 
-    def _said(self, state: _TrackUnderEdit) -> TrackState:
+    def _public(self, state: _TrackUnderEdit) -> TrackState:
         return TrackState(
             id=state.id,
             kind=state.kind,
@@ -206,7 +206,7 @@ class Replay:
         before = self._states.get(edit.track)
         if before is not None:
             if not isinstance(edit, SetArea) or before.kind is not TrackKind.AREA:
-                raise EditSkipped(f"There is a track {edit.track} already.")
+                raise EditSkipped(f"Track {edit.track} already exists.")
             self._get(edit.track)
         edits = before.edits if before is not None else []
         layers = Layers(BoxRows.standing(first, edit.last, box.astype(np.float32), angle), marks)
@@ -237,7 +237,7 @@ class Replay:
             state.origin = Origin.CORRECTED if Origin.MANUAL in origins else state.origin
         state.reshape(merged(state.layers, other.layers, self._seconds))
         other.merged_into = edit.track
-        # Of two people that became one nobody can say which: a release that shows the one must not show the other.
+        # The merged track could be either of two people: a release that shows one of them must not show the other.
         group, joined = self._groups.get(edit.track), self._groups.get(edit.other)
         if group is not None and joined is not None and group is not joined:
             self._unlink(edit.track)
@@ -247,12 +247,12 @@ class Replay:
     def _split(self, edit: Split) -> list[_TrackUnderEdit]:
         state = self._get(edit.track)
         if edit.new in self._states:
-            raise EditSkipped(f"There is a track {edit.new} already.")
+            raise EditSkipped(f"Track {edit.new} already exists.")
         left, right = cut(state.layers, edit.frame, self._seconds)
         if not len(left.rows) or not len(right.rows):
-            raise EditSkipped(f"Track {edit.track} does not lie on both sides of frame {edit.frame}.")
+            raise EditSkipped(f"Track {edit.track} is not visible on both sides of frame {edit.frame}.")
         state.reshape(left)
-        # The new part is linked with nobody: tracks are split where two people were taken for one.
+        # The new track has no links: tracks are split where two people were taken for one.
         new = _TrackUnderEdit(edit.new, state.label, state.kind, state.origin, right, edits=list(state.edits))
         self._states[edit.new] = new
         return [state, new]
@@ -291,7 +291,7 @@ class Replay:
                 raise EditSkipped(f"Track {edit.track} is not linked.")
             self._unlink(edit.track)
             return [state]
-        # All or nothing: a release may show everything of one person.
+        # All or nothing, because a release may show all tracks of one person.
         states = [self._get(number) for number in edit.tracks]
         group = set().union(*(self._groups.get(number, {number}) for number in edit.tracks))
         for number in group:
@@ -308,7 +308,7 @@ class Replay:
         known = edit.span in self._sounds
         if isinstance(edit, AddSound) and not isinstance(edit, ChangeSound):
             if known or edit.span in self._removed:
-                raise EditSkipped(f"There is a sound span {edit.span} already.")
+                raise EditSkipped(f"Sound span {edit.span} already exists.")
         elif not known:
             raise EditSkipped(f"There is no sound span {edit.span}.")
         if isinstance(edit, RemoveSound):

@@ -1,4 +1,4 @@
-"""What tracks and edits come to."""
+"""The result of applying edits to tracks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redact.track.types import Track, TrackSet
 
 
 class Origin(StrEnum):
-    """Whose work a track is."""
+    """Who made a track."""
 
     MACHINE = "machine"
     MANUAL = "manual"
@@ -31,10 +31,10 @@ class TrackKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrackState:
-    """What is said of a track beside its boxes.
+    """A track's properties other than its boxes.
 
-    ``subject`` is the same for linked tracks and no others: the smallest id among them. ``keyframes`` and ``outsides``
-    are the frames of a person's marks; ``edits`` the ids of the edits that made the track what it is.
+    ``subject`` is the smallest id among linked tracks, and so is the same for these and no others. ``keyframes`` and
+    ``outsides`` are the frames of the reviewer's marks; ``edits`` are the ids of all edits that affected the track.
     """
 
     id: int
@@ -46,13 +46,13 @@ class TrackState:
     outsides: tuple[int, ...]
     edits: tuple[str, ...]
     deleted: str | None = None
-    """The reason, if the track hides nothing any more."""
+    """The reason, if the track was deleted."""
     merged_into: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An edit of the log that has no effect. ``reason`` is a sentence for people."""
+    """An edit in the log that has no effect. ``reason`` is a sentence shown to users."""
 
     edit: str
     reason: str
@@ -60,19 +60,19 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """``tracks`` is all that is to be hidden: areas and whole frames are tracks in it too. Tracks that are in sight
-    nowhere are not in it, but are in ``states``, as are merged and deleted ones."""
+    """Edited tracks. ``tracks`` is everything to be masked, including areas and whole frames. ``states`` also has
+    tracks that are visible nowhere, merged and deleted ones."""
 
     tracks: TrackSet
     states: Mapping[int, TrackState]
     deleted: Mapping[int, Track]
-    """What deleted tracks would hide."""
+    """Deleted tracks that would otherwise be masked."""
     sounds: Mapping[int, SoundSpan]
     settled: Mapping[str, LoggedEdit]
-    """Items of the risk queue, by key."""
+    """Settled items of the review queue, by key."""
     undone: frozenset[str]
     skipped: tuple[Skipped, ...]
 
     def of_kind(self, kind: TrackKind) -> tuple[Track, ...]:
-        """The tracks of one kind that hide something."""
+        """The tracks of one kind that are masked somewhere."""
         return tuple(track for track in self.tracks.tracks if self.states[track.id].kind is kind)

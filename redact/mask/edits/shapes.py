@@ -1,4 +1,4 @@
-"""Edits that change a track's outline in time as a whole: splitting, merging, trimming, adding found boxes."""
+"""Operations on a whole track: splitting, merging, trimming, and adding the boxes of a re-track job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from redact.track.types import Source
 
 
 def with_found(rows: BoxRows, found: tuple[PlacedBox, ...]) -> BoxRows:
-    """Boxes of a re-track job in the place of what the rows say of these frames."""
+    """The rows with those of a re-track job's frames replaced by its boxes."""
     table = np.array(found, np.float64)
     frames = table[:, 0].astype(np.int32)
     made = BoxRows.made(frames, np.zeros((frames.size, 5)), RowKind.FOLLOWED, Source.PROPAGATED)
@@ -34,9 +34,9 @@ def with_found(rows: BoxRows, found: tuple[PlacedBox, ...]) -> BoxRows:
 
 
 def cut(layers: Layers, frame: int, seconds: Floats) -> tuple[Layers, Layers]:
-    """What lies before ``frame``, and from it on. Both look as they did in one; either may show nothing."""
+    """The track before ``frame`` and from it on. The masks stay the same; either part may be visible nowhere."""
     shown = resolve(layers, seconds)
-    # What was trimmed off is kept under its mark, so that it can be had back.
+    # Trimmed rows are kept under their mark, so that they can be restored.
     under = replace(layers, marks={})
     hidden = resolve(under, seconds)
     hidden = hidden.take(~np.isin(hidden.frames, shown.frames))
@@ -51,9 +51,9 @@ def cut(layers: Layers, frame: int, seconds: Floats) -> tuple[Layers, Layers]:
 
 
 def merged(one: Layers, other: Layers, seconds: Floats) -> Layers:
-    """Both as they look now, with the hull of both where both are in sight, and over a short gap from one to the other.
+    """Both tracks as they look now, with the hull of both where both are visible and across short gaps between them.
 
-    What a person trimmed off stays off, unless the other track shows it.
+    Parts that a reviewer trimmed stay trimmed unless the other track is visible there.
     """
     a, b = resolve(one, seconds), resolve(other, seconds)
     both = np.intersect1d(a.frames, b.frames)
@@ -76,11 +76,11 @@ def merged(one: Layers, other: Layers, seconds: Floats) -> Layers:
 
 
 def trimmed(layers: Layers, first: int, last: int, seconds: Floats) -> Layers:
-    """In sight from ``first`` to ``last`` and nowhere else; where nothing is known out to there, it stands still."""
+    """The track visible from ``first`` to ``last`` and nowhere else; beyond its known rows, it stands still."""
     count = seconds.size
     shown = resolve(layers, seconds)
     low, high = (int(shown.frames[0]), int(shown.frames[-1])) if len(shown) else (count, -1)
-    # Within a gap that a person made, the gap goes on; past the end there is none.
+    # A reviewer's gap at the new start continues; after the end there is none.
     was_hidden = low < first <= high and _hidden_at(layers.marks, first)
     marks = {
         f: mark
@@ -88,7 +88,7 @@ def trimmed(layers: Layers, first: int, last: int, seconds: Floats) -> Layers:
         if first <= f <= last and (mark.kind is EditMarkKind.KEY or low < f <= high)
     }
     new = Layers(layers.rows, marks, layers.scale)
-    # Keyframes that fall away shaped what stays: their work is pinned down where the track now ends.
+    # Dropped keyframes shaped the remaining part, so their effect is fixed by keyframes at the new ends.
     if new.marks.keys() != layers.marks.keys():
         _pin(new, shown, resolve(new, seconds), (first, last))
     if was_hidden:
@@ -103,8 +103,8 @@ def trimmed(layers: Layers, first: int, last: int, seconds: Floats) -> Layers:
 
 
 def _stretched(layers: Layers, before: Layers, first: int, last: int, *, seconds: Floats) -> Layers:
-    """Standing still from its ends out to ``first`` and ``last``; from where it was ``before``, if it has none."""
-    # Rows lie below the track's scale, so what stands still is read without it.
+    """The track extended to ``first`` and ``last`` by standing still; if it has no rows, at its place ``before``."""
+    # Rows do not include the track's size factor, so the boxes that stand still are read without it.
     shown = resolve(replace(layers, scale=SizeFactors()), seconds)
     if not len(shown):
         shown = resolve(replace(before, scale=SizeFactors()), seconds)
@@ -117,7 +117,7 @@ def _stretched(layers: Layers, before: Layers, first: int, last: int, *, seconds
 
 
 def _pin(layers: Layers, before: BoxRows, now: BoxRows, frames: tuple[int, ...]) -> None:
-    """Keyframes where the track was in sight ``before`` and ``now`` is elsewhere, or nowhere."""
+    """Set keyframes on those of ``frames`` where the track was visible ``before`` and is ``now`` elsewhere or gone."""
     for frame in frames:
         here, there = before.between(frame, frame), now.between(frame, frame)
         moved = len(here) and not (len(there) and np.array_equal(here.boxes, there.boxes))
@@ -126,7 +126,7 @@ def _pin(layers: Layers, before: BoxRows, now: BoxRows, frames: tuple[int, ...])
 
 
 def _settled(marks: dict[int, EditMark], shown: BoxRows) -> dict[int, EditMark]:
-    """The marks over rows that have all growing in them: keyframes are where they are seen now."""
+    """The marks for rows that already include resizing: keyframes get their current shape."""
     settled = dict(marks)
     keys = [f for f, mark in marks.items() if mark.kind is EditMarkKind.KEY]
     for key, place in zip(keys, np.searchsorted(shown.frames, keys), strict=True):
@@ -135,7 +135,7 @@ def _settled(marks: dict[int, EditMark], shown: BoxRows) -> dict[int, EditMark]:
 
 
 def _steady(rows: BoxRows, marks: dict[int, EditMark]) -> BoxRows:
-    """BoxRows that stand still somewhere else than the row before them are from now on followed there."""
+    """The rows, with those that stand still at another place than the row before them fixed there."""
     keys = [f for f, mark in marks.items() if mark.kind is EditMarkKind.KEY]
     still = (rows.kinds == RowKind.HELD) & ~np.isin(rows.frames, keys)
     last = np.maximum.accumulate(np.where(still, -1, np.arange(len(rows))))
@@ -150,7 +150,7 @@ def _hidden_at(marks: dict[int, EditMark], frame: int) -> bool:
 
 
 def _bridges(rows: BoxRows, a: BoxRows, b: BoxRows, ends: NDArray[np.int64], seconds: Floats) -> list[BoxRows]:
-    """The hull over gaps where one track ends and the other begins, if they are short and no person made them."""
+    """The hull across gaps where one track ends and the other begins, if they are short and not made by a reviewer."""
     bridges = []
     for place in np.flatnonzero(np.diff(rows.frames) > 1):
         p, q = (int(f) for f in rows.frames[place : place + 2])
@@ -164,7 +164,7 @@ def _bridges(rows: BoxRows, a: BoxRows, b: BoxRows, ends: NDArray[np.int64], sec
 
 
 def _gap_marks(rows: BoxRows, keys: dict[int, EditMark]) -> dict[int, EditMark]:
-    """Ends and beginnings at each gap, so that keyframes on either side do not close it."""
+    """Marks at the ends of each gap, so that keyframes on either side do not close it."""
     marks: dict[int, EditMark] = {}
     for place in np.flatnonzero(np.diff(rows.frames) > 1):
         p, q = (int(f) for f in rows.frames[place : place + 2])

@@ -1,7 +1,7 @@
-"""What a person can do to the tracks: one frozen class for each act, each checked on construction.
+"""The edits a reviewer can make: one frozen class per operation, validated on construction.
 
-All frames are indices on the master, both ends of a range included; boxes are xyxy in upright pixels, angles degrees
-clockwise about the box's centre. New ids are given in the act itself, so that a replay gives the same ids everywhere.
+All frames are indices on the master, with both ends of a range included; boxes are xyxy in upright pixels, angles are
+clockwise degrees about the box's centre. Edits contain the ids of new tracks, so that every replay gives the same ids.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from redact.settings import SoundEffect
 
 MAX_FACTOR = 4.0
-"""How far one act of growing or shrinking may go either way."""
+"""Largest factor by which one edit may enlarge or shrink a mask."""
 WHOLE_FRAME_LABEL = "frame"
 
 
 class Box(NamedTuple):
-    """A rectangle in upright pixels; it may reach past the picture."""
+    """A rectangle in upright pixels; it may extend past the picture."""
 
     left: float
     top: float
@@ -45,7 +45,7 @@ def _check_box(box: Box, angle: float) -> None:
         raise ValueError("a box needs finite numbers")
     left, top, right, bottom = np.asarray(box, np.float32)
     if not (right - left > 0 and bottom - top > 0):
-        raise ValueError("a box needs an extent")
+        raise ValueError("a box needs a width and a height")
 
 
 def _check_range(first: int, last: int) -> None:
@@ -60,7 +60,7 @@ def _check_reason(reason: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A new track: ``box`` on ``frame``, standing still there until ``last`` unless something moves it."""
+    """Adds a track: ``box`` on ``frame``, which stays there until ``last`` unless another edit moves it."""
 
     track: int
     label: str
@@ -76,7 +76,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class SetArea:
-    """A fixed area: ``box`` on all frames from ``first`` to ``last``. Of an area that exists, all of it is replaced."""
+    """Adds a fixed area: ``box`` on all frames from ``first`` to ``last``. An existing area is replaced completely."""
 
     track: int
     label: str
@@ -92,7 +92,7 @@ class SetArea:
 
 @dataclass(frozen=True, slots=True)
 class HideFrames:
-    """The whole picture is hidden from ``first`` to ``last``. It is a track too, and can be trimmed and deleted."""
+    """Hides the whole picture from ``first`` to ``last``. This adds a track, which can be trimmed and deleted."""
 
     track: int
     first: int
@@ -104,7 +104,7 @@ class HideFrames:
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """On ``frame`` the track is exactly here, and it is in sight from there on."""
+    """Places the track exactly here on ``frame``; it is visible from there on."""
 
     track: int
     frame: int
@@ -117,7 +117,7 @@ class Keyframe:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The track is out of sight from ``frame`` until the next keyframe."""
+    """Ends the track's visibility from ``frame`` until the next keyframe."""
 
     track: int
     frame: int
@@ -125,7 +125,7 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class RemoveKeyframe:
-    """Takes back the keyframe, or the end of visibility, that stands on ``frame``."""
+    """Removes the keyframe or end of visibility on ``frame``."""
 
     track: int
     frame: int
@@ -133,7 +133,7 @@ class RemoveKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """``other`` becomes part of ``track``; where both are in sight, the hull of both is hidden."""
+    """Makes ``other`` part of ``track``; where both are visible, the hull of both is hidden."""
 
     track: int
     other: int
@@ -145,7 +145,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """From ``frame`` on, ``track`` is a track of its own with the id ``new``."""
+    """Splits ``track`` at ``frame``; from there on it is a separate track with the id ``new``."""
 
     track: int
     frame: int
@@ -158,7 +158,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The track hides nothing any more."""
+    """Deletes the track, so that it hides nothing."""
 
     track: int
     reason: str
@@ -169,14 +169,14 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Takes a deletion back; what the track was then, it is again."""
+    """Restores a deleted track as it was."""
 
     track: int
 
 
 @dataclass(frozen=True, slots=True)
 class SetSpan:
-    """The track is in sight from ``first`` to ``last`` and nowhere else; beyond its ends of before it stands still."""
+    """Makes the track visible from ``first`` to ``last`` and nowhere else; beyond its former ends it stands still."""
 
     track: int
     first: int
@@ -188,7 +188,7 @@ class SetSpan:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Grows or shrinks the track about its centre by ``factor``, on a range of frames or, without one, on all."""
+    """Resizes the track about its centre by ``factor``, on a range of frames or, without one, on all frames."""
 
     track: int
     factor: float
@@ -206,7 +206,7 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class SetClass:
-    """The track shows something of another class."""
+    """Changes the class of the track."""
 
     track: int
     label: str
@@ -214,7 +214,7 @@ class SetClass:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """These tracks show the same person or thing, as do all that any of them is linked with already."""
+    """Links tracks of the same person or object, and all tracks already linked with any of them."""
 
     tracks: tuple[int, ...]
 
@@ -225,16 +225,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Unlink:
-    """The track shows someone of its own."""
+    """Removes all links of the track with others."""
 
     track: int
 
 
 @dataclass(frozen=True, slots=True)
 class AddBoxes:
-    """What a re-track job found: it takes the machine's place on these frames, and never a human keyframe's.
+    """The result of a re-track job. It replaces machine boxes on these frames, but never a reviewer's keyframe.
 
-    ``rows`` are in order of frames. A job that starts from a keyframe gives the keyframe's own frame too.
+    ``rows`` are in order of frames. A job that starts from a keyframe includes the keyframe's own frame.
     """
 
     track: int
@@ -246,14 +246,14 @@ class AddBoxes:
         table = np.array(self.rows, np.float64)
         boxes = table[:, 1:5].astype(np.float32)
         if not np.isfinite(table).all() or np.any(boxes[:, 2:] - boxes[:, :2] <= 0):
-            raise ValueError("a box needs finite numbers and an extent")
+            raise ValueError("a box needs finite numbers, a width and a height")
         if self.rows[0].frame < 0 or any(b.frame <= a.frame for a, b in pairwise(self.rows)):
-            raise ValueError("boxes go in order of their frames, one for each")
+            raise ValueError("boxes must be in order of their frames, one for each frame")
 
 
 @dataclass(frozen=True, slots=True)
 class AddSound:
-    """A span of sound to hide, in seconds from the first frame of the picture."""
+    """Adds a span of sound to redact, in seconds from the first frame of the picture."""
 
     span: int
     start: float
@@ -262,17 +262,17 @@ class AddSound:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.end) and 0 <= self.start < self.end):
-            raise ValueError("a span of sound ends after it starts")
+            raise ValueError("a span of sound must end after it starts")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSound(AddSound):
-    """A span that exists, now with these edges and this effect."""
+    """Changes the edges and effect of an existing span."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveSound:
-    """The span hides nothing any more."""
+    """Removes a span of sound."""
 
     span: int
     reason: str
@@ -283,7 +283,7 @@ class RemoveSound:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """An item of the risk queue was looked at and is in order; ``key`` is the queue's name for it."""
+    """Settles an item of the review queue that was checked and is in order; ``key`` identifies the item."""
 
     key: str
     reason: str
@@ -291,14 +291,14 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The edit ``edit`` counts as never made. What was built on it is skipped, and said to be."""
+    """Undoes the edit with the id ``edit``. Edits that depend on it are skipped and listed as such."""
 
     edit: str
 
 
 @dataclass(frozen=True, slots=True)
 class Redo:
-    """The undone edit ``edit`` counts again, in its old place."""
+    """Redoes the undone edit with the id ``edit``, in its original place."""
 
     edit: str
 
@@ -325,8 +325,8 @@ Edit = TrackEdit | Link | AddSound | ChangeSound | RemoveSound | Settle | Undo |
 
 @dataclass(frozen=True, slots=True)
 class LoggedEdit:
-    """One entry of the log. ``id`` is the client's, so that an entry sent twice is known again; ``revision`` counts the
-    footage's entries from 1; ``at`` is ISO 8601 in UTC."""
+    """One entry of the edit log. The client chooses ``id``, so that an entry sent twice is recognised; ``revision``
+    counts the entries of the footage from 1; ``at`` is ISO 8601 in UTC."""
 
     id: str
     revision: int

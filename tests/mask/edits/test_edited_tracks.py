@@ -492,7 +492,7 @@ def test_what_is_said_of_tracks() -> None:
     assert {t.id: t.label for t in edited.tracks.tracks} == {2: "plate", 3: "face", 9: "face"}
     assert edited.settled["gap-3"].id == "edit-007"
     assert [(n, s.start, s.end, s.effect) for n, s in edited.sounds.items()] == [(1, 2.0, 4.0, SoundEffect.MUTE)]
-    assert reasons(edited) == [("edit-012", "There is a sound span 2 already.")]
+    assert reasons(edited) == [("edit-012", "Sound span 2 already exists.")]
 
 
 def test_links_are_of_people_and_doubt_ends_them() -> None:
@@ -535,25 +535,25 @@ _KEY = types.Keyframe(1, 5, BOX)
         ([types.Delete(1, "x"), _KEY], "Track 1 was deleted."),
         ([types.Restore(1)], "Track 1 was not deleted."),
         ([types.Merge(2, 1), _KEY], "Track 1 was merged into track 2."),
-        ([types.Draw(1, "face", 0, 5, BOX)], "There is a track 1 already."),
-        ([types.SetArea(1, "face", 0, 5, BOX)], "There is a track 1 already."),
-        ([types.Split(1, 5, 2)], "There is a track 2 already."),
+        ([types.Draw(1, "face", 0, 5, BOX)], "Track 1 already exists."),
+        ([types.SetArea(1, "face", 0, 5, BOX)], "Track 1 already exists."),
+        ([types.Split(1, 5, 2)], "Track 2 already exists."),
         # The track is on frames 0 to 30: a part would be empty.
-        ([types.Split(1, 0, 8)], "Track 1 does not lie on both sides of frame 0."),
-        ([types.Split(1, 31, 8)], "Track 1 does not lie on both sides of frame 31."),
+        ([types.Split(1, 0, 8)], "Track 1 is not visible on both sides of frame 0."),
+        ([types.Split(1, 31, 8)], "Track 1 is not visible on both sides of frame 31."),
         ([types.RemoveKeyframe(1, 5)], "Track 1 has no keyframe on frame 5."),
         # Trimming left a mark there, but no keyframe.
         ([types.SetSpan(1, 5, 9), types.RemoveKeyframe(1, 5)], "Track 1 has no keyframe on frame 5."),
         ([types.Keyframe(1, 300, BOX)], "The footage has no frame 300."),
         ([types.Unlink(1)], "Track 1 is not linked."),
         ([types.RemoveSound(1, "x")], "There is no sound span 1."),
-        ([types.Undo("edit-009")], "There is no such edit before it."),
-        ([types.Undo("edit-001")], "There is no such edit before it."),
-        ([_KEY, types.Undo("edit-001"), types.Undo("edit-001")], "The edit was undone already."),
-        ([_KEY, types.Redo("edit-001")], "The edit counts already."),
+        ([types.Undo("edit-009")], "There is no such earlier edit."),
+        ([types.Undo("edit-001")], "There is no such earlier edit."),
+        ([_KEY, types.Undo("edit-001"), types.Undo("edit-001")], "The edit was already undone."),
+        ([_KEY, types.Redo("edit-001")], "The edit is already in effect."),
         (
             [_KEY, types.Undo("edit-001"), types.Undo("edit-002")],
-            "Undoing is taken back by redoing, and redoing by undoing.",
+            "An undo is reversed by a redo, and a redo by an undo.",
         ),
     ],
 )
@@ -567,7 +567,7 @@ def test_an_edit_that_is_in_the_log_twice_counts_once() -> None:
     log = logged(types.Resize(1, 2.0), types.Resize(1, 2.0))
     edited = apply_edits(TrackSet(media(10), (still(1, 0, 5),)), [log[0], replace(log[1], id=log[0].id)])
     assert shown(edited, 1)[0] == [80, 70, 160, 190]
-    assert reasons(edited) == [("edit-001", "The log has an edit of this id already.")]
+    assert reasons(edited) == [("edit-001", "The log already has an edit with this id.")]
 
 
 def test_the_machine_tracks_are_not_changed() -> None:
