@@ -96,6 +96,16 @@ def test_wheel_redacts_a_clip(install: Install) -> None:
     assert json.loads(ended.stdout)["ok"] is True
 
 
-def test_wheel_serves_pages(install: Install) -> None:
-    ended = install.run("python", "-c", "import redact_ui.pages, redact.server.app; print('ok')")
+def test_wheel_loads_server_and_pages(install: Install) -> None:
+    ended = install.run("python", "-c", "import redact_ui.mount, redact.server.app; print('ok')")
     assert ended.returncode == 0, ended.stderr
+
+
+def test_wheel_is_typed_for_the_type_checker_of_a_caller(install: Install) -> None:
+    (install.folder / "caller.py").write_text("import redact\n\nnumber: int = redact.read_tracks\n")
+    checker = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull]
+    command = [*checker, "--python-executable", str(install.bin / "python"), "caller.py"]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ended = subprocess.run(command, cwd=install.folder, env=env, capture_output=True, text=True, check=False)
+    assert ended.stdout.count("error:") == 1, ended.stdout + ended.stderr
+    assert '"Callable[[Path], TrackSet]"' in ended.stdout, ended.stdout
