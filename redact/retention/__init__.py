@@ -1,1 +1,1 @@
-"""Retention: how long footage is kept, what holds it, and its disposal."""
+"""Retention: how long footage is kept, marks and holds, and disposal."""

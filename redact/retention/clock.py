@@ -1,13 +1,13 @@
-"""Until when footage is kept, and what keeps it.
+"""The retention clock: how long footage is kept, and why.
 
-The clock of a recording runs from its end, by the camera's clock as corrected; where the file does not tell, or tells
-something that cannot be, from when it was added. It stands still while a mark is on the footage (evidence, a complaint,
-a legal hold): a mark that is lifted gives back the days that were left. Beside that, footage is kept
+The clock of a recording runs from its end, by the corrected camera clock. If that time is missing or impossible, the
+clock runs from when the footage was added. It stops while there is a mark on the footage (evidence, a complaint, a
+legal hold); when the mark is lifted, the remaining days start to run again. In addition, footage is kept
 
-- while a case that it is in is open, and for some days after, by the kind of case;
-- while a release is made of it that is not withdrawn, unless that was exported and the date for destroying it, which
-  its details give, has passed. A release without such a date keeps its footage until it is withdrawn;
-- where there is no rule for its class.
+- while one of its cases is open, and for some days after it closes, depending on the kind of case;
+- while it has a release that is not withdrawn. An exported release keeps its footage until the destruction date in its
+  details or, if it has none, until it is withdrawn;
+- if there is no rule for its retention class.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from redact.retention.rules import RetentionRules
 from redact.schema.tables import Clip, Exhibit, Footage, Mark, Release
 
 FIRST_CAMERAS = datetime(2005, 1, 1, tzinfo=UTC)
-"""Before that no police of the United Kingdom wore cameras: an earlier time is of a camera whose clock was not set."""
+"""No UK police force used body-worn video before this: an earlier time means that the camera's clock was not set."""
 
 
 class MarkKind(StrEnum):
-    """What stops the clock."""
+    """A mark that stops the clock."""
 
     EVIDENCE = "evidence"
     COMPLAINT = "complaint"
@@ -42,8 +42,8 @@ class MarkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeepReason:
-    """Something that keeps footage: ``kind`` is that of a mark, ``case``, ``release`` or ``class``. ``number`` is the
-    mark's."""
+    """A reason why footage is kept: ``kind`` is a :class:`MarkKind`, ``case``, ``release`` or ``class``; ``number`` is
+    the number of the mark."""
 
     kind: str
     why: str
@@ -52,7 +52,7 @@ class KeepReason:
 
 @dataclass(frozen=True, slots=True)
 class RetentionStatus:
-    """How the retention clock of one footage stands at ``now``."""
+    """The retention status of one piece of footage at ``now``."""
 
     footage_id: int
     sha256: str
@@ -63,17 +63,17 @@ class RetentionStatus:
     retention_class: str
     state: FootageState
     started: datetime
-    """What the clock runs from."""
+    """The time from which the clock runs."""
     started_by: str
-    """Which time that is, and why not another."""
+    """What that time is, and why it was used."""
     runs_out: datetime | None
-    """When the clock runs out, or ran out; None while a mark stops it, and where there is no rule for the class."""
+    """When the clock runs out or ran out; None while a mark stops it, or if the class has no rule."""
     kept_by: tuple[KeepReason, ...]
     now: datetime
 
     @property
     def due(self) -> bool:
-        """Whether it is still there, nothing keeps it, and its clock has run out."""
+        """Whether the footage is due for disposal: still held, nothing keeps it, and its clock has run out."""
         if self.state != FootageState.HELD or self.kept_by:
             return False
         return self.runs_out is not None and self.runs_out <= self.now
@@ -82,7 +82,8 @@ class RetentionStatus:
 def assess(
     session: Session, rules: RetentionRules, now: datetime, footage_id: int | None = None
 ) -> list[RetentionStatus]:
-    """How the clocks stand of all footage that has not been disposed of, or of one; what runs out soonest first."""
+    """The retention status of all footage not yet disposed of, or of one piece; the clock that runs out first comes
+    first."""
     query = select(Footage).where(Footage.state != FootageState.DISPOSED.value).order_by(Footage.id)
     query = query.options(selectinload(Footage.exhibits).selectinload(Exhibit.case), selectinload(Footage.marks))
     if footage_id is not None:
@@ -90,7 +91,7 @@ def assess(
     names = {person.id: person.name for person in accounts.all_people(session)}
     releases = _releases(session, footage_id)
     found = []
-    # What a transaction read before somebody else's is what it would see again.
+    # Reload rows that this session read earlier: they may have changed since.
     for footage in session.scalars(query.execution_options(populate_existing=True)):
         kept = [
             *_mark_reasons(footage, names),
@@ -125,21 +126,21 @@ def _status(footage: Footage, rules: RetentionRules, now: datetime, kept: list[K
 def _clock_start(footage: Footage) -> tuple[datetime, str]:
     recorded = footage.recorded_end or footage.recorded_start
     if recorded is None:
-        return footage.added_at, "added; when it was recorded is not known"
+        return footage.added_at, "added; the recording time is unknown"
     try:
         corrected = recorded + timedelta(seconds=footage.clock_offset_seconds)
     except OverflowError:
         corrected = FIRST_CAMERAS - timedelta(1)
     if corrected < FIRST_CAMERAS:
         return footage.added_at, "added; the camera's clock was not set"
-    # A day of grace for a camera that kept local time without saying so.
+    # A day's tolerance for a camera that recorded local time as UTC.
     if corrected > footage.added_at + timedelta(1):
-        return footage.added_at, "added; the camera's clock is ahead of that"
+        return footage.added_at, "added; the camera's clock was ahead"
     return corrected, "recorded"
 
 
 def _runs_out(started: datetime, days: timedelta, marks: Sequence[Mark]) -> datetime | None:
-    """The clock's end: the time before, between and after marks adds up to ``days``."""
+    """When the clock runs out: the time before, between and after marks adds up to ``days``."""
     at, left = started, days
     for mark in sorted(marks, key=lambda mark: mark.placed_at):
         if mark.lifted_at is None:
@@ -168,13 +169,12 @@ def _case_reasons(footage: Footage, rules: RetentionRules, now: datetime) -> Ite
             continue
         until = case.closed_at + timedelta(rules.after_case[CaseKind(case.kind)])
         if now < until:
-            yield KeepReason(
-                "case", f"case {case.reference} was closed on {case.closed_at:%Y-%m-%d}: until {until:%Y-%m-%d}"
-            )
+            closed = f"case {case.reference} was closed on {case.closed_at:%Y-%m-%d}"
+            yield KeepReason("case", f"{closed}: kept until {until:%Y-%m-%d}")
 
 
 def _releases(session: Session, footage_id: int | None) -> dict[int, list[Release]]:
-    """Those that are not withdrawn, by the footage that they are made of."""
+    """The releases that are not withdrawn, by footage id."""
     query = select(Clip.footage_id, Release).join(Release, Clip.release_id == Release.id)
     query = query.where(Release.state != ReleaseState.WITHDRAWN.value).options(selectinload(Release.case))
     if footage_id is not None:
@@ -182,7 +182,7 @@ def _releases(session: Session, footage_id: int | None) -> dict[int, list[Releas
     found: dict[int, list[Release]] = {}
     for of, release in session.execute(query.execution_options(populate_existing=True)):
         known = found.setdefault(of, [])
-        if release not in known:  # with several clips of the footage
+        if release not in known:  # a release can have several clips of the footage
             known.append(release)
     return found
 
@@ -195,13 +195,13 @@ def _release_reasons(releases: Sequence[Release], now: datetime) -> Iterator[Kee
             continue
         destroyed = _destroyed_on(release)
         if destroyed is None:
-            yield KeepReason("release", f"{name} was exported, with no date for destroying it")
+            yield KeepReason("release", f"{name} was exported without a destruction date")
         elif now.astimezone().date() < destroyed:
             yield KeepReason("release", f"{name} is kept until {destroyed}")
 
 
 def _destroyed_on(release: Release) -> date | None:
-    """None in doubt, which keeps it."""
+    """The destruction date of the release; None if it is missing or invalid, which keeps the footage."""
     retention = release.details.get("retention")
     untrusted_date = retention.get("destroy_on") if isinstance(retention, dict) else None
     try:

@@ -1,9 +1,9 @@
-"""Marks that keep footage, and disposing of what is due: see :mod:`redact.retention.clock` for what that is.
+"""Marks on footage, and the disposal of footage that is due; see :mod:`redact.retention.clock`.
 
-Disposal goes in two steps, each one transaction with its event. First the footage becomes ``disposing``: nothing can
-hold it any more, and this is refused where anything holds it at that very moment. Then the files are removed, and only
-then does it become ``disposed``, with the certificate that says so. Whatever stops in between leaves footage that is
-whole and held, or footage that is ``disposing``, which the next run finishes.
+Disposal takes two transactions, each with its event. First the footage becomes ``disposing``, after which no hold can
+be placed; this is refused if anything keeps the footage at that moment. Then the files are removed, and only then does
+it become ``disposed``, with a disposal certificate. An interruption leaves footage that is intact and held, or footage
+that is ``disposing``, which the next run finishes.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from redact.schema.tables import Disposal, Event, Footage, Json, MachineTracks, 
 
 BEGUN, DISPOSED = "footage.disposal-begun", "footage.disposed"
 METHOD = (
-    "The files named were deleted from the store. Their blocks were not overwritten: encryption of the disk, and the "
-    "end of backups, are outside of this program."
+    "The listed files were deleted from the store. Their disk blocks were not overwritten. Disk encryption and the "
+    "expiry of backups are outside the scope of this software."
 )
 _GONE = {FootageState.DISPOSING: "it is being disposed of", FootageState.DISPOSED: "it has been disposed of"}
 
 
 @dataclass(slots=True)
 class DisposalRun:
-    """What a run did. A dry run has only ``due`` and ``unfinished``."""
+    """The result of a disposal run. A dry run has only ``due`` and ``unfinished``."""
 
     due: list[RetentionStatus]
     unfinished: list[RetentionStatus]
-    """What an earlier run, which was stopped, had begun with."""
+    """Footage whose disposal an earlier run began but did not finish."""
     certificates: list[Json] = field(default_factory=list)
     failed: list[tuple[RetentionStatus, RedactError]] = field(default_factory=list)
 
 
 def place(db: Database, actor: str, name: str, kind: MarkKind, reason: str, *, case: str | None = None) -> int:
-    """Put a mark on footage and return its number; several may be on one. ``name`` and ``case`` as in
-    :func:`redact.evidence.footage_records.find`. Raises BadRecord, RecordMissing, NotAllowed, and WrongState if it is
-    too late."""
+    """Place a mark on footage and return its number; footage can have several. ``name`` and ``case`` are as in
+    :func:`redact.evidence.footage_records.find`. Raises BadRecord, RecordMissing, NotAllowed, and WrongState if
+    disposal has begun."""
     reason = checked(reason, "reason")
     with db.writing(actor) as work:
         person = accounts.authorise_actor(work, Right.HOLD)
         footage = find(work.session, name, case)
         if footage.state != FootageState.HELD:
             raise WrongState(
-                f"Nothing can hold {footage.original_name} any more: {_GONE[FootageState(footage.state)]}."
+                f"{footage.original_name} can no longer be marked or held: {_GONE[FootageState(footage.state)]}."
             )
         mark = Mark(
             footage_id=footage.id,
@@ -83,9 +83,9 @@ def lift(
     kind: MarkKind | None = None,
     number: int | None = None,
 ) -> int:
-    """Take a mark off and return its number. Which one, ``kind`` and ``number`` say where there are several.
+    """Lift a mark and return its number. ``kind`` and ``number`` select one if there are several.
 
-    Raises BadRecord where they do not, RecordMissing, NotAllowed.
+    Raises BadRecord if more than one matches; RecordMissing, NotAllowed.
     """
     reason = checked(reason, "reason")
     with db.writing(actor) as work:
@@ -93,11 +93,11 @@ def lift(
         footage = find(work.session, name, case)
         marks = [m for m in active_marks(footage) if kind in (None, m.kind) and number in (None, m.id)]
         if not marks:
-            raise RecordMissing(f"There is no such mark on {footage.original_name}.", "See `redact retention status`.")
+            raise RecordMissing(f"{footage.original_name} has no such mark.", "See `redact retention status`.")
         if len(marks) > 1:
             raise BadRecord(
                 f"{footage.original_name} has several marks: {', '.join(f'{m.id} ({m.kind})' for m in marks)}.",
-                "Say which with --mark.",
+                "Choose one with --mark.",
             )
         mark = marks[0]
         mark.lifted_at, mark.lifted_by, mark.lift_reason = work.at, person.id, reason
@@ -106,20 +106,20 @@ def lift(
 
 
 def _record_mark_event(work: UnitOfWork, kind: str, footage: Footage, mark: Mark, reason: str) -> None:
-    told = {"mark": mark.id, "kind": mark.kind, "reason": reason, "sha256": footage.sha256}
-    work.event(kind, subject(footage.sha256), told)
+    body = {"mark": mark.id, "kind": mark.kind, "reason": reason, "sha256": footage.sha256}
+    work.event(kind, subject(footage.sha256), body)
 
 
 def status(session: Session, now: datetime) -> list[RetentionStatus]:
-    """All footage that is not disposed of, what is due soonest first. Raises RetentionInvalid."""
+    """The retention status of all footage not yet disposed of; the first due comes first. Raises RetentionInvalid."""
     return assess(session, load_rules(), now)
 
 
 def run(db: Database, actor: str, store: Store, *, dry_run: bool = True, now: datetime | None = None) -> DisposalRun:
-    """Dispose of what is due, and of what a run that was stopped had begun with; if ``dry_run``, only tell.
+    """Dispose of all footage that is due and finish interrupted disposals; with ``dry_run``, only list them.
 
-    What turns out to be held at the last moment, or cannot be removed, is in ``failed``; the rest goes on.
-    Raises RetentionInvalid, RecordMissing, NotAllowed.
+    Footage that is held after all, or whose files cannot be removed, is listed in ``failed``; the run continues with
+    the rest. Raises RetentionInvalid, RecordMissing, NotAllowed.
     """
     rules, now = load_rules(), now or datetime.now(UTC)
     with db.reading() as session:
@@ -148,25 +148,25 @@ def _dispose(db: Database, actor: str, store: Store, due: RetentionStatus, rules
 
 
 def _begin(db: Database, actor: str, listed: RetentionStatus, rules: RetentionRules) -> None:
-    """The step there is no way back from. All that could keep the footage is looked at again: whoever would place a
-    mark meanwhile waits for this transaction, or this one waited for theirs."""
+    """Begin the disposal, which cannot be undone. Everything that could keep the footage is checked again inside the
+    transaction, so that no mark can be placed in between."""
     with db.writing(actor) as work:
         accounts.authorise_actor(work, Right.RETENTION)
         due = next(iter(assess(work.session, rules, listed.now, listed.footage_id)), None)
         if due is None or due.state != FootageState.HELD:
-            raise WrongState(f"Somebody else disposes of {listed.original_name} already.")
+            raise WrongState(f"Another run is already disposing of {listed.original_name}.")
         if not due.due:
-            why = "; ".join(keeper.why for keeper in due.kept_by) or "its clock runs again"
-            raise FootageHeld(f"{listed.original_name} is not due any more: {why}.")
+            why = "; ".join(reason.why for reason in due.kept_by) or "its retention clock is running again"
+            raise FootageHeld(f"{listed.original_name} is no longer due for disposal: {why}.")
         work.session.get_one(Footage, due.footage_id).state = FootageState.DISPOSING.value
         head = chain.signed_head(work.session)
-        assert head is not None  # somebody has added the person
-        told = {
+        assert head is not None  # the person's account has an event
+        body = {
             "sha256": due.sha256,
             "rule": _rule(due, rules),
             "audit_head_before": {"count": head.count, "hash": head.hash, "merkle_root": head.root},
         }
-        work.event(BEGUN, subject(due.sha256), told)
+        work.event(BEGUN, subject(due.sha256), body)
 
 
 def _rule(due: RetentionStatus, rules: RetentionRules) -> Json:
@@ -187,7 +187,7 @@ def _finish(db: Database, actor: str, due: RetentionStatus, removed: Sequence[st
         accounts.authorise_actor(work, Right.RETENTION)
         footage = work.session.get_one(Footage, due.footage_id, populate_existing=True)
         if footage.state != FootageState.DISPOSING:
-            raise WrongState(f"Somebody else has disposed of {footage.original_name} meanwhile.")
+            raise WrongState(f"Another run has already disposed of {footage.original_name}.")
         query = select(Event).where(Event.kind == BEGUN, Event.subject == subject(footage.sha256))
         begun = next(e for e in work.session.scalars(query) if json.loads(e.body)["sha256"] == footage.sha256)
         certificate = _certificate(work, footage, begun, removed)
@@ -203,7 +203,7 @@ def _finish(db: Database, actor: str, due: RetentionStatus, removed: Sequence[st
 
 
 def _certificate(work: UnitOfWork, footage: Footage, begun: Event, removed: Sequence[str]) -> Json:
-    told = json.loads(begun.body)
+    begun_body = json.loads(begun.body)
     return {
         "certificate": f"D-{begun.seq}",
         "sha256": footage.sha256,
@@ -213,12 +213,12 @@ def _certificate(work: UnitOfWork, footage: Footage, begun: Event, removed: Sequ
         "recorded_start": as_text(footage.recorded_start) if footage.recorded_start else None,
         "recorded_end": as_text(footage.recorded_end) if footage.recorded_end else None,
         "added_at": as_text(footage.added_at),
-        "rule": told["rule"],
+        "rule": begun_body["rule"],
         "ordered_by": begun.actor,
         "ordered_at": begun.at,
         "completed_by": work.actor,
         "completed_at": as_text(work.at),
         "method": METHOD,
-        "removed": list(removed),  # by the run that completed it: one that was stopped may have removed others
-        "audit_head_before": told["audit_head_before"],
+        "removed": list(removed),  # by the run that completed the disposal; an interrupted one may have removed others
+        "audit_head_before": begun_body["audit_head_before"],
     }

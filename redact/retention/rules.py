@@ -1,4 +1,4 @@
-"""How long footage is kept: the rules that ship, or the force's own in ``REDACT_HOME/retention.toml``."""
+"""Retention rules: the built-in ones, or the force's own in ``REDACT_HOME/retention.toml``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_NOTE = 500
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """Footage of the class ``name`` is kept ``days`` from its recording; ``note`` says why."""
+    """Footage of the class ``name`` is kept for ``days`` from its recording; ``note`` gives the reason."""
 
     name: str
     days: int
@@ -31,40 +31,40 @@ class RetentionRule:
 
 @dataclass(frozen=True, slots=True)
 class RetentionRules:
-    """One file of rules. ``sha256`` is of its bytes."""
+    """The rules from one file; ``sha256`` is the hash of its bytes."""
 
     origin: str
     sha256: str
     default: str
     classes: Mapping[str, RetentionRule]
     after_case: Mapping[CaseKind, int]
-    """Days for which footage is kept after its case was closed."""
+    """Days for which footage is kept after its case is closed, by kind of case."""
 
 
 def load_rules() -> RetentionRules:
-    """The rules that hold here. Raises RetentionInvalid: rules that are not understood dispose of nothing."""
+    """The rules in force. Raises RetentionInvalid: nothing is disposed of under rules that cannot be parsed."""
     own = home() / FILE
     try:
         with own.open("rb") as file:
             return parse(file.read(LARGEST_FILE + 1), f'"{own}"')
     except FileNotFoundError:
-        return parse(resources.files("redact.retention").joinpath(FILE).read_bytes(), "the rules of the workbench")
+        return parse(resources.files("redact.retention").joinpath(FILE).read_bytes(), "the built-in file")
     except OSError as error:
-        raise RetentionInvalid(f'"{own}" cannot be read: {error.strerror}.', "Mend or remove it.") from error
+        raise RetentionInvalid(f'"{own}" cannot be read: {error.strerror}.', "Correct or remove the file.") from error
 
 
 def parse(untrusted_raw: bytes, origin: str) -> RetentionRules:
-    """Rules from the bytes of their file. Raises RetentionInvalid."""
+    """Parse the bytes of a rules file. Raises RetentionInvalid."""
 
     def refusal(why: str) -> RetentionInvalid:
-        return RetentionInvalid(f"The retention rules in {origin} cannot be used: {why}.", "Mend the file.")
+        return RetentionInvalid(f"The retention rules in {origin} cannot be used: {why}.", "Correct the file.")
 
     top = parse_table(untrusted_raw, refusal)
     top.whole("version", 1, 1)
     default = top.text("default")
     classes = {name: _rule(name, table) for name, table in top.tables("class")}
     if default not in classes:
-        top.refuse(f"has the default {default!r}, for which there is no [class.{default}]")
+        top.refuse(f"has the default {default!r}, but no [class.{default}]")
     after = top.table("after-case")
     after_case = {kind: after.whole(kind.value, 0, LONGEST_DAYS) for kind in CaseKind}
     after.done()
@@ -74,7 +74,7 @@ def parse(untrusted_raw: bytes, origin: str) -> RetentionRules:
 
 def _rule(name: str, table: Table) -> RetentionRule:
     if not _NAME.fullmatch(name):
-        table.refuse("cannot be the name of a class: use lower-case letters, digits and -")
+        table.refuse("is not a valid class name: use lower-case letters, digits and -")
     rule = RetentionRule(name, table.whole("days", 1, LONGEST_DAYS), table.text("note", _LONGEST_NOTE))
     table.done()
     return rule

@@ -17,7 +17,7 @@ from redact.environment import NEW_PASSWORD, NEW_PASSWORD_FILE
 from redact.records import accounts
 from redact.records.database import FILE, Database
 from tests.cli.runner import Ended, redact
-from tests.retention.test_retention import OLD, add
+from tests.retention.factory import OLD, add
 
 PASSWORD = "correct horse battery"
 ONE_TIME = re.compile(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}")
