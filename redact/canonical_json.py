@@ -1,4 +1,4 @@
-"""One way to write a JSON value as bytes, for whatever is hashed or signed."""
+"""Canonical JSON for everything that is hashed or signed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 
 def canonical(value: object) -> bytes:
-    """``value`` as UTF-8 JSON with sorted keys and no spaces: equal values give equal bytes.
+    """``value`` as UTF-8 JSON with sorted keys and no spaces; equal values give equal bytes.
 
-    Raises ``ValueError`` for numbers JSON does not have, ``TypeError`` for what is no JSON value.
+    Raises ``ValueError`` for numbers that JSON cannot represent, ``TypeError`` for anything that is not a JSON value.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

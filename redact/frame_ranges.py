@@ -1,4 +1,4 @@
-"""Unbroken stretches of whole numbers, such as the frames of a track."""
+"""Ranges of consecutive frame numbers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def stretches(numbers: NDArray[np.integer[Any]]) -> list[tuple[int, int]]:
-    """First and last of each stretch without a gap; ``numbers``: (n,), strictly increasing."""
+def frame_ranges(numbers: NDArray[np.integer[Any]]) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive numbers; ``numbers``: (n,), strictly increasing."""
     if not numbers.size:
         return []
-    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
-    return [(int(part[0]), int(part[-1])) for part in parts]
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+    return [(int(run[0]), int(run[-1])) for run in runs]

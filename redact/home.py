@@ -1,4 +1,4 @@
-"""The one folder in which the workbench keeps what a person gave it for good, such as models that were added."""
+"""The home folder, in which the workbench keeps persistent data such as added models."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ def home() -> Path:
 
 
 def folder_for(name: str) -> Path:
-    """A folder of this name in :func:`home`, made if need be, for the owner only. Raises OutputNotWritable."""
+    """The folder ``name`` in :func:`home`, created if needed, accessible only to its owner. Raises
+    OutputNotWritable."""
     folder = home() / name
     try:
-        # Path.mkdir gives missing parents the usual mode, so the home itself comes first.
+        # Path.mkdir creates missing parents with the default mode, so the home folder is created first.
         home().mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         folder.mkdir(mode=PRIVATE, exist_ok=True)
     except OSError as error:
         raise OutputNotWritable(
-            f'"{folder}" cannot be made: {error.strerror}.', "Set REDACT_HOME to a folder that you may write to."
+            f'"{folder}" cannot be created: {error.strerror}.', "Set REDACT_HOME to a writable folder."
         ) from error
     return folder

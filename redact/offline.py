@@ -1,6 +1,6 @@
-"""Keeps the libraries the workbench stands on from talking to the internet and from installing things at run time.
+"""Prevents libraries from accessing the internet and from installing packages at run time.
 
-Some of them look these switches up only once, while they are imported, so ``redact/__init__.py`` calls :func:`enforce`
+Some of them read these switches only once, when they are imported, so ``redact/__init__.py`` calls :func:`enforce`
 before any other module of the package can be loaded.
 """
 
@@ -24,11 +24,11 @@ SWITCHES = {
 
 
 def enforce() -> None:
-    """Set every switch, over whatever the environment said. Costs no import of the libraries themselves."""
+    """Set every switch, overriding the environment. Does not import the libraries themselves."""
     os.environ.update(SWITCHES)
-    # The settings file Ultralytics insists on belongs in a cache, apart from one the user keeps for other work. Where
-    # it cannot be written, Ultralytics takes a private temporary folder by itself.
+    # Ultralytics needs a settings file; it is kept in a cache, separate from the user's own. If it cannot be written
+    # there, Ultralytics uses a private temporary folder.
     cache = Path(os.environ.get(environment.CACHE_HOME) or "~/.cache")
     os.environ["YOLO_CONFIG_DIR"] = str(cache / "redact")
-    # OpenVINO reports its import to a web service unless this module cannot be imported; it then takes its own stub.
+    # OpenVINO reports its import to a web service unless this module cannot be imported; it then uses a stub.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

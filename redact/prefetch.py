@@ -1,5 +1,5 @@
-"""Work on other threads, in order: an iterator that runs a few items ahead, so that decoding overlaps with what is done
-to the frames, and jobs shared out among several threads."""
+"""Ordered work on other threads: an iterator that computes a few items in advance, so that decoding overlaps with
+processing, and jobs distributed over several threads."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ R = TypeVar("R")
 
 
 class _End:
-    """Closes the queue; carries the exception that ended the iterator, if one did."""
+    """Marks the end of the queue, with the exception that ended the iterator, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 @contextmanager
-def ahead(items: Generator[T, None, None], depth: int) -> Generator[Iterator[T], None, None]:
+def prefetched(items: Generator[T, None, None], depth: int) -> Generator[Iterator[T], None, None]:
     """Inside the ``with`` block, iterate over ``items`` while a thread computes up to ``depth`` of them in advance.
 
-    An exception of the iterator is raised where its item would have come. Leaving the block, however, stops the thread,
-    waits for it and closes the iterator on the way, so files it holds are free afterwards.
+    An exception of the iterator is raised in place of its item. Leaving the block by any means stops the thread, waits
+    for it and closes the iterator, so that its files are closed afterwards.
     """
     ready: queue.Queue[T | _End] = queue.Queue(depth)
     stop = threading.Event()
@@ -49,7 +49,7 @@ def ahead(items: Generator[T, None, None], depth: int) -> Generator[Iterator[T],
                 put(item)
                 if stop.is_set():
                     break
-        except BaseException as caught:  # it is raised again on the consumer's side
+        except BaseException as caught:  # raised again in the consumer
             error = caught
         finally:
             items.close()
@@ -64,7 +64,7 @@ def ahead(items: Generator[T, None, None], depth: int) -> Generator[Iterator[T],
                 return
             yield item
 
-    thread = threading.Thread(target=work, name="ahead", daemon=True)
+    thread = threading.Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
         yield consume()
@@ -74,22 +74,22 @@ def ahead(items: Generator[T, None, None], depth: int) -> Generator[Iterator[T],
 
 
 @contextmanager
-def shared_out(
+def run_jobs(
     items: Iterable[T], jobs: Callable[[T], Sequence[Callable[[], R]]], threads: int
 ) -> Generator[Iterator[tuple[T, list[R]]], None, None]:
-    """Inside the ``with`` block, iterate over ``items``, each with what its jobs gave, in order, while ``threads``
-    threads work on the jobs of this item and as many more.
+    """Inside the ``with`` block, iterate in order over ``items`` with the results of their jobs, while ``threads``
+    threads run the jobs of the current item and of up to ``threads`` more.
 
-    A job's exception is raised where its item would have come. Leaving the block drops the jobs that nobody has begun
-    and waits for the others.
+    A job's exception is raised in place of its item. Leaving the block cancels jobs that have not started and waits for
+    the others.
     """
-    pool = ThreadPoolExecutor(threads, "shared out")
+    pool = ThreadPoolExecutor(threads, "jobs")
 
     def in_order() -> Iterator[tuple[T, list[R]]]:
         waiting: deque[tuple[T, list[Future[R]]]] = deque()
         for item in items:
             waiting.append((item, [pool.submit(job) for job in jobs(item)]))
-            # While the consumer waits for the first, every thread has one to work on and the next lies ready.
+            # While the consumer waits for the first item, every thread has work and the next item is ready.
             if len(waiting) > threads:
                 yield _finished(*waiting.popleft())
         while waiting:

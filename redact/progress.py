@@ -1,4 +1,4 @@
-"""How long work tells what it is doing, and how it is told to stop."""
+"""Progress reports of long-running work, and the way to cancel it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called often (once a frame or so) by long work. To cancel, raise :class:`redact.errors.Cancelled` from it."""
+    """Called often (about once per frame) by long work. Raise :class:`redact.errors.Cancelled` in it to cancel."""
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """``stage`` is a short word ("find", "write", ...), ``done`` of ``total`` its frames; total may be unknown."""
+        """``stage`` is a short word ("find", "write", ...); ``done`` of ``total`` frames are finished. ``total`` may be
+        unknown."""
         ...
 
 
 def silent(stage: str, done: int, total: int | None) -> None:
-    """The :class:`Progress` of callers that do not watch."""
+    """The :class:`Progress` for callers that do not report any."""

@@ -1,4 +1,4 @@
-"""Every default and every allowed range, once. Command line, configuration, pages and documents read them from here."""
+"""All defaults and allowed ranges. Command line, configuration, pages and documents read them from here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Preset(StrEnum):
-    """How much work goes into finding: the same rules hold for all three, only sizes and strides differ."""
+    """How thorough detection is. The rules are the same for all three; only sizes and intervals differ."""
 
     FAST = "fast"
     BALANCED = "balanced"
@@ -16,11 +16,11 @@ class Preset(StrEnum):
 
 
 FLOW_SIDES = {Preset.FAST: 320, Preset.BALANCED: 416, Preset.THOROUGH: 480}
-"""Longer side, in pixels, of the small pictures on which motion is measured."""
+"""Longer side, in pixels, of the small pictures used to measure motion."""
 
 
 class Effect(StrEnum):
-    """What hides the picture under a mask."""
+    """How the picture under a mask is hidden."""
 
     SOLID = "solid"
     MOSAIC = "mosaic"
@@ -29,14 +29,14 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EffectSettings:
-    """``fill`` is an sRGB triple of 0 to 255, used by :attr:`Effect.SOLID`."""
+    """An effect; ``fill`` is an sRGB triple of 0 to 255, used by :attr:`Effect.SOLID`."""
 
     effect: Effect = Effect.SOLID
     fill: tuple[int, int, int] = (0, 0, 0)
 
 
 class DeviceChoice(StrEnum):
-    """Where networks run. ``auto`` takes CUDA if it is there and says which it took."""
+    """Where networks run. ``auto`` uses CUDA if available; the log says which was used."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -44,21 +44,21 @@ class DeviceChoice(StrEnum):
 
 
 class OnCorrupt(StrEnum):
-    """What an export does at frames that cannot be decoded."""
+    """What to do at damaged frames: stop, or mask them completely."""
 
     STOP = "stop"
     MASK = "mask"
 
 
 class Interlaced(StrEnum):
-    """What happens to interlaced material."""
+    """What to do with interlaced footage."""
 
     DEINTERLACE = "deinterlace"
     KEEP = "keep"
 
 
 class VideoCodec(StrEnum):
-    """Codec of the copy."""
+    """The video codec of a copy."""
 
     H264 = "h264"
     HEVC = "hevc"
@@ -66,14 +66,14 @@ class VideoCodec(StrEnum):
 
 
 class AudioMode(StrEnum):
-    """What happens to the sound outside of the spans that are edited."""
+    """What happens to the sound outside the edited spans."""
 
     KEEP = "keep"
     MUTE = "mute"
 
 
 class SoundEffect(StrEnum):
-    """What is done to a span of sound."""
+    """How a span of sound is hidden."""
 
     MUTE = "mute"
     BLEEP = "bleep"
@@ -82,7 +82,7 @@ class SoundEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SoundSpan:
-    """Half-open span [start, end) in seconds from the first frame of the picture."""
+    """A half-open span [start, end) in seconds from the first frame of the picture."""
 
     start: float
     end: float
@@ -91,7 +91,7 @@ class SoundSpan:
 
 @dataclass(frozen=True, slots=True)
 class FrameSpan:
-    """Frames of a master, ``first`` and ``last`` included, counted from 0."""
+    """Frames of a master from ``first`` to ``last``, both included, counted from 0."""
 
     first: int
     last: int
@@ -99,44 +99,45 @@ class FrameSpan:
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """A title picture before the footage. The first of ``lines`` is its heading."""
+    """A title picture shown before the footage. The first of ``lines`` is its heading."""
 
     lines: tuple[str, ...]
     seconds: float = 5.0
 
 
 SLATE_SECONDS = (0.1, 60.0)
-"""How long a slate may be shown."""
+"""Shortest and longest time that a slate may be shown, in seconds."""
 SLATE_LINES, SLATE_LINE_LENGTH = 24, 300
-"""The most lines a slate may have, and the most characters one of them."""
+"""Most lines on a slate, and most characters in a line."""
 WATERMARK_LENGTH = 100
-"""The most characters a watermark may have."""
+"""Most characters in a watermark."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
-    """``quality`` and ``preset`` of None take the codec's default of :data:`ENCODE_DEFAULTS`."""
+    """Encoder settings; ``quality`` and ``preset`` of None mean the codec's default in :data:`ENCODE_DEFAULTS`."""
 
     codec: VideoCodec = VideoCodec.H264
     quality: int | None = None
-    """Constant rate factor: lower is better and larger; 0 to 51 for H.264 and HEVC, 0 to 63 for AV1."""
+    """Constant rate factor: lower values give better quality and larger files; 0 to 51 for H.264 and HEVC, 0 to 63 for
+    AV1."""
     preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeDefault:
-    """Default and allowed values of one codec."""
+    """Default and allowed values for one codec."""
 
     quality: int
     quality_range: tuple[int, int]
     preset: str
     fast: str
-    """The encoder's preset that goes with :attr:`Preset.FAST`."""
+    """The encoder's preset to use with :attr:`Preset.FAST`."""
     presets: tuple[str, ...]
 
 
 X26X_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-# SVT-AV1 shows artefacts from its preset 10 on, so these are not offered.
+# SVT-AV1 shows artefacts from preset 10 on, so these are not offered.
 ENCODE_DEFAULTS: dict[VideoCodec, EncodeDefault] = {
     VideoCodec.H264: EncodeDefault(20, (0, 51), "veryfast", "superfast", X26X_PRESETS),
     VideoCodec.HEVC: EncodeDefault(22, (0, 51), "superfast", "ultrafast", X26X_PRESETS),
@@ -146,24 +147,24 @@ ENCODE_DEFAULTS: dict[VideoCodec, EncodeDefault] = {
 
 @dataclass(frozen=True, slots=True)
 class AnalyseSettings:
-    """What to look for and how hard."""
+    """What to detect, and how thoroughly."""
 
     classes: tuple[str, ...] = ("face", "plate")
     preset: Preset = Preset.BALANCED
     device: DeviceChoice = DeviceChoice.AUTO
     models: tuple[str, ...] = ()
-    """Paths of Ultralytics YOLO weights to use beside the built-in detectors, for the classes they know."""
+    """Paths of Ultralytics YOLO weights to use in addition to the built-in detectors, for the classes they find."""
     interlaced: Interlaced = Interlaced.DEINTERLACE
     on_corrupt: OnCorrupt = OnCorrupt.STOP
 
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """How the copy is made."""
+    """How a redacted copy is made."""
 
     effect: EffectSettings = field(default_factory=EffectSettings)
     effects: Mapping[int, EffectSettings] = field(default_factory=dict)
-    """By track id, where a track has another effect than :attr:`effect`."""
+    """Effects by track id, for tracks with another effect than :attr:`effect`."""
     encode: EncodeSettings = field(default_factory=EncodeSettings)
     audio: AudioMode = AudioMode.KEEP
     spans: tuple[SoundSpan, ...] = ()
@@ -173,7 +174,7 @@ class RenderSettings:
     """Where masks are drawn."""
     overwrite: bool = False
     clip: FrameSpan | None = None
-    """What of the master is in the copy; None for all of it."""
+    """The part of the master to copy; None for all of it."""
     slate: Slate | None = None
     watermark: str = ""
-    """Text drawn over the footage, again and again; empty for none."""
+    """Text drawn repeatedly over the footage; empty for none."""

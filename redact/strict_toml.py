@@ -1,7 +1,7 @@
-"""Reads TOML strictly: what is not understood in full is refused, never guessed or left out.
+"""Strict TOML parser: anything not fully understood is refused, never guessed or skipped.
 
-The files read this way decide what is hidden in footage and why. A misspelt key that was passed over would be a rule
-that does not hold, and nobody would know.
+The files read this way decide what is redacted and why. If a misspelt key were ignored, a rule would silently not
+apply.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from redact.errors import RedactError
 LONGEST_LINE = 200
 LONGEST_PARAGRAPH = 2000
 LARGEST_FILE = 1 << 20
-"""Bytes. The files are written by hand; what is larger is something else."""
+"""Bytes. These files are written by hand; anything larger is not one of them."""
 
 Refusal = Callable[[str], RedactError]
-"""From what is wrong, as in ``[class.face] lacks codes``, to the error that says so."""
+"""Takes what is wrong, as in ``[class.face] lacks codes``, and returns the error to raise."""
 _Member = TypeVar("_Member", bound=StrEnum)
 
 
 class Table:
-    """One table of a file. Every key must be asked for by the time :meth:`done` is called."""
+    """One table of a file. Every key must have been read before :meth:`done` is called."""
 
     def __init__(self, untrusted_value: object, place: str, refusal: Refusal) -> None:
         self.place = place
@@ -36,7 +36,7 @@ class Table:
         self._rest: dict[str, object] = dict(untrusted_value)
 
     def refuse(self, why: str) -> NoReturn:
-        """Raise what is wrong with this table."""
+        """Raise the error for a fault in this table."""
         where = f"[{self.place}]" if self.place else "the top of the file"
         raise self._refusal(f"{where} {why}")
 
@@ -44,32 +44,32 @@ class Table:
         return key in self._rest
 
     def names(self) -> list[str]:
-        """What has not been asked for yet."""
+        """The keys not yet read."""
         return list(self._rest)
 
     def take(self, key: str) -> object:
-        """The unchecked value of a key that must be there."""
+        """The unchecked value of a required key."""
         if key not in self._rest:
             self.refuse(f"lacks {key}")
         return self._rest.pop(key)
 
     def table(self, key: str) -> Table:
-        """A table in this one."""
+        """A required table in this one."""
         return self.child(self.take(key), key)
 
     def child(self, untrusted_value: object, key: str) -> Table:
-        """A value found under ``key`` as a table."""
+        """A value under ``key`` as a table."""
         return Table(untrusted_value, f"{self.place}.{key}" if self.place else key, self._refusal)
 
     def tables(self, key: str) -> list[tuple[str, Table]]:
-        """Every table of an optional table of tables, by name."""
+        """The tables of an optional table of tables, with their names."""
         if key not in self._rest:
             return []
         outer = self.table(key)
         return [(name, outer.table(name)) for name in outer.names()]
 
     def text(self, key: str, longest: int = LONGEST_LINE) -> str:
-        """A line of text that can be shown as it is, of at most ``longest`` characters."""
+        """A line of text, safe to display, of at most ``longest`` characters."""
         return self._line(self.take(key), key, longest)
 
     def texts(self, key: str, *, least: int = 1) -> tuple[str, ...]:
@@ -79,15 +79,15 @@ class Table:
             self.refuse(f"{key} is not a list of {'texts' if least == 1 else f'at least {least} texts'}")
         lines = tuple(self._line(item, key, LONGEST_LINE) for item in value)
         if len(set(lines)) < len(lines):
-            self.refuse(f"{key} names something twice")
+            self.refuse(f"{key} lists something twice")
         return lines
 
     def member(self, key: str, kind: type[_Member]) -> _Member:
-        """One of the words of ``kind``."""
+        """One of the values of ``kind``."""
         return self._member(self.text(key), key, kind)
 
     def members(self, key: str, kind: type[_Member]) -> tuple[_Member, ...]:
-        """A list of words of ``kind``, not empty and without repeats."""
+        """A list of values of ``kind``, not empty and without repeats."""
         return tuple(self._member(text, key, kind) for text in self.texts(key))
 
     def flag(self, key: str) -> bool:
@@ -103,7 +103,7 @@ class Table:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             self.refuse(f"{key} is not a number")
         if not low <= value <= high:
-            self.refuse(f"{key} is {value}, outside of {low:g} to {high:g}")
+            self.refuse(f"{key} is {value}, outside {low:g} to {high:g}")
         return float(value)
 
     def whole(self, key: str, low: int, high: int) -> int:
@@ -113,9 +113,9 @@ class Table:
         return int(self.number(key, low, high))
 
     def done(self) -> None:
-        """Refuse what nobody asked for."""
+        """Refuse keys that were not read."""
         if self._rest:
-            self.refuse(f"says {', '.join(map(repr, self._rest))}, which means nothing there")
+            self.refuse(f"has unknown keys: {', '.join(map(repr, self._rest))}")
 
     def _line(self, untrusted_value: object, key: str, longest: int) -> str:
         if not isinstance(untrusted_value, str) or not is_line(untrusted_value, longest):
@@ -126,11 +126,11 @@ class Table:
         try:
             return kind(untrusted_text)
         except ValueError:
-            self.refuse(f"{key} is {untrusted_text!r}; what there is: {', '.join(kind)}")
+            self.refuse(f"{key} is {untrusted_text!r}, not one of {', '.join(kind)}")
 
 
 def is_line(untrusted_text: str, longest: int = LONGEST_LINE) -> bool:
-    """Whether this is one line of visible text, with nothing in it that steers a terminal."""
+    """Whether this is one line of visible text without control characters."""
     return (
         0 < len(untrusted_text) <= longest
         and untrusted_text == untrusted_text.strip()
@@ -139,9 +139,9 @@ def is_line(untrusted_text: str, longest: int = LONGEST_LINE) -> bool:
 
 
 def parse_table(raw: bytes, refusal: Refusal) -> Table:
-    """The top of a file from its bytes. Raises what ``refusal`` makes."""
+    """The top-level table of a file from its bytes. Raises the errors that ``refusal`` returns."""
     if len(raw) > LARGEST_FILE:
-        raise refusal(f"it has {len(raw)} bytes, more than the {LARGEST_FILE} that such a file may have")
+        raise refusal(f"it has {len(raw)} bytes, more than the allowed {LARGEST_FILE}")
     try:
         return Table(tomllib.loads(raw.decode("utf-8")), "", refusal)
     except UnicodeDecodeError as error:
@@ -149,4 +149,4 @@ def parse_table(raw: bytes, refusal: Refusal) -> Table:
     except tomllib.TOMLDecodeError as error:
         raise refusal(f"it is not TOML: {error}") from error
     except RecursionError as error:
-        raise refusal("tables lie in tables too deep to be read") from error
+        raise refusal("its tables are nested too deeply") from error

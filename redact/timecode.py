@@ -1,4 +1,4 @@
-"""A moment of footage in words."""
+"""Times in footage as text."""
 
 from __future__ import annotations
 

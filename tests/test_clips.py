@@ -314,8 +314,8 @@ def test_damage_counts_where_it_is(tmp_path: Path) -> None:
                 assert picture.max() < 24
             else:
                 assert read_index(picture) == index
-        told = [note for note in report.notes if "could not be decoded" in note]
-        assert told == (["3 frames that could not be decoded soundly were masked whole: 13, 14, 15."] if broken else [])
+        told = [note for note in report.notes if "damaged frames" in note]
+        assert told == (["3 damaged frames were masked completely: 13, 14, 15."] if broken else [])
         if broken:
             with pytest.raises(CorruptFrames, match=r"frame 11, 0:00:00\.440"):
                 render(master, tracks, target, settings)

@@ -146,10 +146,10 @@ def test_pictures_come_back_as_they_went(tmp_path: Path, device: str) -> None:
     """Through a card and back, several under way at once."""
     clip = make_clip(tmp_path / "a.mp4", frames=12)
     there = torch.device(device)
-    courier, stages = device_transfer.Courier(there), Stages(there)
+    link, stages = device_transfer.DeviceLink(there), Stages(there)
     before = list(pictures(describe(clip)[0]))
-    with courier.lane():
-        ways = [courier.fetch(courier.send(image, stages).on_device(), stages) for image in before]
+    with link.stream():
+        ways = [link.fetch(link.send(image, stages).on_device(), stages) for image in before]
     for way, image in zip(ways, before, strict=True):
         back = way.on_host()
         assert all(torch.equal(one, other) for one, other in zip(back.planes, image.planes, strict=True))

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from redact.prefetch import ahead, shared_out
+from redact.prefetch import prefetched, run_jobs
 
 
 class Source:
@@ -32,14 +32,14 @@ class Source:
 
 
 def running() -> bool:
-    return any(thread.name.startswith(("ahead", "shared out")) for thread in threading.enumerate())
+    return any(thread.name.startswith(("prefetch", "jobs")) for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("depth", [1, 4, 100])
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_all_items_in_order(depth: int, count: int) -> None:
     source = Source(count)
-    with ahead(source.items(), depth) as items:
+    with prefetched(source.items(), depth) as items:
         assert list(items) == list(range(count))
     assert source.closed
     assert not running()
@@ -48,7 +48,7 @@ def test_all_items_in_order(depth: int, count: int) -> None:
 def test_an_error_comes_where_its_item_would_have() -> None:
     source = Source(10, fails_at=6)
     got = []
-    with pytest.raises(KeyError), ahead(source.items(), 3) as items:
+    with pytest.raises(KeyError), prefetched(source.items(), 3) as items:
         for item in items:
             got.append(item)
     assert got == list(range(6))
@@ -58,7 +58,7 @@ def test_an_error_comes_where_its_item_would_have() -> None:
 
 def test_it_is_only_so_far_ahead() -> None:
     source = Source(1000)
-    with ahead(source.items(), 4) as items:
+    with prefetched(source.items(), 4) as items:
         next(items)
         time.sleep(0.3)
         # One taken, four ready, one in hand.
@@ -68,7 +68,7 @@ def test_it_is_only_so_far_ahead() -> None:
 @pytest.mark.parametrize("taken", [0, 1, 20])
 def test_leaving_early_stops_the_thread_and_closes_the_source(taken: int) -> None:
     source = Source(10**9)
-    with pytest.raises(ZeroDivisionError), ahead(source.items(), 4) as items:
+    with pytest.raises(ZeroDivisionError), prefetched(source.items(), 4) as items:
         for _ in range(taken):
             next(items)
         raise ZeroDivisionError
@@ -78,7 +78,7 @@ def test_leaving_early_stops_the_thread_and_closes_the_source(taken: int) -> Non
 
 def test_a_fresh_source_that_is_never_read_is_closed_too() -> None:
     source = Source(3)
-    with ahead(source.items(), 1):
+    with prefetched(source.items(), 1):
         pass
     assert not running()
     assert source.closed
@@ -97,7 +97,7 @@ def squares(number: int) -> list[Callable[[], int]]:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_shared_out_jobs_answer_in_order(threads: int, count: int) -> None:
-    with shared_out(range(count), squares, threads) as answers:
+    with run_jobs(range(count), squares, threads) as answers:
         assert list(answers) == [(n, [n * n + place for place in range(n % 4)]) for n in range(count)]
     assert not running()
 
@@ -105,13 +105,13 @@ def test_shared_out_jobs_answer_in_order(threads: int, count: int) -> None:
 def test_jobs_of_one_item_and_of_the_next_run_at_once() -> None:
     # Each waits until another one is under way as well: four jobs, two threads.
     meeting = threading.Barrier(2, timeout=20)
-    with shared_out([1, 2, 1], lambda number: [meeting.wait] * number, 2) as answers:
+    with run_jobs([1, 2, 1], lambda number: [meeting.wait] * number, 2) as answers:
         assert [len(places) for _, places in answers] == [1, 2, 1]
 
 
 def test_jobs_are_begun_only_so_far_ahead() -> None:
     source = Source(1000)
-    with shared_out(source.items(), squares, 2) as answers:
+    with run_jobs(source.items(), squares, 2) as answers:
         next(answers)
         time.sleep(0.1)
         # The one taken, and one for each thread.
@@ -122,7 +122,7 @@ def test_a_job_fails_where_its_item_would_have_come() -> None:
     got = []
     with (
         pytest.raises(KeyError, match="6"),
-        shared_out(range(10), lambda n: [partial({k: k for k in range(6)}.__getitem__, n)], 2) as answers,
+        run_jobs(range(10), lambda n: [partial({k: k for k in range(6)}.__getitem__, n)], 2) as answers,
     ):
         for number, results in answers:
             got.append((number, results))
@@ -140,7 +140,7 @@ def test_leaving_early_waits_for_the_job_under_way_and_drops_the_others() -> Non
             held.wait(20)
         done.append(number)
 
-    with pytest.raises(ZeroDivisionError), shared_out(range(10), lambda n: [partial(hold, n)], 1) as answers:
+    with pytest.raises(ZeroDivisionError), run_jobs(range(10), lambda n: [partial(hold, n)], 1) as answers:
         next(answers)
         begun.wait(20)
         threading.Timer(0.3, held.set).start()

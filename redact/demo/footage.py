@@ -11,7 +11,7 @@ import numpy as np
 
 from redact.demo import scene
 from redact.media.part_file import PartFile
-from redact.prefetch import ahead
+from redact.prefetch import prefetched
 from redact.progress import Progress
 
 RATE = 25
@@ -31,7 +31,7 @@ def write_footage(path: Path, *, progress: Progress) -> None:
     count = round(scene.SECONDS * RATE)
     part = PartFile(path)
     try:
-        with av.open(part.raw, "w", format="mp4") as container, ahead(sideways(), AHEAD_FRAMES) as pictures:
+        with av.open(part.raw, "w", format="mp4") as container, prefetched(sideways(), AHEAD_FRAMES) as pictures:
             video = container.add_stream("libx264", rate=RATE, options={"crf": "21", "preset": "veryfast"})
             video.width, video.height, video.pix_fmt = scene.HEIGHT, scene.WIDTH, "yuv420p"
             video.set_display_rotation(90)

@@ -42,7 +42,7 @@ class Scheduled:
     between: Detector | None = None
 
     @property
-    def eyes(self) -> tuple[Detector, ...]:
+    def detectors(self) -> tuple[Detector, ...]:
         """Detectors, in alternating order."""
         return (self.detector, self.between) if self.between else (self.detector,)
 

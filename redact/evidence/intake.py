@@ -20,7 +20,7 @@ from redact.evidence.camera_metadata import LONGEST_PRE_EVENT, read_camera, reco
 from redact.evidence.footage_records import FootageState
 from redact.evidence.frame_tables import save_table
 from redact.evidence.store import DERIVED_FILES, FRAMES, PROXY, STRIP, CopiedFile, Staging, Store
-from redact.frame_ranges import stretches
+from redact.frame_ranges import frame_ranges
 from redact.media.probe import probe
 from redact.media.proxy import make_proxy, thumbnail_strip
 from redact.media.reader import scan
@@ -202,7 +202,7 @@ def _media(info: MediaInfo, table: FrameTable, seconds: Fraction) -> Json:
         "time_base": _ratio(video.time_base),
         "duration_seconds": round(float(seconds), 6),
         "damaged_frames": int(damaged.size),
-        "damaged_ranges": [list(span) for span in stretches(damaged)[:MOST_RANGES]],
+        "damaged_ranges": [list(span) for span in frame_ranges(damaged)[:MOST_RANGES]],
         "sound": [
             {"index": s.index, "codec": s.codec, "rate": s.sample_rate, "channels": s.channels, "layout": s.layout}
             for s in info.audio

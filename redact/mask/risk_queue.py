@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from redact.frame_ranges import stretches
+from redact.frame_ranges import frame_ranges
 from redact.mask.edits.result import Edited, Origin, TrackKind, TrackState
 from redact.media.types import FrameTable
 from redact.track.tracker import OTHER_TRUST, TRUST
@@ -190,7 +190,7 @@ def _jumps(track: Track, seconds: NDArray[np.float64]) -> Iterator[Risk]:
 
 
 def _damaged(table: FrameTable) -> Iterator[Risk]:
-    for first, last in stretches(np.flatnonzero(table.corrupt)):
+    for first, last in frame_ranges(np.flatnonzero(table.corrupt)):
         count = last - first + 1
         text = f"{count} damaged frame{'s' if count > 1 else ''}: hidden whole, or the export stops"
         score = _BASE[RiskKind.DAMAGED] + _RANGE * min(1.0, count / 100)

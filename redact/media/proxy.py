@@ -26,7 +26,7 @@ from redact.media.sound import SoundTrack
 from redact.media.timeline import Cut
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan, VideoStream
 from redact.media.writer import CopyReport, CopyWriter, check_target
-from redact.prefetch import ahead
+from redact.prefetch import prefetched
 from redact.progress import Progress, silent
 from redact.settings import EncodeSettings, Interlaced, OnCorrupt
 
@@ -80,7 +80,7 @@ def make_proxy(
                 options={"g": str(GOP), "bf": "0"},
             ) as writer,
             VideoReader(info, interlaced=interlaced, on_corrupt=OnCorrupt.MASK) as reader,
-            ahead(_pictures(reader, info, table, (small.width, small.height)), AHEAD_FRAMES) as pictures,
+            prefetched(_pictures(reader, info, table, (small.width, small.height)), AHEAD_FRAMES) as pictures,
         ):
             for index, picture in enumerate(pictures):
                 writer.write(index, picture)

@@ -27,7 +27,7 @@ from redact.media.types import MediaInfo, Scan
 from redact.pipeline.detector_input import Feed, make_feed
 from redact.pipeline.frame_source import decoded_frames, one_thread
 from redact.pipeline.stage_times import Stages
-from redact.prefetch import ahead, shared_out
+from redact.prefetch import prefetched, run_jobs
 from redact.progress import Progress, silent
 from redact.settings import FLOW_SIDES, AnalyseSettings, Interlaced
 from redact.track.motion import Motion, MotionEstimator
@@ -36,13 +36,13 @@ from redact.track.schedule import Schedule
 from redact.track.tracker import Tracker
 from redact.track.types import MediaRef, TrackSet
 
-LOOK_AHEAD_FRAMES = 32
-"""While detectors work on a batch: what waits is small, motion and scaled pictures of the frames they run on."""
+QUEUED_FRAMES = 32
+"""Frames queued while detectors work on a batch. They are small: motion, and scaled pictures for the detectors."""
 
 
 @dataclass(slots=True)
-class _Seen:
-    """One frame on its way to the detectors: for each of these what the feed made, or None where it does not run."""
+class _ScheduledFrame:
+    """One frame queued for the detectors, with the feed's input for each of them, or None if it does not run."""
 
     index: int
     seconds: float
@@ -51,7 +51,7 @@ class _Seen:
 
 
 _Found = tuple[tuple[str, ...], Detections]
-"""The classes a detector looked for on a frame, and what it found."""
+"""The classes that a detector looked for on a frame, and its detections."""
 
 
 class Analyser:
@@ -61,14 +61,15 @@ class Analyser:
         self._settings = settings
         self._device = choose_device(settings.device)
         self._detectors = make_detectors(settings)
-        self._eyes = [(s, eye) for s in self._detectors for eye in s.eyes]
+        self._passes = [(scheduled, detector) for scheduled in self._detectors for detector in scheduled.detectors]
         self._feed: Feed[Any] = make_feed(self._device)
-        self._batched = [Batches(self._feed.batch) for _ in self._eyes]
+        self._batched = [Batches(self._feed.batch) for _ in self._passes]
 
     def prepare(self, source: Path) -> None:
-        """Make the networks ready for pictures of this footage's size, which its first frames wait for otherwise."""
-        for (_, eye), (width, height) in zip(self._eyes, self._input_sizes(probe(source)), strict=True):
-            eye.detect(torch.zeros((1, height, width, 3), dtype=torch.uint8, device=self._device).permute(0, 3, 1, 2))
+        """Prepare the networks for pictures of this size, which would otherwise delay the first frames."""
+        for (_, detector), (width, height) in zip(self._passes, self._input_sizes(probe(source)), strict=True):
+            blank = torch.zeros((1, height, width, 3), dtype=torch.uint8, device=self._device)
+            detector.detect(blank.permute(0, 3, 1, 2))
 
     def analyse(self, source: Path, *, progress: Progress = silent, stages: Stages | None = None) -> TrackSet:
         """See :func:`analyse`; ``stages`` collects the time spent."""
@@ -87,8 +88,8 @@ class Analyser:
                 memory_shortage_named(),
                 reader,
                 decoded_frames(reader, self._device, stages, "decode") as decoded,
-                ahead(self._look(decoded, estimator, info, stages), LOOK_AHEAD_FRAMES) as frames,
-                shared_out(self._batches(frames), self._jobs(info, stages), self._feed.threads) as batches,
+                prefetched(self._scheduled_frames(decoded, estimator, info, stages), QUEUED_FRAMES) as frames,
+                run_jobs(self._batches(frames), self._jobs(info, stages), self._feed.threads) as batches,
             ):
                 decoder = reader.decoder
                 for batch, results in batches:
@@ -104,31 +105,31 @@ class Analyser:
         )
         return TrackSet(media, tracks, tuple(tracker.cuts), self._provenance(info, decoder))
 
-    def _look(
+    def _scheduled_frames(
         self, decoded: Iterator[Frame], estimator: MotionEstimator, info: MediaInfo, stages: Stages
-    ) -> Generator[_Seen, None, None]:
-        """Frames with their motion and the detectors' inputs. Runs one frame behind the reader: a shot's last frame is
-        known only when the next one has been seen."""
+    ) -> Generator[_ScheduledFrame, None, None]:
+        """Frames with their motion and the detectors' inputs. Runs one frame behind the reader, because the last frame
+        of a shot is known only after the next one."""
         schedule = Schedule([s.period for s in self._detectors])
         sizes = self._input_sizes(info)
-        last = [eye is s.detector for s, eye in self._eyes]
-        held: tuple[Frame, _Seen] | None = None
+        last = [detector is scheduled.detector for scheduled, detector in self._passes]
+        held: tuple[Frame, _ScheduledFrame] | None = None
         for frame in decoded:
             with stages("flow"):
                 motion = estimator.step(frame.grey(estimator.size))
             starts = motion is None or motion.cut
             seconds = float(frame.pts * info.video.time_base)
-            looks = schedule.due(seconds, first_of_shot=starts)
+            numbers = schedule.due(seconds, first_of_shot=starts)
             runs = [
-                look is not None and look % len(s.eyes) == turn
-                for s, look in zip(self._detectors, looks, strict=True)
-                for turn in range(len(s.eyes))
+                number is not None and number % len(scheduled.detectors) == turn
+                for scheduled, number in zip(self._detectors, numbers, strict=True)
+                for turn in range(len(scheduled.detectors))
             ]
             if held is not None:
                 if starts:
                     self._feed.take(held[0], held[1].inputs, sizes, last, stages)
                 yield held[1]
-            seen = _Seen(frame.index, seconds, motion, [None] * len(self._eyes))
+            seen = _ScheduledFrame(frame.index, seconds, motion, [None] * len(self._passes))
             self._feed.take(frame, seen.inputs, sizes, runs, stages)
             held = (frame, seen)
         if held is not None:
@@ -136,32 +137,32 @@ class Analyser:
             yield held[1]
 
     def _input_sizes(self, info: MediaInfo) -> list[Size]:
-        """Detectors were trained on square pixels, so anamorphic pictures are stretched on the way."""
+        """Input size of each detector. They were trained on square pixels, so anamorphic pictures are stretched."""
         width = max(16, round(info.video.upright_width * info.video.sample_aspect))
-        return [eye.input_size(width, info.video.upright_height) for _, eye in self._eyes]
+        return [detector.input_size(width, info.video.upright_height) for _, detector in self._passes]
 
-    def _batches(self, frames: Iterator[_Seen]) -> Iterator[list[_Seen]]:
-        """Frames in order, cut where some detector has a batch together."""
-        batch: list[_Seen] = []
-        waiting = [0] * len(self._eyes)
+    def _batches(self, frames: Iterator[_ScheduledFrame]) -> Iterator[list[_ScheduledFrame]]:
+        """Frames in order, divided where some detector has a full batch."""
+        batch: list[_ScheduledFrame] = []
+        waiting = [0] * len(self._passes)
         for seen in frames:
-            # Once memory has proved short, fewer pictures wait on the card as well.
+            # Once memory has run short, fewer pictures are queued on the card as well.
             most = max((batched.limit for batched in self._batched), default=1)
             batch.append(seen)
             waiting = [n + (x is not None) for n, x in zip(waiting, seen.inputs, strict=True)]
             if max(waiting, default=0) >= most or len(batch) >= most * 16:
                 yield batch
-                batch, waiting = [], [0] * len(self._eyes)
+                batch, waiting = [], [0] * len(self._passes)
         if batch:
             yield batch
 
     def _jobs(
         self, info: MediaInfo, stages: Stages
-    ) -> Callable[[list[_Seen]], list[Callable[[], list[_Found | None]]]]:
-        """What is to be done to a batch: one job for each detector that runs on any of its frames."""
+    ) -> Callable[[list[_ScheduledFrame]], list[Callable[[], list[_Found | None]]]]:
+        """The jobs for a batch: one for each detector that runs on any of its frames."""
         sizes = self._input_sizes(info)
 
-        def jobs(batch: list[_Seen]) -> list[Callable[[], list[_Found | None]]]:
+        def jobs(batch: list[_ScheduledFrame]) -> list[Callable[[], list[_Found | None]]]:
             return [
                 partial(self._detect, i, [seen.inputs[i] for seen in batch], size, info, stages)
                 for i, size in enumerate(sizes)
@@ -173,19 +174,19 @@ class Analyser:
     def _detect(
         self, i: int, inputs: Sequence[Any], size: Size, info: MediaInfo, stages: Stages
     ) -> list[_Found | None]:
-        """For each frame of a batch, what the detector with this number found, in upright pixels; None for frames it
-        does not run on."""
-        _, detector = self._eyes[i]
+        """For each frame of a batch, the detections of detector number ``i`` in upright pixels; None for frames on
+        which it does not run."""
+        _, detector = self._passes[i]
         places = [place for place, waiting in enumerate(inputs) if waiting is not None]
 
-        def look(waiting: Sequence[Any]) -> list[Detections]:
+        def detect(waiting: Sequence[Any]) -> list[Detections]:
             frames = self._feed.pictures(waiting, size, stages)
             with stages.queued("detect"):
                 return detector.detect(frames)
 
         found: list[_Found | None] = [None] * len(inputs)
         scale = (info.video.upright_width / size[0], info.video.upright_height / size[1])
-        results = self._batched[i].run([inputs[place] for place in places], look)
+        results = self._batched[i].run([inputs[place] for place in places], detect)
         for place, result in zip(places, results, strict=True):
             found[place] = detector.labels, moved(result, scale)
         return found
@@ -216,9 +217,10 @@ class Analyser:
 
 
 def analyse(source: Path, settings: AnalyseSettings, *, progress: Progress = silent) -> TrackSet:
-    """Footage to tracks. Memory does not grow with length, but for the tracks themselves.
+    """Detect and track faces, plates and other classes in ``source``.
 
-    Raises what probing, decoding and loading models raise (see :mod:`redact.errors`), :class:`MasterChanged` when the
-    file is altered meanwhile, and whatever ``progress`` raises.
+    Apart from the tracks themselves, memory does not grow with the length of the footage. Raises what probing, decoding
+    and loading models raise (see :mod:`redact.errors`), :class:`MasterChanged` if the file changes in the meantime, and
+    whatever ``progress`` raises.
     """
     return Analyser(settings).analyse(source, progress=progress)

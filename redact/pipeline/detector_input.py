@@ -1,4 +1,4 @@
-"""How frames get to the detectors: scaled on the processor, or sent to a card once and scaled there."""
+"""Prepares frames for the detectors: scaled on the CPU, or sent to a graphics card once and scaled there."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from redact.detect.resample import rgb_pictures
 from redact.detect.runtime import side_by_side
 from redact.media.frame_conversion import Size
 from redact.media.reader import Frame
-from redact.pipeline.device_transfer import Courier, UnderWay
+from redact.pipeline.device_transfer import DeviceLink, PictureTransfer
 from redact.pipeline.stage_times import Stages
 
 CUDA_BATCH = 16
-"""Pictures a network is given at once, where the card's memory has room for them (:mod:`redact.detect.batches`)."""
+"""Pictures given to a network at once, if they fit into the card's memory (:mod:`redact.detect.batches`)."""
 
 P = TypeVar("P")
 
 
 class Feed(Protocol, Generic[P]):
-    """``P`` is what waits for a detector. :meth:`take` runs on one thread, :meth:`pictures` on any."""
+    """``P`` is the input queued for a detector. :meth:`take` runs on one thread, :meth:`pictures` on any."""
 
     batch: int
-    """Pictures worth gathering before a network is run."""
+    """Number of pictures to collect before a network is run."""
     threads: int
-    """Threads worth running networks on."""
+    """Number of threads on which to run networks."""
 
     def take(
         self, frame: Frame, waiting: list[P | None], sizes: Sequence[Size], runs: Sequence[bool], stages: Stages
     ) -> None:
-        """Fill in what ``waiting`` lacks, for each detector that ``runs`` on the frame and wants pictures of the
+        """Fill in missing entries of ``waiting`` for each detector that ``runs`` on the frame, with pictures of its
         size in ``sizes``."""
         ...
 
@@ -42,8 +42,8 @@ class Feed(Protocol, Generic[P]):
 
 
 class HostFeed:
-    """swscale makes the small pictures straight from the decoder's, on the thread that decodes. Detectors see them one
-    by one, each on a thread of its own from evening out its light to reading the answers."""
+    """Scales pictures with swscale on the decoding thread. Detectors get them one by one; each picture is processed on
+    one thread from contrast stretching to reading the network's output."""
 
     batch = 1
 
@@ -74,18 +74,18 @@ class HostFeed:
 
 
 class DeviceFeed:
-    """Whole pictures go to the device as planes, once each, whatever the detectors; all scaling happens there."""
+    """Sends each whole picture to the device once, as planes, for all detectors; all scaling is done there."""
 
     batch = CUDA_BATCH
     threads = 1
 
     def __init__(self, device: torch.device) -> None:
-        self._courier = Courier(device)
+        self._link = DeviceLink(device)
 
     def take(
         self,
         frame: Frame,
-        waiting: list[UnderWay | None],
+        waiting: list[PictureTransfer | None],
         sizes: Sequence[Size],
         runs: Sequence[bool],
         stages: Stages,
@@ -94,18 +94,18 @@ class DeviceFeed:
         sent = next((picture for picture in waiting if picture is not None), None)
         if sent is None and any(runs):
             with stages("planes"):
-                image = frame.planes(pinned=self._courier.wants_pinned)
-            sent = self._courier.send(image, stages)
+                image = frame.planes(pinned=self._link.wants_pinned)
+            sent = self._link.send(image, stages)
         for i, run in enumerate(runs):
             if run:
                 waiting[i] = sent
 
-    def pictures(self, waiting: Sequence[UnderWay], size: Size, stages: Stages) -> torch.Tensor:
+    def pictures(self, waiting: Sequence[PictureTransfer], size: Size, stages: Stages) -> torch.Tensor:
         """See :class:`Feed`."""
         with stages.queued("resize"):
             return rgb_pictures([picture.on_device() for picture in waiting], *size)
 
 
 def make_feed(device: torch.device) -> HostFeed | DeviceFeed:
-    """The one for detectors on ``device``."""
+    """The feed for detectors on ``device``."""
     return DeviceFeed(device) if device.type == "cuda" else HostFeed()

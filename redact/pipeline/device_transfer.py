@@ -1,8 +1,8 @@
-"""Pictures to a device and back, without anybody waiting for the way.
+"""Transfers pictures to a device and back without blocking.
 
-A picture travels from and to page-locked host memory, which a card reads and writes by itself. Torch keeps that memory
-in a pool and gives a block out again only when the copy that used it is done, so two or three blocks a direction take
-turns; how many pictures are under way is bounded by the queues between the threads (:mod:`redact.prefetch`).
+Pictures are copied from and to page-locked host memory, which a graphics card reads and writes by itself. Torch keeps
+this memory in a pool and reuses a block only after the copy that used it is complete, so two or three blocks per
+direction alternate. The queues between the threads (:mod:`redact.prefetch`) limit the number of pictures in transfer.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ HOST = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
-class UnderWay:
+class PictureTransfer:
     """A picture that may not have arrived yet."""
 
     _image: PlanarImage
     _arrived: torch.cuda.Event | None
 
     def on_device(self) -> PlanarImage:
-        """For work queued on this thread's current stream, which then waits for the picture; the host does not."""
+        """The picture for work on this thread's current stream. The stream waits for it; the host does not."""
         if self._arrived is not None:
             stream = torch.cuda.current_stream(self._image.planes[0].device)
             stream.wait_event(self._arrived)
             for plane in self._image.planes:
-                # Or its memory would be given to the next picture while this stream still reads it.
+                # Otherwise its memory could be reused for the next picture while this stream still reads it.
                 plane.record_stream(stream)
         return self._image
 
     def on_host(self) -> PlanarImage:
-        """The picture, once it is all there."""
+        """The picture, after waiting for it to arrive."""
         if self._arrived is not None:
             self._arrived.synchronize()
         return self._image
 
 
-class Courier:
-    """One lane to a device: what goes through it happens in order, beside the work of other lanes.
+class DeviceLink:
+    """One CUDA stream to a device: its work is done in order, in parallel with that of other streams.
 
-    For one thread. On the CPU there is no way to go: pictures are handed on as they are, and no stage is counted.
+    Use from one thread. On the CPU, nothing is transferred: pictures are passed on unchanged and no stage is counted.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -55,29 +55,29 @@ class Courier:
 
     @property
     def wants_pinned(self) -> bool:
-        """Whether pictures to be sent should lie in page-locked memory."""
+        """Whether pictures to send should be in page-locked memory."""
         return self._stream is not None
 
     @contextmanager
-    def lane(self) -> Iterator[None]:
-        """Work queued inside the block goes through this lane. Not to be held across a ``yield`` of a generator."""
+    def stream(self) -> Iterator[None]:
+        """Work inside the block is queued on this stream. Do not keep the block open across a generator's ``yield``."""
         with torch.cuda.stream(self._stream) if self._stream is not None else nullcontext():
             yield
 
-    def send(self, image: PlanarImage, stages: Stages) -> UnderWay:
-        """``image`` to the device."""
+    def send(self, image: PlanarImage, stages: Stages) -> PictureTransfer:
+        """Start copying ``image`` to the device."""
         return self._move(image, self.device, stages, "upload")
 
-    def fetch(self, image: PlanarImage, stages: Stages) -> UnderWay:
-        """``image``, on which this lane has worked last, back to the host."""
+    def fetch(self, image: PlanarImage, stages: Stages) -> PictureTransfer:
+        """Start copying ``image``, last processed on this stream, back to the host."""
         return self._move(image, HOST, stages, "download")
 
-    def _move(self, image: PlanarImage, to: torch.device, stages: Stages, stage: str) -> UnderWay:
+    def _move(self, image: PlanarImage, to: torch.device, stages: Stages, stage: str) -> PictureTransfer:
         if self._stream is None:
-            return UnderWay(image, None)
-        with self.lane():
+            return PictureTransfer(image, None)
+        with self.stream():
             with stages.queued(stage):
                 moved = image.to(to)
             arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrived.record()
-        return UnderWay(moved, arrived)
+        return PictureTransfer(moved, arrived)

@@ -10,18 +10,18 @@ import torch
 
 from redact.media.reader import Frame, VideoReader
 from redact.pipeline.stage_times import Stages
-from redact.prefetch import ahead
+from redact.prefetch import prefetched
 
 AHEAD_FRAMES = 4
 
 
 @contextmanager
 def decoded_frames(reader: VideoReader, device: torch.device, stages: Stages, stage: str) -> Iterator[Iterator[Frame]]:
-    """The reader's frames, counted towards ``stage``. Where a card does the heavy work, the processor has a core to
-    spare that does nothing but decode."""
+    """The reader's frames, timed as ``stage``. If a graphics card does the heavy work, a CPU core is free, so decoding
+    runs on its own thread."""
     frames = stages.each(stage, reader)
     if device.type == "cuda":
-        with ahead(frames, AHEAD_FRAMES) as ready:
+        with prefetched(frames, AHEAD_FRAMES) as ready:
             yield ready
     else:
         yield frames
@@ -29,8 +29,8 @@ def decoded_frames(reader: VideoReader, device: torch.device, stages: Stages, st
 
 @contextmanager
 def one_thread(library: Any, read: str, write: str) -> Iterator[None]:
-    """Masks and small pictures are little work: a library's worker threads for them would be in the way of the networks
-    and the encoder, which do need every core."""
+    """Limit ``library`` to one thread inside the block. Masks and small pictures are little work, and the library's
+    worker threads would compete with the networks and the encoder, which need every core."""
     before = getattr(library, read)()
     getattr(library, write)(1)
     try:

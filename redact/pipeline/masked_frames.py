@@ -1,4 +1,4 @@
-"""The master's frames on their way into a copy: checked to be the ones the tracks speak of, and with their masks on."""
+"""Draws masks into the master's frames for a copy, after checking that they are the frames of the tracks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from redact.mask.titles import Watermark
 from redact.mask.types import Form, Shape
 from redact.media.reader import Frame
 from redact.media.timeline import Timeline
-from redact.pipeline.device_transfer import Courier, UnderWay
+from redact.pipeline.device_transfer import DeviceLink, PictureTransfer
 from redact.pipeline.stage_times import Stages
 from redact.settings import EffectSettings, RenderSettings
 from redact.track.types import MediaRef, Track, TrackSet
 
 
 @dataclass(frozen=True, slots=True)
-class Brush:
-    """What is drawn into the master's frames: each plan's masks with its effect, ``effect`` where a whole frame has to
-    go."""
+class MaskPainter:
+    """Draws into the master's frames: the masks of each plan with its effect. ``effect`` is for frames that are hidden
+    completely."""
 
     plans: tuple[tuple[MaskPlan, EffectSettings], ...]
     compositor: Compositor
@@ -29,14 +29,14 @@ class Brush:
     watermark: Watermark | None
 
     def masks(self, frame: Frame) -> list[tuple[Shape, EffectSettings]]:
-        """Of one frame of the master."""
+        """The masks of one frame of the master, with their effects."""
         if frame.corrupt:
             return [(Shape(Form.FULL), self.effect)]
         return [(shape, effect) for plan, effect in self.plans for shape in plan.shapes(frame.index)]
 
 
 def plans_of(tracks: TrackSet, settings: RenderSettings) -> tuple[tuple[MaskPlan, EffectSettings], ...]:
-    """A plan for each effect that some track has."""
+    """One mask plan for each effect in use."""
     grouped: dict[EffectSettings, list[Track]] = {}
     for track in tracks.tracks:
         grouped.setdefault(settings.effects.get(track.id, settings.effect), []).append(track)
@@ -44,21 +44,21 @@ def plans_of(tracks: TrackSet, settings: RenderSettings) -> tuple[tuple[MaskPlan
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Frame ``index`` of the master as it goes into the copy, or without an image one from before the clip."""
+class MaskedFrame:
+    """Frame ``index`` of the master for the copy; frames before the clip have no image."""
 
     index: int
     hidden: bool = False
     corrupt: bool = False
-    image: UnderWay | None = None
+    image: PictureTransfer | None = None
 
 
 def masked(
-    decoded: Iterator[Frame], brush: Brush, media: MediaRef, timeline: Timeline, stages: Stages
-) -> Generator[Picture, None, None]:
-    """The master's frames up to the clip's last, from wherever ``decoded`` starts. Each is checked to be the very frame
-    the tracks speak of."""
-    courier = Courier(brush.compositor.device)
+    decoded: Iterator[Frame], painter: MaskPainter, media: MediaRef, timeline: Timeline, stages: Stages
+) -> Generator[MaskedFrame, None, None]:
+    """The master's masked frames, from wherever ``decoded`` starts to the last frame of the clip. Each is checked to be
+    the same frame as in the tracks."""
+    link = DeviceLink(painter.compositor.device)
     count = -1
     for frame in decoded:
         count = frame.index if count < 0 else count
@@ -66,17 +66,17 @@ def masked(
             raise _other_frames(count)
         count += 1
         if frame.index < timeline.first:
-            yield Picture(frame.index)
+            yield MaskedFrame(frame.index)
             continue
-        masks = brush.masks(frame)
+        masks = painter.masks(frame)
         with stages("planes"):
-            image = frame.planes(pinned=courier.wants_pinned)
-        with courier.lane():
-            there = courier.send(image, stages).on_device()
+            image = frame.planes(pinned=link.wants_pinned)
+        with link.stream():
+            there = link.send(image, stages).on_device()
             with stages.queued("mask"):
-                brush.compositor.draw(there, masks, brush.watermark)
-            back = courier.fetch(there, stages)
-        yield Picture(frame.index, bool(masks), frame.corrupt, back)
+                painter.compositor.draw(there, masks, painter.watermark)
+            back = link.fetch(there, stages)
+        yield MaskedFrame(frame.index, bool(masks), frame.corrupt, back)
         if frame.index == timeline.last < media.pts.size - 1:
             return
     if count != media.pts.size:
@@ -85,6 +85,6 @@ def masked(
 
 def _other_frames(index: int) -> TracksMismatch:
     return TracksMismatch(
-        f"From frame {index} on, the footage does not decode to the frames the tracks were made from.",
+        f"From frame {index} on, the footage does not decode to the frames that the tracks were made from.",
         "Run `redact detect` again with this version of the program.",
     )

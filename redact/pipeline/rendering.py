@@ -28,9 +28,9 @@ from redact.media.timeline import Timeline, plan_timeline, usual_duration
 from redact.media.types import FrameTable, MediaInfo, Scan
 from redact.media.writer import CopyReport, CopyWriter, check_target
 from redact.pipeline.frame_source import AHEAD_FRAMES, decoded_frames, one_thread
-from redact.pipeline.masked_frames import Brush, masked, plans_of
+from redact.pipeline.masked_frames import MaskPainter, masked, plans_of
 from redact.pipeline.stage_times import Stages
-from redact.prefetch import ahead
+from redact.prefetch import prefetched
 from redact.progress import Progress, silent
 from redact.settings import Interlaced, RenderSettings
 from redact.track.types import MediaRef, TrackSet
@@ -38,10 +38,10 @@ from redact.track.types import MediaRef, TrackSet
 
 @dataclass(frozen=True, slots=True)
 class RenderReport:
-    """A finished copy, for the summary and the log.
+    """A finished redacted copy, for the summary and the log.
 
-    ``timeline`` says which of the master's frames it holds, after how many of a slate, and when each is shown;
-    ``masked_frames`` counts frames with masks, ``notes`` are for a reader of the log.
+    ``timeline`` says which of the master's frames it has, after how many of a slate, and when each is shown;
+    ``masked_frames`` is the number of frames with masks; ``notes`` are for the log.
     """
 
     copy: CopyReport
@@ -53,17 +53,17 @@ class RenderReport:
 
     @property
     def target(self) -> Path:
-        """Where the copy is."""
+        """Path of the copy."""
         return self.copy.path
 
     @property
     def frames(self) -> int:
-        """In the copy, those of a slate included."""
+        """Number of frames in the copy, including those of a slate."""
         return self.copy.frames
 
     @property
     def sha256(self) -> str:
-        """Of the copy."""
+        """SHA-256 of the copy."""
         return self.copy.sha256
 
 
@@ -76,13 +76,14 @@ def render(
     progress: Progress = silent,
     stages: Stages | None = None,
 ) -> RenderReport:
-    """Tracks to a redacted copy of ``source`` at ``target``, or of the clip of it that ``settings`` names, verified
-    before it gets that name. Frames before a clip are decoded from the nearest place where that changes nothing, and
-    checked; those after it are not looked at.
+    """Make a redacted copy of ``source``, or of the clip in ``settings``, at ``target``, with masks for ``tracks``.
 
-    Raises :class:`TracksMismatch` when the tracks are of another file or other frames; BadClip and TitleUnusable for
+    The copy is verified before it gets its final name. Decoding starts at the nearest place before a clip from which it
+    gives the same frames; frames before the clip are checked, those after it are not read.
+
+    Raises :class:`TracksMismatch` if the tracks are of another file or other frames; BadClip and TitleUnusable for
     ``settings`` that do not fit the footage; what probing, decoding, encoding and verifying raise; and whatever
-    ``progress`` raises. Nothing is left behind then.
+    ``progress`` raises. No file is left behind in that case.
     """
     started = time.monotonic()
     stages = stages or Stages()
@@ -95,14 +96,14 @@ def render(
         sha256 = hash_file(source)
         if sha256 != media.sha256:
             raise TracksMismatch(
-                f"The tracks were made from another file than {source.name}.",
-                "Run `redact detect` on this very file, or name the file the tracks belong to.",
+                f"The tracks were not made from {source.name}.",
+                "Run `redact detect` on this file, or give the file that the tracks were made from.",
             )
         table = _table(media)
         timeline = plan_timeline(table, settings.clip, Fraction(repr(float(slate.seconds))) if slate else Fraction(0))
         device = choose_device(settings.device)
         form = Format(media.width, media.height, info.video.sample_aspect, planes_depth(info.video), info.video.colour)
-        brush = Brush(
+        painter = MaskPainter(
             plans_of(tracks, settings),
             Compositor(media.width, media.height, device),
             settings.effect,
@@ -110,7 +111,7 @@ def render(
         )
         title, fits = draw_slate(slate, form) if slate else (None, True)
         hidden, broken = 0, []
-        # Deinterlacing looks at the frame before.
+        # Deinterlacing needs the previous frame.
         entry = entry_before(info, media.pts, max(0, timeline.first - 2))
         reader = VideoReader(info, interlaced=settings.interlaced, on_corrupt=settings.on_corrupt, entry=entry)
         with (
@@ -128,7 +129,7 @@ def render(
             ) as writer,
             reader,
             decoded_frames(reader, device, stages, "decode again") as decoded,
-            ahead(masked(decoded, brush, media, timeline, stages), AHEAD_FRAMES) as pictures,
+            prefetched(masked(decoded, painter, media, timeline, stages), AHEAD_FRAMES) as pictures,
         ):
             written = 0
             while title is not None and written < timeline.slate_frames:
@@ -151,12 +152,12 @@ def render(
                 copy = writer.finish(check)
     notes = [*copy.notes, *_notes(info, settings, broken)]
     if not fits:
-        notes.append("The slate's text does not all fit the picture: its end was left out.")
+        notes.append("The slate's text does not fit into the picture: its end was cut off.")
     return RenderReport(copy, timeline, hidden, sha256, time.monotonic() - started, tuple(notes))
 
 
 def _sound(info: MediaInfo, table: FrameTable, settings: RenderSettings) -> list[SoundTrack]:
-    """The master's sound tracks with their editors. Spans count from the master's first frame, whatever the clip."""
+    """The master's sound tracks with their editors. Span times count from the master's first frame, even for a clip."""
     first = table.seconds(0)
     check_spans(settings.spans, table.seconds(len(table) - 1) + table.last_duration * table.time_base - first)
     return [
@@ -179,7 +180,7 @@ def _table(media: MediaRef) -> FrameTable:
     table = FrameTable(media.pts, nothing, nothing, media.time_base, media.last_duration)
     if table.last_duration:
         return table
-    # Tracks that came from another format: the last frame lasts as long as most do.
+    # Tracks from another format have no last duration; the usual one is assumed.
     return replace(table, last_duration=max(1, usual_duration(table) or round(Fraction(1, 25) / media.time_base)))
 
 
@@ -189,10 +190,10 @@ def _notes(info: MediaInfo, settings: RenderSettings, broken: Sequence[int]) -> 
         done = "deinterlaced" if settings.interlaced is Interlaced.DEINTERLACE else "kept interlaced"
         notes.append(f"The footage is interlaced and was {done}.")
     if info.video.rotation:
-        notes.append(f"The picture was turned upright by {info.video.rotation} degrees counter-clockwise.")
+        notes.append(f"The picture was rotated upright by {info.video.rotation} degrees counter-clockwise.")
     if info.dropped:
         notes.append(f"Not carried over: {', '.join(info.dropped)}.")
     if broken:
         listed = ", ".join(str(index) for index in broken[:20]) + (" ..." if len(broken) > 20 else "")
-        notes.append(f"{len(broken)} frames that could not be decoded soundly were masked whole: {listed}.")
+        notes.append(f"{len(broken)} damaged frames were masked completely: {listed}.")
     return notes

@@ -1,4 +1,4 @@
-"""Where the time goes: seconds spent in each stage of the work, for `redact bench`."""
+"""Times each stage of the pipeline for `redact bench`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import torch
 T = TypeVar("T")
 
 MOST_OPEN = 256
-"""Blocks whose time on the device is still to be read."""
+"""Most blocks whose time on the device is not yet read."""
 
 
 class Stages:
-    """Seconds by stage. Stages on different threads overlap, so their sum may exceed the time that passed. Time that
-    several threads spend in one stage at once counts once.
+    """Seconds by stage. Stages on different threads overlap, so their sum may exceed the elapsed time. Time that
+    several threads spend in the same stage at once is counted once.
 
-    With a CUDA ``device``, blocks of :meth:`queued` are also timed there, by events among the work they queue: nothing
-    waits for anything that it would not wait for anyway.
+    With a CUDA ``device``, blocks of :meth:`queued` are also timed there, by events queued with their work, which adds
+    no waiting.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -36,7 +36,7 @@ class Stages:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """By stage; waits for what is still under way."""
+        """Seconds by stage, after waiting for work still in progress."""
         self._close(0)
         return dict(self._seconds)
 
@@ -57,8 +57,8 @@ class Stages:
 
     @contextmanager
     def queued(self, stage: str) -> Iterator[None]:
-        """The same for a block that only queues work on the device's current stream: what counts is the block's wall
-        time or the device's for what it queued, whichever is longer."""
+        """Time a block that only queues work on the device's current stream: by its wall time or the device's time for
+        the queued work, whichever is longer."""
         if not self._cuda:
             with self(stage):
                 yield
@@ -74,7 +74,7 @@ class Stages:
             self._close(MOST_OPEN)
 
     def each(self, stage: str, items: Iterable[T]) -> Generator[T, None, None]:
-        """Pass items on, counting the time it takes to get each one."""
+        """Pass items on, timing how long each takes to get."""
         source = iter(items)
         while True:
             with self(stage):

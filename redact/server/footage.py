@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from redact.disclose.release import releases, review_items
 from redact.errors import BadRecord, RecordMissing
 from redact.evidence import footage_records, machine_tracks
-from redact.frame_ranges import stretches
+from redact.frame_ranges import frame_ranges
 from redact.mask.edits.result import Edited, TrackState
 from redact.mask.mask_plan import FORMS
 from redact.mask.risk_queue import Span, filled_spans, weak_spans
@@ -281,7 +281,7 @@ def _runs(track: Track, filled: list[Span]) -> list[list[int]]:
     frames = track.frames
     for first, last in filled:
         frames = frames[(frames < first) | (frames > last)]
-    return [list(span) for span in stretches(frames)]
+    return [list(span) for span in frame_ranges(frames)]
 
 
 def _confidence(track: Track) -> float | None:

@@ -167,8 +167,8 @@ def test_a_preset_may_use_some_of_a_model_s_classes() -> None:
 def test_every_second_look_may_be_another(folder: Path) -> None:
     register(folder, TIER + "between = [{ share = 0.0, floor = 320, ceiling = 320 }]\n")
     own, plates = make_detectors(AnalyseSettings(classes=("plate",), device=DeviceChoice.CPU))
-    assert [eye.input_size(1280, 720) for eye in own.eyes] == [(640, 360), (320, 180)]
-    assert [eye.input_size(1280, 720) for eye in plates.eyes] == [(960, 540), (720, 405)]
+    assert [eye.input_size(1280, 720) for eye in own.detectors] == [(640, 360), (320, 180)]
+    assert [eye.input_size(1280, 720) for eye in plates.detectors] == [(960, 540), (720, 405)]
 
 
 def test_altered_weights_stop_the_run(folder: Path) -> None:

@@ -131,7 +131,7 @@ def redact(source: Path, target: Path, settings: RenderSettings = WRITE) -> tupl
 def quiet(folder: Path, *kept: Path) -> None:
     """Nothing is left behind: no file, no thread."""
     assert sorted(folder.iterdir()) == sorted(kept)
-    assert not [t for t in threading.enumerate() if t.name == "ahead"]
+    assert not [t for t in threading.enumerate() if t.name == "prefetch"]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from redact.disclose.release.resolved import (
 )
 from redact.disclose.release.sound_plan import SoundPlan, plan_sound, within
 from redact.errors import DecisionInvalid
-from redact.frame_ranges import stretches
+from redact.frame_ranges import frame_ranges
 from redact.settings import EffectSettings
 from redact.track.types import Source, Track
 
@@ -214,7 +214,7 @@ def _inside(track: Track, clip: EditedClip) -> NDArray[np.bool_]:
 
 def _runs(track: Track, clip: EditedClip) -> tuple[tuple[int, int], ...]:
     """First and last frame of each unbroken run of a track within the clip."""
-    return tuple(stretches(track.frames[_inside(track, clip)]))
+    return tuple(frame_ranges(track.frames[_inside(track, clip)]))
 
 
 def _treatment(policy: Policy, current: CurrentDecisions, footage: str, track: Track) -> _TrackTreatment:
