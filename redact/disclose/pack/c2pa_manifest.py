@@ -1,12 +1,12 @@
-"""The C2PA manifest inside a copy: the proof that other people's tools can read.
+"""The C2PA manifest in a copy: provenance that other tools can read.
 
-Written by the C2PA specification 2.2 with ``c2pa-python``, wholly offline. It says that the copy was made by editing
-another file (an explicit parent; of the master itself nothing travels but, where the release allows it, its hash), what
-was hidden and when, and by which policy. The authority's certificate travels in an assertion of our own: its key is the
+Written offline with ``c2pa-python`` to C2PA specification 2.2. It states that the copy was made by editing another
+file, what was hidden and when, and under which policy. That file is an explicit parent; of the master only the hash is
+included, if the release allows it. An assertion of our own contains the authority's certificate: its key is the
 installation's key, so a reader who knows that key needs no certificate store.
 
-What hides personal data is ``c2pa.edited`` with the reason ``c2pa.PII.present``; ``c2pa.redacted`` would speak of
-assertions that were taken out of a manifest. No thumbnails: one of the master would show what the copy hides.
+Hiding personal data is ``c2pa.edited`` with the reason ``c2pa.PII.present``; ``c2pa.redacted`` would mean assertions
+removed from a manifest. There are no thumbnails, as one of the master would show what the copy hides.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from redact.errors import ManifestFailed
 from redact.media.part_file import PartFile, remove_stale_parts
 
 LABEL = "redact.release"
-"""Of our own assertion, described by :class:`Release`."""
+"""Label of our own assertion, :class:`ReleaseAssertion`."""
 REASON = "c2pa.PII.present"
 _MP4 = "video/mp4"
 _PARENT = "master"
@@ -43,7 +43,7 @@ _SETTINGS: dict[str, Any] = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
     "builder": {
         "thumbnail": {"enabled": False},
-        # By default the hash leaves free and skip boxes out, and a whole master appended in one goes unnoticed.
+        # By default the hash excludes free and skip boxes, and a whole master appended in one would go unnoticed.
         "bmff_hash_exclude_free_and_skip_boxes": False,
     },
 }
@@ -51,8 +51,8 @@ _SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class HiddenRange:
-    """Output frames ``first`` to ``last``, both included, from ``start`` up to ``end`` seconds, in which something is
-    hidden; ``box``: left, top, width and height in pixels, where the release may tell the place."""
+    """Output frames ``first`` to ``last`` (inclusive), ``start`` up to ``end`` seconds, in which something is hidden.
+    ``box``: left, top, width and height in pixels, if the release may reveal the position."""
 
     first: int
     last: int
@@ -63,7 +63,7 @@ class HiddenRange:
 
 @dataclass(frozen=True, slots=True)
 class SoundRange:
-    """Seconds of the output's timeline in which the sound was changed."""
+    """A range of the output's timeline, in seconds, in which the sound was changed."""
 
     start: Fraction
     end: Fraction
@@ -81,10 +81,10 @@ class ReleaseAssertion(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a copy's manifest says, and whether it holds.
+    """The content of a copy's manifest, and whether it is valid.
 
-    ``problems`` are C2PA's own failure codes; empty means that it is whole, is bound to this file's bytes, and comes
-    from the authority of ``key``. Whether ``key`` is anybody's one trusts is for the caller to say.
+    ``problems``: C2PA failure codes. If empty, the manifest is intact, bound to the bytes of this file and signed under
+    the authority of ``key``. The caller decides whether to trust ``key``.
     """
 
     problems: tuple[str, ...]
@@ -103,10 +103,10 @@ def sign_copy(
     sound: Sequence[SoundRange] = (),
     overwrite: bool = False,
 ) -> None:
-    """Write ``source``, an MP4, to ``target`` with a manifest in it, read back before it gets that name.
+    """Write the MP4 ``source`` to ``target`` with a manifest, which is read back before the file gets its name.
 
     Raises :class:`~redact.errors.ManifestFailed`, and what writing a file raises (OutputExists, OutputNotWritable,
-    DiskFull). ``source`` is only read.
+    DiskFull). ``source`` is not changed.
     """
     release = ReleaseAssertion(
         policy_sha256=policy_sha256,
@@ -120,11 +120,11 @@ def sign_copy(
             _write(source, part.path, credentials, _definition(release, hidden, sound))
             found = read(part.path)
         except c2pa.C2paError as error:
-            part.sync()  # says so where the disk is what failed
-            raise ManifestFailed(f"{source.name} took no C2PA manifest: {_code(error)}.") from error
+            part.sync()  # raises if the disk was the cause
+            raise ManifestFailed(f"The C2PA manifest could not be added to {source.name}: {_code(error)}.") from error
         if found is None or found.problems or found.release != release:
-            told = ", ".join(found.problems) if found and found.problems else "it says something else"
-            raise ManifestFailed(f"The C2PA manifest of {target.name} does not read back as it was written: {told}.")
+            problem = ", ".join(found.problems) if found and found.problems else "its content differs"
+            raise ManifestFailed(f"The C2PA manifest of {target.name} does not read back as written: {problem}.")
         part.sync()
         part.publish(overwrite=overwrite)
     finally:
@@ -132,21 +132,21 @@ def sign_copy(
 
 
 def read(path: Path) -> Manifest | None:
-    """The manifest in the MP4 at ``path``, checked against the file; None where there is none.
+    """The manifest in the MP4 at ``path``, checked against the file; None if there is none.
 
-    Never goes to the network. Whatever cannot be read is a problem, not an exception.
+    Never uses the network. Anything unreadable is reported as a problem, not raised.
     """
     try:
-        told = _report(path, {"verify": {**_SETTINGS["verify"], "verify_after_reading": False}})
+        report = _report(path, {"verify": {**_SETTINGS["verify"], "verify_after_reading": False}})
     except c2pa.C2paError.ManifestNotFound:
         return None
     except c2pa.C2paError as error:
         return Manifest((_code(error),), None, None)
-    release, authority = _release(told)
+    release, authority = _release(report)
     if release is None or authority is None:
-        return Manifest(("the manifest is not one of this program",), None, release)
-    held = authority.public_key()
-    key = PublicKey(held) if isinstance(held, Ed25519PublicKey) else None
+        return Manifest(("the manifest was not made by this program",), None, release)
+    public_key = authority.public_key()
+    key = PublicKey(public_key) if isinstance(public_key, Ed25519PublicKey) else None
     pem = authority.public_bytes(serialization.Encoding.PEM).decode()
     trust = {"user_anchors": pem, "trust_config": f"{CLAIM_SIGNING.dotted_string}\n"}
     try:
@@ -182,7 +182,7 @@ def _definition(
         "claim_generator_info": [{"name": "redact-workbench", "version": redact.__version__}],
         "title": "redacted copy",
         "format": _MP4,
-        # Given whole and without the master's bytes: from those the library would take over a manifest of the camera's.
+        # Given without the master's bytes, from which the library would copy a manifest written by the camera.
         "ingredients": [
             {
                 "label": _PARENT,
@@ -222,40 +222,40 @@ def _report(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         path.open("rb") as file,
         c2pa.Reader(_MP4, file, context=context) as reader,
     ):
-        told = json.loads(reader.json())
-    if not isinstance(told, dict):
+        report = json.loads(reader.json())
+    if not isinstance(report, dict):
         raise c2pa.C2paError("no report")
-    return told
+    return report
 
 
-def _release(told: dict[str, Any]) -> tuple[ReleaseAssertion | None, x509.Certificate | None]:
-    """Our assertion in the only manifest, and the certificate in it; None for what is not as we write it."""
+def _release(report: dict[str, Any]) -> tuple[ReleaseAssertion | None, x509.Certificate | None]:
+    """Our assertion in the only manifest, and its certificate; None for anything not in the form we write."""
     try:
-        ((label, untrusted_manifest),) = told["manifests"].items()
-        if label != told["active_manifest"]:
+        ((label, untrusted_manifest),) = report["manifests"].items()
+        if label != report["active_manifest"]:
             return None, None
         (untrusted,) = (a["data"] for a in untrusted_manifest["assertions"] if a["label"] == LABEL)
         release = ReleaseAssertion.model_validate_json(json.dumps(untrusted))
         authority = x509.load_der_x509_certificate(base64.b64decode(release.authority, validate=True))
-        # Else anybody could put the key of another installation into a certificate.
+        # Otherwise anyone could put the key of another installation into a certificate.
         authority.verify_directly_issued_by(authority)
         return release, authority
     except (KeyError, TypeError, ValueError, AttributeError, InvalidSignature):
         return None, None
 
 
-def _problems(told: dict[str, Any]) -> tuple[str, ...]:
-    """Failure codes; one of our own where the reader says neither that all is well nor what is wrong."""
-    codes = [str(status.get("code")) for status in told.get("validation_status") or ()]
-    if not codes and told.get("validation_state") != "Trusted":
-        codes = [f"the reader calls it {told.get('validation_state')}"]
-    (manifest,) = told["manifests"].values()
-    # A picture of the master, or a manifest of a camera, has no business here.
+def _problems(report: dict[str, Any]) -> tuple[str, ...]:
+    """Failure codes; one of our own if the reader reports neither success nor a failure."""
+    codes = [str(status.get("code")) for status in report.get("validation_status") or ()]
+    if not codes and report.get("validation_state") != "Trusted":
+        codes = [f"its validation state is {report.get('validation_state')}"]
+    (manifest,) = report["manifests"].values()
+    # A picture of the master, or a manifest written by a camera, must not be here.
     if manifest.get("thumbnail") or any(set(i) & {"thumbnail", "manifest_data"} for i in manifest["ingredients"]):
-        codes.append("it carries a picture or another manifest")
+        codes.append("it contains a picture or another manifest")
     return tuple(dict.fromkeys(codes))
 
 
 def _code(error: c2pa.C2paError) -> str:
-    # The library's words, which may hold text from the file: letters only, and not many.
+    # The library's message may contain text from the file: keep printable ASCII only, and limit its length.
     return "".join(c for c in str(error) if c.isascii() and c.isprintable())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Small pictures of a finished copy, one for each mask: what a reader of the log sees there, mask and all."""
+"""Stills of the redacted copies for the log, one for each mask."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from redact.media.reader import VideoReader
 from redact.settings import Interlaced, OnCorrupt
 
 MOST = 60
-"""Stills in one log; a reader finds the others in the copy by their timecodes."""
+"""Largest number of stills in one log; timecodes lead the reader to the other masks."""
 SIDE = 320
-"""Pixels of the longer side."""
+"""Length of the longer side in pixels."""
 
 
 def mask_stills(log: ReleaseLog, copies: Sequence[Path]) -> dict[str, bytes]:
-    """JPEG by the id of the mask, from the middle of its span. Raises what reading a video raises."""
-    shown = [mask for mask in log.masks if mask.kind == "picture"][:MOST]
-    made: dict[str, bytes] = {}
-    for place, path in enumerate(copies):
+    """A JPEG for each mask id, from the middle of the mask's span. Raises what reading a video raises."""
+    masks = [mask for mask in log.masks if mask.kind == "picture"][:MOST]
+    stills: dict[str, bytes] = {}
+    for output, path in enumerate(copies):
         wanted: dict[int, list[str]] = {}
-        for mask in shown:
-            if mask.output == place:
+        for mask in masks:
+            if mask.output == output:
                 wanted.setdefault((mask.first_frame + mask.last_frame) // 2, []).append(mask.id)
         if wanted:
-            made |= _from(path, wanted)
-    return made
+            stills |= _stills_of_copy(path, wanted)
+    return stills
 
 
-def _from(path: Path, wanted: dict[int, list[str]]) -> dict[str, bytes]:
-    made: dict[str, bytes] = {}
+def _stills_of_copy(path: Path, wanted: dict[int, list[str]]) -> dict[str, bytes]:
+    stills: dict[str, bytes] = {}
     info = probe(path)
     scale = SIDE / max(info.video.upright_width, info.video.upright_height, SIDE)
     size = (max(2, round(info.video.upright_width * scale)), max(2, round(info.video.upright_height * scale)))
@@ -44,7 +44,7 @@ def _from(path: Path, wanted: dict[int, list[str]]) -> dict[str, bytes]:
             if frame.index in wanted:
                 out = io.BytesIO()
                 Image.fromarray(frame.rgb(size)).save(out, "JPEG", quality=80)
-                made |= dict.fromkeys(wanted[frame.index], out.getvalue())
+                stills |= dict.fromkeys(wanted[frame.index], out.getvalue())
             if frame.index >= last:
                 break
-    return made
+    return stills
