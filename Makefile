@@ -11,8 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
-AXE := $(VENV)/axe
 LOCK_TOOLS := build/lock-tools
+NODE := ui/node_modules
 
 # Tests start the program again and again: what it is compiled to is kept.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,7 +25,7 @@ help:
 	@echo "make test       set up with the test tools, lint, run all tests"
 	@echo "make setup      set up only"
 	@echo "make setup-dev  set up with the test tools"
-	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make lint       ruff, mypy, import-linter; eslint and tsc for the JavaScript"
 	@echo "make docs       the documentation site, in build/site"
 	@echo "make coverage   run the tests and show which lines they reach"
 	@echo "make lock       renew the lock files; UPGRADE=--upgrade takes the newest versions"
@@ -70,28 +70,30 @@ torch: $(RUN)
 demo: setup
 	$(BIN)/redact demo -o demo --overwrite
 
-lint: setup-dev
+lint: setup-dev $(NODE)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if [ -e $(NODE)/.installed ]; then npm run --silent --prefix ui lint; else echo "$(NO_NODE)"; fi
 
 # Warnings, such as dead links, are errors. The variable silences advice about other products.
 docs: setup-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# axe-core looks for what keeps people out of the pages. It comes from the npm registry, at the version and hash of the
-# lock file; where it cannot be had, the tests that need it are skipped and say so. npm trusts no certificates of the
-# system by itself, and an organisation's own registry may have one of these.
-$(AXE)/.installed: tests/browser/axe/package.json tests/browser/axe/package-lock.json | $(BIN)/python
-	mkdir -p $(AXE)
-	cp $^ $(AXE)
-	@if NODE_EXTRA_CA_CERTS="$${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}" \
-		npm ci --prefix $(AXE) --ignore-scripts --no-audit --no-fund --fetch-retries=1; then touch $@; else \
-		echo "npm is missing, or could not fetch axe-core: the tests that need it are skipped."; fi
+# What checks and tests the JavaScript, and axe-core, which checks the accessibility of the pages. All of it comes from the
+# npm registry, at the versions and hashes of the lock file. Without Node.js these checks are skipped, unless
+# REDACT_REQUIRE_NODE is set. npm ignores the certificates of the system, which an organisation's own registry may need.
+NO_NODE := Skipped the checks and tests of the JavaScript: Node.js 18.18 or newer with npm is needed (apt-get install npm)
+$(NODE)/.installed: ui/package.json ui/package-lock.json
+	@if command -v node npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 18 || (a == 18 && b >= 18) ? 0 : 1)' && \
+		NODE_EXTRA_CA_CERTS="$${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}" \
+		npm ci --prefix ui --ignore-scripts --no-audit --no-fund --fetch-retries=1; then touch $@; else \
+		echo "$(NO_NODE)" >&2; [ -z "$$REDACT_REQUIRE_NODE" ]; fi
 
 # Files go to the workers in the order of tests/conftest.py, the longest first.
-test: lint $(AXE)/.installed
+test: lint
+	@if [ -e $(NODE)/.installed ]; then npm test --silent --prefix ui; fi
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone $$(grep -rl --include='*.py' pytest.mark.alone tests)
 
@@ -112,4 +114,4 @@ $(LOCK_TOOLS)/bin/uv: | $(BIN)/python
 	$(LOCK_TOOLS)/bin/python -m pip install -q 'uv>=0.13,<0.14'
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(NODE) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -45,7 +45,8 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Revi
 <link rel="stylesheet" href="/page.css"></head>
 <body><main id="here"></main><script type="module" src="/page.js"></script></body></html>"""
 SCRIPT = f"""import {{ mount }} from "/static/review/main.js";
-window.review = mount({{ element: document.getElementById("here"), footage: 7, csrf: "{TOKEN}", release: RELEASE }});
+const page = mount({{ element: document.getElementById("here"), footage: 7, csrf: "{TOKEN}", release: RELEASE }});
+window.review = await page.opened;
 """
 
 

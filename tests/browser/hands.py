@@ -50,8 +50,8 @@ def press(page: Page, *keys: str) -> None:
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30)))")
 
 
-ALL = "All of it was watched."
-NEXT = "Play what was not watched yet"
+ALL = "All of the preview has been watched."
+NEXT = "Play next unwatched part"
 PLAY = """(next, all) => new Promise((done) => {
   const section = next.closest("section.watch");
   const there = () => section.querySelector(".coverage-words").textContent.includes(all);

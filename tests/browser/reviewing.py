@@ -138,7 +138,7 @@ class Reviewing:
 
     def go(self, frame: int) -> None:
         """By the ruler and then by keys, as a person does."""
-        self.page.get_by_role("button", name="Whole clip").click()
+        self.page.get_by_role("button", name="Show whole clip").click()
         self.page.mouse.click(*self.on_ruler(frame))
         self.page.evaluate(SETTLED)
         self.page.wait_for_function("() => !document.querySelector('video').seeking")

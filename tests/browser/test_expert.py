@@ -177,7 +177,7 @@ def _mend(expert: Expert) -> None:
     left, top, right, bottom = SCENE[MISSED][1](MISSED_SPAN[0])
     expert.key("n")
     expert.drag((left, top), (right, bottom))
-    review.page.wait_for_selector(".rv-status:has-text('Followed for')")
+    review.page.wait_for_selector(".rv-status:has-text('Tracked for')")
     expert.go(MISSED_SPAN[1], whole)
     expert.key("]")
     # The queue leads to the other five.
@@ -189,14 +189,14 @@ def _mend(expert: Expert) -> None:
         elif track == LATE:
             assert kind == "Appears suddenly"
             expert.key("Shift+T")
-            review.page.wait_for_selector(".rv-status:has-text('Followed for')")
+            review.page.wait_for_selector(".rv-status:has-text('Tracked for')")
         elif track == DRIFTING:
             assert (kind, review.frame) == ("Jump", DRIFT[1])
             # Five seconds before and after the jump's two frames are shown, and a little more.
             middle, half = DRIFT[1] + 1, (10 * RATE + 2) * 1.3 / 2
             expert.go(DRIFT[0], (middle - half, middle + half))
             expert.key("t")
-            review.page.wait_for_selector(".rv-status:has-text('Followed for')")
+            review.page.wait_for_selector(".rv-status:has-text('Tracked for')")
         else:
             assert track in (ONE, OTHER) and review.frame == CROSSING - 1
             expert.key("f")

@@ -162,7 +162,7 @@ def test_a_large_upload_is_broken_off_and_goes_on(workbench: Workbench, tmp_path
     page.on("request", lambda r: sent.append(int(r.url.partition("offset=")[2])) if r.method == "PATCH" else None)
     context.set_offline(True)
     page.locator(".upload input[type=file]").set_input_files(clip)
-    page.get_by_text("The server cannot be reached. It is tried again").wait_for()
+    page.get_by_text("The server cannot be reached. Retrying").wait_for()
     context.set_offline(False)  # from here on by itself
     page.locator("img.strip").wait_for()
     assert min(sent) >= upload.received
@@ -263,11 +263,11 @@ def test_edits_made_while_nobody_answers_are_recorded_once(workbench: Workbench,
     saved(page)
     context.set_offline(True)
     keyframes(page, 1, 20, 30)
-    saved(page, "No connection. 2 edits kept here")
+    saved(page, "No connection. 2 edits kept in this browser")
     workbench.stop_server()
     context.set_offline(False)
     keyframes(page, 2, 10)
-    saved(page, "3 edits kept here")
+    saved(page, "3 edits kept in this browser")
     page.close()  # and nobody is there to send them
     workbench.start_server()
     page = context.new_page()
@@ -313,11 +313,11 @@ def test_what_two_people_do_to_one_mask_is_theirs_to_decide(workbench: Workbench
     reviewer(rita, workbench, prepared)
     reviewer(olga, workbench, prepared)
     made = []
-    for words, mine in (("Take theirs", False), ("Make mine again", True)):
+    for words, mine in (("Keep theirs", False), ("Apply mine again", True)):
         olga.context.set_offline(True)
         keyframes(olga, 1, 10)
         keyframes(olga, 2, 20)  # in nobody's way
-        saved(olga, "2 edits kept here")
+        saved(olga, "2 edits kept in this browser")
         keyframes(rita, 1, 10)
         saved(rita)
         olga.context.set_offline(False)
@@ -449,12 +449,12 @@ def _settle(page: Page) -> None:
     address = page.url
     page.get_by_role("link", name="Review AB1").first.click()
     page.locator(".rv[data-ready=true]").wait_for()
-    page.locator(".rv-riskcard").get_by_text("Nothing is left to check").or_(
+    page.locator(".rv-riskcard").get_by_text("The review queue is empty").or_(
         page.locator(".rv-risks button").first
     ).wait_for()
     for _ in range(20):
         press(page, "q")
-        if page.locator(".rv-status", has_text="Nothing is left to check").count():
+        if page.locator(".rv-status", has_text="The review queue is empty").count():
             break
         press(page, "a")
         saved(page)

@@ -135,7 +135,7 @@ def test_masks_lie_on_what_they_hide_however_the_master_stands(
     # The other track is away from it, so that the mask of the first is seen to move off it.
     review = opened(workbench, clip, moving(1, "plate", 0, 5, box), moving(2, "plate", 6, 12, (100, 20, 130, 40)))
     assert review.size == (wide, high)
-    review.page.get_by_label("How masks are shown").select_option("solid")
+    review.page.get_by_label("Mask display").select_option("solid")
     review.page.evaluate("() => document.activeElement.blur()")
     assert not _red(review.stage()).any(), "the mask lies elsewhere"
     review.press("v")
@@ -241,11 +241,11 @@ def test_marks_spans_and_sizes_are_recorded_as_they_were_set(workbench: Workbenc
     review.press("s", "s")
     assert review.recorded(Resize).factor == pytest.approx(1 / 1.21, abs=1e-3)
     review.go(70)
-    review.button("Starts here")
+    review.button("Start here")
     span = review.recorded(SetSpan)
     assert (span.track, span.first, span.last) == (2, 70, 109)
     review.go(100)
-    review.button("Ends here")
+    review.button("End here")
     span = review.recorded(SetSpan)
     assert (span.first, span.last) == (70, 100)
     assert next(t for t in review.edited().tracks.tracks if t.id == 2).frames.tolist() == list(range(70, 101))
@@ -296,16 +296,16 @@ def test_split_merge_delete_and_taking_back_survive_a_reload(workbench: Workbenc
 def test_areas_hidden_pictures_and_sound_are_in_the_records(workbench: Workbench, street: Path) -> None:
     review = walked(workbench, street)
     review.page.get_by_label("Class of new masks").select_option("screen")
-    review.button("Fixed area")
+    review.button("Draw fixed area")
     review.drag((10, 12), (90, 48))
     area = review.recorded(SetArea)
     assert about(area.box, (10, 12, 90, 48)) and (area.first, area.last, area.label) == (0, 149, "screen")
     review.go(30)
-    review.button("Hide picture")
+    review.button("Hide whole picture")
     hidden = review.recorded(HideFrames)
     assert (hidden.first, hidden.last) == (30, 30 + 3 * RATE)
     review.go(40)
-    review.button("Ends here")
+    review.button("End here")
     assert (span := review.recorded(SetSpan)).track == hidden.track and (span.first, span.last) == (30, 40)
     edited = review.edited()
     assert [t.id for t in edited.of_kind(TrackKind.AREA)] == [area.track]
@@ -314,7 +314,7 @@ def test_areas_hidden_pictures_and_sound_are_in_the_records(workbench: Workbench
 
     lane = review.page.locator(".rv-sound").bounding_box()
     assert lane is not None
-    review.button("Whole clip")
+    review.button("Show whole clip")
 
     def second(value: float) -> tuple[float, float]:
         return lane["x"] + lane["width"] * value / 6, lane["y"] + lane["height"] / 2

@@ -121,7 +121,7 @@ def test_a_click_on_a_mask_chooses_it_and_changes_nothing(opened: Open) -> None:
     review.page.mouse.click(*review.at(32, 35))
     expect(review.page.get_by_role("heading", name="face 1")).to_be_visible()
     review.page.mouse.click(*review.at(140, 20))
-    expect(review.page.get_by_role("heading", name="Nothing chosen")).to_be_visible()
+    expect(review.page.get_by_role("heading", name="Nothing selected")).to_be_visible()
     assert not review.fake.batches
 
 
@@ -209,28 +209,28 @@ def test_a_mask_is_rejected_with_a_reason_and_may_come_back(opened: Open) -> Non
     review.press("Escape")
     review.press("Delete", "Enter")
     assert review.op("delete")["reason"] == "Not personal data"
-    review.button("Hide it again").click()
+    review.button("Restore").click()
     assert review.op("restore")["track"] == 2
 
 
 def test_areas_hidden_pictures_classes_and_people(opened: Open) -> None:
     review = opened()
     review.go(30)
-    review.button("Fixed area").click()
+    review.button("Draw fixed area").click()
     review.drag((100, 10), (150, 30))
     area = review.op("set-area")
     assert (area["first"], area["last"]) == (0, FRAMES - 1) and _about(area["box"], 100, 10, 150, 30)
-    review.button("Hide picture").click()
+    review.button("Hide whole picture").click()
     hidden = review.op("hide-frames")
     assert (hidden["first"], hidden["last"]) == (30, 30 + 3 * RATE)
     review.go(40)
-    review.button("Ends here").click()
+    review.button("End here").click()
     assert (review.op("set-span")["first"], review.op("set-span")["last"]) == (30, 40)
     review.select(1)
     review.page.get_by_label("Class", exact=True).select_option("person")
     assert review.op("set-class")["label"] == "person"
     review.page.get_by_role("option", name="plate 2").click(position={"x": 60, "y": 10}, modifiers=["Control"])
-    review.button("Same person").click()
+    review.button("Link as same person").click()
     assert review.op("link")["tracks"] == [1, 2]
     assert review.fake.edited.states[2].subject == 1
 
@@ -275,9 +275,9 @@ def test_the_risk_queue_is_worked_through_by_keys(opened: Open, clip: Path) -> N
     review.press("Delete", "Enter")
     assert review.op("delete")["track"] == 1
     # The other item was of the same mask. With the mask both come back.
-    expect(review.page.get_by_text("Nothing is left to check. Play")).to_be_visible()
+    expect(review.page.get_by_text("The review queue is empty. Play")).to_be_visible()
     review.press("Control+z")
-    expect(review.page.get_by_role("heading", name="Check first: 2 items")).to_be_visible()
+    expect(review.page.get_by_role("heading", name="Review queue: 2 items")).to_be_visible()
 
 
 def _risk(*values: Any) -> dict[str, Any]:
@@ -309,12 +309,12 @@ def test_a_suspect_becomes_a_mask_or_is_settled(opened: Open, clip: Path) -> Non
     review.page.wait_for_function("() => window.review.model.revision === 4")
     assert (review.op("set-span")["first"], review.op("set-span")["last"]) == (40, 60)
     assert [(f["direction"], round(f["seconds"], 3)) for f in review.fake.follows] == [("back", 0.4), ("on", 0.4)]
-    expect(review.page.get_by_role("heading", name="Check first: 3 items")).to_be_visible()
+    expect(review.page.get_by_role("heading", name="Review queue: 3 items")).to_be_visible()
     # All of it is one act, and with it the item comes back.
     review.press("Control+z")
     review.saved()
     assert len(review.fake.ops("undo")) == 4 and len(review.fake.edited.tracks.tracks) == 2
-    expect(review.page.get_by_role("heading", name="Check first: 4 items")).to_be_visible()
+    expect(review.page.get_by_role("heading", name="Review queue: 4 items")).to_be_visible()
     review.press("Escape", "Delete")
     review.page.get_by_role("dialog").get_by_label("Not a face or plate").check()
     review.press("Enter")
@@ -348,7 +348,7 @@ MASKED = "() => window.review.model.shapesAt(120).map((row) => row[0]).sort().jo
 
 def test_a_release_hides_and_shows_with_reasons(opened: Open, clip: Path) -> None:
     review = opened(usual(clip, release=RELEASE))
-    page, chosen = review.page, review.page.get_by_role("region", name="What is chosen")
+    page, chosen = review.page, review.page.get_by_role("region", name="Selection")
     review.select(2)
     review.go(120)
     page.wait_for_function(f"() => ({MASKED})() === '1'")
@@ -359,9 +359,9 @@ def test_a_release_hides_and_shows_with_reasons(opened: Open, clip: Path) -> Non
     dialog.get_by_label("Hide", exact=True).check()
     dialog.get_by_label("Effect").select_option("mosaic")
     dialog.get_by_label("s40(2)").check()
-    dialog.get_by_label("All of the class").check()
+    dialog.get_by_label("All tracks of the class").check()
     review.shot("review-decide")
-    dialog.get_by_role("button", name="Decide").click()
+    dialog.get_by_role("button", name="Save decision").click()
     page.wait_for_function(f"() => ({MASKED})() === '1,2'")
     target = {"target": {"class": "plate"}, "action": "hide", "effect": "mosaic", "codes": ["s40(2)"]}
     assert review.fake.decided == [{"decision": target, "exhibit": "AB1"}]
@@ -379,7 +379,7 @@ def test_a_release_hides_and_shows_with_reasons(opened: Open, clip: Path) -> Non
     dialog.get_by_label("Show", exact=True).check()
     review.press("Enter")
     expect(dialog).to_be_visible()
-    dialog.get_by_label("Reason, which the log will hold").fill("Both agreed")
+    dialog.get_by_label("Reason, recorded in the release log").fill("Both agreed")
     review.press("Enter")
     page.wait_for_function(f"() => ({MASKED})() === ''")
     assert [body["decision"]["target"] for body in review.fake.decided[1:]] == [{"track": 1}, {"track": 2}]
@@ -487,11 +487,11 @@ def test_edits_made_offline_are_sent_later_once_and_survive_a_reload(opened: Ope
     review.select(1)
     review.go(40)
     review.press("k")
-    expect(review.page.locator(".rv-saved")).to_contain_text("1 edit kept here")
+    expect(review.page.locator(".rv-saved")).to_contain_text("1 edit kept in this browser")
     review.shot("review-offline")
     review.page.reload()
     review.page.wait_for_selector(".rv[data-ready=true]")
-    expect(review.page.locator(".rv-saved")).to_contain_text("1 edit kept here")
+    expect(review.page.locator(".rv-saved")).to_contain_text("1 edit kept in this browser")
     # The mask's new keyframe is on the screen, though the server does not know of it.
     assert review.page.evaluate("window.review.model.tracks().get(1).keyframes") == [40]
     assert not review.fake.ops()
@@ -510,13 +510,13 @@ def test_a_cut_line_is_noticed_and_its_return_too(opened: Open) -> None:
     review.page.context.set_offline(True)
     review.press("k", "f", "f")
     review.press("k")
-    expect(review.page.locator(".rv-saved")).to_contain_text("2 edits kept here")
+    expect(review.page.locator(".rv-saved")).to_contain_text("2 edits kept in this browser")
     review.page.context.set_offline(False)
     review.saved()
     assert [op["frame"] for op in review.fake.ops("keyframe")] == [0, 2]
 
 
-@pytest.mark.parametrize("choice", ["Take theirs", "Make mine again"])
+@pytest.mark.parametrize("choice", ["Keep theirs", "Apply mine again"])
 def test_a_conflict_is_the_persons_to_decide(opened: Open, choice: str) -> None:
     review = opened()
     review.fake.foreign({"op": "delete", "track": 1, "reason": "not a face"})
@@ -535,7 +535,7 @@ def test_a_conflict_is_the_persons_to_decide(opened: Open, choice: str) -> None:
     review.button(choice).click()
     review.saved()
     expect(card).to_have_count(0)
-    assert [op["op"] for op in review.fake.ops()] == ["outside", "keyframe"][: 1 if choice == "Take theirs" else 2]
+    assert [op["op"] for op in review.fake.ops()] == ["outside", "keyframe"][: 1 if choice == "Keep theirs" else 2]
 
 
 def test_two_windows_of_one_person_see_each_others_edits(opened: Open) -> None:
@@ -561,7 +561,7 @@ def test_a_session_that_ended_loses_nothing(opened: Open) -> None:
     review.select(1)
     review.press("k")
     expect(review.page.locator(".rv-saved")).to_contain_text("signed out")
-    way = review.page.get_by_role("alert").get_by_role("link", name="Sign in in another tab")
+    way = review.page.get_by_role("alert").get_by_role("link", name="Sign in in a new tab")
     assert (way.get_attribute("href"), way.get_attribute("target")) == ("/sign-in", "_blank")
     review.shot("review-signed-out")
     review.fake.signed_out = False
@@ -578,7 +578,7 @@ def test_what_is_refused_is_said_and_kept(opened: Open, status: int) -> None:
     review.press("k")
     card = review.page.get_by_role("alert")
     expect(card).to_contain_text(f"refused it ({status})", timeout=10_000)
-    expect(review.page.locator(".rv-saved")).to_have_text("Not saved. 1 edit kept here.")
+    expect(review.page.locator(".rv-saved")).to_have_text("Not saved. 1 edit kept in this browser.")
     review.fake.refusing = 0
     review.button("Try again").click()
     review.saved()
@@ -625,7 +625,7 @@ def test_the_help_shows_every_key(opened: Open) -> None:
     review = opened()
     review.press("?")
     dialog = review.page.get_by_role("dialog", name="Keys and mouse")
-    for words in ("Play or pause", "Split here", "Track back from here", "Next item to check", "Redo"):
+    for words in ("Play or pause", "Split here", "Track backwards from here", "Go to the next item", "Redo"):
         expect(dialog).to_contain_text(words)
     review.shot("review-help")
     review.press("k")
@@ -725,7 +725,7 @@ SAVING = """async () => {
   for (let i = 0; i < 30; i++) {
     const saved = new Promise((done) => window.review.queue.addEventListener("saved", done, { once: true }));
     const start = performance.now();
-    window.review.actions.placed({ track: 1, frame: i, box: [20, 20, 40, 50], angle: 0 });
+    window.review.commands.masks.placed({ track: 1, frame: i, box: [20, 20, 40, 50], angle: 0 });
     await saved;
     took.push(performance.now() - start);
   }
@@ -758,7 +758,7 @@ def test_five_hundred_tracks_over_an_hour(opened: Open, clip: Path, capsys: pyte
         print(f"\n500 tracks, 60 min: ready in {ready:.0f} ms at most, scrolling at {rate:.0f} frames a second")
     assert rows < 40, "only lanes in sight are made"
     assert [asked[0] for asked in review.fake.lanes_asked] == [0, 250], "in pieces"
-    review.page.evaluate("window.review.actions.placed({ track: 7, frame: 1200, box: [20, 20, 40, 50], angle: 0 })")
+    review.page.evaluate("window.review.commands.masks.placed({ track: 7, frame: 1200, box: [20, 20, 40, 50], angle: 0 })")
     review.saved()
     assert review.fake.lanes_asked[-1][2] == 1, "after an edit only what changed"
     review.page.locator(".rv-scroller").evaluate("e => e.scrollTo(0, 1e6)")
@@ -783,7 +783,7 @@ def test_everything_can_be_reached_by_keyboard(opened: Open) -> None:
     review = opened()
     review.select(1)
     names = _tab_stops(review.page)
-    assert {"Play", "New box", "Tracks", "Speed", "All keys", "Keyframe", "Reject…", "Undo"} <= names
+    assert {"Play", "Draw box", "Tracks", "Speed", "Show all keys", "Set keyframe", "Reject…", "Undo"} <= names
     review.page.get_by_role("listbox").focus()
     review.press("ArrowDown")
     assert review.page.evaluate("window.review.selection.main") == 2

@@ -21,7 +21,7 @@ from tests.track.factory import track
 
 FRAMES, RATE = 75, 25
 RUN = """async (acts) => {
-  const { Coverage } = await import("/static/pages/preview.js");
+  const { Coverage } = await import("/static/pages/coverage.js");
   const coverage = new Coverage(Array.from({ length: 100 }, (_, frame) => frame / 25));
   for (const [act, ...told] of acts) coverage[act](...told);
   return coverage.taken(500);
@@ -89,7 +89,7 @@ def test_only_what_was_played_is_noted(workbench: Workbench, release: str) -> No
     page.goto(f"{workbench.address}/work/release?release={quote(release, safe='')}")
     copy = page.locator("video.copy")
     copy.wait_for()
-    page.get_by_text("0% was watched").wait_for()
+    page.get_by_text("0% watched").wait_for()
     # Wherever one jumps to, and however often, nothing was watched by that.
     for second in (1.0, 2.0, 2.9, 0.5):
         copy.evaluate(
@@ -98,7 +98,7 @@ def test_only_what_was_played_is_noted(workbench: Workbench, release: str) -> No
     page.wait_for_timeout(300)
     assert left(workbench, release) == [[(0, FRAMES - 1)]]
     watch_all(page)
-    assert page.locator(".coverage-words").inner_text() == "All of it was watched. By Pat all of it."
+    assert page.locator(".coverage-words").inner_text() == "All of the preview has been watched. Watched by Pat (100%)."
     assert left(workbench, release) == [[]]
     apart = page.evaluate(
         """() => {

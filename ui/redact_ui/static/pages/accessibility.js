@@ -1,10 +1,10 @@
-// What Gradio's pages lack for whoever uses them by keyboard or screen reader: a title of their own, a word on whether a
-// part is unfolded, and lists of choices that Tab does not get lost in.
+// What Gradio's pages lack for people who use the keyboard or a screen reader: a title for each page, whether a section is
+// open, and lists that Tab does not get lost in.
 const TITLE = "Redaction workbench";
-let due = false;
+let scheduled = false;
 
-function mend() {
-  due = false;
+function improve() {
+  scheduled = false;
   const heading = document.querySelector("h1")?.textContent;
   const title = heading ? `${heading} - ${TITLE}` : TITLE;
   if (document.title !== title) document.title = title;
@@ -12,14 +12,15 @@ function mend() {
     const open = String(button.classList.contains("open"));
     if (button.getAttribute("aria-expanded") !== open) button.setAttribute("aria-expanded", open);
   }
-  for (const list of document.querySelectorAll("ul.option-list:not([tabindex])")) list.tabIndex = -1;
+  for (const list of document.querySelectorAll("ul.option-list:not([tabindex])")) list.setAttribute("tabindex", "-1");
 }
 
-function later() {
-  if (!due) requestAnimationFrame(mend);
-  due = true;
+function schedule() {
+  if (!scheduled) requestAnimationFrame(improve);
+  scheduled = true;
 }
 
 document.documentElement.lang = "en-GB";
-new MutationObserver(later).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["class"] });
-later();
+new MutationObserver(schedule).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["class"] });
+schedule();
+

@@ -1,28 +1,33 @@
-// On every page of the workbench: says when what the page asks for is not answered, and tells the server which of its
-// requests nobody was there for. Loaded before Gradio, whose requests all pass here.
+// On every page of the workbench: says when the server does not answer, and marks the requests that the page makes while
+// nobody uses it. Loaded before Gradio, whose requests all go through here.
 (() => {
-  const THERE = 60_000; // ms since the last key, click or turn of the wheel for which somebody counts as there
-  const SIGNED_OUT = "You are signed out, or were away for too long. What you do on this page is not noted any more.";
-  const UNREACHED = "The server cannot be reached. What you do on this page is not noted until it can.";
-  const FAILED = "The server could not do that. Nothing was changed; try again, or tell your administrator.";
-  const ask = window.fetch.bind(window);
-  let seen = Date.now();
+  const ACTIVE = 60_000; // ms since the last key, click or turn of the wheel for which somebody counts as present
+  const SIGNED_OUT = "You are signed out or your session has expired. Changes on this page are no longer saved.";
+  const UNREACHED = "The server cannot be reached. Changes on this page are not saved until it can.";
+  const FAILED = "The server could not do that. Nothing was changed. Try again, or tell your administrator.";
+  const send = window.fetch.bind(window);
+  let active = Date.now();
+  /** @type {HTMLElement | null} */
   let banner = null;
 
   for (const name of ["pointerdown", "keydown", "wheel", "input"]) {
-    addEventListener(name, () => (seen = Date.now()), { capture: true, passive: true });
+    const seen = () => {
+      active = Date.now();
+    };
+    addEventListener(name, seen, { capture: true, passive: true });
   }
 
-  function say(words, signIn = false) {
-    if (banner?.dataset.words === words) return;
+  /** Shows a banner, or takes it away if there is no text. @param {string} text @param {boolean} [signIn] */
+  function show(text, signIn = false) {
+    if (banner?.dataset.words === text) return;
     banner?.remove();
     banner = null;
-    if (!words) return;
+    if (!text) return;
     banner = document.createElement("div");
     banner.className = "away";
-    banner.dataset.words = words;
+    banner.dataset.words = text;
     banner.setAttribute("role", "alert");
-    banner.append(words);
+    banner.append(text);
     if (signIn) {
       const link = document.createElement("a");
       link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
@@ -33,17 +38,17 @@
   }
 
   window.fetch = async (address, options = {}) => {
-    const path = new URL(address.url ?? address, location.href).pathname;
-    if (!path.endsWith("/queue/join")) return ask(address, options);
+    const path = new URL(address instanceof Request ? address.url : address, location.href).pathname;
+    if (!path.endsWith("/queue/join")) return send(address, options);
     const headers = new Headers(options.headers);
-    if (Date.now() - seen > THERE) headers.set("x-by-itself", "1");
+    if (Date.now() - active > ACTIVE) headers.set("x-by-itself", "1");
     try {
-      const response = await ask(address, { ...options, headers });
-      if (response.status === 401) say(SIGNED_OUT, true);
-      else say(response.status >= 500 ? FAILED : "");
+      const response = await send(address, { ...options, headers });
+      if (response.status === 401) show(SIGNED_OUT, true);
+      else show(response.status >= 500 ? FAILED : "");
       return response;
     } catch (problem) {
-      if (problem.name !== "AbortError") say(UNREACHED);
+      if (!(problem instanceof DOMException && problem.name === "AbortError")) show(UNREACHED);
       throw problem;
     }
   };

@@ -1,37 +1,52 @@
-// The buttons beside work that is under way or has failed. The lines are made anew every two seconds: whoever is on a
-// button with the keyboard stays there.
-import { ask } from "./api.js";
+// The buttons beside jobs that are running or have failed. Gradio replaces the lines every two seconds: the focus returns
+// to the button it was on.
+import { request, textOf } from "./api.js";
 
-const again = (name) => document.querySelector(`.job button[data-job="${CSS.escape(name)}"]`);
+const BUTTON = ".job button[data-job]";
+const SHOWN = 8000; // ms for which a message stays
 
+/** The job's button that an event is about. @param {EventTarget | null} target */
+function buttonOf(target) {
+  const button = target instanceof Element ? target.closest(BUTTON) : null;
+  return button instanceof HTMLButtonElement ? button : null;
+}
+
+/** @param {HTMLElement} element */
 export function mount(element) {
-  const said = element.querySelector(".jobs-acts") ?? element;
-  said.setAttribute("role", "status");
+  const place = element.querySelector(".jobs-acts");
+  const message = place instanceof HTMLElement ? place : element;
+  message.setAttribute("role", "status");
   if (document.documentElement.dataset.jobs) return;
-  document.documentElement.dataset.jobs = "";
-  let last = null;
+  document.documentElement.dataset.jobs = "true";
+  /** @type {string | null} the job whose button had the focus last */
+  let focused = null;
 
   document.addEventListener("click", async ({ target }) => {
-    const button = target.closest?.(".job button[data-job]");
+    const button = buttonOf(target);
     if (!button) return;
     const { job, act } = button.dataset;
     button.disabled = true;
-    said.className = "quiet";
+    message.className = "quiet";
     try {
-      await ask(`/api/jobs/${job}/${act}`, { method: "POST", body: {} });
-      said.textContent = act === "cancel" ? "It will stop." : "It is tried again.";
-      setTimeout(() => (said.textContent = ""), 8000);
+      await request(`/api/jobs/${job}/${act}`, { method: "POST", body: {} });
+      message.textContent = act === "cancel" ? "The job will stop." : "The job will be tried again.";
+      setTimeout(() => {
+        message.textContent = "";
+      }, SHOWN);
     } catch (problem) {
-      said.className = "said bad";
-      said.textContent = problem.code ? `${problem.message} (${problem.code})` : "The server cannot be reached. Try again.";
+      message.className = "said bad";
+      message.textContent = textOf(problem);
       button.disabled = false;
     }
   });
-  document.addEventListener("pointerdown", () => (last = null));
+  document.addEventListener("pointerdown", () => {
+    focused = null;
+  });
   document.addEventListener("focusin", ({ target }) => {
-    last = target.closest?.(".job button[data-job]")?.dataset.job ?? null;
+    focused = buttonOf(target)?.dataset.job ?? null;
   });
   new MutationObserver(() => {
-    if (last && document.activeElement === document.body) again(last)?.focus();
+    if (!focused || document.activeElement !== document.body) return;
+    buttonOf(document.querySelector(`.job button[data-job="${CSS.escape(focused)}"]`))?.focus();
   }).observe(document.body, { childList: true, subtree: true });
 }

@@ -1,93 +1,115 @@
-// Sends files in pieces, each after the one before. What was sent stays sent: after a broken connection, a closed page or
-// a restarted browser, the same file goes on from where it was. Knows nothing of Gradio but where it was put.
-import { ask } from "./api.js";
+// Uploads files in chunks, one file after the other. After a lost connection, a closed page or a restarted browser the same
+// file goes on from where it stopped. Knows nothing of Gradio but the place it was put in.
+import { RequestRefused, request, textOf } from "./api.js";
 
-const PIECE = 8 * 1024 * 1024;
-const PATIENCE = [1, 2, 4, 8, 15, 30];
+/** An upload as the server knows it. @typedef {{ id: string, case: string, name: string, size: number, received: number }} Upload */
+
+const CHUNK = 8 * 1024 * 1024;
+const RETRY_AFTER = [1, 2, 4, 8, 15, 30]; // seconds
 const UPLOADS = "/api/uploads";
 
-const make = (name, properties = {}, ...inside) => {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...inside);
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Partial<HTMLElementTagNameMap[Tag]>} [properties] @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+const make = (tag, properties = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
   return element;
 };
-const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** @param {number} seconds */
+const wait = (seconds) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, seconds * 1000);
+  });
+
+/** @param {number} bytes */
 const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
 
-// One file on its way, with its line on the page.
-class Sending {
-  constructor(file, about, list) {
+/** The reference of the case that the page shows. */
+const caseReference = () => new URLSearchParams(location.search).get("case") ?? "";
+
+/** One file that is being uploaded, with its line on the page. */
+class FileUpload {
+  /** @param {File} file @param {{ exhibit: string, wearer: string }} details @param {HTMLElement} list */
+  constructor(file, details, list) {
     this.file = file;
-    this.about = about;
+    this.case = caseReference();
+    this.details = Object.fromEntries(Object.entries(details).filter(([, value]) => value !== ""));
     this.list = list;
     this.stopped = new AbortController();
     this.bar = make("progress", { max: file.size, value: 0 });
-    this.bar.setAttribute("aria-label", `Sending ${file.name}`);
-    this.words = make("span", { className: "quiet" });
-    this.words.setAttribute("aria-live", "polite");
-    this.drop = make("button", { type: "button", textContent: "Stop sending" });
-    this.drop.addEventListener("click", () => this.stopped.abort());
-    const what = make("span", {}, make("strong", { textContent: file.name }), " ", this.words);
-    list.append(make("div", { className: "file" }, what, this.drop, this.bar));
+    this.bar.setAttribute("aria-label", `Uploading ${file.name}`);
+    this.message = make("span", { className: "quiet" });
+    this.message.setAttribute("aria-live", "polite");
+    this.stop = make("button", { type: "button", textContent: "Stop upload" });
+    this.stop.addEventListener("click", () => this.stopped.abort());
+    const name = make("span", {}, make("strong", { textContent: file.name }), " ", this.message);
+    list.append(make("div", { className: "file" }, name, this.stop, this.bar));
   }
 
-  say(words, problem = false) {
-    this.words.textContent = words;
-    this.words.className = problem ? "problem" : "quiet";
+  /** @param {string} text @param {boolean} [problem] */
+  say(text, problem = false) {
+    this.message.textContent = text;
+    this.message.className = problem ? "problem" : "quiet";
   }
 
   async run() {
     try {
       const upload = await this.begin();
-      await this.pieces(upload);
-      this.say("All of it is there. It is being checked and taken in; see “Under way”.");
-      await this.patiently(() => ask(`${UPLOADS}/${upload.id}/finish`, { method: "POST", body: this.details() }));
+      await this.sendChunks(upload);
+      this.say("Upload complete. The file is being checked and added to the case.");
+      await this.retrying(() => request(`${UPLOADS}/${upload.id}/finish`, { method: "POST", body: this.details }));
       this.bar.value = this.file.size;
     } catch (problem) {
-      if (problem.name === "AbortError") this.say("Stopped. Choose the same file again to go on.");
-      else this.say(problem.code ? `${problem.message} (${problem.code})` : problem.message, true);
+      if (problem instanceof DOMException && problem.name === "AbortError") this.say("Stopped. Choose the same file again to resume.");
+      else this.say(problem instanceof RequestRefused ? textOf(problem) : String(problem), true);
     } finally {
-      this.drop.remove();
+      this.stop.remove();
     }
   }
 
-  details() {
-    return Object.fromEntries(Object.entries(this.about.details).filter(([, value]) => value !== ""));
-  }
-
-  // One that was begun before, of this very file, or a new one.
+  /** The unfinished upload of this very file, or a new one. @returns {Promise<Upload>} */
   async begin() {
-    const { uploads } = await this.patiently(() => ask(UPLOADS));
-    const same = uploads.find((u) => u.case === this.about.case && u.name === this.file.name && u.size === this.file.size);
+    /** @type {{ uploads: Upload[] }} */
+    const { uploads } = await this.retrying(() => request(UPLOADS));
+    const same = uploads.find((u) => u.case === this.case && u.name === this.file.name && u.size === this.file.size);
     if (same) {
       this.list.querySelector(`[data-upload="${same.id}"]`)?.remove();
       return same;
     }
-    const body = { case: this.about.case, name: this.file.name, size: this.file.size };
-    return this.patiently(() => ask(UPLOADS, { method: "POST", body }));
+    const body = { case: this.case, name: this.file.name, size: this.file.size };
+    return this.retrying(() => request(UPLOADS, { method: "POST", body }));
   }
 
-  async pieces(upload) {
+  /** @param {Upload} upload */
+  async sendChunks(upload) {
     let at = upload.received;
     const from = at;
     const began = performance.now();
     while (at < this.file.size) {
       this.progress(at, from, began);
       try {
-        const body = this.file.slice(at, at + PIECE);
+        const body = this.file.slice(at, at + CHUNK);
         const address = `${UPLOADS}/${upload.id}?offset=${at}`;
-        const answer = await this.patiently(() => ask(address, { method: "PATCH", body, signal: this.stopped.signal }));
+        /** @type {Upload} */
+        const answer = await this.retrying(() => request(address, { method: "PATCH", body, signal: this.stopped.signal }));
         at = answer.received;
       } catch (problem) {
-        // The server has more, or less, than was thought: go on from what it has.
-        if (problem.status !== 409 || problem.received === undefined) throw problem;
+        // The server has more, or less, than this page thought: go on from what it has.
+        if (!(problem instanceof RequestRefused) || problem.status !== 409 || problem.received === undefined) throw problem;
         await this.pause(1);
-        at = (await this.patiently(() => ask(`${UPLOADS}/${upload.id}`))).received;
+        /** @type {Upload} */
+        const answer = await this.retrying(() => request(`${UPLOADS}/${upload.id}`));
+        at = answer.received;
       }
     }
     this.progress(at, from, began);
   }
 
+  /** @param {number} at @param {number} from @param {number} began */
   progress(at, from, began) {
     this.bar.value = at;
     const passed = (performance.now() - began) / 1000;
@@ -96,49 +118,53 @@ class Sending {
     this.say(`${megabytes(at)} of ${megabytes(this.file.size)} MB${time}`);
   }
 
-  // Again and again as long as only the connection is at fault.
-  async patiently(work) {
+  /** Repeats a request as long as only the connection or the server is at fault. @template Answer @param {() => Promise<Answer>} send */
+  async retrying(send) {
     for (let turn = 0; ; turn++) {
       try {
-        return await work();
+        return await send();
       } catch (problem) {
-        const passing = problem instanceof TypeError || problem.status >= 500;
-        if (!passing || problem.status === 507) throw problem;
-        const seconds = PATIENCE[Math.min(turn, PATIENCE.length - 1)];
-        this.say(`The server cannot be reached. It is tried again in ${seconds} s; nothing that was sent is lost.`);
+        const status = problem instanceof RequestRefused ? problem.status : 0;
+        const transient = problem instanceof TypeError || (status >= 500 && status !== 507);
+        if (!transient) throw problem;
+        const seconds = RETRY_AFTER[Math.min(turn, RETRY_AFTER.length - 1)];
+        this.say(`The server cannot be reached. Retrying in ${seconds} s. Nothing sent so far is lost.`);
         await this.pause(seconds);
       }
     }
   }
 
+  /** @param {number} seconds */
   async pause(seconds) {
     await wait(seconds);
     this.stopped.signal.throwIfAborted();
   }
 }
 
-// What was begun before and is not all there: it goes on as soon as the same file is chosen.
+/** Lists uploads that were begun earlier and are not complete. @param {HTMLElement} list */
 async function showUnfinished(list) {
-  const reference = new URLSearchParams(location.search).get("case") ?? "";
-  const { uploads } = await ask(UPLOADS).catch(() => ({ uploads: [] }));
+  const reference = caseReference();
+  /** @type {{ uploads: Upload[] }} */
+  const { uploads } = await request(UPLOADS).catch(() => ({ uploads: [] }));
   for (const upload of uploads.filter((one) => one.case === reference)) {
-    const words = ` ${megabytes(upload.received)} of ${megabytes(upload.size)} MB were sent. Choose the same file again to go on.`;
-    const drop = make("button", { type: "button", textContent: "Forget it" });
-    drop.setAttribute("aria-label", `Forget it: ${upload.name}`);
+    const text = ` ${megabytes(upload.received)} of ${megabytes(upload.size)} MB sent. Choose the same file again to resume.`;
+    const discard = make("button", { type: "button", textContent: "Discard" });
+    discard.setAttribute("aria-label", `Discard: ${upload.name}`);
     const line = make(
       "div", { className: "file" },
-      make("span", {}, make("strong", { textContent: upload.name }), make("span", { className: "quiet", textContent: words })),
-      drop,
+      make("span", {}, make("strong", { textContent: upload.name }), make("span", { className: "quiet", textContent: text })),
+      discard,
     );
     line.dataset.upload = upload.id;
-    drop.addEventListener("click", async () => {
-      await ask(`${UPLOADS}/${upload.id}`, { method: "DELETE" }).catch(() => {});
+    discard.addEventListener("click", async () => {
+      await request(`${UPLOADS}/${upload.id}`, { method: "DELETE" }).catch(() => undefined);
       line.remove();
     });
     list.append(line);
   }
 }
 
+/** @param {HTMLElement} element */
 export function mount(element) {
   const place = element.querySelector(".upload-place") ?? element;
   if (place.childElementCount) return;
@@ -149,10 +175,10 @@ export function mount(element) {
   const box = make(
     "div", { className: "upload" },
     make("h3", { textContent: "Add footage" }),
-    make("p", { textContent: "Large files are sent in pieces: what was sent is never sent again, even after a broken connection or a closed page." }),
+    make("p", { textContent: "Large files are uploaded in chunks. Nothing is sent twice, even after a lost connection or a closed page." }),
     make(
       "div", { className: "fields" },
-      make("label", {}, "Exhibit reference, as AB1", exhibit),
+      make("label", {}, "Exhibit reference, such as AB1", exhibit),
       make("label", {}, "Worn by", wearer),
       make("label", {}, "Choose files, or drop them here", files),
     ),
@@ -162,19 +188,17 @@ export function mount(element) {
   showUnfinished(list);
 
   let before = Promise.resolve();
-  const send = (chosen) => {
-    const reference = new URLSearchParams(location.search).get("case") ?? "";
-    const several = chosen.length > 1;
+  const send = (/** @type {File[]} */ chosen) => {
     for (const file of chosen) {
-      const details = { exhibit: several ? "" : exhibit.value.trim(), wearer: wearer.value.trim() };
-      const sending = new Sending(file, { case: reference, details }, list);
-      sending.say("Waits for the one before.");
-      before = before.then(() => sending.run());
+      const reference = chosen.length > 1 ? "" : exhibit.value.trim(); // one reference cannot stand for several files
+      const upload = new FileUpload(file, { exhibit: reference, wearer: wearer.value.trim() }, list);
+      upload.say("Waiting for the file before it.");
+      before = before.then(() => upload.run());
     }
     files.value = "";
     exhibit.value = "";
   };
-  files.addEventListener("change", () => send([...files.files]));
+  files.addEventListener("change", () => send([...(files.files ?? [])]));
   box.addEventListener("dragover", (event) => {
     event.preventDefault();
     box.classList.add("over");
@@ -183,6 +207,6 @@ export function mount(element) {
   box.addEventListener("drop", (event) => {
     event.preventDefault();
     box.classList.remove("over");
-    send([...event.dataTransfer.files]);
+    send([...(event.dataTransfer?.files ?? [])]);
   });
 }

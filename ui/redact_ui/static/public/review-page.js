@@ -2,5 +2,7 @@
 import { mount } from "../review/main.js";
 
 const element = document.getElementById("review");
-const { footage, csrf, release } = element.dataset;
-mount({ element, footage: Number(footage), csrf, release: release || null });
+if (element) {
+  const { footage, csrf = "", release } = element.dataset;
+  mount({ element, footage: Number(footage), csrf, release: release || null });
+}

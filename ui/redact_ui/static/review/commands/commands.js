@@ -1,32 +1,46 @@
-// Those whose methods keys and buttons call.
+// Everything that keys and buttons do.
 
-import { Actions } from "./mask_commands.js";
-import { Checking } from "./queue_commands.js";
-import { Choosing } from "./selection_commands.js";
-import { Copying } from "./copy_commands.js";
-import { Deciding } from "./decision_commands.js";
-import { SoundActs } from "./sound_commands.js";
+import { CopyCommands } from "./copy_commands.js";
+import { DecisionCommands } from "./decision_commands.js";
+import { EditRecorder } from "./edit_recorder.js";
+import { MaskCommands } from "./mask_commands.js";
+import { QueueCommands } from "./queue_commands.js";
+import { SelectionCommands } from "./selection_commands.js";
+import { SoundCommands } from "./sound_commands.js";
+import { ViewCommands } from "./view_commands.js";
 
-const PAN = 0.2; // of what is in sight
-const ZOOM = 1.4;
-const TIME_ZOOM = 2;
-const PAGE = 0.75; // of the timeline in view
+/** @import { Commands, Shared } from "../types.js" */
+/** @import { History } from "../model/history.js" */
+/** @import { Notices } from "../view/notices.js" */
+/** @import { Overlay } from "../view/overlay.js" */
+/** @import { ReviewQueue } from "../view/review_queue.js" */
+/** @import { Timeline } from "../view/timeline.js" */
 
-/** `shared`: what all of them work with, and overlay, timeline, risks, history; `copied` is told of copies. */
-export function makeDoers(shared) {
-  const { overlay, timeline, player } = shared;
-  const go = (frame) => actions.go(frame);
-  const choosing = new Choosing({ ...shared, go });
-  const sounds = new SoundActs({ ...shared, go, make: (bodies) => actions.make(bodies) });
-  const checking = new Checking(shared);
-  const actions = new Actions({ ...shared, choosing, sounds, checking });
-  checking.actions = actions;
-  const looking = {
-    zoomTimeIn: () => timeline.zoom(1 / TIME_ZOOM, player.frame), zoomTimeOut: () => timeline.zoom(TIME_ZOOM, player.frame),
-    wholeClip: () => timeline.whole(), timeBack: () => timeline.scroll(-PAGE), timeOn: () => timeline.scroll(PAGE),
-    zoomIn: () => overlay.zoom(ZOOM), zoomOut: () => overlay.zoom(1 / ZOOM), wholePicture: () => overlay.fit(),
-    panLeft: () => overlay.pan(-PAN, 0), panRight: () => overlay.pan(PAN, 0),
-    panUp: () => overlay.pan(0, -PAN), panDown: () => overlay.pan(0, PAN),
-  };
-  return { actions, choosing, sounds, checking, copying: new Copying(shared), deciding: new Deciding(shared), looking };
+/**
+ * @param {Shared & { overlay: Overlay, timeline: Timeline, reviewQueue: ReviewQueue, history: History, notices: Notices }} shared
+ * @returns {Commands}
+ */
+export function makeCommands(shared) {
+  const recorder = new EditRecorder(shared);
+  const viewing = new ViewCommands(shared);
+  const go = (/** @type {number} */ frame) => viewing.go(frame);
+  const selecting = new SelectionCommands({ ...shared, go });
+  const sounds = new SoundCommands({ ...shared, recorder, go });
+  const masks = new MaskCommands({ ...shared, recorder, selecting, sounds, viewing });
+  const queueing = new QueueCommands({ ...shared, recorder, masks });
+  masks.queueing = queueing;
+  const copying = new CopyCommands({ ...shared, copied: (copy) => shared.notices.copied(copy) });
+  const deciding = new DecisionCommands(shared);
+  return { masks, selecting, sounds, queueing, copying, deciding, viewing };
+}
+
+/** Runs the action of a key: the method of that name. @param {Commands} commands @param {string} action */
+export function run(commands, action) {
+  for (const owner of Object.values(commands)) {
+    const method = Reflect.get(owner, action);
+    if (typeof method === "function") {
+      method.call(owner);
+      return;
+    }
+  }
 }

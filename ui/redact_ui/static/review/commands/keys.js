@@ -1,103 +1,130 @@
 // All keys of the reviewer in one table, which is also what the help shows.
 
-/** [key as it is shown (null: with the one before it), its name in an event, what it does, group, the action's name] */
-export const KEYS = [
-  ["Space", " ", "Play or pause", "Moving", "toggle"],
-  ["D", "d", "One frame back", "Moving", "back"],
-  ["F", "f", "One frame on", "Moving", "on"],
-  ["C", "c", "Ten frames back", "Moving", "back10"],
-  ["V", "v", "Ten frames on", "Moving", "on10"],
-  ["E", "e", "Previous keyframe of the track", "Moving", "previousKeyframe"],
-  ["R", "r", "Next keyframe of the track", "Moving", "nextKeyframe"],
-  ["Home", "Home", "Start of the track", "Moving", "trackStart"],
-  ["End", "End", "End of the track", "Moving", "trackEnd"],
-  [",", ",", "Slower", "Moving", "slower"],
-  [".", ".", "Faster", "Moving", "faster"],
-  ["Up", "ArrowUp", "Previous track", "Choosing tracks", "previousTrack"],
-  ["Down", "ArrowDown", "Next track", "Choosing tracks", "nextTrack"],
-  ["Shift+Up / Down", "Shift+ArrowUp", "The next lane as well", "Choosing tracks", "extendUp"],
-  [null, "Shift+ArrowDown", "", "Choosing tracks", "extendDown"],
-  ["Ctrl+Up / Down", "Ctrl+ArrowUp", "Look at a lane only", "Choosing tracks", "cursorUp"],
-  [null, "Ctrl+ArrowDown", "", "Choosing tracks", "cursorDown"],
-  ["Ctrl+Space", "Ctrl+ ", "Choose that lane, or let it go", "Choosing tracks", "toggleLane"],
-  ["L", "l", "All of the same person", "Choosing tracks", "samePerson"],
-  ["Ctrl+A", "Ctrl+a", "All that are listed", "Choosing tracks", "allTracks"],
-  ["N", "n", "New box on this frame", "Masks", "draw"],
-  ["G", "g", "Move the mask, or the sound, with the arrow keys", "Masks", "grab"],
-  ["K", "k", "Keyframe here", "Masks", "keyframe"],
-  ["Shift+K", "Shift+k", "Remove the keyframe or end here", "Masks", "removeKeyframe"],
-  ["O", "o", "Out of sight from here", "Masks", "outside"],
-  ["[", "[", "Starts here", "Masks", "startsHere"],
-  ["]", "]", "Ends here", "Masks", "endsHere"],
-  ["T", "t", "Track on from here", "Masks", "trackOn"],
-  ["Shift+T", "Shift+t", "Track back from here", "Masks", "trackBack"],
+/** @typedef {"Playback" | "Selecting tracks" | "Masks" | "Sound" | "Review queue" | "View" | "General"} Group */
+
+/**
+ * `shown`: the key as the help shows it; null if the row before covers it. `key`: its name in an event. `action`: the
+ * method of a command class.
+ * @typedef {{ shown: string | null, key: string, help: string, group: Group, action: string }} Key
+ */
+
+/** @type {[string | null, string, string, Group, string][]} */
+const TABLE = [
+  ["Space", " ", "Play or pause", "Playback", "toggle"],
+  ["D", "d", "One frame back", "Playback", "back"],
+  ["F", "f", "One frame forward", "Playback", "forward"],
+  ["C", "c", "Ten frames back", "Playback", "back10"],
+  ["V", "v", "Ten frames forward", "Playback", "forward10"],
+  ["E", "e", "Previous keyframe of the track", "Playback", "previousKeyframe"],
+  ["R", "r", "Next keyframe of the track", "Playback", "nextKeyframe"],
+  ["Home", "Home", "Start of the track", "Playback", "trackStart"],
+  ["End", "End", "End of the track", "Playback", "trackEnd"],
+  [",", ",", "Slower", "Playback", "slower"],
+  [".", ".", "Faster", "Playback", "faster"],
+  ["Up", "ArrowUp", "Previous track", "Selecting tracks", "previousTrack"],
+  ["Down", "ArrowDown", "Next track", "Selecting tracks", "nextTrack"],
+  ["Shift+Up / Down", "Shift+ArrowUp", "Add the next lane", "Selecting tracks", "extendUp"],
+  [null, "Shift+ArrowDown", "", "Selecting tracks", "extendDown"],
+  ["Ctrl+Up / Down", "Ctrl+ArrowUp", "Move to a lane without selecting it", "Selecting tracks", "cursorUp"],
+  [null, "Ctrl+ArrowDown", "", "Selecting tracks", "cursorDown"],
+  ["Ctrl+Space", "Ctrl+ ", "Select or deselect that lane", "Selecting tracks", "toggleLane"],
+  ["L", "l", "Select all tracks of the same person", "Selecting tracks", "samePerson"],
+  ["Ctrl+A", "Ctrl+a", "Select all listed tracks", "Selecting tracks", "allTracks"],
+  ["N", "n", "Draw a box on this frame", "Masks", "draw"],
+  ["G", "g", "Move the mask or the sound with the arrow keys", "Masks", "grab"],
+  ["K", "k", "Set a keyframe here", "Masks", "keyframe"],
+  ["Shift+K", "Shift+k", "Remove the keyframe or end mark here", "Masks", "removeKeyframe"],
+  ["O", "o", "Mark as out of sight from here", "Masks", "outside"],
+  ["[", "[", "Start here", "Masks", "startHere"],
+  ["]", "]", "End here", "Masks", "endHere"],
+  ["T", "t", "Track forwards from here", "Masks", "trackForwards"],
+  ["Shift+T", "Shift+t", "Track backwards from here", "Masks", "trackBackwards"],
   ["W", "w", "Grow", "Masks", "grow"],
   ["S", "s", "Shrink", "Masks", "shrink"],
   ["M", "m", "Merge with another track", "Masks", "merge"],
   ["Alt+M", "Alt+m", "Split here", "Masks", "split"],
-  ["X", "x", "Swap with another track from here on", "Masks", "swap"],
+  ["X", "x", "Swap with another track from here", "Masks", "swap"],
   ["H", "h", "Hide or show in the release", "Masks", "decide"],
   ["Y", "y", "Copy to other footage", "Masks", "copy"],
   ["B", "b", "Hide the sound from here", "Sound", "hideSound"],
   ["J", "j", "Next hidden sound", "Sound", "nextSound"],
   ["Shift+J", "Shift+j", "Previous hidden sound", "Sound", "previousSound"],
-  ["Q", "q", "Next item to check", "Checking", "nextRisk"],
-  ["A", "a", "It is right, go on", "Checking", "accept"],
-  ["Delete", "Delete", "Reject, with a reason", "Checking", "reject"],
-  ["Enter", "Enter", "Make a mask of the suspect", "Checking", "enter"],
-  ["Plus", "+", "Zoom into the timeline", "Looking", "zoomTimeIn"],
-  ["Minus", "-", "Zoom out of the timeline", "Looking", "zoomTimeOut"],
-  ["0", "0", "The whole clip in the timeline", "Looking", "wholeClip"],
-  ["Page up / down", "PageUp", "Timeline back, on", "Looking", "timeBack"],
-  [null, "PageDown", "", "Looking", "timeOn"],
-  ["Alt+Plus", "Alt++", "Zoom into the picture", "Looking", "zoomIn"],
-  ["Alt+Minus", "Alt+-", "Zoom out of the picture", "Looking", "zoomOut"],
-  ["Alt+0", "Alt+0", "The whole picture", "Looking", "wholePicture"],
-  ["Alt+Arrows", "Alt+ArrowLeft", "Look elsewhere in the picture", "Looking", "panLeft"],
-  [null, "Alt+ArrowRight", "", "Looking", "panRight"],
-  [null, "Alt+ArrowUp", "", "Looking", "panUp"],
-  [null, "Alt+ArrowDown", "", "Looking", "panDown"],
-  ["Ctrl+Z", "Ctrl+z", "Undo", "Everywhere", "undo"],
-  ["Ctrl+Shift+Z", "Ctrl+Shift+z", "Redo", "Everywhere", "redo"],
-  ["Esc", "Escape", "Let go of what was begun", "Everywhere", "cancel"],
-  ["?", "?", "All keys", "Everywhere", "help"],
+  ["Q", "q", "Go to the next item", "Review queue", "nextItem"],
+  ["A", "a", "Accept and go to the next item", "Review queue", "accept"],
+  ["Delete", "Delete", "Reject, with a reason", "Review queue", "reject"],
+  ["Enter", "Enter", "Mask the detection", "Review queue", "maskDetection"],
+  ["Plus", "+", "Zoom in on the timeline", "View", "zoomTimeIn"],
+  ["Minus", "-", "Zoom out on the timeline", "View", "zoomTimeOut"],
+  ["0", "0", "Show the whole clip in the timeline", "View", "wholeClip"],
+  ["Page up / down", "PageUp", "Scroll the timeline", "View", "timeBack"],
+  [null, "PageDown", "", "View", "timeForward"],
+  ["Alt+Plus", "Alt++", "Zoom in on the picture", "View", "zoomIn"],
+  ["Alt+Minus", "Alt+-", "Zoom out on the picture", "View", "zoomOut"],
+  ["Alt+0", "Alt+0", "Show the whole picture", "View", "wholePicture"],
+  ["Alt+Arrows", "Alt+ArrowLeft", "Pan the picture", "View", "panLeft"],
+  [null, "Alt+ArrowRight", "", "View", "panRight"],
+  [null, "Alt+ArrowUp", "", "View", "panUp"],
+  [null, "Alt+ArrowDown", "", "View", "panDown"],
+  ["Ctrl+Z", "Ctrl+z", "Undo", "General", "undo"],
+  ["Ctrl+Shift+Z", "Ctrl+Shift+z", "Redo", "General", "redo"],
+  ["Esc", "Escape", "Cancel", "General", "cancel"],
+  ["?", "?", "Show all keys", "General", "help"],
 ];
 
-/** Keys while a box or a sound is in hand (after N or G): [key as it is shown, what it does]. */
-export const HAND_KEYS = [
+/** @type {Key[]} */
+export const KEYS = TABLE.map(([shown, key, help, group, action]) => ({ shown, key, help, group, action }));
+
+/** Keys while a box or a sound is being placed, after N or G. @type {[string, string][]} */
+export const GRAB_KEYS = [
   ["Arrows", "Move"],
-  ["Shift+Arrows", "Resize; of a sound, move its end"],
-  ["Alt+Arrows", "Turn by a degree, or by fifteen; of a sound, move its start"],
-  ["Ctrl+Arrows", "Move by a pixel, or by a hundredth of a second"],
-  ["Enter", "Set it there"],
+  ["Shift+Arrows", "Resize the box, or move the end of the sound"],
+  ["Alt+Arrows", "Turn the box by one degree or by fifteen, or move the start of the sound"],
+  ["Ctrl+Arrows", "Move by one pixel, or by a hundredth of a second"],
+  ["Enter", "Place it here"],
   ["Esc", "Leave it as it was"],
 ];
 
-const BY_NAME = new Map(KEYS.map(([, name, , , action]) => [name, action]));
+/** @type {[string, string][]} */
+export const MOUSE = [
+  ["Drag a mask", "Move it; during playback it follows the mouse"],
+  ["Drag a handle", "Resize or turn the mask; Alt keeps its centre"],
+  ["Ctrl+click", "Select several tracks"],
+  ["Ctrl+wheel", "Zoom the picture or the timeline"],
+  ["Shift+wheel", "Pan the timeline"],
+  ["Double click", "Show the whole picture"],
+  ["Drag on the sound", "Hide a span of sound"],
+];
+
+const BY_KEY = new Map(KEYS.map(({ key, action }) => [key, action]));
 const READ_ONLY = new Set([
-  ...KEYS.filter(([, , , group]) => ["Moving", "Choosing tracks", "Looking"].includes(group)).map((key) => key[4]),
-  "nextSound", "previousSound", "nextRisk", "cancel", "help",
+  ...KEYS.filter(({ group }) => ["Playback", "Selecting tracks", "View"].includes(group)).map(({ action }) => action),
+  "nextSound", "previousSound", "nextItem", "cancel", "help",
 ]);
 const REPEATING = new Set([
-  "back", "on", "back10", "on10", "previousTrack", "nextTrack", "extendUp", "extendDown", "cursorUp", "cursorDown",
-  "grow", "shrink", "zoomTimeIn", "zoomTimeOut", "timeBack", "timeOn", "panLeft", "panRight", "panUp", "panDown",
+  "back", "forward", "back10", "forward10", "previousTrack", "nextTrack", "extendUp", "extendDown", "cursorUp", "cursorDown",
+  "grow", "shrink", "zoomTimeIn", "zoomTimeOut", "timeBack", "timeForward", "panLeft", "panRight", "panUp", "panDown",
 ]);
-const SAME = { "=": "+", _: "-" }; // on the same key
+/** @type {Record<string, string>} signs on the same key */
+const SAME_KEY = { "=": "+", _: "-" };
 
-function nameOf(event) {
-  // Alt may make another letter of a key; Caps Lock another case; AltGr is how some keyboards have the brackets.
-  const sign = event.getModifierState("AltGraph");
-  const letter = /^(Key[A-Z]|Digit\d)$/.test(event.code) && event.altKey && !sign ? event.code.slice(-1) : event.key;
-  const key = letter.length === 1 ? (SAME[letter] ?? letter.toLowerCase()) : letter;
+/**
+ * The name of a key press as in KEYS, such as "Ctrl+Shift+z".
+ * @param {Pick<KeyboardEvent, "key" | "code" | "altKey" | "ctrlKey" | "metaKey" | "shiftKey" | "getModifierState">} event
+ */
+export function nameOf(event) {
+  // Alt may turn a key into another letter, Caps Lock into another case. Some keyboards have the brackets on AltGr.
+  const altGraph = event.getModifierState("AltGraph");
+  const letter = /^(Key[A-Z]|Digit\d)$/.test(event.code) && event.altKey && !altGraph ? event.code.slice(-1) : event.key;
+  const key = letter.length === 1 ? (SAME_KEY[letter] ?? letter.toLowerCase()) : letter;
   const isSign = key.length === 1 && !/[\p{L}\d ]/u.test(key);
-  const held = [
-    (event.ctrlKey || event.metaKey) && !sign ? "Ctrl" : "", event.altKey && !sign ? "Alt" : "",
+  const modifiers = [
+    (event.ctrlKey || event.metaKey) && !altGraph ? "Ctrl" : "", event.altKey && !altGraph ? "Alt" : "",
     event.shiftKey && !isSign ? "Shift" : "",
   ];
-  return [...held.filter(Boolean), key].join("+");
+  return [...modifiers.filter(Boolean), key].join("+");
 }
 
-/** Whether what is pressed belongs to what has the focus: a field that is typed in, a list, an open dialog. */
+/** Whether the key belongs to what has the focus: a text field, a list, an open dialog. @param {KeyboardEvent} event */
 function isTaken(event) {
   if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return true;
   const target = event.composedPath()[0];
@@ -109,21 +136,23 @@ function isTaken(event) {
 }
 
 /**
- * For each key the method of that name of one of `doers`, while `element` is in sight; `inHand(event)` goes first, and
- * says whether the key was its own. Returns a function that stops it.
+ * Runs the action of each key while `element` is visible. `grabbed` is asked first: it returns whether the key was meant
+ * for a box or a sound that is being placed. Returns a function that stops listening.
+ * @param {HTMLElement} element @param {(action: string) => void} run
+ * @param {{ mayEdit: boolean, grabbed: (event: KeyboardEvent) => boolean }} options
  */
-export function listen(element, doers, { mayEdit, inHand }) {
-  const pressed = (event) => {
+export function listen(element, run, { mayEdit, grabbed }) {
+  const pressed = (/** @type {KeyboardEvent} */ event) => {
     if (isTaken(event) || !element.isConnected || element.getClientRects().length === 0) return;
-    if (inHand(event)) {
+    if (grabbed(event)) {
       event.preventDefault();
       return;
     }
-    const action = BY_NAME.get(nameOf(event));
+    const action = BY_KEY.get(nameOf(event));
     if (!action || (!mayEdit && !READ_ONLY.has(action))) return;
     event.preventDefault();
     if (event.repeat && !REPEATING.has(action)) return;
-    doers.find((each) => action in each)[action]();
+    run(action);
   };
   document.addEventListener("keydown", pressed);
   return () => document.removeEventListener("keydown", pressed);

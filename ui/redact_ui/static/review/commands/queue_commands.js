@@ -1,81 +1,107 @@
-// Working through the risk queue: each item is settled by one key.
+// Working through the review queue: each item is settled by one key.
 
+import { actOf } from "../model/history.js";
 import { askReason } from "../view/dialogs.js";
 
-const ACCEPTED = "Looked at and in order";
-const MOST_FOLLOWED = 10; // seconds, as the server has it
+/** @import { Box, Edit, ReviewItem, Shared } from "../types.js" */
+/** @import { ReviewQueue } from "../view/review_queue.js" */
+/** @import { EditRecorder } from "./edit_recorder.js" */
+/** @import { MaskCommands } from "./mask_commands.js" */
 
-export class Checking {
-  constructor({ root, model, player, selection, risks, queue, say }) {
-    Object.assign(this, { root, model, player, selection, risks, queue, say });
-    this.masked = new Map(); // act to the suspect that it made a mask of
+const ACCEPTED = "Checked and in order";
+const MOST_TRACKED = 10; // seconds, the server's limit
+
+export class QueueCommands {
+  /** @param {Pick<Shared, "root" | "model" | "player" | "selection" | "queue" | "say"> & { reviewQueue: ReviewQueue, recorder: EditRecorder, masks: MaskCommands }} shared */
+  constructor({ root, model, player, selection, queue, say, reviewQueue, recorder, masks }) {
+    this.root = root;
+    this.model = model;
+    this.player = player;
+    this.selection = selection;
+    this.queue = queue;
+    this.say = say;
+    this.reviewQueue = reviewQueue;
+    this.recorder = recorder;
+    this.masks = masks;
+    /** @type {Map<string, string>} by act, the detection that it made a mask of */
+    this.masked = new Map();
+    recorder.onUndone = (edit) => this.#undone(edit);
   }
 
-  nextRisk() {
-    if (!this.risks.next()) this.say(this.risks.loaded ? "Nothing is left to check." : "Looking for what to check…");
+  nextItem() {
+    if (!this.reviewQueue.next()) this.say(this.reviewQueue.loaded ? "The review queue is empty." : "Loading the review queue…");
   }
 
-  /** The item that is looked at is in order; with several tracks chosen, so are all items of theirs. */
+  /** Accepts the current item; with several tracks selected, all of their items as well. */
   accept() {
-    const { item } = this.risks;
-    const chosen = this.selection.size > 1 ? this.risks.open.filter((each) => this.selection.has(each.track)) : [];
-    const items = [...new Set([...(item ? [item] : []), ...chosen])];
+    const { item } = this.reviewQueue;
+    const selected = this.selection.size > 1 ? this.reviewQueue.open.filter((each) => this.selection.has(each.track ?? -1)) : [];
+    const items = [...new Set([...(item ? [item] : []), ...selected])];
     this.#settle(items, ACCEPTED);
-    this.nextRisk();
-    if (items.length > 1) this.say(`${items.length} items are in order.`);
+    this.nextItem();
+    if (items.length > 1) this.say(`${items.length} items accepted.`);
   }
 
-  /** The mask, or what is no mask: a suspect, a damaged picture. Both need a reason. */
+  /** Rejects the mask, or an item without a mask: a detection, a damaged picture. Both need a reason. */
   async reject() {
-    const { item } = this.risks;
+    const { item } = this.reviewQueue;
     const bare = item && (item.track ?? null) === null && !this.selection.size && this.selection.sound === null;
     if (bare) {
-      const reason = await askReason(this.root, { title: "Why is nothing to be hidden here?", act: "Reject" });
+      const reason = await askReason(this.root, { title: "Why is there nothing to hide here?", act: "Reject" });
       if (!reason) return;
       this.#settle([item], reason);
-      this.nextRisk();
-    } else if ((await this.actions.remove()) && item && this.selection.ids.includes(item.track)) {
-      this.nextRisk(); // with the mask its items are gone, and with it they come back
+      this.nextItem();
+    } else if ((await this.masks.remove()) && item && this.selection.has(item.track ?? -1)) {
+      this.nextItem(); // the mask's items went with it, and come back with it
     }
   }
 
-  /** Enter makes a mask of the suspect that is looked at. */
-  async enter() {
-    if (this.isAtSuspect) await this.maskSuspect();
+  /** Whether the current item is a detection without a mask that is on the screen. */
+  get isAtDetection() {
+    const { item } = this.reviewQueue;
+    return Boolean(item?.box) && item !== null && item.first <= this.player.wanted && this.player.wanted <= item.last;
   }
 
-  get isAtSuspect() {
-    const { item } = this.risks;
-    return Boolean(item?.box) && item.first <= this.player.wanted && this.player.wanted <= item.last;
+  /** Makes a mask of the detection on the screen. */
+  async maskDetection() {
+    const { item } = this.reviewQueue;
+    if (item?.box && this.isAtDetection) await this.#mask(item, item.box);
   }
 
-  /** The tracker takes it from the frame on which it was found to both ends of the time in which it was. */
-  async maskSuspect() {
-    const { actions, model, player } = this;
-    const { key, first, last, frame, label, box: found } = this.risks.item;
-    const [track, box] = [model.newId(), actions.box(found)];
-    const earlier = first < frame ? [{ op: "set-span", track, first, last }] : [];
-    const ops = actions.make([{ op: "draw", track, label, frame, last, box, angle: 0 }, ...earlier]);
-    const act = ops[0].id.split("_")[0];
+  /**
+   * The tracker follows the box from the frame of the detection to both ends of its time.
+   * @param {ReviewItem} item @param {Box} found
+   */
+  async #mask({ key, first, last, frame = first, label = "face" }, found) {
+    const { masks, model, player } = this;
+    const [track, box] = [model.newId(), masks.limited(found)];
+    /** @type {Edit[]} */
+    const edits = [{ op: "draw", track, label, frame, last, box, angle: 0 }];
+    if (first < frame) edits.push({ op: "set-span", track, first, last });
+    const ops = this.recorder.make(edits);
+    const act = actOf(ops[0].id);
     this.masked.set(act, key);
-    this.risks.settle(key);
+    this.reviewQueue.settle(key);
     this.selection.set([track]);
     if (!(await this.queue.whenSaved(ops.map((op) => op.id)))) return;
-    for (const [direction, end] of [["back", first], ["on", last]]) {
-      const seconds = Math.min(Math.abs(player.seconds(end) - player.seconds(frame)), MOST_FOLLOWED);
-      if (seconds > 0) await actions.follow({ track, frame, box, angle: 0, direction, seconds, act });
+    /** @type {["back" | "on", number][]} */
+    const ends = [["back", first], ["on", last]];
+    for (const [direction, end] of ends) {
+      const seconds = Math.min(Math.abs(player.seconds(end) - player.seconds(frame)), MOST_TRACKED);
+      if (seconds > 0) await masks.follow({ track, frame, box, angle: 0, direction, seconds }, act);
     }
-    this.say("The suspect is a mask now. Q goes to the next item.");
+    this.say("The detection is masked now. Q goes to the next item.");
   }
 
-  /** This edit was undone: what it had settled here is open again. */
-  undone(edit) {
-    const settled = this.model.pending.find((entry) => entry.op.id === edit && entry.op.op === "settle");
-    this.risks.unsettle(settled?.op.key ?? this.masked.get(edit.split("_")[0]));
+  /** Opens again what an edit had settled here. @param {string} edit */
+  #undone(edit) {
+    const settled = this.model.pending.find(({ op }) => op.id === edit)?.op;
+    this.reviewQueue.unsettle(settled?.op === "settle" ? settled.key : this.masked.get(actOf(edit)));
   }
 
+  /** @param {ReviewItem[]} items @param {string} reason */
   #settle(items, reason) {
-    if (items.length) this.actions.make(items.map(({ key }) => ({ op: "settle", key, reason })));
-    for (const { key } of items) this.risks.settle(key);
+    this.recorder.make(items.map(({ key }) => ({ op: "settle", key, reason })));
+    for (const { key } of items) this.reviewQueue.settle(key);
   }
 }

@@ -1,9 +1,18 @@
-// Choosing tracks, by mouse and by key.
+// Selecting tracks by mouse and keyboard.
 
-/** `go(frame)` shows a frame; `pairing(track, other)` is called once where a second track is being chosen. */
-export class Choosing {
+/** @import { Shared } from "../types.js" */
+/** @import { Timeline } from "../view/timeline.js" */
+
+export class SelectionCommands {
+  /** @param {Pick<Shared, "model" | "player" | "selection" | "say"> & { timeline: Timeline, go: (frame: number) => void }} shared */
   constructor({ model, player, selection, timeline, say, go }) {
-    Object.assign(this, { model, player, selection, timeline, say, go });
+    this.model = model;
+    this.player = player;
+    this.selection = selection;
+    this.timeline = timeline;
+    this.say = say;
+    this.go = go;
+    /** @type {((track: number, other: number) => void) | null} called once with a second track, when one is being selected */
     this.pairing = null;
   }
 
@@ -14,33 +23,34 @@ export class Choosing {
   cursorUp() { this.timeline.moveCursor(-1); }
   cursorDown() { this.timeline.moveCursor(1); }
 
-  /** The lane that the cursor is on, to what is chosen or away from it; what waits for a second one gets it. */
+  /** Adds the lane under the cursor to the selection, or takes it out. */
   toggleLane() {
     const track = this.timeline.cursor ?? this.selection.main;
     if (track !== null) this.picked({ track, more: true });
   }
 
   allTracks() {
-    this.selection.set(this.timeline.shown.filter((track) => track.deleted === null).map((track) => track.id));
-    this.say(`${this.selection.size} tracks chosen.`);
+    this.selection.set((this.timeline.shown ?? []).filter((track) => track.deleted === null).map((track) => track.id));
+    this.say(`${this.selection.size} tracks selected.`);
   }
 
   samePerson() {
-    const track = this.model.tracks().get(this.selection.main);
+    const { main } = this.selection;
+    const track = main === null ? undefined : this.model.tracks().get(main);
     if (!track) {
-      this.say("Choose a track first.");
+      this.say("Select a track first.");
       return;
     }
     const all = this.model.lanes().filter((each) => each.subject === track.subject && each.deleted === null);
-    // The one that was chosen stays the main one.
+    // The selected track stays the main one.
     this.selection.set([...all.map((each) => each.id).filter((id) => id !== track.id), track.id]);
-    this.say(all.length > 1 ? `${all.length} tracks of the same one chosen.` : "No other track is linked with this one.");
+    this.say(all.length > 1 ? `${all.length} tracks of the same person or thing selected.` : "No other track is linked with this one.");
   }
 
-  /** What was chosen with the mouse or the keys; the second track of two, if one is being chosen. */
+  /** A track was clicked or chosen by key. @param {{ track: number | null, more: boolean }} pick */
   picked({ track, more }) {
     const first = this.selection.main;
-    if (this.pairing && track !== null && track !== first) {
+    if (this.pairing && track !== null && first !== null && track !== first) {
       const { pairing } = this;
       this.pairing = null;
       pairing(first, track);
@@ -49,6 +59,7 @@ export class Choosing {
     }
   }
 
+  /** @param {number} by @param {boolean} more */
   #neighbour(by, more) {
     const track = this.timeline.neighbour(by);
     if (!track) return;
@@ -57,7 +68,7 @@ export class Choosing {
       return;
     }
     if (!more) this.selection.set([track.id]);
-    else if (this.selection.has(track.id)) this.selection.set([...this.selection.ids.filter((id) => id !== this.selection.main)]);
+    else if (this.selection.has(track.id)) this.selection.set(this.selection.ids.filter((id) => id !== this.selection.main));
     else this.selection.set([...this.selection.ids, track.id]);
     if (more) return;
     this.timeline.zoomTo(track);

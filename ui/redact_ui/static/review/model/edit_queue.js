@@ -1,144 +1,107 @@
-// What goes over the line: answers in pieces, and the queue of edits, which loses none.
+// Edits on their way to the server. None is ever lost.
 
-const FRAMES_AT_ONCE = 20000;
-const EDITS_AT_ONCE = 100;
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 30000;
-const PASSING = [401, 408, 429]; // statuses of what is over by itself, or with a sign-in
-const STATES = { 0: "offline", 401: "signed-out", 403: "saving" }; // 403: with the session's new token, if it has one
+import { ApiError } from "./api.js";
+import { Emitter } from "./emitter.js";
+import { actOf } from "./history.js";
 
-/** An answer that was not 2xx. `status` is 0 where there was none. */
-export class ApiError extends Error {
-  constructor(status, answer) {
-    super(answer?.text ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
-    this.status = status;
-    this.code = answer?.code ?? "";
-    this.answer = answer ?? {};
-  }
-}
-
-/** Events: "signed" {out}: whether the last answer was that nobody is signed in. */
-export class Api extends EventTarget {
-  constructor({ base, footage, csrf }) {
-    super();
-    this.base = base;
-    this.root = `${base}/api/footage/${encodeURIComponent(footage)}`;
-    this.csrf = csrf;
-    this.signedOut = false;
-  }
-
-  url(path) {
-    return `${this.root}${path}`;
-  }
-
-  get(path) {
-    return this.#ask(this.url(path), { headers: { Accept: "application/json" } });
-  }
-
-  /** To a route of the footage. */
-  post(path, body) {
-    return this.#send(this.url(path), body);
-  }
-
-  /** To any other. */
-  send(address, body) {
-    return this.#send(`${this.base}${address}`, body);
-  }
-
-  #send(address, body) {
-    return this.#ask(address, {
-      method: "POST",
-      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": this.csrf },
-      body: JSON.stringify(body),
-    });
-  }
-
-  /** `got(from, pts)` for each piece of the frame table, in order. */
-  async frames(count, got) {
-    for (let from = 0; from < count; ) {
-      const piece = await this.get(`/frames?from=${from}&count=${FRAMES_AT_ONCE}`);
-      if (!piece.pts.length) throw new ApiError(200, { text: "The server's table of frames ends too early." });
-      got(piece.from, piece.pts);
-      from = piece.from + piece.pts.length;
-    }
-  }
-
-  async #ask(url, options) {
-    let response;
-    try {
-      response = await fetch(url, { credentials: "same-origin", ...options });
-    } catch {
-      throw new ApiError(0);
-    }
-    let answer;
-    try {
-      answer = await response.json();
-    } catch {
-      this.#signed(response.status === 401);
-      throw new ApiError(response.ok ? 0 : response.status);
-    }
-    this.#signed(response.status === 401);
-    if (!response.ok) throw new ApiError(response.status, answer);
-    return answer;
-  }
-
-  #signed(out) {
-    if (out === this.signedOut) return;
-    this.signedOut = out;
-    this.dispatchEvent(new CustomEvent("signed", { detail: { out } }));
-  }
-}
-
-const sameThing = (a, b) => a.some((id) => b.includes(id));
+/** @import { Edit, EditsAnswer, FootageInfo, LoggedEdit } from "../types.js" */
+/** @import { Api } from "./api.js" */
 
 /**
- * Edits on their way. Each is written down in the browser before anything else happens, and is taken off only once the
- * server has acknowledged it or the person has said that it is not wanted. Windows of one person share what is written
- * down: an edit that two of them send is recorded once, for it has an id.
- *
- * Events: "change" (the state), "saved" ({revision, ids}), "aside" (an entry of `aside` came or went), "foreign"
- * (somebody else's edits came between), "dropped" (ids of edits that are not to be made), "elsewhere" (ids of edits that
- * another window has seen to).
+ * One edit as it is kept in the browser's storage, under `key`: made on the tracks `tracks` knowing of revision `base`.
+ * @typedef {{ key: string, op: LoggedEdit, tracks: number | null, base: number, at: number, count: number }} QueuedEdit
  */
-export class Queue extends EventTarget {
+
+/**
+ * Edits that the server does not take as they are: they wait for the person's decision.
+ * @typedef {{ ops: QueuedEdit[], kind: "conflict" | "refused", text: string, conflicts: string[], revision?: number }} HeldEdits
+ */
+
+/**
+ * "offline": no answer; "trouble": a fault of the server's; "refused": no edit of this person is accepted.
+ * @typedef {"saved" | "saving" | "offline" | "trouble" | "signed-out" | "refused"} QueueState
+ */
+
+/** @typedef {{ ids: Set<string>, resolve: (saved: boolean) => void }} Waiter */
+
+const EDITS_AT_ONCE = 100;
+const FIRST_WAIT = 1000; // ms
+const LONGEST_WAIT = 30000;
+const TRANSIENT = [401, 408, 429]; // may pass by itself, or with a new sign-in
+/** @type {Record<number, QueueState>} 403 may only mean that the session has a new token */
+const STATES = { 0: "offline", 401: "signed-out", 403: "saving" };
+
+/** @param {number[]} a @param {number[]} b */
+const overlap = (a, b) => a.some((id) => b.includes(id));
+
+/**
+ * Each edit is written to the browser's storage before it is sent. It is removed only once the server has acknowledged
+ * it or the person has discarded it. All windows of one person share the storage; an edit sent by two of them is recorded
+ * once, because it has an id.
+ *
+ * Events: "change" (another state); "held" (an entry of `held` came or went); "saved"; "foreign" (other people's edits
+ * came in between); "dropped" (ids of discarded edits); "elsewhere" (ids of edits that another window has sent).
+ * @extends {Emitter<{ change: undefined, held: undefined, saved: { revision: number, ids: string[] }, foreign: undefined,
+ *   dropped: string[], elsewhere: string[] }>}
+ */
+export class EditQueue extends Emitter {
+  /**
+   * @param {Api} api
+   * @param {Pick<FootageInfo, "id" | "user" | "tracks_id" | "revision">} info
+   * @param {{ touched: (op: Edit) => number[], storage?: Storage }} options `touched` lists the tracks of an edit
+   */
   constructor(api, info, { touched, storage = window.localStorage }) {
     super();
-    Object.assign(this, { api, touched, storage });
+    this.api = api;
+    this.touched = touched;
+    this.storage = storage;
     this.user = info.user;
     this.tracksId = info.tracks_id;
     this.base = info.revision;
     this.prefix = `redact-edit/${info.user}/${info.id}/`;
+    /** @type {QueuedEdit[]} */
     this.waiting = [];
-    this.aside = []; // {ops, kind: "conflict" | "refused", text, by}
-    this.state = "saved"; // or "saving", "offline" (no answer), "trouble" (the server's), "signed-out", "refused"
+    /** @type {HeldEdits[]} */
+    this.held = [];
+    /** @type {QueueState} */
+    this.state = "saved";
     this.refusal = ""; // why all edits are refused
     this.wait = FIRST_WAIT;
-    this.kept = true;
+    this.stored = true; // false once the storage is full or missing
+    this.busy = false;
+    this.single = false; // the next request carries one edit only
+    this.renewed = false; // the token was fetched again
+    /** @type {Waiter[]} */
     this.waiters = [];
     this.count = 0;
+    /** @type {Set<string>} */
     this.mine = new Set();
-    window.addEventListener("online", () => this.again());
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    window.addEventListener("online", () => this.retry());
     window.addEventListener("beforeunload", (event) => {
-      if (!this.kept && this.unsaved) event.preventDefault();
+      if (!this.stored && this.unsaved) event.preventDefault();
     });
     window.addEventListener("storage", (event) => {
-      // Another window saw it through.
-      if (event.key?.startsWith(this.prefix) && event.newValue === null) this.#forgotten(event.key);
+      // Another window has sent it.
+      if (event.key?.startsWith(this.prefix) && event.newValue === null) this.#sentElsewhere(event.key);
     });
   }
 
+  /** The number of edits that the server does not have. */
   get unsaved() {
-    return this.waiting.length + this.aside.reduce((n, entry) => n + entry.ops.length, 0);
+    return this.waiting.length + this.held.reduce((n, entry) => n + entry.ops.length, 0);
   }
 
-  /** Edits that an earlier page left behind, oldest first; they are sent again. */
+  /** Sends the edits that an earlier page left behind, and returns them, oldest first. */
   resume() {
+    /** @type {QueuedEdit[]} */
     const found = [];
     for (let i = 0; i < this.storage.length; i++) {
       const key = this.storage.key(i);
       if (!key?.startsWith(this.prefix)) continue;
       try {
-        found.push({ key, ...JSON.parse(this.storage.getItem(key)) });
+        found.push({ key, ...JSON.parse(this.storage.getItem(key) ?? "") });
       } catch {
         continue; // not one of ours
       }
@@ -146,22 +109,26 @@ export class Queue extends EventTarget {
     found.sort((a, b) => a.at - b.at || a.count - b.count);
     this.waiting.push(...found);
     for (const one of found) this.mine.add(one.op.id);
-    if (found.length) this.#pump();
+    if (found.length) this.#send();
     return found.map((entry) => entry.op);
   }
 
+  /** @param {LoggedEdit[]} ops */
   add(ops) {
     for (const op of ops) {
       const { tracksId: tracks, base } = this;
       const one = { key: `${this.prefix}${op.id}`, op, tracks, base, at: Date.now(), count: this.count++ };
-      this.#write(one);
+      this.#store(one);
       this.waiting.push(one);
       this.mine.add(op.id);
     }
-    this.#pump();
+    this.#send();
   }
 
-  /** True once these are recorded, false if they are not going to be soon. */
+  /**
+   * Resolves to true once these edits are recorded, to false if they will not be soon.
+   * @param {string[]} ids @returns {Promise<boolean>}
+   */
   whenSaved(ids) {
     return new Promise((resolve) => {
       this.waiters.push({ ids: new Set(ids), resolve });
@@ -169,37 +136,49 @@ export class Queue extends EventTarget {
     });
   }
 
-  /** Others' edits stay; this window's edits of that entry are thrown away, as the person said. */
-  takeTheirs(entry) {
-    this.aside = this.aside.filter((each) => each !== entry);
+  /** Keeps the other people's edits and throws away this entry's. @param {HeldEdits} entry */
+  discard(entry) {
+    this.held = this.held.filter((each) => each !== entry);
     for (const one of entry.ops) this.storage.removeItem(one.key);
-    this.dispatchEvent(new CustomEvent("dropped", { detail: entry.ops.map((one) => one.op.id) }));
-    this.#changed("aside");
+    this.emit("dropped", entry.ops.map((one) => one.op.id));
+    this.#heldChanged();
   }
 
-  /** The edits are sent once more, on top of what the others did. */
-  makeMineAgain(entry) {
-    this.aside = this.aside.filter((each) => each !== entry);
+  /** Sends this entry's edits again, on top of what other people did. @param {HeldEdits} entry */
+  resend(entry) {
+    this.held = this.held.filter((each) => each !== entry);
     for (const one of entry.ops) {
       one.base = Math.max(one.base, this.base, entry.revision ?? 0);
-      this.#write(one);
+      this.#store(one);
     }
     this.waiting.unshift(...entry.ops);
-    this.#changed("aside");
-    this.#pump();
+    this.#heldChanged();
+    this.#send();
   }
 
-  /** A newer revision is on the screen: what is made from now on is made knowing of it. */
+  /** A newer revision is on the screen: edits from now on are made knowing of it. @param {number} revision */
   seen(revision) {
     this.base = Math.max(this.base, revision);
   }
 
-  async #pump() {
-    if (this.busy || !this.waiting.length) return this.#changed();
+  /** Sends what waits at once. */
+  retry() {
+    clearTimeout(this.timer);
+    this.wait = FIRST_WAIT;
+    this.#send();
+  }
+
+  /** Sends the waiting edits in batches, one batch at a time. @returns {Promise<void>} */
+  async #send() {
+    if (this.busy || !this.waiting.length) {
+      this.#changed();
+      return;
+    }
     this.busy = true;
     this.#changed();
     const { tracks, base } = this.waiting[0];
-    const most = this.alone ? 1 : EDITS_AT_ONCE;
+    const most = this.single ? 1 : EDITS_AT_ONCE;
+    /** @type {QueuedEdit[]} */
     const batch = [];
     for (const one of this.waiting) {
       if (batch.length >= most || one.tracks !== tracks || one.base !== base) break;
@@ -207,28 +186,29 @@ export class Queue extends EventTarget {
     }
     let pause = 0;
     try {
-      const answer = await this.api.post("/ops", {
+      /** @type {{ revision: number }} */
+      const { revision } = await this.api.post("/ops", {
         tracks_id: tracks, base_revision: base, ops: batch.map((one) => one.op),
       });
-      await this.#acknowledged(batch, answer);
+      await this.#acknowledged(batch, revision);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       pause = await this.#failed(batch, error);
     } finally {
       this.busy = false;
     }
-    if (pause) this.timer = setTimeout(() => this.#pump(), pause);
-    else this.#pump();
-    return undefined;
+    if (pause) this.timer = setTimeout(() => this.#send(), pause);
+    else this.#send();
   }
 
-  async #acknowledged(batch, { revision }) {
+  /** @param {QueuedEdit[]} batch @param {number} revision */
+  async #acknowledged(batch, revision) {
     const foreign = revision > batch[0].base + batch.length;
     this.base = Math.max(this.base, revision);
     this.waiting = this.waiting.filter((one) => !batch.includes(one));
     for (const one of batch) this.storage.removeItem(one.key);
     this.wait = FIRST_WAIT;
-    this.alone = false;
+    this.single = false;
     this.renewed = false;
     this.state = "saved";
     const ids = batch.map((one) => one.op.id);
@@ -238,88 +218,101 @@ export class Queue extends EventTarget {
       waiter.resolve(true);
       return false;
     });
-    this.dispatchEvent(new CustomEvent("saved", { detail: { revision, ids } }));
-    if (foreign) this.dispatchEvent(new CustomEvent("foreign"));
+    this.emit("saved", { revision, ids });
+    if (foreign) this.emit("foreign");
     await this.#rebase(revision, foreign);
   }
 
-  /** What waits was made knowing of this window's edits before it. Of others' only where they are about other things. */
+  /**
+   * The waiting edits were made knowing of this window's edits before them, but of other people's edits only where those
+   * touch other tracks.
+   * @param {number} revision @param {boolean} foreign
+   */
   async #rebase(revision, foreign) {
+    /** @type {number[]} */
     let theirs = [];
     if (foreign && this.waiting.length) {
       const after = Math.min(...this.waiting.map((one) => one.base));
       try {
+        /** @type {EditsAnswer} */
         const { edits } = await this.api.get(`/edits?after=${after}`);
         theirs = edits.filter((each) => !this.mine.has(each.id)).flatMap((each) => this.touched(each.edit));
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        return; // the server will say which of them conflict
+        return; // the server will find the conflicts
       }
     }
     for (const one of this.waiting) {
-      if (one.base >= revision || sameThing(this.touched(one.op), theirs)) continue;
+      if (one.base >= revision || overlap(this.touched(one.op), theirs)) continue;
       one.base = revision;
-      this.#write(one);
+      this.#store(one);
     }
   }
 
-  /** How long to wait before the next try, in ms. */
+  /**
+   * Returns how long to wait before the next try, in ms.
+   * @param {QueuedEdit[]} batch @param {ApiError} error
+   */
   async #failed(batch, error) {
     const final = [400, 409, 413, 422].includes(error.status);
     if (final && batch.length > 1) {
-      this.alone = true; // one by one, so that the others are not held up
+      this.single = true; // so that one edit does not hold up the others
       return 0;
     }
     if (final) {
-      this.alone = false;
+      this.single = false;
       this.renewed = false;
-      this.#setAside(batch[0], error);
+      this.#hold(batch[0], error);
       return 0;
     }
-    // Of others nothing is thrown away: what is refused now may be taken when a right is given back.
-    const refused = error.status >= 400 && error.status < 500 && !PASSING.includes(error.status);
+    // Nothing else is thrown away: what is refused now may be accepted once a right is given back.
+    const refused = error.status >= 400 && error.status < 500 && !TRANSIENT.includes(error.status);
     this.state = STATES[error.status] ?? (error.status ? "trouble" : "offline");
     if (refused && (error.status !== 403 || this.renewed)) [this.state, this.refusal] = ["refused", error.message];
     this.#giveUp();
     this.#changed();
-    if (error.status === 401 || error.status === 403) {
-      // Signed in again in another window: the session has a new token.
-      try {
-        const { csrf, user } = await this.api.get("");
-        this.renewed = true;
-        if (user === this.user) this.api.csrf = csrf;
-        else [this.state, this.refusal] = ["refused", `${user} is signed in now, and these edits are ${this.user}'s.`];
-      } catch {
-        this.renewed = false;
-      }
-      this.#changed();
-    }
+    if (error.status === 401 || error.status === 403) await this.#renew();
     const pause = this.wait * (0.8 + 0.4 * Math.random());
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
     return pause;
   }
 
-  /** An edit that cannot be recorded as it is, and those after it that were built on it. */
-  #setAside(one, error) {
-    const things = this.touched(one.op);
-    const act = one.op.id.split("_")[0];
+  /** After a new sign-in in another window the session has a new token. */
+  async #renew() {
+    try {
+      /** @type {{ csrf: string, user: string }} */
+      const { csrf, user } = await this.api.get("");
+      this.renewed = true;
+      if (user === this.user) this.api.csrf = csrf;
+      else [this.state, this.refusal] = ["refused", `${user} is signed in now, but these edits belong to ${this.user}.`];
+    } catch {
+      this.renewed = false;
+    }
+    this.#changed();
+  }
+
+  /** Holds an edit that cannot be recorded as it is, and the later ones that build on it. @param {QueuedEdit} one @param {ApiError} error */
+  #hold(one, { status, message, problem }) {
+    const tracks = this.touched(one.op);
+    const act = actOf(one.op.id);
     const ops = this.waiting.filter(
-      (each) => each === one || each.op.id.startsWith(`${act}_`) || sameThing(this.touched(each.op), things),
+      (each) => each === one || each.op.id.startsWith(`${act}_`) || overlap(this.touched(each.op), tracks),
     );
     this.waiting = this.waiting.filter((each) => !ops.includes(each));
-    this.aside.push({
+    this.held.push({
       ops,
-      kind: error.status === 409 && error.answer.conflicts ? "conflict" : "refused",
-      text: error.message,
-      conflicts: error.answer.conflicts ?? [],
-      revision: error.answer.revision,
+      kind: status === 409 && problem.conflicts ? "conflict" : "refused",
+      text: message,
+      conflicts: problem.conflicts ?? [],
+      revision: problem.revision,
     });
     this.state = "saved";
     this.#giveUp(new Set(ops.map((each) => each.op.id)));
-    this.#changed("aside");
-    if (error.answer.revision) this.dispatchEvent(new CustomEvent("foreign"));
+    this.#heldChanged();
+    if (problem.revision) this.emit("foreign");
   }
 
+  /** @param {Set<string> | null} [ids] */
   #giveUp(ids = null) {
     this.waiters = this.waiters.filter((waiter) => {
       if (ids && ![...waiter.ids].some((id) => ids.has(id))) return true;
@@ -328,36 +321,39 @@ export class Queue extends EventTarget {
     });
   }
 
-  #write(one) {
-    const { key, ...value } = one;
+  /** @param {QueuedEdit} one */
+  #store({ key, ...value }) {
     try {
       this.storage.setItem(key, JSON.stringify(value));
     } catch {
-      this.kept = false; // full, or none: leaving the page is warned about
+      this.stored = false; // full or missing: the page warns before it is left
     }
   }
 
-  #forgotten(key) {
+  /** @param {string} key */
+  #sentElsewhere(key) {
     const gone = this.waiting.filter((one) => one.key === key);
     if (gone.length && !this.busy) {
       this.waiting = this.waiting.filter((one) => one.key !== key);
-      this.dispatchEvent(new CustomEvent("elsewhere", { detail: gone.map((one) => one.op.id) }));
+      this.emit("elsewhere", gone.map((one) => one.op.id));
       this.#changed();
     }
-    this.dispatchEvent(new CustomEvent("foreign"));
+    this.emit("foreign");
   }
 
-  /** Sends what waits at once. */
-  again() {
-    clearTimeout(this.timer);
-    this.wait = FIRST_WAIT;
-    this.#pump();
+  #heldChanged() {
+    this.#settleState();
+    this.emit("held");
+    this.emit("change");
   }
 
-  #changed(type = "change") {
+  #changed() {
+    this.#settleState();
+    this.emit("change");
+  }
+
+  #settleState() {
     if (this.waiting.length && this.state === "saved") this.state = "saving";
     if (!this.waiting.length) this.state = this.state === "saving" ? "saved" : this.state;
-    this.dispatchEvent(new CustomEvent(type));
-    if (type !== "change") this.dispatchEvent(new CustomEvent("change"));
   }
 }

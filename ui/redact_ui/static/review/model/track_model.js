@@ -1,38 +1,62 @@
 // What is known of the tracks: the server's answers, and over them this window's edits that are not in them yet.
-// Nothing is interpolated here: where an edit moves a mask between keyframes, the server's next answer says how.
+// On which frames a track is in sight follows the server's rules. Boxes are not interpolated here: between keyframes, and
+// on frames that a track did not cover before, they are known once the server has answered.
 
-export const PIECE = 250;
+import { EditReplay, isInSight } from "./edit_rules.js";
+import { centred, hull, scaled } from "./geometry.js";
 
-export const centred = ([left, top, right, bottom], angle = 0) => [
-  (left + right) / 2, (top + bottom) / 2, right - left, bottom - top, angle,
-];
-export const edges = ([cx, cy, w, h]) => [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
+/** @import { Edit, FootageInfo, LoggedEdit, MaskRow, BoxRow, PlacedBox, ResizeEdit, Shape, ShapesAnswer, SoundSpan, Span, Track, TracksAnswer } from "../types.js" */
 
-/** The masks of an answer, frame by frame, as rows [track, form, cx, cy, w, h, angle, effect]. */
+/** Frames in one chunk of boxes or masks. */
+export const CHUNK = 250;
+
+/** @typedef {"boxes" | "shapes"} ChunkKind */
+/** @template Row @typedef {{ revision: number, frames: Row[][], outdated?: boolean }} Chunk */
+
+/** The masks of a GET shapes answer, with the names of their shapes and effects. @param {ShapesAnswer} answer @returns {MaskRow[][]} */
 export const named = ({ forms, effects, frames }) => frames.map((rows) =>
   rows.map(([id, cx, cy, w, h, angle, form, effect]) => [id, forms[form], cx, cy, w, h, angle, effects[effect]]));
 
-const scaled = ([cx, cy, w, h, angle], factor) => [cx, cy, w * factor, h * factor, angle];
-
-/** The tracks that an edit speaks of. */
+/** The tracks that an edit is about. @param {Edit} op @returns {number[]} */
 export function touched(op) {
   if (op.op === "link") return op.tracks;
-  return [op.track, op.other, op.new].filter((id) => id !== undefined);
+  if (op.op === "merge") return [op.track, op.other];
+  if (op.op === "split") return [op.track, op.new];
+  return "track" in op ? [op.track] : [];
 }
 
-export class Model {
-  /** `info` is the answer to GET footage. */
-  constructor(info) {
+/** @param {ResizeEdit} op @param {number} frame */
+const covers = ({ first, last }, frame) => frame >= (first ?? 0) && frame <= (last ?? Infinity);
+
+/** The box on `frame`; most rows are of frames without gaps. @param {PlacedBox[]} rows @param {number} frame */
+function boxIn(rows, frame) {
+  const at = frame - rows[0][0];
+  const row = rows[at]?.[0] === frame ? rows[at] : rows.find((each) => each[0] === frame);
+  return row ? centred([row[1], row[2], row[3], row[4]], row[5]) : null;
+}
+
+export class TrackModel {
+  /** @param {FootageInfo} info @param {(frame: number) => number} [seconds] the time of a frame */
+  constructor(info, seconds = (frame) => frame / 25) {
     this.info = info;
+    this.seconds = seconds;
     this.revision = info.revision;
+    /** @type {{ revision: number, tracks: Map<number, Track>, sounds: Map<number, SoundSpan> }} */
     this.server = { revision: -1, tracks: new Map(), sounds: new Map() };
-    this.pieces = { boxes: new Map(), shapes: new Map() };
-    this.pending = []; // {op, revision}: revision is null until it is saved
-    this.draft = null; // edits that are still being made
+    /** @type {{ boxes: Map<number, Chunk<BoxRow>>, shapes: Map<number, Chunk<MaskRow>> }} */
+    this.chunks = { boxes: new Map(), shapes: new Map() };
+    /** @type {{ op: LoggedEdit, revision: number | null }[]} without a revision until it is saved */
+    this.pending = [];
+    /** @type {ResizeEdit[] | null} edits that are still being made */
+    this.draft = null;
+    /** @type {{ tracks: Map<number, Track>, sounds: Map<number, SoundSpan>, skipped: Set<string>, lanes: Track[] | null } | null} */
     this.cache = null;
   }
 
-  /** All tracks there are, or those that are other than at the revision `after`, which is the one held. */
+  /**
+   * Takes all tracks, or those that differ from the revision `after`, which must be the one held.
+   * @param {Pick<TracksAnswer, "revision" | "after" | "tracks" | "gone" | "changed" | "sounds">} answer
+   */
   setTracks({ revision, after, tracks, gone, changed, sounds }) {
     const known = after === null ? new Map() : this.server.tracks;
     for (const id of gone) known.delete(id);
@@ -42,75 +66,98 @@ export class Model {
     this.#prune();
   }
 
-  /** Pieces in which nothing is other than at the revision `after` need not be asked for again. */
+  /** Chunks in which nothing has changed since the revision `after` need not be fetched again. @param {number} after @param {number} revision @param {Span[]} changed */
   #keep(after, revision, changed) {
-    for (const held of Object.values(this.pieces)) {
-      for (const [number, piece] of held) {
-        const [first, last] = [number * PIECE, (number + 1) * PIECE - 1];
-        const known = piece.revision >= after && piece.revision < revision;
-        if (known && !changed.some((span) => span[0] <= last && span[1] >= first)) piece.revision = revision;
+    for (const held of Object.values(this.chunks)) {
+      for (const [number, chunk] of held) {
+        const [first, last] = [number * CHUNK, (number + 1) * CHUNK - 1];
+        const known = chunk.revision >= after && chunk.revision < revision;
+        if (known && !changed.some((span) => span[0] <= last && span[1] >= first)) chunk.revision = revision;
       }
     }
   }
 
-  /** Whether the server knows this track. */
+  /** Whether the server knows this track. @param {number} id */
   isSaved(id) {
     return this.server.tracks.has(id);
   }
 
-  /** `kind` is "boxes" or "shapes"; a piece that is older than the one held is ignored. */
-  setPiece(kind, number, revision, frames) {
-    const held = this.pieces[kind].get(number);
-    if (!held || held.outdated || held.revision <= revision) this.pieces[kind].set(number, { revision, frames });
+  /** Takes a chunk, unless the one held is newer. @param {number} number @param {number} revision @param {BoxRow[][]} frames */
+  setBoxes(number, revision, frames) {
+    if (this.#isNewer("boxes", number, revision)) this.chunks.boxes.set(number, { revision, frames });
   }
 
-  /** Of an hour's pieces only the newest or nearest to piece `here` are kept. */
+  /** @param {number} number @param {number} revision @param {MaskRow[][]} frames */
+  setShapes(number, revision, frames) {
+    if (this.#isNewer("shapes", number, revision)) this.chunks.shapes.set(number, { revision, frames });
+  }
+
+  /** @param {ChunkKind} kind @param {number} number @param {number} revision */
+  #isNewer(kind, number, revision) {
+    const held = this.chunks[kind].get(number);
+    return !held || held.outdated === true || held.revision <= revision;
+  }
+
+  /** Keeps only the chunks near `here`, and those next to it that are up to date. @param {number} here @param {number} most */
   forgetFar(here, most) {
-    for (const [kind, held] of Object.entries(this.pieces)) {
-      for (const number of [...held.keys()]) {
+    for (const kind of /** @type {ChunkKind[]} */ (["boxes", "shapes"])) {
+      for (const number of [...this.chunks[kind].keys()]) {
         const away = Math.abs(number - here);
-        if (away > most || (away > 1 && this.isStale(kind, number))) held.delete(number);
+        if (away > most || (away > 1 && this.isStale(kind, number))) this.chunks[kind].delete(number);
       }
     }
   }
 
+  /** @param {ChunkKind} kind @param {number} number */
   isStale(kind, number) {
-    const held = this.pieces[kind].get(number);
+    const held = this.chunks[kind].get(number);
     return !held || held.outdated === true || held.revision < this.revision;
   }
 
-  /** Masks are other than before though no track is: a release decides otherwise. */
+  /** The masks have changed though no track has: a release decides differently. */
   outdateShapes() {
-    for (const held of this.pieces.shapes.values()) held.outdated = true;
+    for (const held of this.chunks.shapes.values()) held.outdated = true;
   }
 
+  /** @param {LoggedEdit} op */
   add(op) {
     this.pending.push({ op, revision: null });
     this.cache = null;
   }
 
+  /** @param {string[]} ids @param {number} revision */
   saved(ids, revision) {
     this.revision = Math.max(this.revision, revision);
     for (const entry of this.pending) if (ids.includes(entry.op.id)) entry.revision = revision;
   }
 
-  /** These are not to be made after all. */
+  /** Takes back edits that will not be made. @param {string[]} ids */
   drop(ids) {
     this.pending = this.pending.filter((entry) => !ids.includes(entry.op.id));
     this.cache = null;
   }
 
+  /** @param {ResizeEdit[] | null} ops */
   setDraft(ops) {
     this.draft = ops;
     this.cache = null;
   }
 
-  /** Edits that a server's answer of `revision` has not yet, oldest first. */
+  /** The times of the frames have become known. */
+  timesChanged() {
+    this.cache = null;
+  }
+
+  /** The edits that an answer of `revision` does not include yet, oldest first. @param {number} revision @returns {(Edit & { id?: string })[]} */
   after(revision) {
+    const seen = new Set();
     const undone = new Set();
     for (const { op } of this.pending) {
-      if (op.op === "undo") undone.add(op.edit);
+      // An edit that the server has already may be meant as well. One that comes later may not.
+      const known = op.op === "undo" && (seen.has(op.edit) || !this.pending.some((entry) => entry.op.id === op.edit));
+      if (op.op === "undo" && known) undone.add(op.edit);
       if (op.op === "redo") undone.delete(op.edit);
+      seen.add(op.id);
     }
     const ops = this.pending
       .filter((entry) => entry.revision === null || entry.revision > revision)
@@ -119,42 +166,46 @@ export class Model {
     return this.draft ? [...ops, ...this.draft] : ops;
   }
 
-  /** Map of track to [cx, cy, w, h, angle], as the tracks lie on `frame`; null where nothing is known yet. */
+  /** The boxes of the tracks on `frame`; null where nothing is known yet. @param {number} frame @returns {Map<number, Shape> | null} */
   boxesAt(frame) {
-    const piece = this.pieces.boxes.get(Math.floor(frame / PIECE));
+    const chunk = this.chunks.boxes.get(Math.floor(frame / CHUNK));
+    /** @type {Map<number, Shape>} */
     const boxes = new Map();
-    for (const [track, ...box] of piece?.frames[frame % PIECE] ?? []) boxes.set(track, box);
-    for (const op of this.after(piece?.revision ?? -1)) this.#move(boxes, op, frame);
-    return piece || boxes.size ? boxes : null;
+    for (const [track, ...box] of chunk?.frames[frame % CHUNK] ?? []) boxes.set(track, box);
+    const ops = this.after(chunk?.revision ?? -1);
+    if (ops.length) this.#move(boxes, ops, frame);
+    return chunk || boxes.size ? boxes : null;
   }
 
+  /** @param {number | null} track @param {number} frame */
   boxOf(track, frame) {
-    return this.boxesAt(frame)?.get(track) ?? null;
+    return track === null ? null : (this.boxesAt(frame)?.get(track) ?? null);
   }
 
-  /** The nearest place known of a track, for a keyframe where it is out of sight. */
+  /** The nearest known box of a track, for a keyframe where it is out of sight. @param {number} track @param {number} frame */
   nearestBox(track, frame) {
-    for (let away = 0; away < 2 * PIECE; away++) {
-      for (const f of [frame - away, frame + away]) {
-        const box = f >= 0 && f < this.info.frames ? this.boxOf(track, f) : null;
+    for (let away = 0; away < 2 * CHUNK; away++) {
+      for (const at of [frame - away, frame + away]) {
+        const box = at >= 0 && at < this.info.frames ? this.boxOf(track, at) : null;
         if (box) return box;
       }
     }
     return null;
   }
 
-  /** Rows [track, form, cx, cy, w, h, angle, effect] of what is hidden on `frame`, edits of this window included. */
+  /** The masks on `frame`, this window's edits included. @param {number} frame @returns {MaskRow[]} */
   shapesAt(frame) {
-    const piece = this.pieces.shapes.get(Math.floor(frame / PIECE));
-    const rows = piece?.frames[frame % PIECE] ?? [];
-    if (this.after(piece?.revision ?? -1).length === 0) return rows;
+    const number = Math.floor(frame / CHUNK);
+    const chunk = this.chunks.shapes.get(number);
+    const rows = chunk?.frames[frame % CHUNK] ?? [];
+    if (this.after(chunk?.revision ?? -1).length === 0) return rows;
     const known = new Map(rows.map((row) => [row[0], row]));
+    /** @type {Map<number, Shape>} */
     const base = new Map();
-    for (const [id, ...box] of this.pieces.boxes.get(Math.floor(frame / PIECE))?.frames[frame % PIECE] ?? []) {
-      base.set(id, box);
-    }
-    // What is hidden without a box of its own here: damaged frames, and what a mask holds on for after its track's end.
-    const out = rows.filter(([id]) => !base.has(id) && (this.tracks().get(id)?.deleted ?? null) === null);
+    for (const [id, ...box] of this.chunks.boxes.get(number)?.frames[frame % CHUNK] ?? []) base.set(id, box);
+    const tracks = this.tracks();
+    // Masks without a box of their own here: damaged frames, and masks that hold on after their track's end.
+    const out = rows.filter(([id]) => !base.has(id) && (tracks.get(id)?.deleted ?? null) === null);
     for (const [track, box] of this.boxesAt(frame) ?? []) {
       const row = known.get(track);
       const was = base.get(track);
@@ -162,8 +213,8 @@ export class Model {
         out.push(row);
         continue;
       }
-      // The margin of the last known mask is kept; without one a little more than the box is shown.
-      const kind = this.tracks().get(track)?.kind;
+      // The margin of the last known mask is kept. Without one, a little more than the box is shown.
+      const kind = tracks.get(track)?.kind;
       const [form, effect] = row ? [row[1], row[7]] : [kind === "frame" ? "full" : "rectangle", "solid"];
       const margin = row && was ? [row[4] / was[2], row[5] / was[3]] : kind === "object" ? [1.2, 1.2] : [1, 1];
       out.push([track, form, box[0], box[1], box[2] * margin[0], box[3] * margin[1], box[4], effect]);
@@ -171,22 +222,22 @@ export class Model {
     return out;
   }
 
-  /** Map of id to track, as GET tracks has it with this window's edits put in roughly. */
+  /** All tracks by number, as GET tracks gives them, with this window's edits applied. */
   tracks() {
-    return (this.cache ??= this.#patchedTracks()).tracks;
+    return this.#edited().tracks;
   }
 
   sounds() {
-    return (this.cache ??= this.#patchedTracks()).sounds;
+    return this.#edited().sounds;
   }
 
-  /** Tracks in the order of the lanes: by their beginning. */
+  /** The tracks in the order of the lanes: by their first frame. @returns {Track[]} */
   lanes() {
-    this.cache ??= this.#patchedTracks();
-    return (this.cache.lanes ??= [...this.cache.tracks.values()].sort((a, b) => a.first - b.first || a.id - b.id));
+    const edited = this.#edited();
+    return (edited.lanes ??= [...edited.tracks.values()].sort((a, b) => a.first - b.first || a.id - b.id));
   }
 
-  /** A number no track or span has. Taken at random, so that two people who draw at once do not meet. */
+  /** A number that no track or span has. It is random, so that two people who draw at once do not get the same one. */
   newId() {
     for (;;) {
       const id = 100000 + (crypto.getRandomValues(new Uint32Array(1))[0] % 900000);
@@ -194,17 +245,59 @@ export class Model {
     }
   }
 
+  /** Forgets edits that every answer held includes. */
   #prune() {
     const revisions = [this.server.revision];
-    for (const kind of Object.values(this.pieces)) for (const piece of kind.values()) revisions.push(piece.revision);
+    for (const kind of Object.values(this.chunks)) for (const chunk of kind.values()) revisions.push(chunk.revision);
     const oldest = Math.min(...revisions);
     this.pending = this.pending.filter((entry) => entry.revision === null || entry.revision > oldest);
     this.cache = null;
   }
 
-  #move(boxes, op, frame) {
-    const box = boxes.get(op.track);
-    const keyframes = this.server.tracks.get(op.track)?.keyframes ?? [];
+  #edited() {
+    if (this.cache) return this.cache;
+    const clock = { frames: this.info.frames, seconds: this.seconds };
+    const replay = new EditReplay(this.server.tracks.values(), this.server.sounds.values(), clock);
+    for (const op of this.after(this.server.revision)) replay.apply(op);
+    const { sounds, skipped } = replay;
+    this.cache = { tracks: replay.tracks(), sounds, skipped, lanes: null };
+    return this.cache;
+  }
+
+  /** Applies `ops` to the boxes on `frame`. @param {Map<number, Shape>} boxes @param {(Edit & { id?: string })[]} ops @param {number} frame */
+  #move(boxes, ops, frame) {
+    const { tracks, skipped } = this.#edited();
+    /** @type {Map<number, number>} factors of the edits so far: boxes that are added later grow with them */
+    const factors = new Map();
+    /** @type {Set<number>} tracks whose keyframe on this frame was set by one of the edits */
+    const keyed = new Set();
+    const isKeyed = (/** @type {number} */ id) => keyed.has(id) || (this.server.tracks.get(id)?.keyframes.includes(frame) ?? false);
+    for (const op of ops) {
+      if (op.id !== undefined && skipped.has(op.id)) continue;
+      if (op.op === "resize") {
+        if (!covers(op, frame)) continue;
+        const box = boxes.get(op.track);
+        factors.set(op.track, (factors.get(op.track) ?? 1) * op.factor);
+        if (box) boxes.set(op.track, scaled(box, op.factor));
+      } else if (op.op === "add-boxes") {
+        const box = isKeyed(op.track) ? null : boxIn(op.rows, frame);
+        if (box) boxes.set(op.track, scaled(box, factors.get(op.track) ?? 1));
+      } else {
+        if (op.op === "keyframe" && op.frame === frame) keyed.add(op.track);
+        if (op.op === "merge" || op.op === "split") factors.delete(op.track);
+        this.#place(boxes, op, frame);
+      }
+    }
+    if (this.server.revision < 0) return; // the lanes are still being loaded
+    // A track that the edits touch has a mask where it is in sight, and nowhere else.
+    for (const id of ops.flatMap(touched)) {
+      const track = tracks.get(id);
+      if (!(track && isInSight(track, frame))) boxes.delete(id);
+    }
+  }
+
+  /** @param {Map<number, Shape>} boxes @param {Edit} op @param {number} frame */
+  #place(boxes, op, frame) {
     switch (op.op) {
       case "draw":
         if (op.frame <= frame && frame <= op.last) boxes.set(op.track, centred(op.box, op.angle));
@@ -221,154 +314,19 @@ export class Model {
       case "keyframe":
         if (op.frame === frame) boxes.set(op.track, centred(op.box, op.angle));
         break;
-      case "add-boxes": {
-        const at = frame - op.rows[0][0];
-        const row = op.rows[at]?.[0] === frame ? op.rows[at] : op.rows.find((r) => r[0] === frame);
-        if (row && !keyframes.includes(frame)) boxes.set(op.track, centred(row.slice(1, 5), row[5]));
-        break;
-      }
-      case "outside": {
-        const next = keyframes.find((k) => k > op.frame) ?? Infinity;
-        if (op.frame <= frame && frame < next) boxes.delete(op.track);
-        break;
-      }
-      case "delete":
-        boxes.delete(op.track);
-        break;
-      case "set-span":
-        if (frame < op.first || frame > op.last) boxes.delete(op.track);
-        break;
-      case "resize":
-        if (box && frame >= (op.first ?? 0) && frame <= (op.last ?? Infinity)) boxes.set(op.track, scaled(box, op.factor));
-        break;
       case "merge": {
-        const other = boxes.get(op.other);
+        const [box, other] = [boxes.get(op.track), boxes.get(op.other)];
         boxes.delete(op.other);
-        if (other && !box) boxes.set(op.track, other);
+        if (other) boxes.set(op.track, box ? hull(box, other) : other);
         break;
       }
-      case "split":
-        if (box && frame >= op.frame) {
-          boxes.delete(op.track);
-          boxes.set(op.new, box);
-        }
+      case "split": {
+        const box = boxes.get(op.track);
+        if (!box || frame < op.frame) break;
+        boxes.delete(op.track);
+        boxes.set(op.new, box);
         break;
+      }
     }
   }
-
-  #patchedTracks() {
-    const tracks = new Map(this.server.tracks);
-    const sounds = new Map(this.server.sounds);
-    for (const op of this.after(this.server.revision)) patch(tracks, sounds, op, this.info.frames);
-    return { tracks, sounds, lanes: null };
-  }
-}
-
-const sorted = (frames) => [...new Set(frames)].sort((a, b) => a - b);
-const cut = (runs, first, last) =>
-  runs.filter(([a, b]) => a <= last && b >= first).map(([a, b]) => [Math.max(a, first), Math.min(b, last)]);
-
-/** `track` from `first` to `last` only; null if nothing is left. */
-function trimmed(track, first, last) {
-  const runs = cut(track.runs, first, last);
-  if (!runs.length) return null;
-  const within = (frames) => frames.filter((f) => f >= first && f <= last);
-  return {
-    ...track, runs, first: runs[0][0], last: runs.at(-1)[1],
-    filled: cut(track.filled, first, last), weak: cut(track.weak, first, last),
-    keyframes: within(track.keyframes), outsides: within(track.outsides),
-  };
-}
-
-function patch(tracks, sounds, op, frames) {
-  const track = tracks.get(op.track);
-  const change = (values) => track && tracks.set(op.track, { ...track, ...values });
-  const fresh = (kind, label, first, last, keyframes) =>
-    tracks.set(op.track, {
-      id: op.track, kind, label, origin: "manual", subject: op.track, first, last, runs: [[first, last]],
-      filled: [], weak: [], keyframes, outsides: [], deleted: null,
-    });
-  switch (op.op) {
-    case "draw": fresh("object", op.label, op.frame, op.last, [op.frame]); break;
-    case "set-area": fresh("area", op.label, op.first, op.last, []); break;
-    case "hide-frames": fresh("frame", "frame", op.first, op.last, []); break;
-    case "keyframe":
-      if (track) {
-        change({
-          keyframes: sorted([...track.keyframes, op.frame]),
-          first: Math.min(track.first, op.frame), last: Math.max(track.last, op.frame),
-        });
-      }
-      break;
-    case "outside":
-      if (track) change({ outsides: sorted([...track.outsides, op.frame]) });
-      break;
-    case "remove-keyframe":
-      if (track) {
-        change({
-          keyframes: track.keyframes.filter((f) => f !== op.frame), outsides: track.outsides.filter((f) => f !== op.frame),
-        });
-      }
-      break;
-    case "merge": {
-      const other = tracks.get(op.other);
-      tracks.delete(op.other);
-      if (track && other) {
-        change({
-          runs: joined([...track.runs, ...other.runs]), keyframes: sorted([...track.keyframes, ...other.keyframes]),
-          first: Math.min(track.first, other.first), last: Math.max(track.last, other.last),
-        });
-      }
-      break;
-    }
-    case "split": {
-      const [left, right] = track ? [trimmed(track, 0, op.frame - 1), trimmed(track, op.frame, frames)] : [];
-      if (left && right) {
-        tracks.set(op.track, left);
-        tracks.set(op.new, { ...right, id: op.new, subject: op.new });
-      }
-      break;
-    }
-    case "delete": change({ deleted: op.reason }); break;
-    case "restore": change({ deleted: null }); break;
-    case "set-span":
-      if (track) {
-        change({
-          ...(trimmed(track, op.first, op.last) ?? {}), first: op.first, last: op.last, runs: [[op.first, op.last]],
-        });
-      }
-      break;
-    case "set-class": change({ label: op.label }); break;
-    case "link": {
-      const linked = op.tracks.map((id) => tracks.get(id)?.subject).filter((s) => s !== undefined);
-      const subject = Math.min(...linked);
-      for (const [id, each] of tracks) if (linked.includes(each.subject)) tracks.set(id, { ...each, subject });
-      break;
-    }
-    case "unlink": change({ subject: op.track }); break;
-    case "add-boxes":
-      if (track) {
-        const [first, last] = [op.rows[0][0], op.rows.at(-1)[0]];
-        change({
-          runs: joined([...track.runs, [first, last]]),
-          first: Math.min(track.first, first), last: Math.max(track.last, last),
-        });
-      }
-      break;
-    case "add-sound":
-    case "change-sound":
-      sounds.set(op.span, { id: op.span, start: op.start, end: op.end, effect: op.effect });
-      break;
-    case "remove-sound": sounds.delete(op.span); break;
-  }
-}
-
-function joined(runs) {
-  const out = [];
-  for (const [first, last] of runs.sort((a, b) => a[0] - b[0])) {
-    const before = out.at(-1);
-    if (before && first <= before[1] + 1) before[1] = Math.max(before[1], last);
-    else out.push([first, last]);
-  }
-  return out;
 }

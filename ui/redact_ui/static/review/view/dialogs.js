@@ -1,216 +1,261 @@
-// Questions that need words, and the help.
+// Dialogs that ask for a reason, a class, a decision or a destination, and the help.
 
+import { GRAB_KEYS, KEYS, MOUSE } from "../commands/keys.js";
 import { button, h } from "./dom.js";
-import { HAND_KEYS, KEYS } from "../commands/keys.js";
+
+/** @import { OtherFootage, ReasonCode } from "../types.js" */
 
 const REASONS = ["Not personal data", "Not a face or plate", "Already hidden by another mask", "In the wrong place"];
 const AS_POLICY = "As the policy says";
 const LONGEST_REASON = 1000;
 
-/** A dialog keeps the focus until it is closed; then it goes back to where it was, though that may be made anew. */
-function opened(within, content, name) {
+/** A choice and the text that stands for it. @typedef {readonly [value: string, text: string]} Choice */
+
+/**
+ * Opens a modal dialog. Once it closes, the focus goes back to where it was, even if that element has been made again.
+ * @param {HTMLElement} within @param {HTMLElement} content @param {string} name
+ */
+function open(within, content, name) {
   const before = document.activeElement;
   const dialog = h("dialog", { class: "rv-dialog", "aria-label": name }, content);
   within.append(dialog);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    const same = before?.dataset?.name ? within.querySelector(`[data-name="${CSS.escape(before.dataset.name)}"]`) : null;
-    const back = before?.isConnected ? before : same;
-    back?.focus({ preventScroll: true });
+    if (!(before instanceof HTMLElement)) return;
+    const same = before.dataset.name ? within.querySelector(`[data-name="${CSS.escape(before.dataset.name)}"]`) : null;
+    const back = before.isConnected ? before : same;
+    if (back instanceof HTMLElement) back.focus({ preventScroll: true });
   });
   dialog.showModal();
   return dialog;
 }
 
-/** Cancel, and the act itself. `shut` closes the dialog. */
-const ends = (act, shut, kind = "rv-primary") =>
+/** "Cancel" and the act itself. @param {string} act @param {() => void} close @param {string} [kind] */
+const dialogButtons = (act, close, kind = "rv-primary") =>
   h("div", { class: "rv-ends" },
-    h("button", { type: "button", class: "rv-button", onclick: shut }, "Cancel"),
+    h("button", { type: "button", class: "rv-button", onclick: close }, "Cancel"),
     h("button", { type: "submit", class: `rv-button ${kind}` }, act));
 
-const radio = (name, value, words, checked, change = () => undefined) =>
-  h("label", { class: "rv-choice" }, h("input", { type: "radio", name, value, checked, onchange: change }), words);
+/** @param {string} name @param {Choice} choice @param {boolean} checked @param {() => void} [onchange] */
+const radio = (name, [value, text], checked, onchange = () => undefined) =>
+  h("label", { class: "rv-choice" }, h("input", { type: "radio", name, value, checked, onchange }), text);
+
+/** Checks the radio button that belongs to a text field. @param {HTMLFormElement} form @param {string} name @param {string} value */
+function check(form, name, value) {
+  const field = form.elements.namedItem(name);
+  if (field instanceof RadioNodeList) field.value = value;
+}
+
+/** @param {FormData} data @param {string} name */
+const textOf = (data, name) => String(data.get(name) ?? "").trim();
 
 /**
- * Shows `form` until `send(form)` has given null: what it gives before is what went wrong, and is shown; nothing that was
- * filled in is lost by it. Resolves to whether it was sent.
+ * Shows a form until it has been sent. `send` resolves to null, or to what went wrong, which is shown; what was filled in
+ * stays. Resolves to whether the form was sent.
+ * @param {HTMLElement} within @param {string} title
+ * @param {(close: () => void) => { form: HTMLFormElement, send: () => Promise<string | null> }} make
+ * @returns {Promise<boolean>}
  */
-function asked(within, form, title, send) {
+function askUntilSent(within, title, make) {
   return new Promise((resolve) => {
     let sent = false;
+    const { form, send } = make(() => dialog.close());
     const trouble = h("p", { class: "rv-trouble", role: "alert" });
-    form.querySelector(".rv-ends").before(trouble);
+    form.querySelector(".rv-ends")?.before(trouble);
+    const submit = form.querySelector("button[type=submit]");
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      const act = form.querySelector("[type=submit]");
-      act.disabled = true;
+      submit?.toggleAttribute("disabled", true);
       trouble.textContent = "";
-      const wrong = await send();
-      act.disabled = false;
-      sent = wrong === null;
+      const problem = await send();
+      submit?.toggleAttribute("disabled", false);
+      sent = problem === null;
       if (sent) dialog.close();
-      else trouble.textContent = wrong;
+      else trouble.textContent = problem;
     });
-    const dialog = opened(within, form, title);
-    form.shut = () => dialog.close();
+    const dialog = open(within, form, title);
     dialog.addEventListener("close", () => resolve(sent));
-    (form.querySelector("input:checked") ?? form.querySelector("input, select"))?.focus();
+    const first = form.querySelector("input:checked") ?? form.querySelector("input, select");
+    if (first instanceof HTMLElement) first.focus();
   });
 }
 
-/** A reason, or null if the person thinks better of it. Enter takes the first reason. */
+/**
+ * Asks for a reason; null if the person cancels. Enter takes the first reason.
+ * @param {HTMLElement} within @param {{ title: string, act: string }} question @returns {Promise<string | null>}
+ */
 export function askReason(within, { title, act }) {
   return new Promise((resolve) => {
-    let answer = null;
+    let answer = "";
     const other = h("input", {
       type: "text", maxlength: LONGEST_REASON, "aria-label": "Another reason", placeholder: "Another reason",
-      oninput: () => (form.elements.reason.value = ""),
+      oninput: () => check(form, "reason", ""),
     });
-    const choices = REASONS.map((words, i) =>
+    const choices = REASONS.map((text, i) =>
       h("label", { class: "rv-choice" },
-        h("input", { type: "radio", name: "reason", value: words, checked: i === 0, autofocus: i === 0 }), words));
+        h("input", { type: "radio", name: "reason", value: text, checked: i === 0, autofocus: i === 0 }), text));
     const form = h("form", { method: "dialog" },
       h("h2", {}, title),
       h("fieldset", {}, h("legend", {}, "Reason, kept in the record"), ...choices,
         h("label", { class: "rv-choice" }, h("input", { type: "radio", name: "reason", value: "" }), other)),
-      ends(act, () => dialog.close(), "rv-danger"));
+      dialogButtons(act, () => dialog.close(), "rv-danger"));
     form.addEventListener("submit", (event) => {
-      answer = (form.elements.reason.value || other.value).trim();
-      if (!answer) {
-        event.preventDefault();
-        other.focus();
-      }
+      answer = textOf(new FormData(form), "reason") || other.value.trim();
+      if (answer) return;
+      event.preventDefault();
+      other.focus();
     });
-    const dialog = opened(within, form, title);
+    const dialog = open(within, form, title);
     dialog.addEventListener("close", () => resolve(answer || null));
-    form.querySelector("input").focus();
+    form.querySelector("input")?.focus();
   });
 }
 
-/** One line of text, or null. */
+/**
+ * Asks for one line of text; null if the person cancels.
+ * @param {HTMLElement} within @param {{ title: string, label: string, act: string, longest?: number }} question
+ * @returns {Promise<string | null>}
+ */
 export function askText(within, { title, label, act, longest = 100 }) {
   return new Promise((resolve) => {
-    let answer = null;
+    let answer = "";
     const field = h("input", { type: "text", maxlength: longest, required: true, "aria-label": label });
     const form = h("form", { method: "dialog" },
-      h("h2", {}, title), field, ends(act, () => dialog.close()));
-    form.addEventListener("submit", () => (answer = field.value.trim()));
-    const dialog = opened(within, form, title);
+      h("h2", {}, title), field, dialogButtons(act, () => dialog.close()));
+    form.addEventListener("submit", () => {
+      answer = field.value.trim();
+    });
+    const dialog = open(within, form, title);
     dialog.addEventListener("close", () => resolve(answer || null));
     field.focus();
   });
 }
 
+/** What the person decided. @typedef {{ scope: string, action: string, effect: string | null, codes: string[], reason: string }} DecisionAnswer */
+
 /**
- * What a release is to do. `scopes`: [value, words]; `now`: {action, effect, codes, reason} to begin with; `policy`: what
- * the policy does, in words; `effects`: [value, words]; `codes`: [{id, title}]; `note`: a sentence, or "".
- * `send({scope, action, effect, codes, reason})` gives null, or what went wrong.
+ * `now` is the decision in force, `policy` what the policy does, in words, `note` a warning or "".
+ * @typedef {{ title: string, scopes: Choice[], policy: string, effects: Choice[], codes: ReasonCode[], note: string,
+ *   now: { action: string, effect: string | null, codes: string[], reason: string } }} DecisionQuestion
+ */
+
+/**
+ * Asks what a release is to do.
+ * @param {HTMLElement} within
+ * @param {DecisionQuestion & { send: (answer: DecisionAnswer) => Promise<string | null> }} question
  */
 export function askDecision(within, { title, scopes, now, policy, effects, codes, note, send }) {
-  const drawn = () => {
-    const { action } = Object.fromEntries(new FormData(form));
-    hiding.hidden = action !== "hide";
-    about.hidden = action === "default";
-    reason.required = action === "show";
-    needed.textContent = action === "show" ? "Reason, which the log will hold" : "Reason, if there is one beside the codes";
-  };
-  const effect = h("select", { name: "effect" },
-    h("option", { value: "" }, AS_POLICY), ...effects.map(([value, words]) => h("option", { value }, words)));
-  effect.value = now.effect ?? "";
-  const needed = h("span", {});
-  const reason = h("input", { type: "text", name: "reason", maxlength: LONGEST_REASON, value: now.reason });
-  const hiding = h("div", { class: "rv-hiding" },
-    h("label", { class: "rv-field" }, h("span", {}, "Effect"), effect),
-    h("fieldset", { class: "rv-codes" }, h("legend", {}, "Reason codes; with none chosen, those of the policy"),
-      ...codes.map(({ id, title: words }) =>
-        h("label", { class: "rv-choice" },
-          h("input", { type: "checkbox", name: "codes", value: id, checked: now.codes.includes(id) }),
-          h("span", {}, h("strong", {}, id), ` ${words}`)))));
-  const about = h("label", { class: "rv-lines" }, needed, reason);
-  const form = h("form", {},
-    h("h2", {}, title),
-    note ? h("p", { class: "rv-trouble" }, note) : null,
-    h("fieldset", {}, h("legend", {}, "What is to happen"),
-      radio("action", "hide", "Hide", now.action === "hide", drawn), radio("action", "show", "Show", now.action === "show", drawn),
-      radio("action", "default", `${AS_POLICY}: ${policy}`, now.action === "default", drawn)),
-    hiding, about,
-    scopes.length > 1
-      ? h("fieldset", {}, h("legend", {}, "For"), ...scopes.map(([value, words], i) => radio("scope", value, words, i === 0)))
-      : h("input", { type: "hidden", name: "scope", value: scopes[0][0] }),
-    ends("Decide", () => form.shut()));
-  drawn();
-  return asked(within, form, title, () => {
-    const given = new FormData(form);
-    const action = given.get("action");
-    return send({
-      scope: given.get("scope"), action,
-      effect: action === "hide" ? given.get("effect") || null : null,
-      codes: action === "hide" ? given.getAll("codes") : [],
-      reason: action === "default" ? "" : given.get("reason").trim(),
-    });
+  return askUntilSent(within, title, (close) => {
+    const update = () => {
+      const action = textOf(new FormData(form), "action");
+      hiding.hidden = action !== "hide";
+      about.hidden = action === "default";
+      reason.required = action === "show";
+      reasonLabel.textContent = action === "show" ? "Reason, recorded in the release log" : "Reason in addition to the codes, if any";
+    };
+    const effect = h("select", { name: "effect" },
+      h("option", { value: "" }, AS_POLICY), ...effects.map(([value, text]) => h("option", { value }, text)));
+    effect.value = now.effect ?? "";
+    const reasonLabel = h("span");
+    const reason = h("input", { type: "text", name: "reason", maxlength: LONGEST_REASON, value: now.reason });
+    const hiding = h("div", { class: "rv-hiding" },
+      h("label", { class: "rv-field" }, h("span", {}, "Effect"), effect),
+      h("fieldset", { class: "rv-codes" }, h("legend", {}, "Reason codes; if none is selected, those of the policy"),
+        ...codes.map(({ id, title: text }) =>
+          h("label", { class: "rv-choice" },
+            h("input", { type: "checkbox", name: "codes", value: id, checked: now.codes.includes(id) }),
+            h("span", {}, h("strong", {}, id), ` ${text}`)))));
+    const about = h("label", { class: "rv-lines" }, reasonLabel, reason);
+    const form = h("form", {},
+      h("h2", {}, title),
+      note ? h("p", { class: "rv-trouble" }, note) : null,
+      h("fieldset", {}, h("legend", {}, "Decision"),
+        radio("action", ["hide", "Hide"], now.action === "hide", update),
+        radio("action", ["show", "Show"], now.action === "show", update),
+        radio("action", ["default", `${AS_POLICY}: ${policy}`], now.action === "default", update)),
+      hiding, about,
+      scopes.length > 1
+        ? h("fieldset", {}, h("legend", {}, "Applies to"), ...scopes.map((scope, i) => radio("scope", scope, i === 0)))
+        : h("input", { type: "hidden", name: "scope", value: scopes[0][0] }),
+      dialogButtons("Save decision", close));
+    update();
+    const answer = () => {
+      const data = new FormData(form);
+      const action = textOf(data, "action");
+      return send({
+        scope: textOf(data, "scope"), action,
+        effect: action === "hide" ? textOf(data, "effect") || null : null,
+        codes: action === "hide" ? data.getAll("codes").map(String) : [],
+        reason: action === "default" ? "" : textOf(data, "reason"),
+      });
+    };
+    return { form, send: answer };
   });
 }
 
-/** Where to copy to. `others` is the answer to GET others; `send({to, shift})` gives null, or what went wrong. */
+/**
+ * Asks where masks are to be copied to, and to what time there.
+ * @param {HTMLElement} within
+ * @param {{ title: string, others: OtherFootage[], send: (answer: { to: number, shift: number }) => Promise<string | null> }} question
+ */
 export function askCopy(within, { title, others, send }) {
-  const named = ({ name, exhibits }) => `${exhibits.map((each) => each.reference).join(", ")}: ${name}`;
-  const target = h("select", { name: "to", onchange: () => timed() },
-    ...others.map((each) =>
-      h("option", { value: each.id, disabled: !each.searched }, each.searched ? named(each) : `${named(each)} (not searched yet)`)));
-  target.value = String(others.find((each) => each.searched)?.id ?? "");
-  const later = h("input", { type: "number", name: "seconds", step: "0.001", value: "0", "aria-label": "Seconds later" });
-  const when = h("fieldset", {});
-  const timed = () => {
-    const clock = others.find((each) => String(each.id) === target.value)?.clock_shift ?? null;
-    when.replaceChildren(
-      h("legend", {}, "When"),
-      radio("when", "same", "At the same time from the start of each", clock === null),
-      ...(clock === null ? [] : [radio("when", "clock", `At the same time by the cameras' clocks: ${Math.abs(clock)} s ${clock < 0 ? "earlier" : "later"}`, true)]),
-      h("label", { class: "rv-choice" }, h("input", { type: "radio", name: "when", value: "own" }), "Later by", later, "seconds"));
-    when.dataset.clock = clock ?? 0;
-  };
-  later.addEventListener("input", () => (form.elements.when.value = "own"));
-  timed();
-  const form = h("form", {},
-    h("h2", {}, title),
-    h("p", { class: "rv-hint" }, "The masks are scaled to the other picture. Look there whether they are in the right place."),
-    h("label", { class: "rv-field" }, h("span", {}, "To"), target), when, ends("Copy", () => form.shut()));
-  return asked(within, form, title, () => {
-    const given = new FormData(form);
-    const shift = { same: 0, clock: Number(when.dataset.clock), own: Number(given.get("seconds")) }[given.get("when")];
-    if (!given.get("to")) return "None of the other footage has been searched for faces and plates yet.";
-    return send({ to: Number(given.get("to")), shift });
+  return askUntilSent(within, title, (close) => {
+    const nameOf = (/** @type {OtherFootage} */ { name, exhibits }) => `${exhibits.map((each) => each.reference).join(", ")}: ${name}`;
+    const target = h("select", { name: "to", onchange: () => showTimes() },
+      ...others.map((each) =>
+        h("option", { value: each.id, disabled: !each.searched }, each.searched ? nameOf(each) : `${nameOf(each)} (detection has not run yet)`)));
+    target.value = String(others.find((each) => each.searched)?.id ?? "");
+    const later = h("input", { type: "number", name: "seconds", step: "0.001", value: "0", "aria-label": "Seconds later" });
+    const times = h("fieldset");
+    const clockShift = () => others.find((each) => String(each.id) === target.value)?.clock_shift ?? null;
+    const showTimes = () => {
+      const shift = clockShift();
+      times.replaceChildren(
+        h("legend", {}, "Time"),
+        radio("when", ["same", "The same time from the start of each clip"], shift === null),
+        ...(shift === null
+          ? []
+          : [radio("when", ["clock", `The same time by the cameras' clocks: ${Math.abs(shift)} s ${shift < 0 ? "earlier" : "later"}`], true)]),
+        h("label", { class: "rv-choice" }, h("input", { type: "radio", name: "when", value: "own" }), "Later by", later, "seconds"));
+    };
+    later.addEventListener("input", () => check(form, "when", "own"));
+    showTimes();
+    const form = h("form", {},
+      h("h2", {}, title),
+      h("p", { class: "rv-hint" }, "The masks are scaled to the other picture. Check their position there."),
+      h("label", { class: "rv-field" }, h("span", {}, "To"), target), times, dialogButtons("Copy", close));
+    const answer = async () => {
+      const data = new FormData(form);
+      const when = textOf(data, "when");
+      const shift = when === "own" ? Number(textOf(data, "seconds")) : when === "clock" ? (clockShift() ?? 0) : 0;
+      if (!textOf(data, "to")) return "Detection has not run on any of the other footage yet.";
+      return send({ to: Number(textOf(data, "to")), shift });
+    };
+    return { form, send: answer };
   });
 }
 
+/** Shows all keys and mouse gestures. @param {HTMLElement} within */
 export function showHelp(within) {
-  const groups = [...new Set(KEYS.map(([, , , group]) => group))];
-  const list = (rows) =>
+  const groups = [...new Set(KEYS.map(({ group }) => group))];
+  const list = (/** @type {readonly Choice[]} */ rows) =>
     h("dl", { class: "rv-keys" },
-      ...rows.flatMap(([key, does]) => [
-        h("dt", {}, ...key.split("+").flatMap((part, i) => [...(i ? ["+"] : []), h("kbd", {}, part)])), h("dd", {}, does),
+      ...rows.flatMap(([key, text]) => [
+        h("dt", {}, ...key.split("+").flatMap((part, i) => [...(i ? ["+"] : []), h("kbd", {}, part)])), h("dd", {}, text),
       ]));
-  const of = (group) => KEYS.filter((key) => key[3] === group && key[0] !== null).map(([key, , does]) => [key, does]);
-  const table = (group) => h("section", {}, h("h3", {}, group), list(of(group)));
+  const keysOf = (/** @type {string} */ group) =>
+    KEYS.filter((each) => each.group === group && each.shown !== null).map((each) => /** @type {Choice} */ ([each.shown, each.help]));
+  const table = (/** @type {string} */ group) => h("section", {}, h("h3", {}, group), list(keysOf(group)));
   const mouse = h("section", {},
     h("h3", {}, "Mouse"),
-    h("dl", { class: "rv-keys" },
-      ...[
-        ["Drag a mask", "Move it; while playing, it follows the mouse"],
-        ["Drag a handle", "Resize or turn; Alt keeps the centre"],
-        ["Ctrl+click", "Choose several tracks"],
-        ["Ctrl+wheel", "Zoom the picture or the timeline"],
-        ["Shift+wheel", "Pan the timeline"],
-        ["Double click", "The whole picture again"],
-        ["Drag on the sound", "Hide a span of sound"],
-      ].flatMap(([what, does]) => [h("dt", {}, what), h("dd", {}, does)])));
-  const inHand = h("section", {}, h("h3", {}, "With a box or a sound in hand (after N or G)"), list(HAND_KEYS));
+    h("dl", { class: "rv-keys" }, ...MOUSE.flatMap(([gesture, text]) => [h("dt", {}, gesture), h("dd", {}, text)])));
+  const grabbing = h("section", {}, h("h3", {}, "While placing a box or a sound (after N or G)"), list(GRAB_KEYS));
+  const scroller = h("div", { class: "rv-helpscroll", tabindex: "0", role: "group", "aria-label": "All keys" },
+    h("div", { class: "rv-helpcolumns" }, ...groups.slice(0, 2).map(table), mouse, ...groups.slice(2).map(table), grabbing));
   const content = h("div", { class: "rv-help" },
-    h("h2", {}, "Keys and mouse"),
-    h("div", { class: "rv-helpscroll", tabindex: "0", role: "group", "aria-label": "All keys" },
-      h("div", { class: "rv-helpcolumns" }, ...groups.slice(0, 2).map(table), mouse, ...groups.slice(2).map(table), inHand)),
+    h("h2", {}, "Keys and mouse"), scroller,
     h("div", { class: "rv-ends" }, button("Close", () => dialog.close(), { kind: "rv-primary" })));
-  const dialog = opened(within, content, "Keys and mouse");
-  content.querySelector(".rv-helpscroll").focus();
+  const dialog = open(within, content, "Keys and mouse");
+  scroller.focus();
   return dialog;
 }

@@ -1,25 +1,30 @@
-// An impression of what a mosaic or a blur leaves, which only the rendered copy shows exactly.
+// A preview of a mosaic or a blur. Only the redacted copy shows the effect exactly.
+
+import { enclosing } from "../model/geometry.js";
+import { surface } from "./dom.js";
+
+/** @import { Point, Shape } from "../types.js" */
 
 const TILES = 9; // along the shorter side
 const small = document.createElement("canvas");
 
-/** What is under `box` of the video, in a few tiles. `toScreen(x, y)`: from the picture's pixels to the canvas's. */
-export function coarse(context, video, [cx, cy, w, height, angle], { info, smooth, toScreen }) {
-  const { width: pictureWidth, height: pictureHeight } = info;
-  // The upright rectangle about the turned box, within the picture.
-  const radians = (angle * Math.PI) / 180;
-  const [c, s] = [Math.abs(Math.cos(radians)), Math.abs(Math.sin(radians))];
-  const [halfWidth, halfHeight] = [(w * c + height * s) / 2, (w * s + height * c) / 2];
-  const [left, right] = [Math.max(cx - halfWidth, 0), Math.min(cx + halfWidth, pictureWidth)];
-  const [top, bottom] = [Math.max(cy - halfHeight, 0), Math.min(cy + halfHeight, pictureHeight)];
+/**
+ * Paints the part of the video under `shape` in a few tiles. `toScreen` maps pixels of the picture to the canvas.
+ * @param {CanvasRenderingContext2D} context @param {HTMLVideoElement} video @param {Shape} shape
+ * @param {{ info: { width: number, height: number }, smooth: boolean, toScreen: (x: number, y: number) => Point }} options
+ */
+export function paintCoarse(context, video, shape, { info, smooth, toScreen }) {
+  const box = enclosing(shape);
+  const [left, right] = [Math.max(box[0], 0), Math.min(box[2], info.width)];
+  const [top, bottom] = [Math.max(box[1], 0), Math.min(box[3], info.height)];
   if (right <= left || bottom <= top) return;
   const tile = Math.max(Math.min(right - left, bottom - top) / TILES, 1);
   small.width = Math.max(1, Math.round((right - left) / tile));
   small.height = Math.max(1, Math.round((bottom - top) / tile));
-  const few = small.getContext("2d");
-  few.imageSmoothingQuality = "high";
-  const [kx, ky] = [video.videoWidth / pictureWidth, video.videoHeight / pictureHeight];
-  few.drawImage(video, left * kx, top * ky, (right - left) * kx, (bottom - top) * ky, 0, 0, small.width, small.height);
+  const tiles = surface(small);
+  tiles.imageSmoothingQuality = "high";
+  const [kx, ky] = [video.videoWidth / info.width, video.videoHeight / info.height];
+  tiles.drawImage(video, left * kx, top * ky, (right - left) * kx, (bottom - top) * ky, 0, 0, small.width, small.height);
   context.imageSmoothingEnabled = smooth;
   const [x0, y0] = toScreen(left, top);
   const [x1, y1] = toScreen(right, bottom);

@@ -1,175 +1,197 @@
-// The masks over the picture, and the hands that move them.
+// The masks over the picture, and moving them by mouse and keyboard.
 
-import { clamp, h } from "./dom.js";
-import { LEAST_BOX, NEW_BOX, nudged, resized, turn } from "../model/geometry.js";
-import { coarse } from "./mosaic.js";
-import { centred, edges } from "../model/track_model.js";
+import { Emitter } from "../model/emitter.js";
+import { LEAST_BOX, NEW_BOX, clamp, edges, nudged, resized, turn } from "../model/geometry.js";
+import { h, surface } from "./dom.js";
+import { CORNERS, MaskPainter, TURN_HANDLE } from "./mask_painter.js";
 
-export const LOOKS = { effect: "As released", solid: "Solid", mosaic: "Mosaic", outline: "Outline" };
-const HANDLE = 9; // pixels on the screen
+/** @import { Box, Point, ReviewItem, Shape, Shared } from "../types.js" */
+/** @import { View } from "./mask_painter.js" */
+
+/** @typedef {"draw" | "area"} NewKind a box for a new track, or for a fixed area */
+
+/** A new box moved by keys. @typedef {{ kind: NewKind, shape: Shape }} GrabbedNew */
+/** The selected mask moved by keys. @typedef {{ kind: "grab", track: number, frame: number, shape: Shape }} GrabbedMask */
+/** @typedef {{ kind: "draw", start: Point, shape: Shape | null, frame: number }} DrawDrag */
+/** @typedef {{ kind: "pan", from: Point, view: View }} PanDrag */
+/**
+ * @typedef {{ kind: "move" | "turn" | "resize" | "follow", track: number, handle: number, start: Point, from: Point,
+ *   frame: number, was: Shape, shape: Shape, rows: Map<number, Shape> }} MaskDrag
+ */
+
+/** @typedef {{ box: Box, angle?: number, frame: number, mode: NewKind | null }} Drawn */
+/** @typedef {{ track: number, frame: number, box: Box, angle: number }} Placed */
+/** @typedef {{ track: number, rows: Map<number, Shape> }} Followed */
+
 const REACH = 14;
 const MAX_ZOOM = 12;
-
-const CORNERS = [[-1, -1], [0, -1], [1, -1], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0]];
 const CURSORS = ["nwse-resize", "ns-resize", "nesw-resize", "ew-resize"];
 
 /**
- * Events: "placed" {track, box, angle, frame}, "drawn" {box}, "followed" {track, rows}, "picked" {track, more}.
- * Boxes are [left, top, right, bottom] in the pixels of the upright picture.
+ * Events: "drawn" (a new box), "placed" (a mask has been moved), "followed" (a mask followed the mouse during playback),
+ * "picked" (a track, or none, has been clicked), "painted".
+ * @extends {Emitter<{ drawn: Drawn, placed: Placed, followed: Followed, picked: { track: number | null, more: boolean },
+ *   painted: undefined }>}
  */
-export class Overlay extends EventTarget {
+export class Overlay extends Emitter {
+  /** @param {Pick<Shared, "model" | "player" | "selection" | "mayEdit"> & { video: HTMLVideoElement }} shared */
   constructor({ model, player, video, selection, mayEdit }) {
     super();
-    Object.assign(this, { model, player, video, selection, mayEdit });
-    this.look = "effect";
-    this.view = { k: 1, x: 0, y: 0 };
-    this.mode = null; // "draw" or "area": the next drag makes a new box
+    this.model = model;
+    this.player = player;
+    this.video = video;
+    this.selection = selection;
+    this.mayEdit = mayEdit;
+    /** @type {NewKind | null} the next drag makes a new box */
+    this.mode = null;
+    /** @type {DrawDrag | PanDrag | MaskDrag | null} */
     this.drag = null;
+    /** @type {GrabbedNew | GrabbedMask | null} what the arrow keys move */
+    this.grabbed = null;
+    /** @type {number | null} the track under the pointer */
+    this.hover = null;
+    /** @type {ReviewItem | null} a detection without a mask */
+    this.detection = null;
     this.canvas = h("canvas", { class: "rv-overlay" });
-    this.held = null; // a box that keys move: a new one, or the chosen mask's
-    this.suspect = null; // an item of the risk queue with a box that is no mask
+    this.painter = new MaskPainter(this.canvas, video, model.info);
     this.stage = h("div", { class: "rv-stage", tabindex: "0", role: "application", "aria-label": "Picture with its masks" }, video, this.canvas);
     const { canvas } = this;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#moved(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
     canvas.addEventListener("pointercancel", () => this.cancel());
-    canvas.addEventListener("lostpointercapture", () => this.drag?.kind === "pan" && (this.drag = null));
+    canvas.addEventListener("lostpointercapture", () => {
+      if (this.drag?.kind === "pan") this.drag = null;
+    });
     canvas.addEventListener("dblclick", () => this.fit());
     this.stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.resizing = new ResizeObserver(() => this.#resize());
     this.resizing.observe(this.stage);
   }
 
+  /** @param {NewKind | null} mode */
   setMode(mode) {
     this.mode = mode;
     this.canvas.style.cursor = mode ? "crosshair" : "";
     this.stage.classList.toggle("rv-drawing", Boolean(mode));
   }
 
-  /** Lets go of what is being dragged, with no edit. True if there was anything. */
+  /** Lets go of what is being dragged or grabbed, without an edit. True if there was anything. */
   cancel() {
-    const any = Boolean(this.drag || this.mode || this.held);
-    [this.drag, this.held] = [null, null];
+    const any = Boolean(this.drag || this.mode || this.grabbed);
+    [this.drag, this.grabbed] = [null, null];
     this.setMode(null);
     this.draw();
     return any;
   }
 
-  /** A new box in the middle of what is in sight, for keys; the mouse may draw another. */
-  holdNew(mode) {
+  /** Puts a new box in the middle of the view for the arrow keys. The mouse may draw another one. @param {NewKind} mode */
+  grabNew(mode) {
     this.setMode(mode);
     const { width, height } = this.stage.getBoundingClientRect();
-    const [sx, sy] = this.scale;
+    const [sx, sy] = this.painter.scale;
     const side = Math.min(width, height) * NEW_BOX;
-    const [x, y] = [(width / 2 - this.view.x) / sx, (height / 2 - this.view.y) / sy];
-    this.#take({ kind: mode, box: [x, y, side / sx, side / sy, 0] });
+    const [x, y] = [(width / 2 - this.painter.view.x) / sx, (height / 2 - this.painter.view.y) / sy];
+    this.#grab({ kind: mode, shape: [x, y, side / sx, side / sy, 0] });
   }
 
-  /** The mask of `track` on this frame, for keys. False if it is not there. */
-  hold(track) {
-    const box = this.model.boxOf(track, this.player.frame);
-    if (box) this.#take({ kind: "grab", track, frame: this.player.frame, box: [...box] });
-    return box !== null;
+  /** Grabs the mask of `track` on this frame. False if it is not on this frame. @param {number} track */
+  grab(track) {
+    const shape = this.model.boxOf(track, this.player.frame);
+    if (shape) this.#grab({ kind: "grab", track, frame: this.player.frame, shape: [...shape] });
+    return shape !== null;
   }
 
-  #take(held) {
-    this.held = held;
-    // The button that began it has the focus otherwise, and Enter would be the button's.
+  /** @param {GrabbedNew | GrabbedMask} grabbed */
+  #grab(grabbed) {
+    this.grabbed = grabbed;
+    // Otherwise the button that was pressed keeps the focus, and Enter would press it again.
     this.stage.focus({ preventScroll: true });
     this.draw();
   }
 
+  /** @param {KeyboardEvent} event */
   nudge(event) {
-    const { width, height } = this.model.info;
-    this.held.box = nudged(this.held.box, event, width);
-    [this.held.box[0], this.held.box[1]] = [clamp(this.held.box[0], 0, width), clamp(this.held.box[1], 0, height)];
+    if (!this.grabbed) return;
+    this.grabbed.shape = this.#inside(nudged(this.grabbed.shape, event, this.model.info.width));
     this.draw();
   }
 
-  put() {
-    const { kind, track, frame, box } = this.held;
+  /** Sets the grabbed box where it is. */
+  place() {
+    const { grabbed } = this;
+    if (!grabbed) return;
     this.cancel();
-    if (kind === "grab") this.dispatchEvent(new CustomEvent("placed", { detail: { track, frame, box: edges(box), angle: box[4] } }));
-    else this.dispatchEvent(new CustomEvent("drawn", { detail: { box: edges(box), angle: box[4], frame: this.player.frame, mode: kind } }));
+    const { shape } = grabbed;
+    const [box, angle] = [edges(shape), shape[4]];
+    if (grabbed.kind === "grab") this.emit("placed", { track: grabbed.track, frame: grabbed.frame, box, angle });
+    else this.emit("drawn", { box, angle, frame: this.player.frame, mode: grabbed.kind });
   }
 
-  /** By a part of what is in sight. */
+  /** @param {number} right @param {number} down parts of the view */
   pan(right, down) {
     const { width, height } = this.stage.getBoundingClientRect();
-    this.view = { ...this.view, x: this.view.x - right * width, y: this.view.y - down * height };
+    this.painter.view = { ...this.painter.view, x: this.painter.view.x - right * width, y: this.painter.view.y - down * height };
     this.#viewed();
   }
 
-  /** Without a place about the chosen mask, or the middle. */
+  /** Zooms about `at`, else about the selected mask or the middle. @param {number} factor @param {Point | null} [at] */
   zoom(factor, at = null) {
     const { width, height } = this.stage.getBoundingClientRect();
-    const chosen = this.model.boxOf(this.selection.main, this.player.frame);
-    const [x, y] = at ?? (chosen ? this.#toScreen(chosen[0], chosen[1]) : [width / 2, height / 2]);
-    const k = clamp(this.view.k * factor, 1, MAX_ZOOM);
-    const grown = k / this.view.k;
-    this.view = { k, x: x - (x - this.view.x) * grown, y: y - (y - this.view.y) * grown };
+    const selected = this.model.boxOf(this.selection.main, this.player.frame);
+    const [x, y] = at ?? (selected ? this.painter.toScreen(selected[0], selected[1]) : [width / 2, height / 2]);
+    const k = clamp(this.painter.view.k * factor, 1, MAX_ZOOM);
+    const grown = k / this.painter.view.k;
+    this.painter.view = { k, x: x - (x - this.painter.view.x) * grown, y: y - (y - this.painter.view.y) * grown };
     this.#viewed();
   }
 
+  /** Shows the whole picture. */
   fit() {
-    this.view = { k: 1, x: 0, y: 0 };
+    this.painter.view = { k: 1, x: 0, y: 0 };
     this.#viewed();
   }
 
-  /** Paints what is known of the frame on the screen. */
+  /** Paints everything known of the frame on the screen. */
   draw() {
     const { canvas, player, model } = this;
-    const context = canvas.getContext("2d");
+    const context = surface(canvas);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     const { frame } = player;
-    const boxes = model.boxesAt(frame);
-    const moving = this.drag ?? this.held;
-    const held = moving?.track;
-    if (this.look !== "outline") {
-      for (const row of model.shapesAt(frame)) if (row[0] !== held) this.#mask(context, row);
+    /** @type {Map<number, Shape>} */
+    const boxes = model.boxesAt(frame) ?? new Map();
+    const kindOf = (/** @type {number | undefined} */ id) => (id === undefined ? undefined : model.tracks().get(id)?.kind);
+    const moving = this.drag ?? this.grabbed;
+    const held = moving && "track" in moving ? moving.track : undefined;
+    const { painter } = this;
+    if (painter.style !== "outline") {
+      for (const row of model.shapesAt(frame)) if (row[0] !== held) painter.mask(context, row);
     }
-    for (const [track, box] of boxes ?? []) {
-      const chosen = this.selection.has(track);
-      if (track !== held && (chosen || this.look === "outline" || track === this.hover)) {
-        this.#outline(context, box, track, chosen);
-      }
+    for (const [track, shape] of boxes) {
+      const selected = this.selection.has(track);
+      const outlined = selected || painter.style === "outline" || track === this.hover;
+      if (track !== held && outlined) painter.outline(context, shape, kindOf(track), selected);
     }
-    this.#drawSuspect(context, frame);
-    if (moving?.box) {
-      this.#outline(context, moving.box, held, true);
-      if (held !== undefined) this.#handles(context, moving.box);
-    } else if (this.selection.size === 1 && this.mayEdit && !player.playing) {
-      const box = boxes?.get(this.selection.main);
-      if (box && model.tracks().get(this.selection.main)?.kind !== "frame") this.#handles(context, box);
+    if (this.detection) painter.detection(context, this.detection, frame);
+    const shape = moving && "shape" in moving ? moving.shape : null;
+    if (shape) {
+      painter.outline(context, shape, kindOf(held), true);
+      if (held !== undefined) painter.handles(context, shape);
+    } else {
+      const main = this.#main();
+      const own = main === null ? undefined : boxes.get(main);
+      if (own) painter.handles(context, own);
     }
-    this.stage.dataset.frame = frame;
-    this.dispatchEvent(new CustomEvent("painted"));
+    this.stage.dataset.frame = String(frame);
+    this.emit("painted");
   }
 
-  /** Called for each new frame: a mask held by the mouse while playing goes where the mouse is. */
+  /** A new frame is on the screen. A mask held by the mouse during playback goes where the mouse is. */
   onFrame() {
-    if (this.held?.kind === "grab" && this.held.frame !== this.player.frame) this.held = null;
-    if (this.drag?.kind === "follow") this.drag.rows.set(this.player.frame, [...this.drag.box]);
+    if (this.grabbed?.kind === "grab" && this.grabbed.frame !== this.player.frame) this.grabbed = null;
+    if (this.drag?.kind === "follow") this.drag.rows.set(this.player.frame, [...this.drag.shape]);
     this.draw();
-  }
-
-  // From the picture's pixels to the screen's and back. The picture's need not be square.
-  get scale() {
-    const { width, height } = this.model.info;
-    return [(this.canvas.clientWidth / width) * this.view.k, (this.canvas.clientHeight / height) * this.view.k];
-  }
-
-  #toScreen(x, y) {
-    const [sx, sy] = this.scale;
-    return [x * sx + this.view.x, y * sy + this.view.y];
-  }
-
-  #toPicture(event) {
-    const at = this.canvas.getBoundingClientRect();
-    const [sx, sy] = this.scale;
-    return [(event.clientX - at.left - this.view.x) / sx, (event.clientY - at.top - this.view.y) / sy];
   }
 
   #resize() {
@@ -181,7 +203,7 @@ export class Overlay extends EventTarget {
 
   #viewed() {
     const { clientWidth: width, clientHeight: height } = this.stage;
-    const { view } = this;
+    const { view } = this.painter;
     view.x = clamp(view.x, width * (1 - view.k), 0);
     view.y = clamp(view.y, height * (1 - view.k), 0);
     this.video.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.k})`;
@@ -189,128 +211,34 @@ export class Overlay extends EventTarget {
     this.draw();
   }
 
-  #inPicture(context) {
-    const ratio = this.canvas.width / Math.max(this.canvas.clientWidth, 1);
-    const [sx, sy] = this.scale;
-    context.setTransform(sx * ratio, 0, 0, sy * ratio, this.view.x * ratio, this.view.y * ratio);
+  /** The only selected track, if its mask can be moved now. */
+  #main() {
+    const { main, size } = this.selection;
+    if (size !== 1 || main === null || !this.mayEdit || this.player.playing) return null;
+    return this.model.tracks().get(main)?.kind === "frame" ? null : main;
   }
 
-  #onScreen(context) {
-    const ratio = this.canvas.width / Math.max(this.canvas.clientWidth, 1);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  }
-
-  #path(context, form, [cx, cy, w, height, angle]) {
-    this.#inPicture(context);
-    context.beginPath();
-    if (form === "full") {
-      context.rect(0, 0, this.model.info.width, this.model.info.height);
-    } else {
-      context.translate(cx, cy);
-      context.rotate((angle * Math.PI) / 180);
-      if (form === "ellipse") context.ellipse(0, 0, w / 2, height / 2, 0, 0, 2 * Math.PI);
-      else context.rect(-w / 2, -height / 2, w, height);
-    }
-    this.#onScreen(context);
-  }
-
-  #mask(context, [, form, cx, cy, w, height, angle, effect]) {
-    const look = this.look === "effect" ? effect : this.look;
-    const box = form === "full" ? this.#whole() : [cx, cy, w, height, angle];
-    this.#path(context, form, box);
-    if (look === "solid" || this.video.readyState < 2) {
-      context.fillStyle = "#0b0d10";
-      context.fill();
-      return;
-    }
-    context.save();
-    context.clip();
-    coarse(context, this.video, box, { info: this.model.info, smooth: look === "blur", toScreen: (x, y) => this.#toScreen(x, y) });
-    context.restore();
-  }
-
-  #whole() {
-    const { width, height } = this.model.info;
-    return [width / 2, height / 2, width, height, 0];
-  }
-
-  #outline(context, box, track, chosen) {
-    const kind = this.model.tracks().get(track)?.kind;
-    this.#path(context, kind === "frame" ? "full" : "rectangle", box);
-    context.lineWidth = chosen ? 4 : 3;
-    context.strokeStyle = "rgba(0, 0, 0, 0.75)";
-    context.stroke();
-    context.lineWidth = chosen ? 2 : 1.25;
-    context.setLineDash(chosen ? [] : [5, 3]);
-    context.strokeStyle = chosen ? "#ffd34d" : "#9fd6ff";
-    context.stroke();
-    context.setLineDash([]);
-  }
-
-  /** Found in the rendered copy: on the frame it was found on, and fainter where it may be elsewhere by then. */
-  #drawSuspect(context, frame) {
-    const { suspect } = this;
-    if (!suspect || frame < suspect.first || frame > suspect.last) return;
-    this.#path(context, "rectangle", centred(suspect.box));
-    context.globalAlpha = frame === suspect.frame ? 1 : 0.6;
-    for (const [wide, colour, dash] of [[5, "rgba(0, 0, 0, 0.75)", []], [2.5, "#ff8a7a", [8, 5]]]) {
-      [context.lineWidth, context.strokeStyle] = [wide, colour];
-      context.setLineDash(dash);
-      context.stroke();
-    }
-    context.setLineDash([]);
-    context.globalAlpha = 1;
-  }
-
-  /** Places [x, y] on the screen of the eight handles and the one to turn by. */
-  #places([cx, cy, w, height, angle]) {
-    const places = CORNERS.map(([ux, uy]) => {
-      const [dx, dy] = turn((ux * w) / 2, (uy * height) / 2, angle);
-      return this.#toScreen(cx + dx, cy + dy);
-    });
-    const [tx, ty] = places[1];
-    const [bx, by] = places[5];
-    const length = Math.hypot(tx - bx, ty - by) || 1;
-    return [...places, [tx + ((tx - bx) / length) * 26, ty + ((ty - by) / length) * 26]];
-  }
-
-  #handles(context, box) {
-    this.#onScreen(context);
-    const places = this.#places(box);
-    context.strokeStyle = "#ffd34d";
-    context.lineWidth = 1.5;
-    context.beginPath();
-    context.moveTo(...places[1]);
-    context.lineTo(...places[8]);
-    context.stroke();
-    places.forEach(([x, y], i) => {
-      context.beginPath();
-      if (i === 8) context.arc(x, y, HANDLE / 2 + 1, 0, 2 * Math.PI);
-      else context.rect(x - HANDLE / 2, y - HANDLE / 2, HANDLE, HANDLE);
-      context.fillStyle = "#16181d";
-      context.fill();
-      context.stroke();
-    });
-  }
-
-  /** What of the selected track is under the pointer: a handle's number, or null. */
+  /** The number of the selected mask's handle under the pointer, or null. @param {MouseEvent} event */
   #handleAt(event) {
-    if (this.selection.size !== 1 || !this.mayEdit || this.player.playing) return null;
-    const box = this.model.boxOf(this.selection.main, this.player.frame);
-    if (!box || this.model.tracks().get(this.selection.main)?.kind === "frame") return null;
+    const shape = this.model.boxOf(this.#main(), this.player.frame);
+    if (!shape) return null;
     const at = this.canvas.getBoundingClientRect();
-    let [found, nearest] = [null, REACH];
-    this.#places(box).forEach(([x, y], i) => {
+    /** @type {number | null} */
+    let found = null;
+    let nearest = REACH;
+    this.painter.places(shape).forEach(([x, y], i) => {
       const away = Math.hypot(event.clientX - at.left - x, event.clientY - at.top - y);
       if (away < nearest) [found, nearest] = [i, away];
     });
-    return found;
+    return /** @type {number | null} */ (found);
   }
 
-  /** The smallest mask under the pointer, the selected one first; a hidden frame only by its lane. */
+  /** The smallest mask under the pointer, a selected one first. A hidden picture is clicked by its lane only. @param {MouseEvent} event */
   #trackAt(event) {
-    const [x, y] = this.#toPicture(event);
-    let [found, least] = [null, Infinity];
+    const [x, y] = this.painter.toPicture(event);
+    /** @type {number | null} */
+    let found = null;
+    let least = Infinity;
     for (const [track, [cx, cy, w, height, angle]] of this.model.boxesAt(this.player.frame) ?? []) {
       const [dx, dy] = turn(x - cx, y - cy, -angle);
       const area = this.selection.has(track) ? 0 : w * height;
@@ -320,100 +248,107 @@ export class Overlay extends EventTarget {
     return found;
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     if (event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
-    const start = this.#toPicture(event);
-    const [frame, from] = [this.player.frame, [event.clientX, event.clientY]];
+    const start = this.painter.toPicture(event);
+    const { frame } = this.player;
+    /** @type {Point} */
+    const from = [event.clientX, event.clientY];
     if (this.mode && this.mayEdit) {
-      this.held = null; // the mouse draws it
-      this.drag = { kind: "draw", start, box: null, frame };
+      this.grabbed = null; // the mouse draws the box instead
+      this.drag = { kind: "draw", start, shape: null, frame };
       return;
     }
     const handle = this.#handleAt(event);
     const track = handle === null ? this.#trackAt(event) : this.selection.main;
     if (track === null) {
-      this.drag = { kind: "pan", from, view: { ...this.view } };
+      this.drag = { kind: "pan", from, view: { ...this.painter.view } };
       return;
     }
     const more = event.ctrlKey || event.metaKey || event.shiftKey;
-    if (!this.selection.has(track) || more) this.dispatchEvent(new CustomEvent("picked", { detail: { track, more } }));
-    const box = this.model.boxOf(track, frame);
-    if (more || !this.mayEdit || !box || !this.selection.has(track)) return;
-    const kind = this.player.playing ? "follow" : handle === null ? "move" : handle === 8 ? "turn" : "resize";
-    this.drag = { kind, track, handle, start, from, frame, was: box, box: [...box], rows: new Map() };
-    if (kind === "follow") this.drag.rows.set(frame, [...box]);
+    if (!this.selection.has(track) || more) this.emit("picked", { track, more });
+    const was = this.model.boxOf(track, frame);
+    if (more || !this.mayEdit || !was || !this.selection.has(track)) return;
+    const kind = this.player.playing ? "follow" : handle === null ? "move" : handle === TURN_HANDLE ? "turn" : "resize";
+    this.drag = { kind, track, handle: handle ?? 0, start, from, frame, was, shape: [...was], rows: new Map() };
+    if (kind === "follow") this.drag.rows.set(frame, [...was]);
   }
 
+  /** @param {PointerEvent} event */
   #moved(event) {
     const { drag } = this;
     if (!drag) {
       this.#hovered(event);
       return;
     }
-    const [x, y] = this.#toPicture(event);
     if (drag.kind === "pan") {
-      this.view = {
-        k: drag.view.k,
-        x: drag.view.x + event.clientX - drag.from[0],
-        y: drag.view.y + event.clientY - drag.from[1],
-      };
+      const { k, x, y } = drag.view;
+      this.painter.view = { k, x: x + event.clientX - drag.from[0], y: y + event.clientY - drag.from[1] };
       this.#viewed();
       return;
     }
+    const [x, y] = this.painter.toPicture(event);
     if (drag.kind === "draw") {
       const { width, height } = this.model.info;
       const [x0, x1] = [clamp(drag.start[0], 0, width), clamp(x, 0, width)];
       const [y0, y1] = [clamp(drag.start[1], 0, height), clamp(y, 0, height)];
-      drag.box = [(x0 + x1) / 2, (y0 + y1) / 2, Math.abs(x1 - x0), Math.abs(y1 - y0), 0];
-    } else if (drag.kind === "turn") {
-      const [cx, cy] = drag.was;
-      const angle = (Math.atan2(x - cx, cy - y) * 180) / Math.PI;
-      drag.box[4] = event.shiftKey ? Math.round(angle / 15) * 15 : angle;
-    } else if (drag.kind === "resize") {
-      const [dx, dy] = [x - drag.start[0], y - drag.start[1]];
-      drag.box = resized(drag.was, CORNERS[drag.handle], turn(dx, dy, -drag.was[4]), event.altKey);
+      drag.shape = [(x0 + x1) / 2, (y0 + y1) / 2, Math.abs(x1 - x0), Math.abs(y1 - y0), 0];
     } else {
-      drag.box = [drag.was[0] + x - drag.start[0], drag.was[1] + y - drag.start[1], ...drag.was.slice(2)];
-      drag.box = this.#near(drag.box);
+      drag.shape = this.#dragged(drag, [x, y], event);
     }
     this.draw();
   }
 
-  /** A mask may be partly out of the picture, but its centre stays in it. */
-  #near([cx, cy, ...rest]) {
-    return [clamp(cx, 0, this.model.info.width), clamp(cy, 0, this.model.info.height), ...rest];
+  /** @param {MaskDrag} drag @param {Point} at in the picture @param {PointerEvent} event @returns {Shape} */
+  #dragged({ kind, was, start, handle }, [x, y], { shiftKey, altKey }) {
+    const [cx, cy, w, height, angle] = was;
+    const [dx, dy] = [x - start[0], y - start[1]];
+    if (kind === "turn") {
+      const turned = (Math.atan2(x - cx, cy - y) * 180) / Math.PI;
+      return [cx, cy, w, height, shiftKey ? Math.round(turned / 15) * 15 : turned];
+    }
+    if (kind === "resize") return resized(was, CORNERS[handle], turn(dx, dy, -angle), altKey);
+    return this.#inside([cx + dx, cy + dy, w, height, angle]);
   }
 
+  /** A mask may reach beyond the picture, but its centre stays inside. @param {Shape} shape @returns {Shape} */
+  #inside([cx, cy, w, height, angle]) {
+    return [clamp(cx, 0, this.model.info.width), clamp(cy, 0, this.model.info.height), w, height, angle];
+  }
+
+  /** @param {PointerEvent} event */
   #up(event) {
     const { drag } = this;
     if (!drag) return;
     this.drag = null;
-    const far = drag.from ? Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]) : 0;
+    const far = "from" in drag ? Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]) : 0;
     if (drag.kind === "draw") {
       const { mode } = this;
-      if (drag.box && drag.box[2] >= LEAST_BOX && drag.box[3] >= LEAST_BOX) {
+      if (drag.shape && drag.shape[2] >= LEAST_BOX && drag.shape[3] >= LEAST_BOX) {
         this.setMode(null);
-        this.dispatchEvent(new CustomEvent("drawn", { detail: { box: edges(drag.box), frame: drag.frame, mode } }));
+        this.emit("drawn", { box: edges(drag.shape), frame: drag.frame, mode });
       }
     } else if (drag.kind === "pan") {
-      if (far < 4) this.dispatchEvent(new CustomEvent("picked", { detail: { track: null, more: false } }));
+      if (far < 4) this.emit("picked", { track: null, more: false });
     } else if (drag.kind === "follow") {
-      drag.rows.set(this.player.frame, [...drag.box]);
-      if (drag.rows.size > 1) this.dispatchEvent(new CustomEvent("followed", { detail: drag }));
+      drag.rows.set(this.player.frame, [...drag.shape]);
+      if (drag.rows.size > 1) this.emit("followed", { track: drag.track, rows: drag.rows });
     } else if (far >= 2) {
-      const { track, frame, box } = drag;
-      this.dispatchEvent(new CustomEvent("placed", { detail: { track, frame, box: edges(box), angle: box[4] } }));
+      this.emit("placed", { track: drag.track, frame: drag.frame, box: edges(drag.shape), angle: drag.shape[4] });
     }
     this.draw();
   }
 
+  /** @param {PointerEvent} event */
   #hovered(event) {
     const track = this.#trackAt(event);
     const handle = this.#handleAt(event);
     if (!this.mode) {
-      const free = this.view.k > 1 ? "grab" : "";
-      this.canvas.style.cursor = handle === 8 ? "grab" : handle !== null ? CURSORS[handle % 4] : track ? "move" : free;
+      const free = this.painter.view.k > 1 ? "grab" : "";
+      const edge = handle === null ? null : handle === TURN_HANDLE ? "grab" : CURSORS[handle % 4];
+      this.canvas.style.cursor = edge ?? (track ? "move" : free);
     }
     if (track !== this.hover) {
       this.hover = track;
@@ -421,8 +356,9 @@ export class Overlay extends EventTarget {
     }
   }
 
+  /** @param {WheelEvent} event */
   #wheel(event) {
-    if (!event.ctrlKey && !event.metaKey && this.view.k === 1 && !event.altKey) return; // the page scrolls
+    if (!event.ctrlKey && !event.metaKey && this.painter.view.k === 1 && !event.altKey) return; // the page scrolls
     event.preventDefault();
     const at = this.stage.getBoundingClientRect();
     this.zoom(Math.exp(-event.deltaY / 300), [event.clientX - at.left, event.clientY - at.top]);

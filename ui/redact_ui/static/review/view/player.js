@@ -1,23 +1,34 @@
-// The picture, one frame at a time. Frames are counted by the server's table; the video element only shows them.
+// The picture, one frame at a time. Frames are counted by the server's frame table; the video element only shows them.
 
-import { clamp } from "./dom.js";
+import { Emitter } from "../model/emitter.js";
+import { clamp } from "../model/geometry.js";
+
+/** @import { FootageInfo } from "../types.js" */
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
 
-/** Events: "frame" (another frame is on the screen), "play", "pause", "speed", "trouble". */
-export class Player extends EventTarget {
+/**
+ * Events: "frame" (another frame is on the screen), "play", "pause", "speed", "trouble" (the clip cannot be played).
+ * @extends {Emitter<{ frame: undefined, play: undefined, pause: undefined, speed: undefined, trouble: undefined }>}
+ */
+export class Player extends Emitter {
+  /** @param {HTMLVideoElement} video @param {Pick<FootageInfo, "frames" | "time_base" | "start">} info */
   constructor(video, { frames, time_base: [numerator, denominator], start }) {
     super();
     this.video = video;
     this.frames = frames;
-    this.start = start; // seconds of the video element's at which the first frame is shown: sound may come before it
+    this.start = start; // seconds of the video element at which the first frame is shown: sound may come before it
     this.tick = numerator / denominator;
     this.pts = new Float64Array(frames);
-    this.known = 0; // so many frames have their time
+    this.known = 0; // the number of frames whose time is known
     this.frame = 0; // on the screen
     this.wanted = 0; // on its way to the screen
+    this.playing = false;
+    this.target = 0; // of the last seek
+    /** @type {number | undefined} a frame to show once its time is known */
+    this.later = undefined;
     video.addEventListener("seeked", () => this.#seeked());
-    video.addEventListener("error", () => this.dispatchEvent(new CustomEvent("trouble")));
+    video.addEventListener("error", () => this.emit("trouble"));
     video.addEventListener("ended", () => this.pause());
     video.addEventListener("pause", () => {
       if (this.playing) this.pause();
@@ -25,13 +36,14 @@ export class Player extends EventTarget {
     video.requestVideoFrameCallback((now, meta) => this.#painted(meta));
   }
 
+  /** @param {number} from @param {number[]} pts */
   setTimes(from, pts) {
     this.pts.set(pts, from);
     this.known = from + pts.length;
     if (this.later !== undefined && this.later < this.known) this.show(this.later);
   }
 
-  /** Seconds from the first frame at which `frame` is shown. */
+  /** Seconds from the first frame at which `frame` is shown. @param {number} frame */
   seconds(frame) {
     return this.pts[clamp(frame, 0, Math.max(this.known - 1, 0))] * this.tick;
   }
@@ -41,7 +53,7 @@ export class Player extends EventTarget {
     return this.seconds(last) + (last > 0 ? this.seconds(last) - this.seconds(last - 1) : 1 / 25);
   }
 
-  /** The frame that is on the screen at `seconds`. */
+  /** The frame that is on the screen at `seconds`. @param {number} seconds */
   frameAt(seconds) {
     const ticks = seconds / this.tick + 0.5; // a media time is rounded to microseconds
     let [low, high] = [0, this.known - 1];
@@ -53,7 +65,7 @@ export class Player extends EventTarget {
     return low;
   }
 
-  /** Go to `frame`. Asked again before it is there, only the last wish counts. */
+  /** Goes to `frame`. If it is called again before the frame is there, only the last call counts. @param {number} frame */
   show(frame) {
     const wanted = clamp(Math.round(frame), 0, this.frames - 1);
     this.later = wanted < this.known ? undefined : wanted;
@@ -62,6 +74,7 @@ export class Player extends EventTarget {
     if (!this.video.seeking) this.#seek();
   }
 
+  /** @param {number} by */
   step(by) {
     if (this.playing) this.pause();
     this.show(this.wanted + by);
@@ -76,7 +89,7 @@ export class Player extends EventTarget {
     if (this.playing) return;
     if (this.wanted >= this.frames - 1) this.show(0);
     this.playing = true;
-    this.dispatchEvent(new CustomEvent("play"));
+    this.emit("play");
     try {
       await this.video.play();
     } catch {
@@ -88,10 +101,10 @@ export class Player extends EventTarget {
     if (!this.playing) return;
     this.playing = false;
     this.video.pause();
-    // The element's own clock runs ahead of the picture: what was seen last is what is meant.
+    // The element's own clock runs ahead of the picture: the frame on the screen is the one that is meant.
     this.wanted = this.frame;
     this.#seek();
-    this.dispatchEvent(new CustomEvent("pause"));
+    this.emit("pause");
   }
 
   get speed() {
@@ -100,9 +113,10 @@ export class Player extends EventTarget {
 
   set speed(rate) {
     this.video.playbackRate = rate;
-    this.dispatchEvent(new CustomEvent("speed"));
+    this.emit("speed");
   }
 
+  /** @param {number} by steps along the list of speeds */
   faster(by) {
     const at = SPEEDS.indexOf(this.speed);
     this.speed = SPEEDS[clamp((at < 0 ? SPEEDS.indexOf(1) : at) + by, 0, SPEEDS.length - 1)];
@@ -111,19 +125,23 @@ export class Player extends EventTarget {
   #seek() {
     const start = this.seconds(this.wanted);
     const next = this.wanted + 1 < this.known ? this.seconds(this.wanted + 1) : this.end;
-    this.aim = this.wanted;
-    // The middle of a frame's time: its edges are rounded by everyone in another way.
+    this.target = this.wanted;
+    // The middle of the frame's time: every program rounds its edges in its own way.
     this.video.currentTime = this.start + (start + next) / 2;
   }
 
   #seeked() {
     if (this.playing) return;
-    if (this.aim !== this.wanted) return this.#seek();
-    // The picture comes on the screen a moment later, and says so itself unless it is the one that was there before.
-    const there = () => !this.playing && !this.video.seeking && this.aim === this.wanted && this.#shown(this.wanted);
-    requestAnimationFrame(() => requestAnimationFrame(there));
+    if (this.target !== this.wanted) {
+      this.#seek();
+      return;
+    }
+    // The picture reaches the screen a moment later. It reports that itself, unless it is the picture from before.
+    const arrived = () => !this.playing && !this.video.seeking && this.target === this.wanted && this.#shown(this.wanted);
+    requestAnimationFrame(() => requestAnimationFrame(arrived));
   }
 
+  /** @param {VideoFrameCallbackMetadata} meta */
   #painted(meta) {
     if (this.known) {
       const frame = this.frameAt(meta.mediaTime - this.start);
@@ -133,8 +151,9 @@ export class Player extends EventTarget {
     this.video.requestVideoFrameCallback((now, next) => this.#painted(next));
   }
 
+  /** @param {number} frame */
   #shown(frame) {
     this.frame = frame;
-    this.dispatchEvent(new CustomEvent("frame"));
+    this.emit("frame");
   }
 }

@@ -1,30 +1,46 @@
-// The risk queue: what is likeliest to be wrong, the worst first, each settled by one key.
+// The review queue: places that are likely to be wrong, the most likely first. Each is settled by one key.
 
+import { Emitter } from "../model/emitter.js";
 import { button, counted, h, timecode } from "./dom.js";
 
+/** @import { ReviewItem, Shared } from "../types.js" */
+
+/** @type {Record<string, string>} */
 const NAMES = {
   gap: "Filled gap", weak: "Low confidence", birth: "Appears suddenly", death: "Vanishes suddenly", jump: "Jump",
-  single: "Seen only briefly", damaged: "Damaged picture", suspect: "Seen in the copy",
+  single: "Visible only briefly", damaged: "Damaged picture", suspect: "Detection without a mask",
 };
 const SHOWN = 200;
 
-/** Events: "go" {item}, "accept" {item}, "reject" {item}, "mask" {item} (a suspect is to be a mask). */
-export class Risks extends EventTarget {
+/**
+ * Events: "go" (to an item), "accept", "reject" and "mask" (a detection without a mask is to get one).
+ * @extends {Emitter<Record<"go" | "accept" | "reject" | "mask", { item: ReviewItem }>>}
+ */
+export class ReviewQueue extends Emitter {
+  /** @param {Pick<Shared, "model" | "player" | "mayEdit">} shared */
   constructor({ model, player, mayEdit }) {
     super();
-    Object.assign(this, { model, player, mayEdit });
+    this.model = model;
+    this.player = player;
+    this.mayEdit = mayEdit;
+    /** @type {ReviewItem[]} */
     this.items = [];
-    this.settled = new Set(); // here, and the server's answer does not know it yet
+    /** @type {Set<string>} keys of items settled here that the server's last answer still has */
+    this.settled = new Set();
+    /** @type {string | null} */
     this.current = null;
+    this.loaded = false;
+    this.waiting = false; // the next item was asked for before the items came
     this.list = h("ol", { class: "rv-risks" });
-    this.title = h("h2", {}, "Check first");
-    this.element = h("section", { class: "rv-card rv-riskcard", "aria-label": "Risk queue" }, this.title, this.list);
+    this.title = h("h2", {}, "Review queue");
+    this.element = h("section", { class: "rv-card rv-riskcard", "aria-label": "Review queue" }, this.title, this.list);
   }
 
+  /** @param {ReviewItem[]} items */
   setItems(items) {
     this.items = [...items].sort((a, b) => b.score - a.score);
     this.loaded = true;
-    if (this.asked) this.next();
+    if (this.waiting) this.next();
     else this.draw();
   }
 
@@ -32,21 +48,22 @@ export class Risks extends EventTarget {
     return this.items.filter((item) => this.#isOpen(item));
   }
 
-  /** Of a mask that was rejected nothing is left to check, whatever the server's last answer says. */
+  /** A rejected mask needs no check, whatever the server's last answer says. @param {ReviewItem} item */
   #isOpen(item) {
-    return !this.settled.has(item.key) && (this.model.tracks().get(item.track)?.deleted ?? null) === null;
+    const track = this.model.tracks().get(item.track ?? -1);
+    return !this.settled.has(item.key) && (track?.deleted ?? null) === null;
   }
 
-  /** The item after the current one, around the end; the first one as soon as the server has told of them. */
+  /** Goes to the item after the current one, after the last one to the first, or to the first one once the items are loaded. */
   next() {
-    this.asked = !this.loaded;
+    this.waiting = !this.loaded;
     const { open } = this;
     const at = this.items.findIndex((item) => item.key === this.current);
     const later = this.items.slice(at + 1).find((item) => this.#isOpen(item));
     const item = later ?? open[0] ?? null;
     this.current = item?.key ?? null;
     this.draw();
-    if (item) this.dispatchEvent(new CustomEvent("go", { detail: { item } }));
+    if (item) this.emit("go", { item });
     return item;
   }
 
@@ -54,63 +71,67 @@ export class Risks extends EventTarget {
     return this.open.find((item) => item.key === this.current) ?? null;
   }
 
+  /** @param {string} key */
   settle(key) {
     this.settled.add(key);
     this.draw();
   }
 
+  /** @param {string | undefined} key */
   unsettle(key) {
-    this.settled.delete(key);
+    if (key !== undefined) this.settled.delete(key);
     this.draw();
   }
 
   draw() {
     const { open } = this;
-    this.title.textContent = open.length ? `Check first: ${counted(open.length, "item")}` : "Check first";
+    this.title.textContent = open.length ? `Review queue: ${counted(open.length, "item")}` : "Review queue";
     if (!open.length) {
-      const words = this.loaded ? "Nothing is left to check. Play the clip once from start to end." : "Looking for risks…";
+      const words = this.loaded ? "The review queue is empty. Play the clip once from start to end." : "Loading the review queue…";
       this.list.replaceChildren(h("li", { class: "rv-empty" }, words));
       return;
     }
     const rest = open.length - SHOWN;
     this.list.replaceChildren(
       ...open.slice(0, SHOWN).map((item) => this.#entry(item)),
-      ...(rest > 0 ? [h("li", { class: "rv-empty" }, `and ${counted(rest, "more item", "more items")}`)] : []),
+      ...(rest > 0 ? [h("li", { class: "rv-empty" }, `and ${rest} more`)] : []),
     );
-    // Scrolled within the list only: the page must not jump under the person's hands.
-    const chosen = this.list.querySelector("[aria-current]");
-    if (chosen) {
-      const top = chosen.offsetTop - this.list.offsetTop;
-      if (top < this.list.scrollTop || top + chosen.offsetHeight > this.list.scrollTop + this.list.clientHeight) {
+    // Only the list scrolls: the page must not jump while the person works in it.
+    const current = this.list.querySelector("[aria-current]");
+    if (current instanceof HTMLElement) {
+      const top = current.offsetTop - this.list.offsetTop;
+      if (top < this.list.scrollTop || top + current.offsetHeight > this.list.scrollTop + this.list.clientHeight) {
         this.list.scrollTop = top - this.list.clientHeight / 3;
       }
     }
   }
 
+  /** @param {ReviewItem} item */
   #entry(item) {
-    const chosen = item.key === this.current;
+    const isCurrent = item.key === this.current;
     const go = () => {
       this.current = item.key;
       this.draw();
-      this.dispatchEvent(new CustomEvent("go", { detail: { item } }));
+      this.emit("go", { item });
     };
     return h(
       "li",
-      { class: "rv-risk", "aria-current": chosen ? "true" : null },
+      { class: "rv-risk", "aria-current": isCurrent ? "true" : null },
       h("button", { type: "button", class: "rv-riskgo", onclick: go },
         h("strong", {}, NAMES[item.kind] ?? "To check"),
         h("span", { class: "rv-when" }, timecode(this.player.seconds(item.first))),
         h("span", { class: "rv-why" }, item.text)),
-      chosen && this.mayEdit ? this.#acts(item) : null,
+      isCurrent && this.mayEdit ? this.#buttons(item) : null,
     );
   }
 
-  #acts(item) {
-    const act = (type) => () => this.dispatchEvent(new CustomEvent(type, { detail: { item } }));
+  /** @param {ReviewItem} item */
+  #buttons(item) {
+    const act = (/** @type {"accept" | "reject" | "mask"} */ name) => () => this.emit(name, { item });
     const bare = (item.track ?? null) === null;
     return h("div", { class: "rv-riskdo" },
       item.box ? button("Mask it", act("mask"), { key: "Enter", kind: "rv-primary" }) : null,
-      button(item.box ? "In order" : "It is right", act("accept"), { key: "A", kind: item.box ? "" : "rv-primary" }),
+      button("Accept", act("accept"), { key: "A", kind: item.box ? "" : "rv-primary" }),
       button(bare ? "Reject…" : "Reject mask…", act("reject"), { key: "Delete" }));
   }
 }

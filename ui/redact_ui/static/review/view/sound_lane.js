@@ -1,22 +1,44 @@
-// The lane of the sound: its waveform, and the spans that are not to be heard.
+// The lane of the sound: its waveform, and the spans that are hidden.
 
-import { button, clamp, drags, h } from "./dom.js";
+import { clamp } from "../model/geometry.js";
+import { button, drags, h } from "./dom.js";
+
+/** @import { SoundSpan } from "../types.js" */
+/** @import { Timeline } from "./timeline.js" */
+/** @import { Colours } from "./track_lane.js" */
+
+/**
+ * A span that is being dragged: a new one, or `was` by its start, its end or as a whole. `from` is where the drag began.
+ * @typedef {{ id: null, start: number, end: number, effect: string, from: number }} NewDrag
+ * @typedef {SoundSpan & { side: "start" | "end" | "both", from: number, was: SoundSpan }} SpanDrag
+ */
 
 const HEIGHT = 56;
-const EDGE = 6; // pixels about a span's edge that take hold of it
-const SHORTEST = 0.03; // seconds; a shorter drag is a click
-const LEAST = 0.01; // seconds
-const [STEP, FINE] = [0.1, 0.01];
+const EDGE = 6; // pixels about a span's edge that grab it
+const SHORTEST_DRAG = 0.03; // seconds; a shorter drag is a click
+const SHORTEST = 0.01; // seconds
+const [STEP, FINE_STEP] = [0.1, 0.01];
 
-/** A part of the timeline `lanes`, which sends its events and says where a frame is; `tools` stand beside it. */
+/** Part of the timeline, which sends its events. */
 export class SoundLane {
-  constructor(lanes, tools) {
-    const { model, player, selection, mayEdit } = lanes;
-    Object.assign(this, { lanes, model, player, selection, mayEdit });
+  /** @param {Timeline} timeline @param {HTMLElement} tools the buttons beside the lane */
+  constructor(timeline, tools) {
+    const { model, player, selection, mayEdit } = timeline;
+    this.timeline = timeline;
+    this.model = model;
+    this.player = player;
+    this.selection = selection;
+    this.mayEdit = mayEdit;
+    /** @type {number[] | null} */
     this.peaks = null;
-    this.held = null; // a span that keys move
+    /** @type {{ view: string, peaks: number[], heights: number[] } | null} the waveform as it was painted last */
+    this.bars = null;
+    /** @type {NewDrag | SpanDrag | null} */
+    this.drag = null;
+    /** @type {SoundSpan & { was: SoundSpan } | null} a span that the arrow keys move */
+    this.grabbed = null;
     this.canvas = h("canvas", { class: "rv-sound", "aria-hidden": "true" });
-    const hide = button("Hide sound from here", () => lanes.dispatchEvent(new CustomEvent("sound-here")), { picture: "hush", key: "B" });
+    const hide = button("Hide sound from here", () => timeline.emit("sound-here"), { picture: "mute", key: "B" });
     const name = model.info.sound ? "Sound" : "No sound";
     if (model.info.sound && mayEdit) tools.prepend(hide);
     this.element = h("div", { class: "rv-soundline", role: "group", "aria-label": "Sound and timeline" },
@@ -24,32 +46,36 @@ export class SoundLane {
     drags(this.canvas, (e) => this.#down(e), (e) => this.#moved(e), () => this.#up());
   }
 
+  /** @param {MouseEvent} event */
   #x(event) {
     return event.clientX - this.canvas.getBoundingClientRect().left;
   }
 
+  /** @param {number} x */
   #secondAt(x) {
     const { player } = this;
-    const frame = this.lanes.first + (x / this.lanes.width) * (this.lanes.last - this.lanes.first);
+    const frame = this.timeline.first + (x / this.timeline.width) * (this.timeline.last - this.timeline.first);
     const whole = clamp(Math.floor(frame), 0, this.model.info.frames - 1);
     const next = whole + 1 < player.known ? player.seconds(whole + 1) : player.end;
     return player.seconds(whole) + (frame - whole) * (next - player.seconds(whole));
   }
 
+  /** @param {number} second */
   #xOf(second) {
     const { player } = this;
     const frame = player.frameAt(second);
     const next = frame + 1 < player.known ? player.seconds(frame + 1) : player.end;
     const within = next > player.seconds(frame) ? (second - player.seconds(frame)) / (next - player.seconds(frame)) : 0;
-    return this.lanes.at(frame + clamp(within, 0, 1));
+    return this.timeline.at(frame + clamp(within, 0, 1));
   }
 
-  /** The heights of the waveform's bars are worked out anew only when another part of the clip is in view. */
-  #drawWave(context, colours) {
-    const { player, peaks } = this;
-    const { first, last, width } = this.lanes;
+  /** Works out the waveform's bars again only when another part of the clip is in view. @param {CanvasRenderingContext2D} context @param {number[]} peaks @param {Colours} colours */
+  #drawWave(context, peaks, colours) {
+    const { player } = this;
+    const { first, last, width } = this.timeline;
     const view = `${first} ${last} ${width} ${player.known}`;
     if (this.bars?.view !== view || this.bars.peaks !== peaks) {
+      /** @type {number[]} */
       const heights = [];
       for (let x = 0; x < width; x += 2) {
         const [a, b] = [this.#secondAt(x), this.#secondAt(x + 2)].map((s) => (s / player.end) * peaks.length);
@@ -63,14 +89,15 @@ export class SoundLane {
   }
 
   draw() {
-    const context = this.lanes.prepare(this.canvas, HEIGHT);
+    const context = this.timeline.prepare(this.canvas, HEIGHT);
     const { player } = this;
     if (!player.known) return;
-    const colours = this.lanes.colours();
-    if (this.peaks?.length) this.#drawWave(context, colours);
-    const moving = this.span ?? this.held;
-    const spans = [...this.model.sounds().values()].map((span) => (span.id === moving?.id ? moving : span));
-    if (this.span && this.span.id === null) spans.push(this.span);
+    const colours = this.timeline.colours();
+    if (this.peaks?.length) this.#drawWave(context, this.peaks, colours);
+    const moving = this.drag ?? this.grabbed;
+    /** @type {(SoundSpan | NewDrag)[]} */
+    const spans = [...this.model.sounds().values()].map((span) => (moving?.id === span.id ? moving : span));
+    if (this.drag?.id === null) spans.push(this.drag);
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "top";
     for (const span of spans) {
@@ -84,89 +111,92 @@ export class SoundLane {
       context.fillStyle = colours.key;
       if (x1 - x0 > 40) context.fillText(span.effect, x0 + 6, 5);
     }
-    this.lanes.playhead(context, HEIGHT, colours);
+    this.timeline.playhead(context, HEIGHT, colours);
   }
 
-  /** From now on keys move `span`, until it is put or let go of. */
-  hold(span) {
-    this.held = { ...span, was: span };
-    this.lanes.draw();
+  /** The arrow keys move `span` from now on, until it is placed or let go of. @param {SoundSpan} span */
+  grab(span) {
+    this.grabbed = { ...span, was: span };
+    this.timeline.draw();
   }
 
-  /** Left and right move it; with Shift its end, with Alt its start, with Ctrl by little. */
+  /** Left and right move the span; with Shift its end, with Alt its start, with Ctrl in small steps. @param {KeyboardEvent} event */
   nudge({ key, shiftKey, altKey, ctrlKey }) {
-    const by = ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0) * (ctrlKey ? FINE : STEP);
-    const { held, player } = this;
-    if (shiftKey) held.end = clamp(held.end + by, held.start + LEAST, Math.max(player.end, held.end));
-    else if (altKey) held.start = clamp(held.start + by, 0, held.end - LEAST);
+    const { grabbed, player } = this;
+    if (!grabbed) return;
+    const direction = key === "ArrowLeft" ? -1 : key === "ArrowRight" ? 1 : 0;
+    const by = direction * (ctrlKey ? FINE_STEP : STEP);
+    if (shiftKey) grabbed.end = clamp(grabbed.end + by, grabbed.start + SHORTEST, Math.max(player.end, grabbed.end));
+    else if (altKey) grabbed.start = clamp(grabbed.start + by, 0, grabbed.end - SHORTEST);
     else {
-      const all = clamp(by, -held.start, Math.max(player.end - held.end, 0));
-      [held.start, held.end] = [held.start + all, held.end + all];
+      const all = clamp(by, -grabbed.start, Math.max(player.end - grabbed.end, 0));
+      [grabbed.start, grabbed.end] = [grabbed.start + all, grabbed.end + all];
     }
-    this.lanes.draw();
+    this.timeline.draw();
   }
 
-  put() {
-    const { id, start, end, effect, was } = this.held;
-    this.held = null;
-    this.lanes.draw();
-    if (start !== was.start || end !== was.end) {
-      this.lanes.dispatchEvent(new CustomEvent("sound-changed", { detail: { span: id, start, end, effect } }));
-    }
+  /** Sets the grabbed span where it is. */
+  place() {
+    if (!this.grabbed) return;
+    const { id, start, end, effect, was } = this.grabbed;
+    this.grabbed = null;
+    this.timeline.draw();
+    if (start !== was.start || end !== was.end) this.timeline.emit("sound-changed", { id, start, end, effect });
   }
 
-  /** True if there was anything to let go of. */
+  /** Lets go of the grabbed span. True if there was one. */
   cancel() {
-    const any = this.held !== null;
-    this.held = null;
-    this.lanes.draw();
+    const any = this.grabbed !== null;
+    this.grabbed = null;
+    this.timeline.draw();
     return any;
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     if (!this.model.info.sound || !this.player.known) return false;
     const x = this.#x(event);
-    this.span = null;
+    this.drag = null;
     for (const span of this.model.sounds().values()) {
       const [x0, x1] = [this.#xOf(span.start), this.#xOf(span.end)];
       if (x < x0 - EDGE || x > x1 + EDGE) continue;
-      this.lanes.dispatchEvent(new CustomEvent("sound-picked", { detail: { span: span.id } }));
+      this.timeline.emit("sound-picked", { span: span.id });
       const side = Math.abs(x - x0) <= EDGE ? "start" : Math.abs(x - x1) <= EDGE ? "end" : "both";
-      this.span = { ...span, side, from: this.#secondAt(x), was: span };
+      this.drag = { ...span, side, from: this.#secondAt(x), was: span };
       return this.mayEdit;
     }
     if (!this.mayEdit) return false;
     const from = this.#secondAt(x);
-    this.span = { id: null, start: from, end: from, effect: "mute", side: "new", from };
+    this.drag = { id: null, start: from, end: from, effect: "mute", from };
     return true;
   }
 
+  /** @param {PointerEvent} event */
   #moved(event) {
-    if (!this.span) return;
-    const { side, from, was } = this.span;
+    const { drag } = this;
+    if (!drag) return;
     const to = clamp(this.#secondAt(this.#x(event)), 0, this.player.end);
-    if (side === "new") [this.span.start, this.span.end] = [Math.min(from, to), Math.max(from, to)];
-    else if (side === "start") this.span.start = Math.min(to, was.end - LEAST);
-    else if (side === "end") this.span.end = Math.max(to, was.start + LEAST);
+    if (drag.id === null) [drag.start, drag.end] = [Math.min(drag.from, to), Math.max(drag.from, to)];
+    else if (drag.side === "start") drag.start = Math.min(to, drag.was.end - SHORTEST);
+    else if (drag.side === "end") drag.end = Math.max(to, drag.was.start + SHORTEST);
     else {
-      const by = clamp(to - from, -was.start, Math.max(this.player.end - was.end, 0));
-      [this.span.start, this.span.end] = [was.start + by, was.end + by];
+      const by = clamp(to - drag.from, -drag.was.start, Math.max(this.player.end - drag.was.end, 0));
+      [drag.start, drag.end] = [drag.was.start + by, drag.was.end + by];
     }
-    this.lanes.draw();
+    this.timeline.draw();
   }
 
   #up() {
-    const { span } = this;
-    this.span = null;
-    this.lanes.draw();
-    if (!span) return;
-    if (span.id === null && span.end - span.start < SHORTEST) {
-      this.lanes.dispatchEvent(new CustomEvent("scrub", { detail: { frame: this.player.frameAt(span.from) } }));
-    } else if (span.id === null) {
-      this.lanes.dispatchEvent(new CustomEvent("sound-drawn", { detail: { start: span.start, end: span.end } }));
-    } else if (span.start !== span.was.start || span.end !== span.was.end) {
-      const { id, start, end, effect } = span;
-      this.lanes.dispatchEvent(new CustomEvent("sound-changed", { detail: { span: id, start, end, effect } }));
+    const { drag } = this;
+    this.drag = null;
+    this.timeline.draw();
+    if (!drag) return;
+    const { id, start, end, effect } = drag;
+    if (id === null) {
+      if (end - start < SHORTEST_DRAG) this.timeline.emit("scrub", { frame: this.player.frameAt(drag.from) });
+      else this.timeline.emit("sound-drawn", { start, end });
+    } else if (start !== drag.was.start || end !== drag.was.end) {
+      this.timeline.emit("sound-changed", { id, start, end, effect });
     }
   }
 }

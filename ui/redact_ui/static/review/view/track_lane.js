@@ -1,26 +1,38 @@
-// One track's lane, painted.
+// One track's lane on the timeline.
+
+/** @import { Track } from "../types.js" */
+
+/**
+ * @typedef {Record<"text" | "line" | "machine" | "manual" | "corrected" | "filled" | "weak" | "head" | "selected" | "rejected"
+ *   | "key" | "cut" | "wave" | "sound" | "paper", string>} Colours
+ */
 
 export const LANE = 34;
 
-/** `view`: {at(frame) to pixels, width, colours, chosen}. */
-export function drawLane(context, track, top, { at, width, colours, chosen }) {
-  if (chosen) {
-    context.fillStyle = colours.chosen;
+/**
+ * Paints a lane. `at` gives the pixel of a frame's left edge.
+ * @param {CanvasRenderingContext2D} context @param {Track} track @param {number} top
+ * @param {{ at: (frame: number) => number, width: number, colours: Colours, selected: boolean }} view
+ */
+export function drawLane(context, track, top, { at, width, colours, selected }) {
+  if (selected) {
+    context.fillStyle = colours.selected;
     context.fillRect(0, top, width, LANE);
   }
   context.fillStyle = colours.line;
   context.fillRect(0, top + LANE - 1, width, 1);
-  const bar = (first, last, y, tall) => {
+  /** @param {number} first @param {number} last @param {number} y @param {number} height @returns {[number, number] | null} */
+  const bar = (first, last, y, height) => {
     const [x0, x1] = [at(first), at(last + 1)];
     if (x1 < 0 || x0 > width) return null;
     const [left, right] = [Math.max(x0, -2), Math.min(Math.max(x1, x0 + 2), width + 2)];
-    context.fillRect(left, top + y, right - left, tall);
+    context.fillRect(left, top + y, right - left, height);
     return [left, right];
   };
-  context.fillStyle = track.deleted === null ? (colours[track.origin] ?? colours.machine) : colours.gone;
+  context.fillStyle = track.deleted === null ? colours[track.origin] : colours.rejected;
   for (const [first, last] of track.runs) bar(first, last, 11, 12);
   if (track.deleted !== null) return;
-  // Told apart by shape as well as by colour: weak spans are half as high, filled ones are hatched.
+  // The shape tells them apart as well as the colour: weak spans are half as high, filled ones are hatched.
   for (const [first, last] of track.weak) {
     context.fillStyle = colours.paper;
     bar(first, last, 11, 12);
@@ -31,9 +43,9 @@ export function drawLane(context, track, top, { at, width, colours, chosen }) {
     context.fillStyle = colours.paper;
     bar(first, last, 11, 12);
     context.fillStyle = colours.filled;
-    const edges = bar(first, last, 11, 1);
+    const ends = bar(first, last, 11, 1);
     bar(first, last, 22, 1);
-    if (edges) hatch(context, edges, top, colours.filled);
+    if (ends) hatch(context, ends, top, colours.filled);
   }
   context.fillStyle = colours.key;
   context.strokeStyle = colours.paper;
@@ -42,9 +54,10 @@ export function drawLane(context, track, top, { at, width, colours, chosen }) {
     const x = at(frame + 0.5);
     if (x >= -6 && x <= width + 6) diamond(context, x, top + 17);
   }
-  for (const frame of track.outsides) end(context, at(frame), top);
+  for (const frame of track.outsides) endMark(context, at(frame), top);
 }
 
+/** @param {CanvasRenderingContext2D} context @param {[number, number]} ends @param {number} top @param {string} colour */
 function hatch(context, [left, right], top, colour) {
   context.save();
   context.beginPath();
@@ -61,6 +74,7 @@ function hatch(context, [left, right], top, colour) {
   context.restore();
 }
 
+/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y */
 function diamond(context, x, y) {
   context.beginPath();
   context.moveTo(x, y - 8);
@@ -72,7 +86,8 @@ function diamond(context, x, y) {
   context.stroke();
 }
 
-function end(context, x, top) {
+/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} top */
+function endMark(context, x, top) {
   context.fillRect(x - 1, top + 7, 2, 20);
   context.fillRect(x - 4, top + 7, 4, 2);
   context.fillRect(x - 4, top + 25, 4, 2);
