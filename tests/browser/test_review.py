@@ -758,7 +758,9 @@ def test_five_hundred_tracks_over_an_hour(opened: Open, clip: Path, capsys: pyte
         print(f"\n500 tracks, 60 min: ready in {ready:.0f} ms at most, scrolling at {rate:.0f} frames a second")
     assert rows < 40, "only lanes in sight are made"
     assert [asked[0] for asked in review.fake.lanes_asked] == [0, 250], "in pieces"
-    review.page.evaluate("window.review.commands.masks.placed({ track: 7, frame: 1200, box: [20, 20, 40, 50], angle: 0 })")
+    review.page.evaluate(
+        "window.review.commands.masks.placed({ track: 7, frame: 1200, box: [20, 20, 40, 50], angle: 0 })"
+    )
     review.saved()
     assert review.fake.lanes_asked[-1][2] == 1, "after an edit only what changed"
     review.page.locator(".rv-scroller").evaluate("e => e.scrollTo(0, 1e6)")
