@@ -86,7 +86,7 @@ def shown(path: Path) -> tuple[list[Rgb], list[Fraction]]:
     ],
 )
 @pytest.mark.parametrize("slate", [None, SLATE])
-def test_a_clip_has_its_frames_and_their_distances(
+def test_clip_keeps_frames_and_intervals(
     tmp_path: Path, *, name: str, options: dict[str, Any], span: tuple[int, int], slate: Slate | None
 ) -> None:
     master = make_clip(tmp_path / name, options={"crf": "10"} if "codec" not in options else None, **options)
@@ -111,7 +111,7 @@ def test_a_clip_has_its_frames_and_their_distances(
     assert timeline_digest(report.timeline.times()) == timeline_digest(found)
 
 
-def test_the_digest_is_the_one_that_is_written_down() -> None:
+def test_timeline_digest_matches_documented_value() -> None:
     lines = b"0/1\n1/25\n2/25\n"
     times = [Fraction(n, 12800) for n in (512, 1024, 1536)]
     assert timeline_digest(times) == hashlib.sha256(lines).hexdigest()
@@ -132,7 +132,7 @@ RADL = "log-level=none:scenecut=0:bframes=3:keyint=8:min-keyint=8:radl=2:open-go
         },  # shown before the IDR, sent after
     ],
 )
-def test_where_decoding_starts_changes_nothing(
+def test_decoding_start_does_not_change_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     master = make_clip(tmp_path / "m.mp4", **{"frames": 40, "gop": 8, "options": {"crf": "10"}, **options})
@@ -162,7 +162,7 @@ def test_where_decoding_starts_changes_nothing(
         ("mpeg4.mp4", {"codec": "mpeg4"}, set()),
     ],
 )
-def test_decoding_starts_only_at_pictures_that_stand_alone(
+def test_decoding_starts_only_at_idr_pictures(
     tmp_path: Path, name: str, options: dict[str, Any], places: set[int]
 ) -> None:
     master = make_clip(tmp_path / name, frames=24, gop=8, **options)
@@ -182,7 +182,7 @@ def test_decoding_starts_only_at_pictures_that_stand_alone(
     ],
 )
 @pytest.mark.parametrize("seconds", [0.0, 0.4])
-def test_sound_is_cut_at_the_very_sample(tmp_path: Path, rate: int, start: Fraction, seconds: float) -> None:
+def test_clip_sound_is_cut_to_the_sample(tmp_path: Path, rate: int, start: Fraction, seconds: float) -> None:
     # A tone that is at a peak wherever a frame begins: one sample too many or too few stands out.
     period = {48000: 96, 44100: 98, 8000: 16}[rate]
     wave = 0.5 * np.cos(2 * np.pi * np.arange(2 * rate) / period)[None].astype(np.float32)
@@ -205,7 +205,7 @@ def test_sound_is_cut_at_the_very_sample(tmp_path: Path, rate: int, start: Fract
     assert "cut with the picture" in report.notes[0]
 
 
-def test_every_sound_track_is_still_there(tmp_path: Path) -> None:
+def test_clip_keeps_every_sound_track(tmp_path: Path) -> None:
     audio = [
         AudioSpec("pcm_s16le", frequency=300, seconds=Fraction(1)),  # ends before the clip
         AudioSpec("aac", frequency=500, language="deu"),
@@ -225,7 +225,7 @@ def test_every_sound_track_is_still_there(tmp_path: Path) -> None:
         assert copy.streams.audio[1].language == "deu"
 
 
-def test_spans_of_sound_stay_where_the_master_has_them(tmp_path: Path) -> None:
+def test_clip_sound_spans_stay_on_master_time(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=50, audio=[AudioSpec()])
     spans = (SoundSpan(1.0, 1.2, SoundEffect.MUTE), SoundSpan(0.0, 0.7, SoundEffect.BLEEP))
     target = tmp_path / "c.mp4"
@@ -247,7 +247,7 @@ def test_spans_of_sound_stay_where_the_master_has_them(tmp_path: Path) -> None:
     assert np.abs(silent).max() < 0.01
 
 
-def test_sound_is_copied_only_where_nothing_is_cut(tmp_path: Path) -> None:
+def test_clip_sound_is_copied_only_without_cut(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=30, audio=[AudioSpec()])
     tracks = tracks_of(master)
     for number, (settings, copied) in enumerate(
@@ -285,14 +285,14 @@ def test_sound_is_copied_only_where_nothing_is_cut(tmp_path: Path) -> None:
         replace(WRITE, watermark="x" * 101),
     ],
 )
-def test_what_cannot_be_done_leaves_nothing(tmp_path: Path, settings: RenderSettings) -> None:
+def test_clip_failure_leaves_no_file(tmp_path: Path, settings: RenderSettings) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=12)
     with pytest.raises((BadClip, TitleUnusable)):
         render(master, tracks_of(master), tmp_path / "c.mp4", settings)
     assert list(tmp_path.iterdir()) == [master]
 
 
-def test_spans_are_of_the_master_not_of_the_clip(tmp_path: Path) -> None:
+def test_clip_spans_count_from_master_start(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=25, audio=[AudioSpec()])
     late = replace(WRITE, clip=FrameSpan(0, 9), spans=(SoundSpan(0.5, 0.7, SoundEffect.MUTE),))
     render(master, tracks_of(master), tmp_path / "c.mp4", late)
@@ -300,7 +300,7 @@ def test_spans_are_of_the_master_not_of_the_clip(tmp_path: Path) -> None:
         render(master, tracks_of(master), tmp_path / "d.mp4", replace(late, spans=(SoundSpan(1, 2, SoundEffect.MUTE),)))
 
 
-def test_damage_counts_where_it_is(tmp_path: Path) -> None:
+def test_clip_ignores_damage_outside(tmp_path: Path) -> None:
     # Keyframes at 0, 8, 16 and 24; packet 11 is wiped, so 11 to 15 cannot be trusted.
     master = make_clip(tmp_path / "m.mp4", frames=32, gop=8, options={"crf": "10"})
     damage(master, {11}, wipe)
@@ -323,7 +323,7 @@ def test_damage_counts_where_it_is(tmp_path: Path) -> None:
             render(master, tracks, target, settings)
 
 
-def test_frames_before_the_clip_are_still_those_of_the_tracks(tmp_path: Path) -> None:
+def test_clip_checks_frames_before_it(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=20, gop=8)
     tracks = tracks_of(master)
     moved = replace(tracks.media, pts=tracks.media.pts + (np.arange(20) == 10))
@@ -333,7 +333,7 @@ def test_frames_before_the_clip_are_still_those_of_the_tracks(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("at", ["skip", "write"])
-def test_a_stop_on_the_way_to_a_clip(tmp_path: Path, at: str) -> None:
+def test_clip_can_be_cancelled_while_skipping(tmp_path: Path, at: str) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=40)
 
     def stop(stage: str, done: int, total: int | None) -> None:
@@ -353,7 +353,9 @@ def test_a_stop_on_the_way_to_a_clip(tmp_path: Path, at: str) -> None:
 
 @pytest.mark.parametrize("codec", [VideoCodec.HEVC, VideoCodec.AV1])
 @pytest.mark.parametrize("pix_fmt", ["yuv444p", "yuv444p10le"])
-def test_slate_and_watermark_at_ten_bits_and_in_other_codecs(tmp_path: Path, codec: VideoCodec, pix_fmt: str) -> None:
+def test_slate_and_watermark_work_at_ten_bits_and_in_other_codecs(
+    tmp_path: Path, codec: VideoCodec, pix_fmt: str
+) -> None:
     master = make_clip(
         tmp_path / "m.mp4", codec="libx265", pix_fmt=pix_fmt, frames=12, size=(161, 97), colour=(9, 16, 9, 1)
     )
@@ -371,7 +373,7 @@ def test_slate_and_watermark_at_ten_bits_and_in_other_codecs(tmp_path: Path, cod
         assert read_index(picture[:97, :161]) == index
 
 
-def test_the_watermark_is_over_the_footage_and_nothing_shows_through_the_masks(tmp_path: Path) -> None:
+def test_watermark_never_reveals_masked_pixels(tmp_path: Path) -> None:
     def noise(index: int, size: tuple[int, int]) -> Rgb:
         rows = np.random.default_rng(index).integers(0, 255, (size[1] // 8, size[0] // 8, 3), np.uint8)
         return np.kron(rows, np.ones((8, 8, 1), np.uint8)).astype(np.uint8)
@@ -391,7 +393,7 @@ def test_the_watermark_is_over_the_footage_and_nothing_shows_through_the_masks(t
         assert np.abs(after[inside].astype(int) - (255, 255, 0)).max() < 24
 
 
-def test_each_track_has_the_effect_it_is_given(tmp_path: Path) -> None:
+def test_tracks_have_their_own_effects(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "a.mp4", size=(320, 192), frames=4)
     box = {n: [100.0, 60.0, 180.0, 120.0] for n in range(4)}
     white = EffectSettings(fill=(255, 255, 255))

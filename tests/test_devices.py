@@ -70,7 +70,7 @@ def at(track: Track, frame: int) -> tuple[NDArray[np.float32], float]:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_the_same_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+def test_devices_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     clip = make_clip(tmp_path / "a.mp4", size=SIZE, frames=12, picture=street, options={"crf": "12"})
     wanted = analyse(clip, FIND)
     assert {track.label for track in wanted.tracks} == {"face", "plate"}
@@ -114,9 +114,7 @@ def brighter(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.full((size[1], size[0], 3), 20 + 4 * index, np.uint8)
 
 
-def test_every_picture_is_sent_once_and_seen_once_whatever_the_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_are_sent_once_whatever_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Two detectors, of which one is due only now and then and at both ends of the shot.
     often, seldom = Crowded(3), Crowded(64)
     monkeypatch.setattr(
@@ -142,7 +140,7 @@ def test_every_picture_is_sent_once_and_seen_once_whatever_the_memory(
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_pictures_come_back_as_they_went(tmp_path: Path, device: str) -> None:
+def test_pictures_survive_round_trip_to_device(tmp_path: Path, device: str) -> None:
     """Through a card and back, several under way at once."""
     clip = make_clip(tmp_path / "a.mp4", frames=12)
     there = torch.device(device)
@@ -158,7 +156,7 @@ def test_pictures_come_back_as_they_went(tmp_path: Path, device: str) -> None:
 
 @pytest.mark.parametrize("effect", list(Effect))
 @needs_cuda
-def test_a_copy_made_with_a_card_hides_the_same(tmp_path: Path, effect: Effect) -> None:
+def test_copy_made_on_card_hides_the_same(tmp_path: Path, effect: Effect) -> None:
     clip = make_clip(tmp_path / "a.mp4", size=SIZE, frames=12, picture=street, options={"crf": "12"})
     tracks = analyse(clip, FIND)
     copies = []

@@ -377,7 +377,7 @@ def test_mutated_files_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize("fault", ["frame not masked", "frame too few"])
-def test_the_checks_see_what_they_are_for(tmp_path: Path, fault: str) -> None:
+def test_fuzz_checks_detect_violations(tmp_path: Path, fault: str) -> None:
     """Copies with a fault, made without the workbench."""
     white = np.full((64, 96, 3), 255, np.uint8)
 

@@ -37,7 +37,7 @@ def running() -> bool:
 
 @pytest.mark.parametrize("depth", [1, 4, 100])
 @pytest.mark.parametrize("count", [0, 1, 30])
-def test_all_items_in_order(depth: int, count: int) -> None:
+def test_prefetched_items_keep_order(depth: int, count: int) -> None:
     source = Source(count)
     with prefetched(source.items(), depth) as items:
         assert list(items) == list(range(count))
@@ -45,7 +45,7 @@ def test_all_items_in_order(depth: int, count: int) -> None:
     assert not running()
 
 
-def test_an_error_comes_where_its_item_would_have() -> None:
+def test_prefetched_error_comes_in_place_of_item() -> None:
     source = Source(10, fails_at=6)
     got = []
     with pytest.raises(KeyError), prefetched(source.items(), 3) as items:
@@ -56,7 +56,7 @@ def test_an_error_comes_where_its_item_would_have() -> None:
     assert not running()
 
 
-def test_it_is_only_so_far_ahead() -> None:
+def test_prefetched_is_bounded_by_depth() -> None:
     source = Source(1000)
     with prefetched(source.items(), 4) as items:
         next(items)
@@ -66,7 +66,7 @@ def test_it_is_only_so_far_ahead() -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 1, 20])
-def test_leaving_early_stops_the_thread_and_closes_the_source(taken: int) -> None:
+def test_prefetched_left_early_stops_thread_and_closes_source(taken: int) -> None:
     source = Source(10**9)
     with pytest.raises(ZeroDivisionError), prefetched(source.items(), 4) as items:
         for _ in range(taken):
@@ -76,7 +76,7 @@ def test_leaving_early_stops_the_thread_and_closes_the_source(taken: int) -> Non
     assert not running()
 
 
-def test_a_fresh_source_that_is_never_read_is_closed_too() -> None:
+def test_prefetched_closes_source_never_read() -> None:
     source = Source(3)
     with prefetched(source.items(), 1):
         pass
@@ -96,20 +96,20 @@ def squares(number: int) -> list[Callable[[], int]]:
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 30])
-def test_shared_out_jobs_answer_in_order(threads: int, count: int) -> None:
+def test_run_jobs_keeps_order(threads: int, count: int) -> None:
     with run_jobs(range(count), squares, threads) as answers:
         assert list(answers) == [(n, [n * n + place for place in range(n % 4)]) for n in range(count)]
     assert not running()
 
 
-def test_jobs_of_one_item_and_of_the_next_run_at_once() -> None:
+def test_run_jobs_runs_consecutive_items_at_once() -> None:
     # Each waits until another one is under way as well: four jobs, two threads.
     meeting = threading.Barrier(2, timeout=20)
     with run_jobs([1, 2, 1], lambda number: [meeting.wait] * number, 2) as answers:
         assert [len(places) for _, places in answers] == [1, 2, 1]
 
 
-def test_jobs_are_begun_only_so_far_ahead() -> None:
+def test_run_jobs_is_bounded_by_threads() -> None:
     source = Source(1000)
     with run_jobs(source.items(), squares, 2) as answers:
         next(answers)
@@ -118,7 +118,7 @@ def test_jobs_are_begun_only_so_far_ahead() -> None:
         assert source.given == 3
 
 
-def test_a_job_fails_where_its_item_would_have_come() -> None:
+def test_run_jobs_error_comes_in_place_of_item() -> None:
     got = []
     with (
         pytest.raises(KeyError, match="6"),
@@ -130,7 +130,7 @@ def test_a_job_fails_where_its_item_would_have_come() -> None:
     assert not running()
 
 
-def test_leaving_early_waits_for_the_job_under_way_and_drops_the_others() -> None:
+def test_run_jobs_left_early_drops_unstarted_jobs() -> None:
     done: list[int] = []
     begun, held = threading.Event(), threading.Event()
 

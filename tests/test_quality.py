@@ -39,7 +39,9 @@ def hidden(report: Report, over_masking: float) -> None:
         (Condition.LOW_LIGHT, 12, 0.1),
     ],
 )
-def test_a_street_with_a_face_and_plates(tmp_path: Path, condition: Condition, seed: int, over_masking: float) -> None:
+def test_quality_of_street_with_face_and_plates(
+    tmp_path: Path, condition: Condition, seed: int, over_masking: float
+) -> None:
     still, boxes = drawn_scene(seed)
     truth = make_clip(still, boxes, tmp_path / "a.mp4", seed=seed, condition=condition, seconds=2)
     tracks = analyse(tmp_path / "a.mp4", AnalyseSettings(device=DeviceChoice.CPU))
@@ -53,19 +55,19 @@ def filmed(still: Still, path: Path, seed: int, *labels: str) -> tuple[TrackSet,
     return analyse(path, AnalyseSettings(classes=labels, device=DeviceChoice.CPU)), truth
 
 
-def test_real_faces(tmp_path: Path) -> None:
+def test_quality_of_real_faces(tmp_path: Path) -> None:
     still = shared_stills(require_shared_data(), "faces", "face")[0]
     tracks, truth = filmed(still, tmp_path / "a.mp4", 100, "face")
     hidden(figures(tracks, truth, "face"), over_masking=0.08)
 
 
-def test_a_real_plate(tmp_path: Path) -> None:
+def test_quality_of_real_plate(tmp_path: Path) -> None:
     still = shared_stills(require_shared_data(), "plates_us", "plate", 20)[4]
     tracks, truth = filmed(still, tmp_path / "a.mp4", 204, "plate")
     hidden(figures(tracks, truth, "plate"), over_masking=0.06)
 
 
-def test_the_wearer_of_a_body_camera(tmp_path: Path) -> None:
+def test_quality_of_body_camera_wearer(tmp_path: Path) -> None:
     """No truth, but one face in every frame, which is large: the first hundred frames must have a mask of its size."""
     source = next(iter(sorted((require_shared_data() / "wearable").glob("*.mp4"))))
     path = tmp_path / "a.mp4"

@@ -18,7 +18,7 @@ def bleep(rate: int, sound: NDArray[np.float32], block: int) -> NDArray[np.float
 
 
 @pytest.mark.parametrize("rate", [8000, 44100])
-def test_a_steady_tone_between_soft_edges_on_every_channel(rate: int) -> None:
+def test_bleep_is_steady_tone_with_soft_edges(rate: int) -> None:
     n = rate // 2
     tone = bleep(rate, np.zeros((2, n), np.float32), 333)
     assert tone.shape == (2, n)
@@ -31,7 +31,7 @@ def test_a_steady_tone_between_soft_edges_on_every_channel(rate: int) -> None:
     assert np.all(np.abs(tone[0]) <= TONE_LEVEL * slope + 1e-6)
 
 
-def test_nothing_of_the_speech_is_left() -> None:
+def test_bleep_leaves_nothing_of_speech() -> None:
     rate = 16000
     speech = speak(2, rate, pitch=(90, 180)).sound
     tone = bleep(rate, speech[np.newaxis], 1000)[0]
@@ -40,7 +40,7 @@ def test_nothing_of_the_speech_is_left() -> None:
     assert likeness.max() < 0.05
 
 
-def test_a_span_shorter_than_its_fades_is_still_covered() -> None:
+def test_bleep_covers_span_shorter_than_fades() -> None:
     tone = bleep(48000, np.ones((1, 20), np.float32), 7)
     assert tone.shape == (1, 20)
     assert np.abs(tone).max() < TONE_LEVEL

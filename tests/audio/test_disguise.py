@@ -68,7 +68,7 @@ def at_frames(values: NDArray[np.float64] | NDArray[np.bool_]) -> Values:
 
 
 @pytest.mark.parametrize("speaker", [deep_speaker, high_speaker])
-def test_the_pitch_is_that_of_the_machine(speaker: Callable[[], Speech]) -> None:
+def test_disguise_has_fixed_pitch(speaker: Callable[[], Speech]) -> None:
     speech = speaker()
     voiced, pitch = at_frames(speech.voiced) > 0, at_frames(speech.pitch)
     for noticed, ratio in ((speech.sound, 1.0), (shifted(speech.sound, 1.2), 1.2)):
@@ -93,7 +93,7 @@ def fine_structure(sound: Sound) -> Values:
     return np.asarray(low - gaussian_filter1d(low, 8, axis=0))
 
 
-def test_shifting_back_does_not_bring_the_voice_back() -> None:
+def test_disguise_is_not_undone_by_pitch_shift() -> None:
     speech = deep_speaker()
     original, secret = speech.sound, disguise(speech.sound)
     voiced = np.interp(np.arange(512, original.size - 511, 256), np.arange(original.size), speech.voiced) > 0.5
@@ -121,7 +121,7 @@ def band_levels(sound: Sound) -> Values:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_levels_in_bands_go_on_telling_the_words(seed: int) -> None:
+def test_disguise_keeps_band_levels_of_words(seed: int) -> None:
     """Formants are moved by at most a band or so: each band follows the original's, or a neighbour of it."""
     speech, secret = band_levels(high_speaker().sound), band_levels(disguise(high_speaker().sound, seed))
     other = band_levels(deep_speaker().sound)
@@ -135,7 +135,7 @@ def test_levels_in_bands_go_on_telling_the_words(seed: int) -> None:
     assert kept(other) < 0.4
 
 
-def test_formants_move_by_a_secret_amount_that_is_never_small() -> None:
+def test_disguise_moves_formants_by_secret_amount() -> None:
     """A hum around 1500 Hz comes out elsewhere, and not always on the same side."""
     generator = np.random.default_rng(5)
     spectrum = np.fft.rfft(generator.standard_normal(4 * RATE))
@@ -151,7 +151,7 @@ def test_formants_move_by_a_secret_amount_that_is_never_small() -> None:
     assert len({round(move, 2) for move in moved}) > 6
 
 
-def test_secrets_drift_slowly_within_their_bounds_and_differ_every_time() -> None:
+def test_disguise_secrets_drift_within_bounds() -> None:
     drift = Drift(np.array([1.0, -1.0]), 0.25, np.random.default_rng(0))
     values = np.concatenate([drift.take(frames) for frames in (1, 64, 3 * FRAMES_PER_KNOT, 5, 2000)])
     assert np.all(np.abs(values - [1.0, -1.0]) <= 0.25)
@@ -164,7 +164,7 @@ def test_secrets_drift_slowly_within_their_bounds_and_differ_every_time() -> Non
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
-def test_level_and_timing_stay(rate: int) -> None:
+def test_disguise_keeps_level_and_timing(rate: int) -> None:
     sound = np.zeros(rate, np.float32)
     burst = slice(rate * 4 // 10, rate * 5 // 10)
     sound[burst] = 0.2 * np.random.default_rng(4).standard_normal(rate // 10)
@@ -186,20 +186,20 @@ def test_level_and_timing_stay(rate: int) -> None:
     assert abs(np.mean(ratios)) < 3
 
 
-def test_silence_stays_silence_and_quiet_stays_quiet() -> None:
+def test_disguise_keeps_silence_and_quiet() -> None:
     assert not disguise(np.zeros(RATE, np.float32)).any()
     quiet = (1e-4 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)
     assert disguise(quiet).std() < 2.5e-4
 
 
-def test_channels_are_one_voice_even_where_they_cancel() -> None:
+def test_disguise_mixes_channels_that_cancel() -> None:
     speech = deep_speaker().sound[: 2 * RATE]
     heard = disguise(np.stack([speech, -speech]))
     np.testing.assert_array_equal(heard[0], heard[1])
     np.testing.assert_allclose(heard[0], disguise(speech), atol=1e-5)
 
 
-def test_edges_are_soft_and_faults_of_decoders_do_no_harm() -> None:
+def test_disguise_has_soft_edges_and_survives_decoder_faults() -> None:
     sound = np.full(RATE, 0.5, np.float32) * np.sign(np.sin(np.arange(RATE) * 0.4)).astype(np.float32)
     sound[[100, 5000, 9000]] = (np.nan, np.inf, -1e30)
     heard = disguise(sound)

@@ -61,7 +61,7 @@ def stream(made: SoundEditor, sound: Sound, cuts: Iterable[int] = ()) -> Sound:
         (0.1, 0.1 + 1 / 44100, Fraction(1, 7)),  # all of the span comes before the sound, or holds one sample at most
     ],
 )
-def test_exactly_the_samples_heard_within_a_span_change(rate: int, start: float, end: float, origin: Fraction) -> None:
+def test_editor_changes_exactly_the_samples_of_span(rate: int, start: float, end: float, origin: Fraction) -> None:
     n = int(rate * 0.9)
     first, last = Fraction(repr(start)), Fraction(repr(end))
     expected = np.array([first <= origin + Fraction(k, rate) < last for k in range(n)])
@@ -72,18 +72,18 @@ def test_exactly_the_samples_heard_within_a_span_change(rate: int, start: float,
         np.testing.assert_array_equal(heard == 0, expected)
 
 
-def test_a_whole_number_of_samples_is_cut_where_decimals_say() -> None:
+def test_editor_cuts_where_decimals_say() -> None:
     heard = stream(editor((10.3, 10.4, MUTE), rate=48000, origin=Fraction(10)), np.ones((1, 48000), np.float32))[0]
     assert np.flatnonzero(heard == 0).tolist() == list(range(14400, 19200))
 
 
-def test_a_span_from_zero_takes_the_sound_before_the_first_frame_too() -> None:
+def test_editor_span_from_zero_includes_earlier_sound() -> None:
     made = editor((0, 0.1, MUTE), origin=-Fraction(1, 4))
     heard = stream(made, np.ones((1, RATE), np.float32))[0]
     assert np.flatnonzero(heard)[0] == RATE * 35 // 100
 
 
-def test_stronger_effects_win_where_spans_overlap() -> None:
+def test_editor_prefers_stronger_effect_on_overlap() -> None:
     made = editor((0.1, 0.6, DISGUISE), (0.2, 0.5, MUTE), (0.3, 0.8, BLEEP), (0.45, 0.55, MUTE))
     sound = noise(RATE)
     alone = {
@@ -99,7 +99,7 @@ def test_stronger_effects_win_where_spans_overlap() -> None:
 
 
 @pytest.mark.parametrize("effect", list(SoundEffect))
-def test_blocks_make_no_difference_and_the_rest_is_bit_equal(effect: SoundEffect) -> None:
+def test_editor_is_independent_of_blocks(effect: SoundEffect) -> None:
     spans = ((0.05, 0.051, effect), (0.1003, 0.5001, effect), (0.6, 9.0, effect))  # the last outlasts the track
     sound = noise(RATE, channels=2)
     sound[:, 7] = (np.nan, 5.0)  # odd samples outside of spans are nobody's business
@@ -117,7 +117,7 @@ def test_blocks_make_no_difference_and_the_rest_is_bit_equal(effect: SoundEffect
 
 
 @pytest.mark.parametrize("effect", list(SoundEffect))
-def test_little_is_held_back_however_long_the_span(effect: SoundEffect) -> None:
+def test_editor_holds_back_little(effect: SoundEffect) -> None:
     made = editor((0.5, 3600, effect))
     taken = given = 0
     for size in (1, 4000, 777, RATE * 10, 1, 1, 333):
@@ -128,7 +128,7 @@ def test_little_is_held_back_however_long_the_span(effect: SoundEffect) -> None:
 
 
 @pytest.mark.parametrize("effect", list(SoundEffect))
-def test_a_piece_knows_nothing_of_the_sound_around_it(effect: SoundEffect) -> None:
+def test_editor_span_is_independent_of_surrounding_sound(effect: SoundEffect) -> None:
     """Else a muted word would still be heard in the levels of the disguise next to it."""
     inside = slice(RATE // 4, RATE // 2)
     sound, other = noise(RATE), noise(RATE, seed=1)
@@ -137,7 +137,7 @@ def test_a_piece_knows_nothing_of_the_sound_around_it(effect: SoundEffect) -> No
     np.testing.assert_array_equal(one, two)
 
 
-def test_tracks_that_do_not_change_have_no_editor() -> None:
+def test_editor_is_none_for_unchanged_tracks() -> None:
     def made(mode: AudioMode, *spans: SoundSpan, origin: Fraction = Fraction(0)) -> SoundEditor | None:
         return make_editor(spans, mode=mode, sample_rate=RATE, channels=1, origin=origin)
 
@@ -147,7 +147,7 @@ def test_tracks_that_do_not_change_have_no_editor() -> None:
     assert made(AudioMode.MUTE) is not None
 
 
-def test_mute_mode_silences_all_whatever_the_spans_say() -> None:
+def test_editor_mute_mode_silences_whole_track() -> None:
     made = make_editor(
         [SoundSpan(0.2, 0.4, DISGUISE)], mode=AudioMode.MUTE, sample_rate=RATE, channels=2, origin=-Fraction(1)
     )
@@ -157,7 +157,7 @@ def test_mute_mode_silences_all_whatever_the_spans_say() -> None:
     assert not heard.any()
 
 
-def test_senseless_spans_and_blocks_are_refused() -> None:
+def test_editor_refuses_invalid_spans_and_blocks() -> None:
     with pytest.raises(BadSpan):
         editor((2, 1, MUTE))
     made = editor((0, 1, MUTE), channels=2)

@@ -24,7 +24,7 @@ from redact.settings import SoundEffect, SoundSpan
         ("99:59:59.123456789-359999.5", "359999.123456789", "359999.5"),  # most digits: nothing is lost in the float
     ],
 )
-def test_spans_mean_exactly_what_is_written(text: str, start: str, end: str) -> None:
+def test_span_text_is_parsed_exactly(text: str, start: str, end: str) -> None:
     span = parse_span(text, SoundEffect.BLEEP)
     assert span.effect is SoundEffect.BLEEP
     assert exact_edges(span) == (Fraction(start), Fraction(end))
@@ -64,7 +64,7 @@ def test_spans_mean_exactly_what_is_written(text: str, start: str, end: str) -> 
         "9" * 5000 + "-" + "9" * 5000,
     ],
 )
-def test_anything_else_is_refused_with_a_hint(text: str) -> None:
+def test_span_text_of_other_form_is_refused_with_hint(text: str) -> None:
     with pytest.raises(BadSpan, match="START-END") as caught:
         parse_span(text, SoundEffect.MUTE)
     assert len(caught.value.text) < 400
@@ -74,13 +74,13 @@ def span(start: float, end: float) -> SoundSpan:
     return SoundSpan(start, end, SoundEffect.MUTE)
 
 
-def test_spans_may_outlast_the_footage_but_must_start_in_it() -> None:
+def test_spans_must_start_within_footage() -> None:
     check_spans([span(0, 1), span(9.999, 500)], Fraction(10))
     with pytest.raises(BadSpan, match="after the end of the footage"):
         check_spans([span(0, 1), span(10, 500)], Fraction(10))
 
 
 @pytest.mark.parametrize(("start", "end"), [(2, 1), (1, 1), (-1, 1), (float("nan"), 1), (0, float("inf"))])
-def test_senseless_spans_are_refused_wherever_they_come_from(start: float, end: float) -> None:
+def test_spans_that_are_invalid_are_refused(start: float, end: float) -> None:
     with pytest.raises(BadSpan):
         check_spans([span(start, end)], 10.0)

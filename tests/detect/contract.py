@@ -86,14 +86,14 @@ class DetectorContract:
         """Outputs for a 64 x 64 frame that are not what the family promises."""
         raise NotImplementedError
 
-    def test_it_says_what_it_is(self, detector: FixedSizeDetector) -> None:
+    def test_detector_describes_itself(self, detector: FixedSizeDetector) -> None:
         assert detector.labels
         assert set(detector.labels) <= set(self.asked)
         assert re.fullmatch("[0-9a-f]{64}", detector.record.sha256)
         assert re.match(r"(openvino|onnxruntime|torch) \d.* cpu (fp32|bf16)", detector.record.runtime)
         assert isinstance(MultiScaleDetector(detector, [DetectionScale(1.0, 640, 0)]), Detector)
 
-    def test_a_batch_is_its_frames_one_by_one(self, detector: FixedSizeDetector) -> None:
+    def test_detector_gives_same_results_in_batches(self, detector: FixedSizeDetector) -> None:
         first, second = self.scene(0, 0), self.scene(64, 32)
         together = detector.detect(batch(first, second))
         assert len(together) == 2
@@ -101,14 +101,14 @@ class DetectorContract:
         for found, picture in zip(together, (first, second), strict=True):
             same(found, detector.detect(batch(picture))[0])
 
-    def test_two_threads_find_what_one_does(self, detector: FixedSizeDetector) -> None:
+    def test_detector_gives_same_results_on_two_threads(self, detector: FixedSizeDetector) -> None:
         pictures = [batch(self.scene(32 * (n % 3), 32 * (n % 2))) for n in range(6)]
         with ThreadPoolExecutor(2) as pool:
             at_once = list(pool.map(detector.detect, pictures))
         for (found,), picture in zip(at_once, pictures, strict=True):
             same(found, detector.detect(picture)[0])
 
-    def test_boxes_are_of_the_size_of_the_tensor(self, detector: FixedSizeDetector) -> None:
+    def test_detector_boxes_are_in_tensor_pixels(self, detector: FixedSizeDetector) -> None:
         picture = self.scene(0, 0)
         (found,) = detector.detect(batch(picture))
         height, width = picture.shape[:2]
@@ -119,7 +119,7 @@ class DetectorContract:
         assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
         assert ((found.scores > 0) & (found.scores <= 1)).all()
 
-    def test_an_answer_of_another_kind_is_an_error(
+    def test_detector_refuses_unexpected_output(
         self, detector: FixedSizeDetector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for answer in self.bad_answers():
@@ -136,12 +136,12 @@ class TrainedContract(DetectorContract):
     least_iou = 0.5
 
     @pytest.mark.parametrize(("x", "y"), [(0, 0), (96, 0), (0, 64)])
-    def test_it_finds_the_thing_where_it_is(self, detector: FixedSizeDetector, x: int, y: int) -> None:
+    def test_detector_finds_object_in_place(self, detector: FixedSizeDetector, x: int, y: int) -> None:
         (found,) = detector.detect(batch(self.scene(x, y)))
         best = int(np.argmax(found.scores))
         assert iou(found.boxes[best], np.add(self.truth, [x, y, x, y])) >= self.least_iou
 
     @pytest.mark.parametrize("level", [0, 110, 255])
-    def test_nothing_in_an_empty_picture(self, detector: FixedSizeDetector, level: int) -> None:
+    def test_detector_finds_nothing_in_empty_picture(self, detector: FixedSizeDetector, level: int) -> None:
         (found,) = detector.detect(batch(np.full((256, 320, 3), level, np.uint8)))
         assert len(found) == 0

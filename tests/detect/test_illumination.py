@@ -20,7 +20,7 @@ def _street() -> torch.Tensor:
     return batch(picture)
 
 
-def test_faint_things_stand_out_beside_a_lamp() -> None:
+def test_contrast_stretching_brings_out_faint_objects_beside_lamp() -> None:
     before, after = _street(), stretch_contrast(_street())
     dark = (slice(None), slice(None), slice(200, 300), slice(300, 500))
     assert before[dark].float().std() == pytest.approx(3, abs=0.1)
@@ -28,14 +28,14 @@ def test_faint_things_stand_out_beside_a_lamp() -> None:
     assert after[0, :, 20, 20].min() > 200
 
 
-def test_a_picture_that_uses_its_range_stays() -> None:
+def test_contrast_stretching_keeps_picture_with_full_range() -> None:
     rng = np.random.default_rng(1)
     picture = batch(np.repeat(rng.integers(5, 245, (192, 288, 1), np.uint8), 3, 2))
     assert (stretch_contrast(picture).float() - picture.float()).std() < 5
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (96, 96), (97, 200), (544, 960)])
-def test_any_size_alone_or_in_a_batch(shape: tuple[int, int]) -> None:
+def test_contrast_stretching_works_for_any_size_and_batch(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(2)
     pictures = batch(*(rng.integers(0, 60, (*shape, 3), np.uint8) for _ in range(2)))
     together = stretch_contrast(pictures)
@@ -45,7 +45,7 @@ def test_any_size_alone_or_in_a_batch(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_devices_agree(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contrast_stretching_agrees_between_devices(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = stretch_contrast(_street()).float()
     # On the CPU, by the arithmetic that a card has.
     monkeypatch.setattr(illumination, "HOST", "none")

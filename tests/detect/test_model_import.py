@@ -46,9 +46,7 @@ class Bomb:
 @pytest.mark.parametrize("name", ["evil.pt", "evil.onnx"])
 @pytest.mark.parametrize("container", ["zip", "bare"])
 @pytest.mark.parametrize("trust", [False, True])
-def test_a_checkpoint_that_carries_a_program_never_runs_it(
-    tmp_path: Path, name: str, container: str, *, trust: bool
-) -> None:
+def test_checkpoint_never_runs_its_program(tmp_path: Path, name: str, container: str, *, trust: bool) -> None:
     path, mark = tmp_path / name, tmp_path / "it_ran"
     payload = {"model": Bomb(mark), "train_args": {}}
     if container == "zip":
@@ -74,7 +72,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RegisteredMode
         return path, add(path, options)
 
 
-def test_a_checkpoint_is_converted_and_gives_the_same_boxes(pair: tuple[Path, RegisteredModel]) -> None:
+def test_checkpoint_conversion_gives_same_boxes(pair: tuple[Path, RegisteredModel]) -> None:
     path, model = pair
     (found,) = YoloDetector(model, ("badge",), 0.9, CPU).detect(NOISE)
     assert set(found.labels) == {"badge"}
@@ -90,9 +88,7 @@ def test_a_checkpoint_is_converted_and_gives_the_same_boxes(pair: tuple[Path, Re
     assert (apart.min(1) < 1).mean() > 0.9
 
 
-def test_a_converted_checkpoint_runs_from_then_on(
-    pair: tuple[Path, RegisteredModel], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoint_runs_after_conversion(pair: tuple[Path, RegisteredModel], monkeypatch: pytest.MonkeyPatch) -> None:
     path, model = pair
     monkeypatch.setenv("REDACT_HOME", str(path.parent / "home"))
     assert registry.added().models == (model,)
@@ -103,7 +99,7 @@ def test_a_converted_checkpoint_runs_from_then_on(
         add(path, ImportOptions(trust=True, name="other"))
 
 
-def test_a_conversion_that_answers_otherwise_is_refused(
+def test_checkpoint_conversion_with_other_results_is_refused(
     pair: tuple[Path, RegisteredModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, registered = pair
@@ -116,7 +112,7 @@ def test_a_conversion_that_answers_otherwise_is_refused(
     assert not home().exists()
 
 
-def test_an_export_is_taken_as_it_is_and_only_once(tmp_path: Path) -> None:
+def test_export_is_added_unchanged_and_only_once(tmp_path: Path) -> None:
     path = spot_network(tmp_path / "a.onnx")
     (home() / registry.FOLDER).mkdir(parents=True)
     (home() / registry.FOLDER / registry.FILE).write_text("# mine\n")
@@ -135,7 +131,7 @@ def test_an_export_is_taken_as_it_is_and_only_once(tmp_path: Path) -> None:
     assert listing(home()) == before
 
 
-def test_the_folder_is_the_owner_s_alone(tmp_path: Path) -> None:
+def test_models_folder_is_accessible_to_owner_only(tmp_path: Path) -> None:
     add(spot_network(tmp_path / "a.onnx"), ImportOptions())
     assert [folder.stat().st_mode & 0o777 for folder in (home(), home() / registry.FOLDER)] == [0o700, 0o700]
 
@@ -155,7 +151,7 @@ def test_the_folder_is_the_owner_s_alone(tmp_path: Path) -> None:
         ("dense", ImportOptions(name="centerface"), ModelExists),
     ],
 )
-def test_what_is_refused_leaves_nothing(
+def test_model_import_refusal_leaves_no_files(
     tmp_path: Path, content: bytes | str | None, options: ImportOptions, error: type[RedactError]
 ) -> None:
     path = tmp_path / "a.onnx"
@@ -168,7 +164,7 @@ def test_what_is_refused_leaves_nothing(
     assert not home().exists() or not listing(home())
 
 
-def test_a_plate_network_of_our_recipe_keeps_its_family(tmp_path: Path) -> None:
+def test_plate_network_of_recipe_keeps_its_family(tmp_path: Path) -> None:
     content = onnx.load_model_from_string(registry.builtin_model("plates").verified_bytes())
     content.doc_string = "tuned"
     path = tmp_path / "tuned.onnx"

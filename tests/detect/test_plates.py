@@ -48,14 +48,14 @@ class TestPlates(TrainedContract):
 
 
 @pytest.mark.parametrize("light", [1.0, 0.2, 0.05])
-def test_a_plate_in_a_photograph(light: float) -> None:
+def test_plate_in_photograph_is_found(light: float) -> None:
     picture = np.asarray(cv2.resize(skimage.data.coffee(), (640, 384)), np.uint8)
     picture[200:232, 300:447] = plate(32)
     (found,) = _detector().detect(batch((picture * light).astype(np.uint8)))
     assert max(iou(box, (300, 200, 447, 232)) for box in found.boxes) > 0.4
 
 
-def test_writing_that_is_no_plate() -> None:
+def test_plate_detector_ignores_other_writing() -> None:
     picture = np.full((384, 640, 3), 235, np.uint8)
     for row, line in enumerate(("The quick brown fox", "jumps over the lazy dog", "and is seen no more.")):
         cv2.putText(picture, line, (40, 100 + 70 * row), 0, 1.3, (10, 10, 10), 3)
@@ -63,7 +63,7 @@ def test_writing_that_is_no_plate() -> None:
     assert not len(found)
 
 
-def test_a_box_reaches_past_the_answer_and_neighbours_stay() -> None:
+def test_plate_boxes_grow_and_neighbours_stay_separate() -> None:
     maps, reach = torch.zeros(2, 1, 20, 60), torch.full((2, 4, 20, 60), float(np.log(2.5)))
     maps[1, 0, 10, 10] = maps[1, 0, 10, 30] = 0.9
     maps[1, 0, 10, 11] = 0.8

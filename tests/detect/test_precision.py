@@ -37,7 +37,7 @@ def scene() -> Picture:
         ("ppocr-text", Normalisation(127.5, 127.5, bgr=True)),
     ],
 )
-def test_half_precision_sees_the_same(name: str, normalisation: Normalisation, device: str) -> None:
+def test_half_precision_finds_the_same(name: str, normalisation: Normalisation, device: str) -> None:
     graph = plain_graph(builtin_model(name).verified_bytes())
     # A network that leaves the range of half precision would do so on a white picture first.
     for picture in (scene(), np.full_like(scene(), 255)):
@@ -53,7 +53,9 @@ def test_half_precision_sees_the_same(name: str, normalisation: Normalisation, d
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_a_yolo_export_of_any_size_and_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+def test_onnx_module_runs_yolo_export_of_any_size_and_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
     """With the shapes and grids that exports compute as they run. In single precision: the weights are not trained,
     and their answers far from what half precision can hold."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
@@ -68,7 +70,7 @@ def test_a_yolo_export_of_any_size_and_batch(tmp_path: Path, monkeypatch: pytest
             np.testing.assert_allclose(answer.numpy(), wanted[0].numpy(), atol=0.02)
 
 
-def test_answers_that_are_no_numbers_are_an_error() -> None:
+def test_network_output_without_numbers_is_an_error() -> None:
     graph = plain_graph(builtin_model("ppocr-text").verified_bytes())
     network = TorchNetwork(graph, Normalisation(mean=float("nan")), torch.device("cpu"))
     with pytest.raises(ModelUnusable):

@@ -48,7 +48,7 @@ def register(folder: Path, tier: str = TIER) -> Path:
     return weights
 
 
-def test_what_comes_with_the_install() -> None:
+def test_registry_lists_built_in_models() -> None:
     base = registry.builtin()
     assert set(MAKERS) == set(Family)
     for model in base.models:
@@ -60,7 +60,7 @@ def test_what_comes_with_the_install() -> None:
         assert base.own[Family.YOLO][preset].period == base.presets[preset]["centerface"].period
 
 
-def test_an_entry_is_read_whole() -> None:
+def test_registry_entry_is_read_completely() -> None:
     read = parse(MODEL + 'input_size = [640, 352]\nnames = { "no. plate" = "plate" }\n' + TIER, "x", Path("/f"))
     (model,) = read.models
     assert (model.place.path, model.names, model.input_size) == (
@@ -116,7 +116,7 @@ def test_an_entry_is_read_whole() -> None:
         ("[preset", "[own.yolo.fast]\nthreshold = 0.1\n[preset", "own"),  # for the workbench's own registry only
     ],
 )
-def test_what_a_registry_must_not_say(old: str, new: str, says: str) -> None:
+def test_registry_refuses_invalid_entries(old: str, new: str, says: str) -> None:
     text = MODEL + TIER
     parse(text, "x", Path("/f"))
     assert old in text
@@ -125,7 +125,7 @@ def test_what_a_registry_must_not_say(old: str, new: str, says: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["file", "package_file"])
-def test_the_workbench_s_own_weights_stay_in_their_package(key: str) -> None:
+def test_registry_paths_stay_in_package(key: str) -> None:
     place = 'distribution = "d"\nfile = "{}"' if key == "file" else 'package_file = "{}"'
     text = MODEL.replace('path = "own.onnx"', place)
     parse(text.format("weights/a.onnx"), "x", None)
@@ -134,13 +134,13 @@ def test_the_workbench_s_own_weights_stay_in_their_package(key: str) -> None:
             parse(text.format(path), "x", None)
 
 
-def test_names_of_the_workbench_are_taken(folder: Path) -> None:
+def test_registry_refuses_names_of_built_in_models(folder: Path) -> None:
     (folder / registry.FILE).write_text(MODEL.replace("own]", "centerface]"))
     with pytest.raises(RegistryInvalid, match="centerface"):
         registry.everything()
 
 
-def test_two_detectors_of_one_class(folder: Path) -> None:
+def test_registry_allows_two_detectors_of_one_class(folder: Path) -> None:
     register(folder)
     for preset, count in ((Preset.BALANCED, 2), (Preset.FAST, 1)):
         made = make_detectors(AnalyseSettings(classes=("plate",), preset=preset, device=DeviceChoice.CPU))
@@ -148,7 +148,7 @@ def test_two_detectors_of_one_class(folder: Path) -> None:
         assert [scheduled.detector.record.name for scheduled in made] == ["own", "plates"][-count:]
 
 
-def test_a_class_that_is_not_looked_for_at_this_preset(folder: Path) -> None:
+def test_class_not_detected_at_preset_is_refused(folder: Path) -> None:
     register(folder)
     path = folder / registry.FILE
     path.write_text(path.read_text().replace('"plate"', '"badge"'))
@@ -158,20 +158,20 @@ def test_a_class_that_is_not_looked_for_at_this_preset(folder: Path) -> None:
         make_detectors(AnalyseSettings(classes=("badge",), preset=Preset.FAST, device=DeviceChoice.CPU))
 
 
-def test_a_preset_may_use_some_of_a_model_s_classes() -> None:
+def test_preset_may_use_subset_of_classes() -> None:
     text = MODEL.replace('["plate"]', '["plate", "face"]') + TIER.replace("period", 'classes = ["face"]\nperiod')
     read = parse(text, "x", Path("/f"))
     assert read.found_by(read.models[0], Preset.BALANCED) == ("face",)
 
 
-def test_every_second_look_may_be_another(folder: Path) -> None:
+def test_detectors_may_alternate_between_scales(folder: Path) -> None:
     register(folder, TIER + "between = [{ share = 0.0, floor = 320, ceiling = 320 }]\n")
     own, plates = make_detectors(AnalyseSettings(classes=("plate",), device=DeviceChoice.CPU))
     assert [eye.input_size(1280, 720) for eye in own.detectors] == [(640, 360), (320, 180)]
     assert [eye.input_size(1280, 720) for eye in plates.detectors] == [(960, 540), (720, 405)]
 
 
-def test_altered_weights_stop_the_run(folder: Path) -> None:
+def test_weights_altered_on_disk_stop_the_run(folder: Path) -> None:
     weights = register(folder)
     with weights.open("r+b") as file:
         file.seek(-1, 2)

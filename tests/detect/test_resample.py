@@ -50,7 +50,7 @@ def portrait(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
         ((192, 120), {"matrix": 1}),  # BT.709
     ],
 )
-def test_small_pictures_are_those_of_the_processor(
+def test_resampling_matches_swscale(
     tmp_path: Path, device: str, size: tuple[int, int], options: dict[str, Any]
 ) -> None:
     matrix = options.pop("matrix", None)
@@ -74,7 +74,7 @@ def test_small_pictures_are_those_of_the_processor(
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_by_hand(device: str) -> None:
+def test_resampling_matches_hand_computed_values(device: str) -> None:
     row = torch.tensor([[0, 90, 30, 60, 240, 240]], dtype=torch.uint8, device=device)
     # Four pixels of one and a half each: 0 and half of 90, the other half and 30, 60 and half of 240, the rest.
     assert resampled(row, 4, 1).cpu().tolist() == [pytest.approx([30, 50, 120, 240], abs=0.2)]
@@ -86,7 +86,7 @@ def test_by_hand(device: str) -> None:
     assert resampled(ten, 4, 1, unit=4).cpu().tolist() == [pytest.approx([255.75, 1, 128, 0], abs=0.1)]
 
 
-def test_a_second_scale_on_a_card_is_that_of_the_processor() -> None:
+def test_resampling_to_second_scale_matches_cpu() -> None:
     """What :func:`resize` does with pictures on a card, done with the processor's tensors."""
     frames = batch(astronaut())
     on_card = resampled(frames, 200, 200)

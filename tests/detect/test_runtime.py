@@ -33,7 +33,7 @@ os._exit(0)
 """
 
 
-def test_two_threads_that_are_the_first_to_look_do_not_wait_for_each_other() -> None:
+def test_first_inference_on_two_threads_does_not_deadlock() -> None:
     """OpenVINO's binding let one time in three go wrong, which only a process that has not looked yet can show."""
     for _ in range(2):
         subprocess.run([sys.executable, "-c", FIRST_AT_ONCE], check=True, timeout=60)

@@ -92,7 +92,7 @@ def test_tiles_cover_every_pixel_and_overlap(length: int, count: int) -> None:
         assert all(before[1] - after[0] >= TILE_OVERLAP for before, after in pairwise(spans))
 
 
-def test_an_object_on_a_seam_is_found_once_and_whole() -> None:
+def test_object_on_seam_is_found_once_and_whole() -> None:
     picture = np.zeros((2160, 4096, 3), np.uint8)
     spots = [
         (1100, 500, 1250, 640),  # where the second tile begins (1024)
@@ -114,7 +114,7 @@ def test_an_object_on_a_seam_is_found_once_and_whole() -> None:
         assert np.abs(found.boxes - np.array(spot)).max(1).min() <= 6.4
 
 
-def test_batches_and_small_frames() -> None:
+def test_multi_scale_detector_takes_batches_of_small_frames() -> None:
     pictures = [np.zeros((45, 80, 3), np.uint8) for _ in range(2)]
     pictures[1][20:30, 40:60] = 255
     nothing, one = MultiScaleDetector(Blobs(), [DetectionScale(1.0, 640, 0)]).detect(batch(*pictures))
@@ -122,7 +122,7 @@ def test_batches_and_small_frames() -> None:
     np.testing.assert_allclose(one.boxes, [[40, 20, 60, 30]], atol=0.6)
 
 
-def test_suppression() -> None:
+def test_suppression_keeps_best_box() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [2, 2, 5, 5], [0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
     found = Detections(
         boxes, np.array([0.5, 0.9, 0.8, 0.3, 0.2], np.float32), ("a", "a", "a", "b", "a"), np.zeros(5, np.float32)

@@ -128,7 +128,7 @@ class TestDenseOnnx(TrainedContract):
         picture[y + 32 : y + 64, x + 64 : x + 96] = (20, 200, 20)
         return picture
 
-    def test_nothing_in_an_empty_picture(self, detector: YoloDetector, level: int = 0) -> None:  # type: ignore[override]
+    def test_detector_finds_nothing_in_empty_picture(self, detector: YoloDetector, level: int = 0) -> None:  # type: ignore[override]
         # Any level picture is one great spot to this network, so only a dark one is empty.
         assert len(detector.detect(torch.zeros((1, 3, 160, 224), dtype=torch.uint8))[0]) == level
 
@@ -158,7 +158,7 @@ class TestCheckpoint(DetectorContract):
     def bad_answers(self) -> list[list[torch.Tensor]]:
         return [[torch.zeros(1, 7 + 32, 84)], [torch.zeros(1, 3)]]
 
-    def test_boxes_are_cells(self, detector: YoloDetector) -> None:
+    def test_plate_detector_boxes_are_cells(self, detector: YoloDetector) -> None:
         assert detector.all_labels == NAMES
         (found,) = detector.detect(batch(self.scene(0, 0)))
         sizes = found.boxes[:, 2:] - found.boxes[:, :2]
@@ -166,7 +166,7 @@ class TestCheckpoint(DetectorContract):
         np.testing.assert_allclose(sizes[:, 0], sizes[:, 1], atol=0.1)
 
 
-def test_labels_keep_their_columns(tmp_path: Path) -> None:
+def test_yolo_labels_keep_their_columns(tmp_path: Path) -> None:
     detector = yolo(spot_network(tmp_path / "a.onnx"), ("plate", "cat"))
     assert (detector.labels, detector.all_labels) == (("cat", "plate"), NAMES)
     picture = np.zeros((64, 128, 3), np.uint8)
@@ -178,7 +178,7 @@ def test_labels_keep_their_columns(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.scores, [1, 215 / 255], atol=0.01)
 
 
-def test_own_weights_beside_the_built_in_ones(tmp_path: Path) -> None:
+def test_own_weights_run_beside_built_in_ones(tmp_path: Path) -> None:
     path = spot_network(tmp_path / "a.onnx")
     settings = AnalyseSettings(classes=("face", "cat"), models=(str(path),), device=DeviceChoice.CPU)
     made = make_detectors(settings)
@@ -207,7 +207,7 @@ def test_own_weights_beside_the_built_in_ones(tmp_path: Path) -> None:
         ("classifier.onnx", ModelUnusable),
     ],
 )
-def test_files_that_are_no_usable_weights(tmp_path: Path, name: str, error: type[RedactError]) -> None:
+def test_weights_that_are_unusable_are_refused(tmp_path: Path, name: str, error: type[RedactError]) -> None:
     path = tmp_path / name
     match name:
         case "text.pt" | "text.onnx":
@@ -230,7 +230,7 @@ def test_files_that_are_no_usable_weights(tmp_path: Path, name: str, error: type
         yolo(path, ("face",))
 
 
-def test_an_export_for_one_size_says_so(tmp_path: Path) -> None:
+def test_yolo_export_for_one_size_is_refused(tmp_path: Path) -> None:
     """Ultralytics exports for 640 x 640 unless told otherwise."""
     path = spot_network(tmp_path / "a.onnx")
     model = onnx.load(str(path))
@@ -244,7 +244,7 @@ def test_an_export_for_one_size_says_so(tmp_path: Path) -> None:
         yolo(path, ("face",))
 
 
-def test_as_many_boxes_as_an_answer_an_anchor_has_rows(tmp_path: Path) -> None:
+def test_yolo_layout_is_told_apart_with_equal_rows(tmp_path: Path) -> None:
     """64 boxes of 6 numbers, and 60 classes: the shape alone could be either layout, turned on its side."""
     names = str({number: f"other {number}" if number != 1 else "face" for number in range(60)})
     detector = yolo(spot_network(tmp_path / "a.onnx", layout="end_to_end", names=names), ("face",))

@@ -54,7 +54,7 @@ def _chatter(progress: Progress) -> str:
     return "said"
 
 
-def test_memory_is_that_of_the_work_alone() -> None:
+def test_run_apart_measures_memory_of_work_only() -> None:
     ours = np.ones(400 * MIB, np.uint8)
     little = run_apart(partial(_fill, 1), silent).peak_bytes
     much = run_apart(partial(_fill, 200), silent).peak_bytes
@@ -69,20 +69,20 @@ def test_memory_is_that_of_the_work_alone() -> None:
 
 
 @pytest.mark.parametrize("error", [NoVideo, SetupIncomplete])
-def test_errors_come_back_as_they_were(error: type[RedactError]) -> None:
+def test_run_apart_passes_errors_on(error: type[RedactError]) -> None:
     with pytest.raises(error) as caught:
         run_apart(partial(_raise, error), silent)
     assert caught.value.text == error("It happened.", "Do this.").text
 
 
-def test_surprises_and_sudden_ends_are_told() -> None:
+def test_run_apart_reports_unexpected_ends() -> None:
     with pytest.raises(Unexpected, match="ZeroDivisionError"):
         run_apart(_surprise, silent)
     with pytest.raises(Unexpected, match="exit code 7"):
         run_apart(_die, silent)
 
 
-def test_stopping_ends_the_process() -> None:
+def test_run_apart_ends_process_when_cancelled() -> None:
     def progress(stage: str, done: int, total: int | None) -> None:
         if stage == "dawdle":
             raise Cancelled("Stopped on request.")
@@ -94,7 +94,7 @@ def test_stopping_ends_the_process() -> None:
     assert not multiprocessing.active_children()
 
 
-def test_nothing_of_the_process_reaches_stdout(capfd: pytest.CaptureFixture[str]) -> None:
+def test_run_apart_keeps_stdout_clean(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_apart(_chatter, silent).value == "said"
     out, err = capfd.readouterr()
     assert out == ""
@@ -102,7 +102,7 @@ def test_nothing_of_the_process_reaches_stdout(capfd: pytest.CaptureFixture[str]
     assert "C half" in err
 
 
-def test_stages_are_gathered_and_unknown_ones_kept() -> None:
+def test_stages_are_grouped_and_unknown_ones_kept() -> None:
     seconds = {"decode": 1.0, "planes": 0.5, "detect": 2.0, "convert": 0.25, "polish": 3.0}
     stages = {stage.name: stage for stage in grouped(seconds, 10)}
     assert list(stages) == [*STAGES, "polish"]
@@ -136,7 +136,7 @@ def test_transcode_takes_every_frame(tmp_path: Path, size: tuple[int, int], pix_
     assert [p.name for p in tmp_path.iterdir()] == ["in.mkv"]
 
 
-def test_a_transcode_that_stops_at_damage_is_an_error(tmp_path: Path) -> None:
+def test_transcode_stopped_by_damage_is_an_error(tmp_path: Path) -> None:
     """It would take less time than it should, and be no floor."""
     path = make_clip(tmp_path / "in.mp4", frames=6)
     with av.open(str(path)) as container:
@@ -150,7 +150,7 @@ def test_a_transcode_that_stops_at_damage_is_an_error(tmp_path: Path) -> None:
         transcode(path, X264, silent)
 
 
-def test_the_peer_not_being_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deface_missing_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
@@ -159,7 +159,7 @@ def test_the_peer_not_being_there_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         time_deface(tmp_path / "in.mp4", tmp_path, silent)
 
 
-def test_the_peer_failing_is_said(tmp_path: Path) -> None:
+def test_deface_failure_is_reported(tmp_path: Path) -> None:
     """It skips what it takes for no video, and ends with 0 all the same."""
     if importlib.util.find_spec("deface") is None:
         pytest.skip("deface is not installed")
@@ -168,7 +168,7 @@ def test_the_peer_failing_is_said(tmp_path: Path) -> None:
         time_deface(tmp_path / "in.txt", tmp_path, silent)
 
 
-def test_stopping_ends_the_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deface_is_ended_when_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in that would run for a minute is gone when the call comes back."""
     monkeypatch.setattr(metadata, "version", lambda name: "0")
     stand_in = tmp_path / "python"

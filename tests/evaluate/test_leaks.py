@@ -26,13 +26,13 @@ BOX = (20.0, 20.0, 120.0, 60.0)
         ("face", (30, 20, 130, 60), False),  # the same, a tenth of its width aside: 87 %
     ],
 )
-def test_a_box_is_covered_from_nine_tenths(label: str, mask: tuple[float, ...], covered: bool) -> None:
+def test_box_is_covered_from_nine_tenths(label: str, mask: tuple[float, ...], covered: bool) -> None:
     x1, y1, x2, y2 = mask
     report = evaluate(tracks((label, {0: (x1, y1, x2, y2)})), truth((label, {0: BOX})), TIGHT)
     assert report.total.uncovered == (not covered)
 
 
-def test_an_ellipse_does_for_a_face_and_not_for_a_plate_and_any_mask_counts() -> None:
+def test_ellipse_covers_face_but_not_plate() -> None:
     mask = tracks(("face", {0: BOX}))
     assert evaluate(mask, truth(("face", {0: BOX})), TIGHT).total.exposed == 0
     report = evaluate(mask, truth(("plate", {0: BOX})), TIGHT)
@@ -41,7 +41,7 @@ def test_an_ellipse_does_for_a_face_and_not_for_a_plate_and_any_mask_counts() ->
     assert evaluate(tracks(("plate", {0: BOX})), truth(("face", {0: BOX})), TIGHT).total.exposed == 0
 
 
-def test_one_bare_frame_exposes_an_object_and_is_named() -> None:
+def test_leak_on_one_frame_exposes_object() -> None:
     pts = np.array([900, 903, 905, 911], np.int64)
     ref = MediaRef("0" * 64, WIDTH, HEIGHT, Fraction(1, 10), pts)
     rows = dict.fromkeys(range(4), BOX)
@@ -59,7 +59,7 @@ def test_one_bare_frame_exposes_an_object_and_is_named() -> None:
     ]
 
 
-def test_over_masking_counts_pixels_beyond_the_grown_boxes() -> None:
+def test_over_masking_counts_pixels_outside_enlarged_boxes() -> None:
     # The box grown by half is 60 x 30 pixels. The mask over it reaches 5 columns of 20 rows further, another is astray.
     box, mask, astray = (40.0, 40.0, 80.0, 60.0), (35.0, 40.0, 95.0, 60.0), (150.0, 0.0, 160.0, 10.0)
     report = evaluate(tracks(("plate", {0: mask, 1: astray})), truth(("plate", {0: box})), TIGHT)
@@ -75,7 +75,7 @@ def test_ignored_boxes_are_neither_leaks_nor_over_masking() -> None:
     assert evaluate(tracks(("plate", there)), truth(("plate", there), counted=False), TIGHT).masked_outside == 0
 
 
-def test_only_what_is_inside_the_picture_must_be_masked() -> None:
+def test_box_outside_picture_need_not_be_masked() -> None:
     half_out = (-50.0, 20.0, 50.0, 60.0)
     assert evaluate(tracks(("plate", {0: (0, 20, 50, 60)})), truth(("plate", {0: half_out})), TIGHT).total.exposed == 0
     beyond = truth(("plate", {0: (-50.0, 20.0, -10.0, 60.0)}))
@@ -83,14 +83,14 @@ def test_only_what_is_inside_the_picture_must_be_masked() -> None:
 
 
 @pytest.mark.parametrize(("angle", "covered"), [(30.0, True), (-30.0, False)])
-def test_turned_truth_needs_the_mask_turned_the_same_way(angle: float, covered: bool) -> None:
+def test_rotated_truth_needs_mask_with_same_rotation(angle: float, covered: bool) -> None:
     box = (60.0, 35.0, 140.0, 65.0)
     report = evaluate(tracks(("plate", {0: box}), angle=angle), truth(("plate", {0: box}), angle=30.0), TIGHT)
     assert report.total.exposed == (not covered)
 
 
 @pytest.mark.parametrize("angle", [0.0, 25.0, -70.0, 90.0])
-def test_regions_are_those_of_another_drawing_library(angle: float) -> None:
+def test_regions_match_another_drawing_library(angle: float) -> None:
     box = np.array([60.0, 30.0, 140.0, 60.0])
     found = region(box, angle, WIDTH, HEIGHT, ellipse=False)
     assert found is not None
@@ -104,7 +104,7 @@ def test_regions_are_those_of_another_drawing_library(angle: float) -> None:
     assert not np.any(~drawn & (share > 0.8))
 
 
-def test_a_box_thinner_than_a_pixel_still_has_pixels() -> None:
+def test_region_thinner_than_pixel_is_not_empty() -> None:
     found = region(np.array([10.6, 10.0, 10.9, 20.0]), 0.0, WIDTH, HEIGHT, ellipse=False)
     assert found is not None
     assert found[1].all()

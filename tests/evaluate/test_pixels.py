@@ -35,7 +35,7 @@ def write_clip(path: Path, masks: TrackSet, frames: int = FRAMES) -> Path:
     return path
 
 
-def test_pixels_tell_what_the_tracks_tell(tmp_path: Path) -> None:
+def test_pixel_figures_match_track_figures(tmp_path: Path) -> None:
     dark, bright = (10.0, 20.0, 60.0, 70.0), (120.0, 30.0, 180.0, 60.0)
     masks = tracks(
         ("face", {f: dark for f in range(FRAMES) if f != 4}), ("plate", dict.fromkeys(range(FRAMES), bright)),
@@ -52,7 +52,7 @@ def test_pixels_tell_what_the_tracks_tell(tmp_path: Path) -> None:
     assert 30 < seen.psnr_outside < 60
 
 
-def test_a_copy_of_other_length_or_none_at_all_is_refused(tmp_path: Path) -> None:
+def test_pixel_figures_refuse_copy_of_other_length(tmp_path: Path) -> None:
     master = write_clip(tmp_path / "master.mp4", tracks(ref=media(FRAMES)))
     short = write_clip(tmp_path / "short.mp4", tracks(ref=media(FRAMES)), FRAMES - 1)
     with pytest.raises(FrameCountMismatch):

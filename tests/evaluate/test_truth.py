@@ -18,14 +18,14 @@ def write(folder: Path, text: str | bytes, labels: str | None = None) -> Path:
     return path
 
 
-def test_frames_and_boxes_count_from_one_in_the_file_and_from_nought_here(tmp_path: Path) -> None:
+def test_truth_file_counts_from_one(tmp_path: Path) -> None:
     plate, face = read_truth(write(tmp_path, GOOD)).objects
     assert (plate.id, plate.label, plate.frames.tolist(), plate.counted.tolist()) == (7, "plate", [0, 2], [True, False])
     assert plate.boxes.tolist() == [[10, 20, 40, 60], [11, 20, 41, 60]]
     assert (face.label, face.boxes.tolist()) == ("face", [[0, 0, 5, 5]])
 
 
-def test_labels_are_found_beside_the_file_or_given(tmp_path: Path) -> None:
+def test_truth_labels_are_found_beside_file_or_given(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD, "car\nbadge\n")
     given = tmp_path / "given.txt"
     given.write_text("a\nb\n")
@@ -40,7 +40,7 @@ def test_labels_are_found_beside_the_file_or_given(tmp_path: Path) -> None:
         "1, 7, 11, 21, 30, 40, -1, -1, -1, -1",  # MOT15: class and world coordinates unknown
     ],
 )
-def test_rows_without_a_class_count_as_plain_objects(tmp_path: Path, line: str) -> None:
+def test_truth_rows_without_class_are_objects(tmp_path: Path, line: str) -> None:
     (thing,) = read_truth(write(tmp_path, line)).objects
     assert (thing.label, thing.counted.tolist()) == ("object", [True])
 
@@ -65,12 +65,12 @@ def test_rows_without_a_class_count_as_plain_objects(tmp_path: Path, line: str) 
         b"\x00\xff\xfe\x81",
     ],
 )
-def test_what_cannot_be_truth_is_refused(tmp_path: Path, untrusted: str | bytes) -> None:
+def test_truth_file_with_fault_is_refused(tmp_path: Path, untrusted: str | bytes) -> None:
     with pytest.raises(BadTruth):
         read_truth(write(tmp_path, untrusted))
 
 
-def test_missing_files_are_refused(tmp_path: Path) -> None:
+def test_truth_files_missing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadTruth):
         read_truth(tmp_path / "none.txt")
     with pytest.raises(BadTruth):

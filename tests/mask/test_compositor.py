@@ -52,9 +52,7 @@ def draw(image: PlanarImage, *masks: tuple[Shape, EffectSettings]) -> list[NDArr
 @settings(max_examples=150, deadline=None)
 @given(shapes)
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
-def test_solid_is_exactly_the_fill_inside_and_nothing_outside_changes(
-    subsampling: tuple[int, int], shape: Shape
-) -> None:
+def test_solid_fill_changes_exactly_the_mask(subsampling: tuple[int, int], shape: Shape) -> None:
     sx, sy = subsampling
     image = picture(noise(), subsampling)
     before = [plane.numpy().copy() for plane in image.planes]
@@ -76,9 +74,7 @@ def test_solid_is_exactly_the_fill_inside_and_nothing_outside_changes(
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("effect", list(Effect))
 @pytest.mark.parametrize("depth", [8, 10])
-def test_every_effect_reaches_the_last_row_and_column_and_stops_at_its_rim(
-    device: str, effect: Effect, depth: int
-) -> None:
+def test_effects_cover_mask_exactly_to_its_edge(device: str, effect: Effect, depth: int) -> None:
     # A picture of one odd value: a pixel that an effect wrote to has another one (31 is no multiple of any step).
     image = picture(np.full((HEIGHT, WIDTH), 31 << (depth - 8)), depth=depth, device=device)
     shape = Shape(Form.RECTANGLE, WIDTH - 8.0, HEIGHT - 8.0, 30.0, 20.0, 10.0)
@@ -89,7 +85,7 @@ def test_every_effect_reaches_the_last_row_and_column_and_stops_at_its_rim(
 @needs_cuda
 @pytest.mark.parametrize("effect", list(Effect))
 @pytest.mark.parametrize("depth", [8, 10])
-def test_a_card_draws_as_the_processor_does(effect: Effect, depth: int) -> None:
+def test_compositor_on_card_matches_cpu(effect: Effect, depth: int) -> None:
     masks = [(FACE, EffectSettings(effect)), (Shape(Form.RECTANGLE, 20.0, 80.0, 50.0, 30.0, 20.0), SOLID)]
     before = [plane.numpy() for plane in picture(noise(120, 100, depth), depth=depth).planes]
     one, two = (draw(picture(noise(120, 100, depth), depth=depth, device=name), *masks) for name in ("cpu", "cuda"))
@@ -123,13 +119,13 @@ def test_a_card_draws_as_the_processor_does(effect: Effect, depth: int) -> None:
         ((255, 0, 0), ColourTags(matrix=1), 10, 1080, (250, 409, 960)),
     ],
 )
-def test_fill_colours_by_hand(
+def test_fill_colours_match_hand_computed_values(
     fill: tuple[int, int, int], colour: ColourTags, depth: int, height: int, expected: tuple[int, int, int]
 ) -> None:
     assert fill_colour(fill, colour, depth, height) == expected
 
 
-def test_solid_uses_the_tags_of_the_picture() -> None:
+def test_solid_fill_uses_colour_tags() -> None:
     image = picture(noise(depth=10), depth=10)
     image.colour = ColourTags(matrix=1, full_range=True)
     assert [int(plane[0, 0]) for plane in draw(image, (Shape(Form.FULL), GREEN))] == [732, 118, 47]
@@ -137,7 +133,7 @@ def test_solid_uses_the_tags_of_the_picture() -> None:
 
 @pytest.mark.parametrize("effect", [Effect.MOSAIC, Effect.BLUR])
 @pytest.mark.parametrize("depth", [8, 10])
-def test_what_has_the_same_coarse_means_looks_the_same(effect: Effect, depth: int) -> None:
+def test_mosaic_depends_only_on_coarse_means(effect: Effect, depth: int) -> None:
     """Two patterns a plate reader or a person tells apart at a glance, hidden in cells of 24 x 20 pixels."""
     y, x = np.mgrid[:100, :120]
     upright = picture(np.where(x // 2 % 2, 200, 40) << (depth - 8), depth=depth)
@@ -160,7 +156,7 @@ def test_what_has_the_same_coarse_means_looks_the_same(effect: Effect, depth: in
         Shape(Form.FULL),
     ],
 )
-def test_a_mosaic_is_a_few_coarse_numbers(shape: Shape) -> None:
+def test_mosaic_is_a_few_coarse_numbers(shape: Shape) -> None:
     image = picture(noise(120, 100) // 2 + np.mgrid[:100, :120][1])
     after, u, v = draw(image, (shape, MOSAIC))
     covered = coverage([shape], 120, 100)
@@ -174,7 +170,7 @@ def test_a_mosaic_is_a_few_coarse_numbers(shape: Shape) -> None:
     assert set(np.unique(after[covered])) <= {16, 235, *range(LUMA_STEP, 235, LUMA_STEP)}
 
 
-def test_a_blur_is_made_of_nothing_but_the_cells() -> None:
+def test_blur_is_made_from_mosaic_cells_only() -> None:
     """Feeding the blur the mosaic's cells in place of the picture gives the same blur."""
     box = Shape(Form.RECTANGLE, 60.0, 50.0, 96.0, 72.0)
     original = noise(120, 100)
@@ -198,14 +194,14 @@ def test_a_blur_is_made_of_nothing_but_the_cells() -> None:
         (10.0, 10, 10, (1, 1)),
     ],
 )
-def test_cells_follow_the_size_of_the_whole_mask(extent: float, width: int, height: int, grid: tuple[int, int]) -> None:
+def test_mosaic_cells_depend_on_whole_mask(extent: float, width: int, height: int, grid: tuple[int, int]) -> None:
     assert LEAST_CELL == 8
     assert cell_grid(extent, width, height) == grid
 
 
 @pytest.mark.parametrize("veil", [MOSAIC, BLUR])
 @pytest.mark.parametrize("fill_is_first", [True, False])
-def test_a_mosaic_tells_nothing_about_what_a_fill_hides(veil: EffectSettings, fill_is_first: bool) -> None:
+def test_mosaic_reveals_nothing_under_fill(veil: EffectSettings, fill_is_first: bool) -> None:
     plate = Shape(Form.RECTANGLE, 80.0, 60.0, 50.0, 30.0)
     masks = [(plate, GREEN), (FACE, veil)] if fill_is_first else [(FACE, veil), (plate, GREEN)]
     dark, bright = noise(120, 100), noise(120, 100)
@@ -217,7 +213,7 @@ def test_a_mosaic_tells_nothing_about_what_a_fill_hides(veil: EffectSettings, fi
 
 
 @pytest.mark.parametrize("large_is_first", [True, False])
-def test_a_pixel_under_two_mosaics_shows_only_through_the_larger_cells(large_is_first: bool) -> None:
+def test_mosaics_overlap_through_larger_cells(large_is_first: bool) -> None:
     large = Shape(Form.RECTANGLE, 80.0, 70.0, 128.0, 128.0)  # cells of 32: one spans columns 112 to 143
     small = Shape(Form.RECTANGLE, 141.0, 70.0, 34.0, 34.0)  # cells of 8.5: one spans 141 to 149, half outside of large
     masks = [(large, MOSAIC), (small, MOSAIC)] if large_is_first else [(small, MOSAIC), (large, MOSAIC)]
@@ -229,7 +225,7 @@ def test_a_pixel_under_two_mosaics_shows_only_through_the_larger_cells(large_is_
     assert np.array_equal(one[0][inside], two[0][inside])
 
 
-def test_pictures_made_in_inference_mode_can_be_drawn_into() -> None:
+def test_compositor_draws_into_inference_mode_pictures() -> None:
     with torch.inference_mode():
         image = picture(noise())
         image.planes = tuple(plane.clone() for plane in image.planes)  # type: ignore[assignment]
@@ -244,7 +240,7 @@ def test_pictures_made_in_inference_mode_can_be_drawn_into() -> None:
         PlanarImage(picture(noise()).planes, 10, (1, 1)),  # 8-bit samples said to be 10-bit ones
     ],
 )
-def test_a_picture_that_does_not_fit_is_refused(image: PlanarImage) -> None:
+def test_compositor_refuses_picture_of_wrong_size(image: PlanarImage) -> None:
     with pytest.raises(ValueError, match="planes"):
         Compositor(WIDTH, HEIGHT, "cpu").draw(image, [(Shape(Form.FULL), SOLID)])
 

@@ -23,7 +23,7 @@ def shapes(frame: int, *tracks: Track, policy: MaskPolicy | None = POLICY) -> li
     return MaskPlan(TrackSet(media(10), tracks), policy).shapes(frame)
 
 
-def test_margins_follow_size() -> None:
+def test_mask_margin_depends_on_size() -> None:
     # 40 x 60 about (120, 130): 40 + 2 * (0.5 * 40 + 2) wide, 60 + 2 * (0.25 * 60 + 2) high.
     (face,) = shapes(3, track(1, "face", [3], [[100, 100, 140, 160]]))
     assert face == Shape(Form.ELLIPSE, 120, 130, 84, 94, 0)
@@ -32,7 +32,7 @@ def test_margins_follow_size() -> None:
     assert plate == Shape(Form.RECTANGLE, 250, 210, 122, 30, 15)
 
 
-def test_margins_follow_motion() -> None:
+def test_mask_margin_depends_on_motion() -> None:
     # Moves by (10, 0), then (4, 8) over two frames, that is (2, 4) a frame.
     boxes = [[100.0, 100, 200, 120], [110.0, 100, 210, 120], [114.0, 108, 214, 128]]
     moving = track(1, "plate", [2, 3, 5], boxes)
@@ -46,7 +46,7 @@ def test_margins_follow_motion() -> None:
     }
 
 
-def test_motion_across_a_turned_box() -> None:
+def test_mask_margin_handles_motion_of_rotated_box() -> None:
     # Turned by 90 degrees, what moves along the picture's x axis moves across the box.
     turned = track(1, "plate", [0, 1], [[100, 100, 200, 120], [110, 100, 210, 120]], [90.0, 90.0])
     (shape,) = shapes(0, turned)
@@ -66,7 +66,7 @@ def test_motion_across_a_turned_box() -> None:
         ((0, 420, 100, 480), "left bottom"),
     ],
 )
-def test_boxes_cut_off_at_the_border(box: tuple[float, float, float, float], outwards: str) -> None:
+def test_mask_extends_past_border_for_cut_off_boxes(box: tuple[float, float, float, float], outwards: str) -> None:
     assert (NEAR_BORDER, PAST_BORDER) == (0.1, 0.25)
     (plate,) = shapes(0, track(1, "plate", [0], [list(box)]))
     edges = plate.cx - plate.w / 2, plate.cy - plate.h / 2, plate.cx + plate.w / 2, plate.cy + plate.h / 2
@@ -77,12 +77,12 @@ def test_boxes_cut_off_at_the_border(box: tuple[float, float, float, float], out
     assert edges == pytest.approx((whole[0] - x, whole[1] - y, whole[2] + x, whole[3] + y), abs=1e-3)
 
 
-def test_a_box_far_outside_is_drawn_no_further() -> None:
+def test_mask_of_box_far_outside_is_not_extended() -> None:
     (plate,) = shapes(0, track(1, "plate", [0], [[-60, 200, 40, 260]]))
     assert plate.cx - plate.w / 2 == pytest.approx(-60 - 11)
 
 
-def test_a_face_at_the_border_is_masked_into_its_corners() -> None:
+def test_mask_of_face_at_border_is_rectangle() -> None:
     cut, whole = track(1, "face", [0], [[0, 200, 40, 260]]), track(2, "face", [0], [[100, 200, 140, 260]])
     tracks = TrackSet(media(1), (cut, whole))
     forms = [s.form for s in MaskPlan(tracks, POLICY).shapes(0)]
@@ -91,7 +91,7 @@ def test_a_face_at_the_border_is_masked_into_its_corners() -> None:
     assert masked[200:260, 0:40].all()
 
 
-def test_every_box_is_inside_its_default_mask() -> None:
+def test_mask_contains_its_box() -> None:
     rng = np.random.default_rng(4)
     for label in (*DEFAULT_MARGINS, "horse"):
         corner = rng.uniform(-10, 400, (20, 2))
@@ -108,7 +108,7 @@ def test_every_box_is_inside_its_default_mask() -> None:
             assert masked[inside].all()
 
 
-def test_it_is_a_function_of_tracks_and_policy_alone() -> None:
+def test_mask_plan_depends_on_tracks_and_policy_only() -> None:
     first = track(7, "face", [0, 1], [[100, 100, 140, 160], [104, 100, 144, 160]])
     second = track(2, "horse", [1, 4], [[10, 10, 300, 200], [20, 10, 310, 200]])
     kept = [column.copy() for t in (first, second) for column in (t.frames, t.boxes, t.angles)]

@@ -65,7 +65,7 @@ def within(shape: Shape, slack: float) -> NDArray[np.bool_]:
 
 @settings(max_examples=400, deadline=None)
 @given(shapes)
-def test_every_pixel_a_shape_reaches_is_covered_and_none_far_from_it(shape: Shape) -> None:
+def test_raster_covers_every_touched_pixel(shape: Shape) -> None:
     covered = coverage([shape], WIDTH, HEIGHT)
     assert covered[pixels_inside(shape)].all()
     if shape.form is Form.RECTANGLE:
@@ -75,7 +75,7 @@ def test_every_pixel_a_shape_reaches_is_covered_and_none_far_from_it(shape: Shap
 
 
 @pytest.mark.parametrize("angle", [3.0, 30.0, 45.0, -75.0, 100.0])
-def test_turned_rectangle_is_a_polygon_with_at_most_its_rim_added(angle: float) -> None:
+def test_raster_of_rotated_rectangle_adds_at_most_edge(angle: float) -> None:
     shape = Shape(Form.RECTANGLE, 30.3, 18.1, 40.0, 11.0, angle)
     covered = coverage([shape], WIDTH, HEIGHT)
     polygon = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -89,7 +89,7 @@ def test_turned_rectangle_is_a_polygon_with_at_most_its_rim_added(angle: float) 
 
 
 @pytest.mark.parametrize("angle", [0.0, 20.0, 90.0])
-def test_ellipse_has_its_area_and_at_most_a_rim_of_one_pixel_more(angle: float) -> None:
+def test_raster_of_ellipse_adds_at_most_edge(angle: float) -> None:
     covered = coverage([Shape(Form.ELLIPSE, 100.0, 100.0, 90.0, 60.0, angle)], 200, 200)
     area, rim = math.pi * 45 * 30, math.pi * (45 + 30)
     assert area < covered.sum() < area + 1.1 * rim
@@ -111,12 +111,12 @@ def test_ellipse_has_its_area_and_at_most_a_rim_of_one_pixel_more(angle: float) 
         (30.0, -7.999, 0, 30),
     ],
 )
-def test_first_and_last_rows_and_columns_are_covered(form: Form, cx: float, cy: float, row: int, column: int) -> None:
+def test_raster_covers_first_and_last_rows_and_columns(form: Form, cx: float, cy: float, row: int, column: int) -> None:
     assert coverage([Shape(form, cx, cy, 16.0, 16.0)], WIDTH, HEIGHT)[row, column]
 
 
 @pytest.mark.parametrize("angle", [0.0, 180.0, -360.0])
-def test_upright_rectangle_on_whole_pixels_is_exactly_those(angle: float) -> None:
+def test_raster_of_aligned_rectangle_is_exact(angle: float) -> None:
     expected = np.zeros((HEIGHT, WIDTH), bool)
     expected[5:15, 10:40] = True
     assert np.array_equal(coverage([Shape(Form.RECTANGLE, 25.0, 10.0, 30.0, 10.0, angle)], WIDTH, HEIGHT), expected)
@@ -124,7 +124,7 @@ def test_upright_rectangle_on_whole_pixels_is_exactly_those(angle: float) -> Non
     assert np.array_equal(turned, expected)
 
 
-def test_positive_angles_turn_clockwise_on_the_screen() -> None:
+def test_raster_rotates_clockwise() -> None:
     covered = coverage([Shape(Form.RECTANGLE, 30.0, 18.0, 30.0, 2.0, 30.0)], WIDTH, HEIGHT)
     assert covered[24, 40]
     assert not covered[12, 40]
@@ -143,24 +143,24 @@ def test_positive_angles_turn_clockwise_on_the_screen() -> None:
         Shape(Form.ELLIPSE, 9.0, 9.0, 9e6, 9e6, 33.0),  # sound, and larger than the picture on all sides
     ],
 )
-def test_doubtful_and_boundless_shapes_cover_everything(shape: Shape) -> None:
+def test_raster_of_invalid_shape_covers_everything(shape: Shape) -> None:
     assert coverage([shape], WIDTH, HEIGHT).all()
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-9, 0.3])
 @pytest.mark.parametrize("form", [Form.ELLIPSE, Form.RECTANGLE])
-def test_shapes_below_a_pixel_cover_the_pixel_they_are_in(form: Form, size: float) -> None:
+def test_raster_of_tiny_shape_covers_its_pixel(form: Form, size: float) -> None:
     assert coverage([Shape(form, 20.0, 10.0, size, size, 45.0)], WIDTH, HEIGHT)[10, 20]
     assert coverage([Shape(form, WIDTH - 0.01, HEIGHT - 0.01, size, size)], WIDTH, HEIGHT)[-1, -1]
 
 
 @pytest.mark.parametrize(("cx", "cy"), [(-8.0, 18.0), (WIDTH + 8.0, 18.0), (30.0, -8.0), (30.0, 900.0)])
-def test_shapes_beside_the_picture_cover_nothing(cx: float, cy: float) -> None:
+def test_raster_of_shape_outside_covers_nothing(cx: float, cy: float) -> None:
     rows, columns, mask = rasterise(Shape(Form.RECTANGLE, cx, cy, 16.0, 16.0), WIDTH, HEIGHT, "cpu")
     assert (rows, columns, tuple(mask.shape)) == (slice(0, 0), slice(0, 0), (0, 0))
 
 
-def test_coverage_is_the_union() -> None:
+def test_raster_coverage_is_union() -> None:
     one, two = Shape(Form.ELLIPSE, 10.0, 10.0, 9.0, 9.0), Shape(Form.RECTANGLE, 14.0, 12.0, 9.0, 5.0, 20.0)
     both = coverage([one, two], WIDTH, HEIGHT)
     assert np.array_equal(both, coverage([one], WIDTH, HEIGHT) | coverage([two], WIDTH, HEIGHT))
@@ -169,7 +169,7 @@ def test_coverage_is_the_union() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(shapes, st.sampled_from([(0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 2)]))
-def test_shared_samples_are_those_that_any_covered_pixel_has(shape: Shape, subsampling: tuple[int, int]) -> None:
+def test_raster_chroma_covers_every_shared_sample(shape: Shape, subsampling: tuple[int, int]) -> None:
     sx, sy = subsampling
     y, x = np.nonzero(coverage([shape], WIDTH, HEIGHT))
     expected = np.zeros((-(-HEIGHT >> sy), -(-WIDTH >> sx)), bool)

@@ -50,18 +50,20 @@ def keys(risks: list[Risk]) -> list[str]:
         (30, 58, 300.0, ["death:1:58"]),
     ],
 )
-def test_births_and_deaths_in_the_middle_are_strange(first: int, last: int, left: float, expected: list[str]) -> None:
+def test_review_queue_lists_tracks_that_begin_or_end_mid_picture(
+    first: int, last: int, left: float, expected: list[str]
+) -> None:
     assert keys(queue([track(1, first, last, left=left)], cuts=(30, 60))) == expected
 
 
 @pytest.mark.parametrize(("frames", "expected"), [(12, []), (14, ["gap:1:20"])])
-def test_long_fillings_are_gaps(frames: int, expected: list[str]) -> None:
+def test_review_queue_lists_long_gaps(frames: int, expected: list[str]) -> None:
     one = track(1, 0, 99)
     one.sources[20 : 20 + frames] = Source.FILLED
     assert keys(queue([one])) == expected
 
 
-def test_doubtful_stretches_are_weak() -> None:
+def test_review_queue_lists_weak_spans() -> None:
     one = track(1, 0, 99)
     one.scores[40:60] = 0.4
     (risk,) = queue([one])
@@ -70,7 +72,7 @@ def test_doubtful_stretches_are_weak() -> None:
     )  # fmt: skip
 
 
-def test_jumps_and_changes_of_size() -> None:
+def test_review_queue_lists_jumps_and_size_changes() -> None:
     assert queue([track(1, 0, 99, left=0, step=5)]) == []
     one = track(1, 0, 99)
     one.boxes[50:] += np.array([30, 0, 30, 0], np.float32)  # three quarters of its width
@@ -81,19 +83,19 @@ def test_jumps_and_changes_of_size() -> None:
     assert next(r for r in found if r.track == 2).text.startswith("Changes its size")
 
 
-def test_what_a_detector_saw_once() -> None:
+def test_review_queue_lists_single_detections() -> None:
     one = track(1, 0, 99)
     one.sources[1:] = Source.PROPAGATED
     assert keys(queue([one])) == ["single:1:0"]
 
 
-def test_damaged_frames_are_asked_about_whatever_the_tracks() -> None:
+def test_review_queue_lists_damaged_frames() -> None:
     (one, other) = queue([], corrupt=(5, 6, 7, 50))
     assert {(r.track, r.first, r.last) for r in (one, other)} == {(None, 5, 7), (None, 50, 50)}
     assert one.key == "damaged:0:5" and one.score > other.score
 
 
-def test_what_people_marked_or_settled_is_not_asked_about() -> None:
+def test_review_queue_omits_marked_and_settled_items() -> None:
     tracks = [track(1, 10, 80)]
     assert keys(queue(tracks, Keyframe(1, 10, Box(300, 100, 340, 150)))) == ["death:1:80"]
     assert keys(queue(tracks, Outside(1, 60))) == ["birth:1:10"]  # ended by a person
@@ -102,7 +104,7 @@ def test_what_people_marked_or_settled_is_not_asked_about() -> None:
     assert queue([], *drawn) == []
 
 
-def test_the_worst_comes_first() -> None:
+def test_review_queue_is_ordered_by_score() -> None:
     weak = track(2, 0, 99)
     weak.scores[40:60] = 0.45
     big = track(1, 0, 50)
@@ -113,7 +115,7 @@ def test_the_worst_comes_first() -> None:
     assert all(0 <= score <= 1 for _, score in scores)
 
 
-def test_after_an_edit_only_the_tracks_it_reached_are_looked_at_again() -> None:
+def test_review_queue_recomputes_only_changed_tracks() -> None:
     sound = np.zeros(FRAMES, bool)
     table = FrameTable(np.arange(FRAMES, dtype=np.int64), sound, sound, Fraction(1, 25), 1)
     media = MediaRef("0" * 64, *SIZE, table.time_base, table.pts, 1)

@@ -52,7 +52,7 @@ def slate(form: Format, lines: tuple[str, ...] = LINES) -> tuple[NDArray[np.inte
         (16, 16, 1, False),  # the smallest picture there is
     ],
 )
-def test_a_slate_is_readable_at_any_size(width: int, height: int, aspect: Fraction | int, *, whole: bool) -> None:
+def test_slate_is_readable_at_any_size(width: int, height: int, aspect: Fraction | int, *, whole: bool) -> None:
     luma, fits = slate(form(width, height, aspect))
     assert fits == whole
     ink = luma > 100
@@ -65,14 +65,14 @@ def test_a_slate_is_readable_at_any_size(width: int, height: int, aspect: Fracti
     assert rows[-1] - rows[0] >= (4 if height == 16 else 30)
 
 
-def test_a_slate_uses_the_room_it_has() -> None:
+def test_slate_uses_available_space() -> None:
     for size in (96, 360, 720, 1440):
         luma, _ = slate(form(size * 16 // 9, size))
         rows = np.flatnonzero((luma > 100).any(axis=1))
         assert 0.25 * size < rows[-1] - rows[0] < 0.9 * size
 
 
-def test_a_slate_has_the_levels_of_the_copy() -> None:
+def test_slate_has_levels_of_copy() -> None:
     narrow, _ = slate(form(320, 192))
     deep, _ = slate(form(320, 192, depth=10))
     full, _ = draw_slate(check_slate(Slate(LINES)), Format(320, 192, Fraction(1), 8, ColourTags(1, 1, 1, True)))
@@ -83,7 +83,7 @@ def test_a_slate_has_the_levels_of_the_copy() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(max_size=120), max_size=6), st.sampled_from([(160, 96), (40, 200), (16, 16)]))
-def test_no_text_breaks_anything(lines: list[str], size: tuple[int, int]) -> None:
+def test_titles_survive_any_text(lines: list[str], size: tuple[int, int]) -> None:
     target = form(*size)
     try:
         plain = check_slate(Slate(tuple(lines), 1))
@@ -103,20 +103,20 @@ def test_no_text_breaks_anything(lines: list[str], size: tuple[int, int]) -> Non
         ("e\u0301", "é"),
     ],
 )
-def test_only_what_can_be_seen_is_drawn(untrusted: str, drawn: str) -> None:
+def test_titles_contain_only_visible_characters(untrusted: str, drawn: str) -> None:
     assert check_watermark(untrusted) == drawn
     assert check_slate(Slate(("", untrusted, ""), 1)).lines == (drawn,)
 
 
 @pytest.mark.parametrize("untrusted", ["\ud800", "漢", "🙂", "مرحبا", "x" * 101, "q\u0301\u0302\u0303", "\ue000"])
-def test_what_cannot_be_drawn_is_refused(untrusted: str) -> None:
+def test_titles_that_cannot_be_drawn_are_refused(untrusted: str) -> None:
     with pytest.raises(TitleUnusable):
         check_watermark(untrusted)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("depth", [8, 10])
-def test_a_watermark_is_seen_on_black_and_on_white(device: str, depth: int) -> None:
+def test_watermark_is_visible_on_black_and_white(device: str, depth: int) -> None:
     target, unit = form(320, 192, depth=depth), 1 << (depth - 8)
     watermark = Watermark("Not for onward use", target, device)
     for grey in (16, 128, 235):
@@ -135,7 +135,7 @@ def test_a_watermark_is_seen_on_black_and_on_white(device: str, depth: int) -> N
 
 @pytest.mark.parametrize("depth", [8, 10])
 @pytest.mark.parametrize("device", DEVICES)
-def test_a_watermark_over_masks_shows_masks(device: str, depth: int) -> None:
+def test_watermark_keeps_masks_visible(device: str, depth: int) -> None:
     size = noise(depth=depth).shape
     target = form(size[1], size[0], depth=depth)
     watermark = Watermark("Not for onward use", target, device)

@@ -37,7 +37,7 @@ def copy(info: MediaInfo, target: Path, settings: EncodeSettings) -> tuple[str, 
 
 @pytest.mark.skipif(NVENC, reason="NVENC is here")
 @pytest.mark.parametrize("codec", VideoCodec)
-def test_without_nvenc_a_copy_is_made_in_software_and_says_why(info: MediaInfo, codec: VideoCodec) -> None:
+def test_encoder_without_nvenc_falls_back_to_software_with_note(info: MediaInfo, codec: VideoCodec) -> None:
     name, notes = copy(info, info.path.with_name("c.mp4"), EncodeSettings(codec))
     assert name == encoder.ENCODERS[codec]
     assert len(notes) == 1
@@ -54,7 +54,7 @@ def test_nvenc_keeps_every_timestamp(info: MediaInfo, codec: VideoCodec) -> None
     )
 
 
-def test_what_the_card_is_told_and_when_it_is_not_asked(info: MediaInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoder_options_for_card(info: MediaInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "card_problem", lambda *_: "")
     told = []
     for codec, preset, quality in (

@@ -40,7 +40,7 @@ def play(packets: list[Packet], *, by_dts: bool = False, delay: int = 0) -> list
     return [(s.pts, s.picture is not None, s.corrupt) for s in slots]
 
 
-def test_a_lost_reference_spoils_what_is_shown_before_it() -> None:
+def test_order_marks_frames_shown_before_lost_reference() -> None:
     # I0 P30 b10 b20 | P30 is lost: both b refer to it although they are shown first; I40 is sound again.
     slots = play([Packet(0, key=True), Packet(30, out=False), Packet(10), Packet(20), Packet(40, key=True), Packet(50)])
     assert slots == [
@@ -53,23 +53,23 @@ def test_a_lost_reference_spoils_what_is_shown_before_it() -> None:
     ]
 
 
-def test_pictures_shown_before_a_keyframe_may_refer_to_what_lies_behind_it() -> None:
+def test_order_marks_pictures_shown_before_keyframe() -> None:
     # Open GOP: I40 is followed by b30, which also refers to the damaged P20.
     slots = play([Packet(0, key=True), Packet(10), Packet(20, corrupt=True), Packet(40, key=True), Packet(30)])
     assert [(pts, corrupt) for pts, _, corrupt in slots] == [(0, 0), (10, 0), (20, 1), (30, 1), (40, 0)]
 
 
-def test_everything_before_the_first_keyframe_is_corrupt() -> None:
+def test_order_marks_frames_before_first_keyframe() -> None:
     slots = play([Packet(0, out=False), Packet(10), Packet(20, key=True), Packet(30)])
     assert [(pts, corrupt) for pts, _, corrupt in slots] == [(0, 1), (10, 1), (20, 0), (30, 0)]
 
 
-def test_leading_pictures_of_the_first_keyframe_are_no_frames() -> None:
+def test_order_drops_leading_pictures_of_first_keyframe() -> None:
     slots = play([Packet(30, key=True), Packet(10, out=False), Packet(20, out=False), Packet(40)])
     assert slots == [(30, True, False), (40, True, False)]
 
 
-def test_second_fields_and_markers_are_no_frames() -> None:
+def test_order_counts_no_second_fields_or_markers() -> None:
     fields = [
         Packet(0, key=True, interlaced=True),
         Packet(5, out=False),
@@ -81,18 +81,18 @@ def test_second_fields_and_markers_are_no_frames() -> None:
     assert play(marker) == [(0, True, False), (20, True, False)]
 
 
-def test_a_lost_frame_of_interlaced_footage_is_no_second_field() -> None:
+def test_order_tells_lost_interlaced_frame_from_second_field() -> None:
     slots = play([Packet(0, key=True, interlaced=True), Packet(10, out=False), Packet(20, interlaced=True)])
     assert slots == [(0, True, False), (10, False, True), (20, True, True)]
 
 
-def test_repeated_and_missing_timestamps() -> None:
+def test_order_moves_repeated_and_missing_timestamps() -> None:
     slots = play([Packet(0, key=True), Packet(10), Packet(10), Packet(11), Packet(None)])
     # The repeated 10 moves on by one tick, and pushes 11; the last is shown when its predecessor ends.
     assert [pts for pts, _, _ in slots] == [0, 10, 11, 12, 21]
 
 
-def test_a_jump_back_is_refused() -> None:
+def test_order_refuses_jump_back() -> None:
     order: Order[int] = Order(by_dts=False, delay=0, field_time=6, second=1000)
     out: list[Slot[int]] = []
     with pytest.raises(UnsupportedMedia, match="backwards"):
@@ -103,18 +103,18 @@ def test_a_jump_back_is_refused() -> None:
     assert [slot.pts for slot in out] == [5000, 5010, 5020]
 
 
-def test_a_timestamp_beyond_all_measure_is_refused() -> None:
+def test_order_refuses_huge_timestamp() -> None:
     with pytest.raises(UnsupportedMedia):
         play([Packet(1 << 62, key=True)])
 
 
-def test_without_pts_frames_take_the_packets_times_in_turn() -> None:
+def test_order_without_pts_uses_packet_times() -> None:
     # As an AVI has it: dts only, two packets of delay; shown times go on past the last packet.
     packets = [Packet(None, key=n == 0, dts=n * 10) for n in range(4)]
     assert [pts for pts, _, _ in play(packets, by_dts=True, delay=2)] == [20, 30, 40, 50]
 
 
-def test_without_pts_a_lost_frame_keeps_the_following_keyframe_in_its_place() -> None:
+def test_order_without_pts_keeps_place_of_lost_frame() -> None:
     packets = [Packet(None, key=n in (0, 4), dts=n * 10, out=n != 2) for n in range(6)]
     assert play(packets, by_dts=True) == [
         (0, True, False),
@@ -126,7 +126,7 @@ def test_without_pts_a_lost_frame_keeps_the_following_keyframe_in_its_place() ->
     ]
 
 
-def test_a_packet_of_unknown_fate_holds_up_a_bounded_number_of_pictures() -> None:
+def test_order_holds_bounded_number_of_pictures() -> None:
     order: Order[int] = Order(by_dts=False, delay=0, field_time=6, second=1000)
     given, most = 0, 0
     for seq in range(100):
@@ -139,7 +139,7 @@ def test_a_packet_of_unknown_fate_holds_up_a_bounded_number_of_pictures() -> Non
     assert (most, given) == (HELD, 0)
 
 
-def test_memory_does_not_grow_with_damage() -> None:
+def test_order_memory_is_bounded_under_damage() -> None:
     order: Order[int] = Order(by_dts=False, delay=0, field_time=6, second=1000)
     count = 0
     for seq in range(5000):
@@ -150,7 +150,7 @@ def test_memory_does_not_grow_with_damage() -> None:
     assert len(order._damage._bad) + len(order._damage._starts) + len(order._lost) < 200
 
 
-def test_a_stream_of_which_nothing_decodes_is_reported_while_it_is_read() -> None:
+def test_order_reports_undecodable_stream_while_reading() -> None:
     order: Order[int] = Order(by_dts=False, delay=0, field_time=6, second=1000)
     slots: list[Slot[int]] = []
     for seq in range(1000):

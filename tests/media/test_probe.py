@@ -36,7 +36,7 @@ def set_matrix(path: Path, a: int, b: int, c: int, d: int) -> Path:
     return path
 
 
-def test_describes_streams(tmp_path: Path) -> None:
+def test_probe_describes_streams(tmp_path: Path) -> None:
     clip = make_clip(
         tmp_path / "a.mp4", sar=Fraction(4, 3), colour=(1, 1, 1, 1), audio=[AudioSpec(), AudioSpec(layout="stereo")]
     )
@@ -66,7 +66,9 @@ def test_describes_streams(tmp_path: Path) -> None:
         ((0, -1, 1, 0), 90),
     ],
 )
-def test_rotation_of_the_display_matrix(tmp_path: Path, matrix: tuple[int, int, int, int], rotation: int) -> None:
+def test_probe_reads_rotation_of_display_matrix(
+    tmp_path: Path, matrix: tuple[int, int, int, int], rotation: int
+) -> None:
     video = probe(set_matrix(make_clip(tmp_path / "a.mp4", sar=2), *matrix)).video
     assert video.rotation == rotation
     turned = rotation in (90, 270)
@@ -75,23 +77,23 @@ def test_rotation_of_the_display_matrix(tmp_path: Path, matrix: tuple[int, int, 
 
 
 @pytest.mark.parametrize("matrix", [(-1, 0, 0, 1), (1, 0, 0, -1), (1, 1, -1, 1)], ids=["hflip", "vflip", "slant"])
-def test_mirrored_and_slanted_pictures_are_refused(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
+def test_probe_refuses_mirrored_and_slanted_pictures(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
     with pytest.raises(UnsupportedMedia, match="mirrored or at an angle"):
         probe(set_matrix(make_clip(tmp_path / "a.mp4"), *matrix))
 
 
-def test_full_range_ten_bit_interlaced(tmp_path: Path) -> None:
+def test_probe_describes_full_range_ten_bit_interlaced(tmp_path: Path) -> None:
     assert probe(make_clip(tmp_path / "a.mp4", colour=(1, 1, 1, 2))).video.colour.full_range
     assert probe(make_clip(tmp_path / "b.mp4", codec="libx265", pix_fmt="yuv420p10le")).video.bit_depth == 10
     assert probe(make_clip(tmp_path / "c.mp4", interlaced=True)).video.scan is Scan.INTERLACED
 
 
-def test_rgb_is_described_as_what_it_becomes(tmp_path: Path) -> None:
+def test_probe_describes_rgb_as_bt709(tmp_path: Path) -> None:
     video = probe(make_clip(tmp_path / "a.mkv", codec="libx264rgb", pix_fmt="rgb24")).video
     assert (video.pix_fmt, video.colour.matrix, video.colour.full_range) == ("gbrp", 1, False)
 
 
-def test_dropped_names_kinds_but_nothing_from_the_file(tmp_path: Path) -> None:
+def test_probe_lists_dropped_streams_without_text_from_file(tmp_path: Path) -> None:
     mp4 = probe(make_clip(tmp_path / "a.mp4", extras=Extras("mov_text", cover=True, data=b"gps", chapters=True)))
     assert [word.split(" (")[0] for word in mp4.dropped] == ["subtitles", "data", "data", "cover art", "chapters"]
     assert mp4.video.index == 0
@@ -116,17 +118,17 @@ def audio_file(path: Path, *, cover: bool) -> Path:
 
 
 @pytest.mark.parametrize("cover", [False, True])
-def test_sound_without_moving_picture(tmp_path: Path, cover: bool) -> None:
+def test_probe_refuses_sound_without_video(tmp_path: Path, cover: bool) -> None:
     with pytest.raises(NoVideo):
         probe(audio_file(tmp_path / "a.mov", cover=cover))
 
 
-def test_bare_sound_formats_are_no_video(tmp_path: Path) -> None:
+def test_probe_refuses_sound_formats(tmp_path: Path) -> None:
     with pytest.raises(NoVideo):
         probe(audio_file(tmp_path / "a.aac", cover=False))
 
 
-def test_missing_empty_and_special_files(tmp_path: Path) -> None:
+def test_probe_refuses_missing_empty_and_special_files(tmp_path: Path) -> None:
     with pytest.raises(InputMissing):
         probe(tmp_path / "none.mp4")
     with pytest.raises(InputMissing):
@@ -139,7 +141,7 @@ def test_missing_empty_and_special_files(tmp_path: Path) -> None:
         probe(tmp_path / "empty.mp4")
 
 
-def test_files_that_would_make_ffmpeg_open_others(tmp_path: Path) -> None:
+def test_probe_refuses_files_that_refer_to_others(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.ts")
     lures = {
         "list.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{clip}\n#EXT-X-ENDLIST\n",
@@ -154,13 +156,13 @@ def test_files_that_would_make_ffmpeg_open_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["concat:a.mp4", "http:b.mp4", "-.mp4", "%03d.mp4", "ü\udcff.mp4"])
-def test_names_are_never_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_file_names_are_never_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     make_clip(tmp_path / "plain.mp4").rename(name)
     assert probe(Path(name)).video.width == 160
 
 
-def test_missing_moov(tmp_path: Path) -> None:
+def test_probe_refuses_missing_moov(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4")
     data = clip.read_bytes()
     clip.write_bytes(data[: data.index(b"moov") - 4])
@@ -171,7 +173,7 @@ def test_missing_moov(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options"), [("a.mp4", {"movflags": "faststart"}), ("a.mkv", {}), ("a.avi", {}), ("a.asf", {})]
 )
-def test_a_file_cut_by_one_byte(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+def test_probe_refuses_file_cut_by_one_byte(tmp_path: Path, name: str, options: dict[str, str]) -> None:
     codec = "libx264" if name.endswith(("mp4", "mkv")) else "mpeg4"
     clip = make_clip(tmp_path / name, codec=codec, container_options=options)
     probe(clip)
@@ -181,7 +183,7 @@ def test_a_file_cut_by_one_byte(tmp_path: Path, name: str, options: dict[str, st
         probe(clip)
 
 
-def test_padding_behind_the_last_box_is_no_damage(tmp_path: Path) -> None:
+def test_probe_accepts_padding_after_last_atom(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4")
     clip.write_bytes(clip.read_bytes() + b"\xff" * 64)
     probe(clip)
@@ -196,7 +198,7 @@ def test_padding_behind_the_last_box_is_no_damage(tmp_path: Path) -> None:
         ((8194, 16), False),
     ],
 )
-def test_size_limits(tmp_path: Path, size: tuple[int, int], fits: bool) -> None:
+def test_probe_checks_size_limits(tmp_path: Path, size: tuple[int, int], fits: bool) -> None:
     clip = make_clip(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p", size=size, frames=1)
     if fits:
         assert (probe(clip).video.width, probe(clip).video.height) == size
@@ -205,7 +207,7 @@ def test_size_limits(tmp_path: Path, size: tuple[int, int], fits: bool) -> None:
             probe(clip)
 
 
-def test_encrypted_video(tmp_path: Path) -> None:
+def test_probe_refuses_encrypted_video(tmp_path: Path) -> None:
     clip = make_clip(
         tmp_path / "a.mp4",
         container_options={
@@ -218,7 +220,7 @@ def test_encrypted_video(tmp_path: Path) -> None:
         probe(clip)
 
 
-def test_a_codec_without_a_decoder(tmp_path: Path) -> None:
+def test_probe_refuses_codec_without_decoder(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p")
     clip.write_bytes(clip.read_bytes().replace(b"MJPG", b"QQQQ"))
     with pytest.raises(RedactError) as caught:

@@ -43,9 +43,7 @@ def table_of(path: Path) -> FrameTable:
         ("full_range.avi", {"codec": "mjpeg", "pix_fmt": "yuvj422p"}, (160, 96)),
     ],
 )
-def test_a_proxy_has_the_frames_of_its_master(
-    tmp_path: Path, name: str, options: dict[str, Any], size: tuple[int, int]
-) -> None:
+def test_proxy_has_frames_of_master(tmp_path: Path, name: str, options: dict[str, Any], size: tuple[int, int]) -> None:
     master = make_clip(tmp_path / name, **options)
     table = table_of(master)
     target = tmp_path / "proxy.mp4"
@@ -73,7 +71,7 @@ def test_a_proxy_has_the_frames_of_its_master(
     assert sorted(tmp_path.iterdir()) == sorted([master, target])
 
 
-def test_the_sound_of_a_proxy_is_aac(tmp_path: Path) -> None:
+def test_proxy_sound_is_aac(tmp_path: Path) -> None:
     audio = [AudioSpec("aac", frequency=300), AudioSpec("mp3", frequency=500), AudioSpec("pcm_s16le", frequency=700)]
     master = make_clip(tmp_path / "m.mkv", frames=50, audio=audio)
     target = tmp_path / "p.mp4"
@@ -87,7 +85,7 @@ def test_the_sound_of_a_proxy_is_aac(tmp_path: Path) -> None:
         assert np.argmax(np.abs(np.fft.rfft(part))) * rate / part.size == pytest.approx(spec.frequency, abs=5)
 
 
-def test_a_proxy_begins_when_picture_or_sound_do(tmp_path: Path) -> None:
+def test_proxy_begins_with_picture_or_sound(tmp_path: Path) -> None:
     """Browsers take a film to be as long as what is in it, and would not show the end of one that begins late."""
     audio = [AudioSpec("aac", start=Fraction(1))]
     master = make_clip(tmp_path / "m.mkv", pts=[1200 + 40 * i for i in range(30)], audio=audio)
@@ -100,7 +98,7 @@ def test_a_proxy_begins_when_picture_or_sound_do(tmp_path: Path) -> None:
     assert abs(float(probe(target).audio[0].start)) < 0.05
 
 
-def test_frames_that_cannot_be_decoded_are_black(tmp_path: Path) -> None:
+def test_proxy_damaged_frames_are_black(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=24, gop=8)
     damage(master, {11}, wipe)
     table = table_of(master)
@@ -116,7 +114,7 @@ def test_frames_that_cannot_be_decoded_are_black(tmp_path: Path) -> None:
                     assert read_index(picture) == index
 
 
-def test_a_proxy_that_is_not_finished_leaves_nothing(tmp_path: Path) -> None:
+def test_proxy_unfinished_leaves_no_file(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=20)
     table = table_of(master)
     target = tmp_path / "p.mp4"
@@ -156,7 +154,7 @@ def test_a_proxy_that_is_not_finished_leaves_nothing(tmp_path: Path) -> None:
         ("turned.mp4", {"frames": 24, "rotation": 90, "gop": 6}, 3, (4, 12, 20)),
     ],
 )
-def test_a_strip_shows_frames_from_all_over(
+def test_thumbnail_strip_shows_frames_from_whole_master(
     tmp_path: Path, *, name: str, options: dict[str, Any], count: int, frames: tuple[int, ...]
 ) -> None:
     master = make_clip(tmp_path / name, **options)

@@ -66,7 +66,7 @@ def seconds(table: FrameTable) -> list[Fraction]:
         ("rgb.mkv", {"codec": "libx264rgb", "pix_fmt": "rgb24"}, 0),
     ],
 )
-def test_every_frame_of_a_whole_file(tmp_path: Path, name: str, options: dict[str, Any], first: Fraction | int) -> None:
+def test_reader_gives_every_frame(tmp_path: Path, name: str, options: dict[str, Any], first: Fraction | int) -> None:
     shown, table = read(make_clip(tmp_path / name, frames=20, gop=8, audio=[], **options))
     assert shown == list(range(20))
     assert seconds(table) == [first + Fraction(n, 25) for n in range(20)]
@@ -76,7 +76,7 @@ def test_every_frame_of_a_whole_file(tmp_path: Path, name: str, options: dict[st
 
 
 @pytest.mark.parametrize("name", ["vfr.mp4", "vfr.mkv"])
-def test_variable_frame_rate(tmp_path: Path, name: str) -> None:
+def test_reader_keeps_variable_frame_rate(tmp_path: Path, name: str) -> None:
     # Milliseconds, by hand: 25 fps, a burst 1 ms apart, a gap of 3.4 s, an odd tail.
     stamps = [0, 40, 80, 81, 82, 120, 3520, 3533, 3600]
     shown, table = read(make_clip(tmp_path / name, pts=stamps, bframes=2))
@@ -84,13 +84,13 @@ def test_variable_frame_rate(tmp_path: Path, name: str) -> None:
     assert seconds(table) == [Fraction(ms, 1000) for ms in stamps]
 
 
-def test_sound_that_starts_first(tmp_path: Path) -> None:
+def test_reader_keeps_start_after_sound(tmp_path: Path) -> None:
     # The picture starts 200 ms into the recording (an empty edit in MP4) and says so.
     clip = make_clip(tmp_path / "a.mp4", pts=[200, 240, 280, 320], audio=[AudioSpec(seconds=Fraction(1, 2))])
     assert seconds(read(clip)[1]) == [Fraction(ms, 1000) for ms in (200, 240, 280, 320)]
 
 
-def test_an_edit_list_cuts_frames_away(tmp_path: Path) -> None:
+def test_reader_respects_edit_list(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", frames=20, gop=12)
     data = bytearray(clip.read_bytes())
     # elst version 0: flags, one entry of duration, media time, rate. Begin five frames of 512 ticks later.
@@ -107,7 +107,7 @@ def test_an_edit_list_cuts_frames_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_upright_pictures(tmp_path: Path, rotation: int) -> None:
+def test_reader_rotates_pictures_upright(tmp_path: Path, rotation: int) -> None:
     def quarter(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
         picture = index_picture(index, size)
         picture[-size[1] // 4 :, -size[0] // 4 :] = (200, 40, 40)  # red, bottom right
@@ -145,7 +145,7 @@ def test_upright_pictures(tmp_path: Path, rotation: int) -> None:
         ("rgb24", "libx264rgb", None, 218),
     ],
 )
-def test_planes_keep_range_and_depth(
+def test_frame_planes_keep_range_and_depth(
     tmp_path: Path, pix_fmt: str, codec: str, colour: tuple[int, int, int, int] | None, white: int
 ) -> None:
     clip = make_clip(tmp_path / "a.mkv", codec=codec, pix_fmt=pix_fmt, colour=colour, frames=1, size=(162, 98))
@@ -162,7 +162,7 @@ def test_planes_keep_range_and_depth(
     assert np.abs(frame.rgb((80, 48))[4, 4].astype(int) - 235).max() <= 4
 
 
-def test_rgb_footage_becomes_bt709(tmp_path: Path) -> None:
+def test_frame_planes_of_rgb_are_bt709(tmp_path: Path) -> None:
     def red(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
         return np.full((size[1], size[0], 3), (200, 40, 40), np.uint8)
 
@@ -173,7 +173,7 @@ def test_rgb_footage_becomes_bt709(tmp_path: Path) -> None:
     assert abs(int(frame.planes().planes[0][8, 8]) - 79.6) <= 2
 
 
-def test_grey_is_memory_of_its_own(tmp_path: Path) -> None:
+def test_frame_grey_has_own_memory(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv", codec="ffv1", pix_fmt="gray", frames=1)
     with VideoReader(probe(clip), interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.STOP) as reader:
         (frame,) = reader
@@ -181,7 +181,7 @@ def test_grey_is_memory_of_its_own(tmp_path: Path) -> None:
     assert read_index(frame.grey((160, 96))) == 0
 
 
-def test_planes_are_memory_of_their_own(tmp_path: Path) -> None:
+def test_frame_planes_have_own_memory(tmp_path: Path) -> None:
     with VideoReader(
         probe(make_clip(tmp_path / "a.mp4")), interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.STOP
     ) as reader:
@@ -202,7 +202,7 @@ def woven(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize(("interlaced", "combed"), [(Interlaced.KEEP, True), (Interlaced.DEINTERLACE, False)])
-def test_interlaced_footage(tmp_path: Path, interlaced: Interlaced, combed: bool) -> None:
+def test_reader_deinterlaces_frame_for_frame(tmp_path: Path, interlaced: Interlaced, combed: bool) -> None:
     clip = make_clip(tmp_path / "a.mp4", interlaced=True, picture=woven, frames=12, bframes=2, options={"crf": "10"})
     with VideoReader(probe(clip), interlaced=interlaced, on_corrupt=OnCorrupt.STOP) as reader:
         frames = list(reader)
@@ -244,7 +244,7 @@ def cut_tail(payload: bytearray) -> None:
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4", "libsvtav1"])
-def test_a_frame_that_is_gone(tmp_path: Path, codec: str) -> None:
+def test_reader_marks_missing_frame(tmp_path: Path, codec: str) -> None:
     # Key frames at 0, 8 and 16; packet 11 is wiped. It and all that build on it are corrupt, up to frame 16.
     clip = make_clip(tmp_path / "a.mp4", codec=codec, frames=20, gop=8)
     keys = [n for n, k in enumerate(read(clip)[1].keyframe) if k]
@@ -263,14 +263,14 @@ def test_a_frame_that_is_gone(tmp_path: Path, codec: str) -> None:
         assert list(np.flatnonzero(table.corrupt)) == [11, 12, 13, 14, 15]
 
 
-def test_stop_names_frame_and_time(tmp_path: Path) -> None:
+def test_reader_stop_reports_frame_and_time(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv", frames=20, gop=8)
     damage(clip, {11}, wipe)
     with pytest.raises(CorruptFrames, match=r"frame 11, 0:00:00\.440 after the first"):
         read(clip)
 
 
-def test_a_lost_frame_has_a_black_picture(tmp_path: Path) -> None:
+def test_reader_lost_frame_is_black(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv", frames=8, gop=8, colour=(1, 1, 1, 1))
     damage(clip, {5}, wipe)
     with VideoReader(probe(clip), interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.MASK) as reader:
@@ -282,7 +282,7 @@ def test_a_lost_frame_has_a_black_picture(tmp_path: Path) -> None:
     assert [int(p.min()) for p in frame.planes().planes] == [16, 128, 128]
 
 
-def test_a_lost_frame_among_interlaced_ones(tmp_path: Path) -> None:
+def test_reader_marks_lost_interlaced_frame(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv", interlaced=True, frames=16, gop=8)
     damage(clip, {5}, wipe)
     with VideoReader(probe(clip), interlaced=Interlaced.DEINTERLACE, on_corrupt=OnCorrupt.MASK) as reader:
@@ -294,7 +294,7 @@ def test_a_lost_frame_among_interlaced_ones(tmp_path: Path) -> None:
     assert [read_index(f.rgb()) for f in frames if not f.corrupt] == [*range(5), *range(8, 16)]
 
 
-def test_a_lost_reference_spoils_frames_shown_before_it(tmp_path: Path) -> None:
+def test_reader_marks_frames_shown_before_lost_reference(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv", frames=20, gop=10, bframes=2, options={"x264-params": "b-adapt=0:scenecut=0"})
     # Decode order 0 3 1 2 6 ...: packet 1 is frame 3, which frames 1 and 2 refer to.
     damage(clip, {1}, wipe)
@@ -330,7 +330,7 @@ def flip_bits(payload: bytearray) -> None:
         ("mjpeg", "yuvj420p", flip_bits, {}),
     ],
 )
-def test_concealed_damage_is_not_taken_for_sound(
+def test_reader_marks_concealed_damage(
     tmp_path: Path, codec: str, pix_fmt: str, change: Callable[[bytearray], None], options: dict[str, str]
 ) -> None:
     # These decoders fill in what they cannot read and give a frame as if nothing had been.
@@ -348,7 +348,7 @@ def test_concealed_damage_is_not_taken_for_sound(
 
 @pytest.mark.parametrize("number", [6, 7], ids=["keyframe", "other"])
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_a_lost_transport_packet(tmp_path: Path, codec: str, number: int) -> None:
+def test_reader_marks_lost_transport_packet(tmp_path: Path, codec: str, number: int) -> None:
     rng = np.random.default_rng(1)
 
     def noise(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -379,7 +379,7 @@ def remux(source: Path, target: Path, keep: Callable[[int, bool], bool]) -> Path
     return target
 
 
-def test_a_recording_that_starts_between_keyframes(tmp_path: Path) -> None:
+def test_reader_marks_start_between_keyframes(tmp_path: Path) -> None:
     clip = remux(make_clip(tmp_path / "a.ts", frames=20, gop=8), tmp_path / "b.ts", lambda n, key: n >= 5)
     shown, table = read(clip, on_corrupt=OnCorrupt.MASK)
     assert list(table.corrupt) == [True] * 3 + [False] * 12
@@ -388,7 +388,7 @@ def test_a_recording_that_starts_between_keyframes(tmp_path: Path) -> None:
         read(clip)
 
 
-def test_a_recording_that_starts_at_an_open_gop(tmp_path: Path) -> None:
+def test_reader_handles_start_at_open_gop(tmp_path: Path) -> None:
     source = make_clip(
         tmp_path / "a.mkv",
         codec="libx265",
@@ -407,7 +407,7 @@ def test_a_recording_that_starts_at_an_open_gop(tmp_path: Path) -> None:
     assert not table.corrupt.any()
 
 
-def test_an_index_that_promises_more_than_there_is(tmp_path: Path) -> None:
+def test_reader_refuses_index_longer_than_file(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", frames=20, container_options={"movflags": "faststart"})
     data = bytearray(clip.read_bytes())
     box = data.index(b"mdat") - 4
@@ -419,7 +419,7 @@ def test_an_index_that_promises_more_than_there_is(tmp_path: Path) -> None:
             read(clip, on_corrupt=choice)
 
 
-def test_an_avi_index_longer_than_the_footage(tmp_path: Path) -> None:
+def test_reader_refuses_avi_index_longer_than_footage(tmp_path: Path) -> None:
     # The last chunk is renamed to one of a stream that is not there.
     clip = make_clip(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p", frames=6)
     data = bytearray(clip.read_bytes())
@@ -430,7 +430,7 @@ def test_an_avi_index_longer_than_the_footage(tmp_path: Path) -> None:
         read(clip, on_corrupt=OnCorrupt.MASK)
 
 
-def test_a_duration_that_promises_more_than_there_is(tmp_path: Path) -> None:
+def test_reader_refuses_duration_longer_than_footage(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv", frames=60, gop=10)
     data = bytearray(clip.read_bytes())
     at = data.index(b"\x44\x89\x88") + 3  # Duration, an 8-byte float of milliseconds
@@ -440,7 +440,7 @@ def test_a_duration_that_promises_more_than_there_is(tmp_path: Path) -> None:
         read(clip)
 
 
-def test_a_picture_that_changes_size(tmp_path: Path) -> None:
+def test_reader_refuses_change_of_size(tmp_path: Path) -> None:
     first = make_clip(tmp_path / "a.ts", frames=8)
     second = make_clip(tmp_path / "b.ts", size=(192, 128), pts=[1000 + 40 * n for n in range(8)])
     (tmp_path / "c.ts").write_bytes(first.read_bytes() + second.read_bytes())
@@ -448,7 +448,7 @@ def test_a_picture_that_changes_size(tmp_path: Path) -> None:
         read(tmp_path / "c.ts", on_corrupt=OnCorrupt.MASK)
 
 
-def test_leaving_early_neither_hangs_nor_gives_a_table(tmp_path: Path) -> None:
+def test_reader_left_early_neither_hangs_nor_gives_table(tmp_path: Path) -> None:
     info = probe(make_clip(tmp_path / "a.mp4", frames=40, bframes=2))
     with VideoReader(info, interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.STOP) as reader:
         assert next(iter(reader)).index == 0

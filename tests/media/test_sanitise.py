@@ -107,7 +107,7 @@ def make_talkative(path: Path, container: str) -> Path:
         (VideoCodec.AV1, "mov", ".mp4"),
     ],
 )
-def test_nothing_but_picture_and_sound_travels(tmp_path: Path, codec: VideoCodec, container: str, suffix: str) -> None:
+def test_copy_contains_only_picture_and_sound(tmp_path: Path, codec: VideoCodec, container: str, suffix: str) -> None:
     master = make_talkative(tmp_path / f"m.{container}", container)
     before = master.read_bytes()
     told = [secret for secret in HIDDEN if secret in before]
@@ -126,13 +126,13 @@ def test_nothing_but_picture_and_sound_travels(tmp_path: Path, codec: VideoCodec
     assert len(times(target)) == 30
 
 
-def test_every_kind_of_secret_is_in_some_master(tmp_path: Path) -> None:
+def test_masters_cover_every_kind_of_secret(tmp_path: Path) -> None:
     everything = b"".join(make_talkative(tmp_path / f"m.{c}", c).read_bytes() for c in ("mp4", "mov", "mkv"))
     missing = [s for s in HIDDEN if s not in everything]
     assert missing == []
 
 
-def test_sound_hidden_by_an_edit_list_does_not_travel(tmp_path: Path) -> None:
+def test_copy_excludes_sound_hidden_by_edit_list(tmp_path: Path) -> None:
     whole = make_clip(tmp_path / "whole.mp4", frames=75, audio=[AudioSpec(frequency=300)])
     data = whole.read_bytes()
     # The sound track's edit list is told to start a second late: its first second is there and is not heard.
@@ -147,7 +147,7 @@ def test_sound_hidden_by_an_edit_list_does_not_travel(tmp_path: Path) -> None:
     assert hidden.isdisjoint(payloads(tmp_path / "c.mp4"))
 
 
-def test_a_tag_in_the_finished_file_fails_verification(tmp_path: Path) -> None:
+def test_verification_refuses_tag_in_copy(tmp_path: Path) -> None:
     info, table = describe(make_clip(tmp_path / "m.mp4"))
     write_copy(info.path, tmp_path / "c.mp4")
     with av.open(str(tmp_path / "c.mp4")) as source, av.open(str(tmp_path / "tagged.mp4"), "w") as out:

@@ -59,7 +59,7 @@ MIXED = [0, 40, 80, 200, 210, 211, 400, 800, 1200, 1210]
         (".mp4", [30 * i for i in range(9)], Fraction(1, 1), 25),  # half a minute between frames
     ],
 )
-def test_every_timestamp_is_the_masters(
+def test_writer_keeps_every_timestamp(
     tmp_path: Path, *, codec: VideoCodec, suffix: str, pts: list[int] | None, base: Fraction | None, rate: Fraction
 ) -> None:
     master = make_clip(tmp_path / f"m{suffix}", rate=rate, pts=pts, time_base=base, bframes=2)
@@ -70,14 +70,14 @@ def test_every_timestamp_is_the_masters(
     assert report.notes == ()
 
 
-def test_a_single_hevc_frame_is_written_every_time(tmp_path: Path) -> None:
+def test_writer_writes_single_hevc_frame(tmp_path: Path) -> None:
     # x265 takes decoding times of clips this short from memory it never wrote: wrong one time in four.
     master = make_clip(tmp_path / "m.mp4", frames=1)
     for _ in range(20):
         write_copy(master, tmp_path / "c.mp4", EncodeSettings(VideoCodec.HEVC), overwrite=True)
 
 
-def test_a_picture_before_time_zero_moves_the_whole_timeline(tmp_path: Path) -> None:
+def test_writer_shifts_timeline_that_starts_before_zero(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", audio=[AudioSpec()])
     info, table = describe(master)
     early = FrameTable(table.pts - 1536, table.keyframe, table.corrupt, table.time_base, table.last_duration)
@@ -95,7 +95,7 @@ def test_a_picture_before_time_zero_moves_the_whole_timeline(tmp_path: Path) -> 
     assert any("before time 0" in note for note in report.notes)
 
 
-def test_timestamps_no_mp4_can_hold_are_refused_not_rounded() -> None:
+def test_writer_refuses_timestamps_mp4_cannot_store() -> None:
     def table(pts: list[int], base: Fraction) -> FrameTable:
         flags = np.zeros(len(pts), bool)
         return FrameTable(np.array(pts, np.int64), flags, flags, base, pts[1] - pts[0])
@@ -123,7 +123,7 @@ def test_timestamps_no_mp4_can_hold_are_refused_not_rounded() -> None:
         (VideoCodec.H264, "yuvj420p", (160, 97), "mjpeg", "yuvj420p"),  # odd down
     ],
 )
-def test_pictures_come_out_in_order_and_whole(
+def test_writer_keeps_pictures_and_their_order(
     tmp_path: Path, *, codec: VideoCodec, pix_fmt: str, size: tuple[int, int], source: str, expected: str
 ) -> None:
     master = make_clip(tmp_path / "m.mkv", codec=source, pix_fmt=pix_fmt, size=size, frames=20)
@@ -142,7 +142,7 @@ def test_pictures_come_out_in_order_and_whole(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="SVT-AV1 takes the processor for itself only as root")
-def test_an_encoder_does_not_take_the_processor_for_itself(tmp_path: Path) -> None:
+def test_encoder_threads_keep_ordinary_priority(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=3)
     info, table = describe(master)
     policies: list[int] = []
@@ -155,7 +155,7 @@ def test_an_encoder_does_not_take_the_processor_for_itself(tmp_path: Path) -> No
     assert set(policies) == {os.SCHED_OTHER}
 
 
-def test_the_same_pictures_give_the_same_file(tmp_path: Path) -> None:
+def test_writer_is_deterministic(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "a.mp4", size=(320, 192), frames=15, options={"crf": "10"})
 
     def copy(number: int) -> str:
@@ -166,7 +166,7 @@ def test_the_same_pictures_give_the_same_file(tmp_path: Path) -> None:
         assert len(set(pool.map(copy, range(60)))) == 1
 
 
-def test_padding_repeats_and_depth_rounds() -> None:
+def test_encoder_frame_pads_and_rounds() -> None:
     luma = torch.tensor([[0, 4, 1023], [8, 6, 5], [1, 2, 3]], dtype=torch.int16)
     chroma = torch.tensor([[512, 1020], [100, 200]], dtype=torch.int16)
     frame = to_frame(PlanarImage((luma, chroma, chroma), 10, (1, 1)), 8)
@@ -175,7 +175,7 @@ def test_padding_repeats_and_depth_rounds() -> None:
     assert plane.tolist() == [[0, 1, 255, 255], [2, 2, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]]
 
 
-def test_colour_and_pixel_shape_are_kept(tmp_path: Path) -> None:
+def test_writer_keeps_colour_and_pixel_aspect(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", colour=(9, 14, 9, 1), sar=Fraction(4, 3))
     for codec in VideoCodec:
         target = tmp_path / f"{codec}.mp4"
@@ -191,7 +191,7 @@ def test_colour_and_pixel_shape_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "codec"), [(".mp4", "aac"), (".ts", "aac"), (".mkv", "libopus"), (".mp4", "ac3"), (".mkv", "flac")]
 )
-def test_sound_is_copied_bit_by_bit_where_that_is_possible(tmp_path: Path, suffix: str, codec: str) -> None:
+def test_writer_copies_sound_packets_if_possible(tmp_path: Path, suffix: str, codec: str) -> None:
     master = make_clip(tmp_path / f"m{suffix}", frames=25, audio=[AudioSpec(codec, language="deu")])
     report = write_copy(master, tmp_path / "c.mp4")
     assert report.notes == ()
@@ -203,7 +203,7 @@ def test_sound_is_copied_bit_by_bit_where_that_is_possible(tmp_path: Path, suffi
             assert copy.streams.audio[0].language == "deu"
 
 
-def test_tracks_keep_number_order_start_and_sound(tmp_path: Path) -> None:
+def test_writer_keeps_sound_tracks(tmp_path: Path) -> None:
     audio = [
         AudioSpec("pcm_s16le", frequency=300),
         AudioSpec("aac", frequency=500, start=Fraction(2), seconds=Fraction(1)),  # long silent start
@@ -288,7 +288,7 @@ def add_sound(path: Path, codec: str, rate: int, start: Fraction, wave: NDArray[
         ("m.mov", "pcm_s16le", 8000, Fraction(1, 4)),
     ],
 )
-def test_edited_sound_is_heard_at_the_very_sample(
+def test_writer_places_edited_sound_to_the_sample(
     tmp_path: Path, name: str, codec: str, rate: int, start: Fraction
 ) -> None:
     clicks = [rate // 4 + 7, rate + 333, rate + rate // 2 + 1]
@@ -319,7 +319,7 @@ def test_edited_sound_is_heard_at_the_very_sample(
         (8000, 39),  # 23 if it were kept
     ],
 )
-def test_sound_outside_of_an_edit_stays_as_it_was(tmp_path: Path, rate: int, least: float) -> None:
+def test_writer_keeps_sound_outside_edits(tmp_path: Path, rate: int, least: float) -> None:
     wave = speech(rate)[None, rate : 3 * rate]
     master = add_sound(tmp_path / "m.mov", "pcm_s16le", rate, Fraction(0), wave)
     gone = (rate - 1000, rate + 1000)
@@ -385,7 +385,7 @@ def as_41_channels(_: bytes) -> bytes:
         (".ts", as_noise),
     ],
 )
-def test_missing_and_damaged_sound_becomes_silence_and_shifts_nothing(
+def test_writer_turns_missing_sound_into_silence(
     tmp_path: Path, suffix: str, change: Callable[[bytes], bytes] | None
 ) -> None:
     clicks = [24000, 48000, 72000]
@@ -402,7 +402,7 @@ def test_missing_and_damaged_sound_becomes_silence_and_shifts_nothing(
     assert np.abs(samples[45000:54000]).max() < 0.01 < np.abs(reference[45000:54000]).max()
 
 
-def test_an_editor_that_loses_samples_fails_the_copy(tmp_path: Path) -> None:
+def test_writer_refuses_editor_that_loses_samples(tmp_path: Path) -> None:
     class Losing(Delaying):
         def flush(self) -> NDArray[np.float32]:
             return super().flush()[:, :-1]
@@ -416,7 +416,7 @@ def test_an_editor_that_loses_samples_fails_the_copy(tmp_path: Path) -> None:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def test_targets_that_must_not_be_written(tmp_path: Path) -> None:
+def test_writer_refuses_invalid_targets(tmp_path: Path) -> None:
     master = tmp_path / "m.mp4"
     master.write_bytes(b"master")
     (tmp_path / "there.mp4").write_bytes(b"copy")
@@ -452,13 +452,13 @@ def test_targets_that_must_not_be_written(tmp_path: Path) -> None:
         EncodeSettings(VideoCodec.AV1, preset="veryfast"),  # a preset of the other encoders
     ],
 )
-def test_settings_the_encoder_does_not_have(tmp_path: Path, settings: EncodeSettings) -> None:
+def test_writer_refuses_unknown_encoder_settings(tmp_path: Path, settings: EncodeSettings) -> None:
     info, table = describe(make_clip(tmp_path / "m.mp4"))
     with pytest.raises(BadUsage):
         CopyWriter(tmp_path / "c.mp4", info, table, settings, [])
 
 
-def test_an_existing_copy_is_replaced_only_when_asked(tmp_path: Path) -> None:
+def test_writer_replaces_existing_copy_only_on_request(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4")
     target = tmp_path / "c.mp4"
     target.write_bytes(b"old")
@@ -469,7 +469,7 @@ def test_an_existing_copy_is_replaced_only_when_asked(tmp_path: Path) -> None:
     assert report.size_bytes == target.stat().st_size > 1000
 
 
-def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+def test_writer_keeps_file_that_appears_meanwhile(tmp_path: Path) -> None:
     info, table = describe(make_clip(tmp_path / "m.mp4"))
     target = tmp_path / "c.mp4"
     with pytest.raises(OutputExists), CopyWriter(target, info, table, EncodeSettings(), []) as writer:
@@ -482,7 +482,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("why", ["exception", "interrupt", "unfinished", "frame missing", "wrong frame", "wrong size"])
-def test_a_copy_that_is_not_finished_leaves_nothing(tmp_path: Path, why: str) -> None:
+def test_writer_unfinished_copy_leaves_no_file(tmp_path: Path, why: str) -> None:
     info, table = describe(make_clip(tmp_path / "m.mp4", frames=60, audio=[AudioSpec()]))
     raised: dict[str, type[BaseException]] = {"exception": ZeroDivisionError, "interrupt": KeyboardInterrupt}
     wrong = EncodeFailed if why == "wrong size" else FrameCountMismatch
@@ -526,7 +526,7 @@ with CopyWriter(Path(sys.argv[2]), info, table, EncodeSettings(), tracks(info)) 
 """
 
 
-def test_a_killed_export_leaves_no_target_and_the_next_one_cleans_up(tmp_path: Path) -> None:
+def test_part_file_of_killed_export_is_cleaned_up(tmp_path: Path) -> None:
     master = make_clip(tmp_path / "m.mp4", frames=60)
     target = tmp_path / "c.mp4"
     run = subprocess.run([sys.executable, "-c", KILLED, str(master), str(target)], check=False)
@@ -545,7 +545,7 @@ def test_a_killed_export_leaves_no_target_and_the_next_one_cleans_up(tmp_path: P
     assert sorted(tmp_path.iterdir()) == sorted([master, target, *others])
 
 
-def test_a_part_file_in_use_stays_whatever_its_process_id_says(tmp_path: Path) -> None:
+def test_part_file_in_use_is_kept(tmp_path: Path) -> None:
     part = PartFile(tmp_path / "c.mp4")
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -558,7 +558,7 @@ def test_a_part_file_in_use_stays_whatever_its_process_id_says(tmp_path: Path) -
     assert not moved.exists()
 
 
-def test_a_name_of_full_length_has_room_for_its_part_file(tmp_path: Path) -> None:
+def test_part_file_fits_name_of_full_length(tmp_path: Path) -> None:
     target = tmp_path / ("ü" * 125 + ".mp4")
     write_copy(make_clip(tmp_path / "m.mp4"), target)
     assert target.exists()
@@ -575,7 +575,7 @@ def files_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-def test_a_full_disk_is_told_wherever_it_strikes(tmp_path: Path) -> None:
+def test_writer_reports_full_disk_at_any_point(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (96, 160, 3), dtype=np.uint8)
     master = make_clip(tmp_path / "m.mp4", frames=40, audio=[AudioSpec()], picture=lambda i, _: np.roll(noise, i, 1))
     size = write_copy(master, tmp_path / "whole.mp4").size_bytes
@@ -589,7 +589,7 @@ def test_a_full_disk_is_told_wherever_it_strikes(tmp_path: Path) -> None:
         write_copy(master, tmp_path / "c.mp4")
 
 
-def test_a_disk_that_fails_at_the_sync_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_reports_disk_failure_at_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -667,7 +667,7 @@ def _truncate(path: Path, table: FrameTable) -> FrameTable:
         _truncate,
     ],
 )
-def test_verification_sees(tmp_path: Path, spoil: object) -> None:
+def test_verification_refuses(tmp_path: Path, spoil: object) -> None:
     assert callable(spoil)
     info, table = describe(make_clip(tmp_path / "m.mp4"))
     copy = tmp_path / "c.mp4"
@@ -679,7 +679,7 @@ def test_verification_sees(tmp_path: Path, spoil: object) -> None:
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.06, 0.48), (0.0, 0.40), (0.0, 0.56)])
-def test_verification_sees_sound_out_of_place(tmp_path: Path, start: float, end: float) -> None:
+def test_verification_refuses_sound_out_of_place(tmp_path: Path, start: float, end: float) -> None:
     info, table = describe(make_clip(tmp_path / "m.mp4", audio=[AudioSpec()]))
     write_copy(info.path, tmp_path / "c.mp4")
     verify_copy(tmp_path / "c.mp4", info, table, [ExpectedSound(Fraction(0), Fraction(48, 100))])

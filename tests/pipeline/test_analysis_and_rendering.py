@@ -85,7 +85,7 @@ def scene(index: int, size: tuple[int, int]) -> Rgb:
     return picture
 
 
-def test_two_scales_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detectors_alternate_between_two_scales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wide, narrow = RedSquares(), RedSquares()
     monkeypatch.setattr("redact.pipeline.analysis.make_detectors", lambda _settings: [Scheduled(wide, 0.08, narrow)])
     source = clip(tmp_path / "a.mp4", frames=24)
@@ -147,7 +147,7 @@ def quiet(folder: Path, *kept: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("detector")
-def test_a_copy_is_the_master_with_the_thing_hidden(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+def test_copy_is_master_with_object_hidden(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
     master = clip(tmp_path / name, **options)
     before = sha(master)
     target = tmp_path / "copy.mp4"
@@ -171,7 +171,7 @@ def test_a_copy_is_the_master_with_the_thing_hidden(tmp_path: Path, name: str, o
 
 
 @pytest.mark.usefixtures("detector")
-def test_boxes_are_in_upright_pixels(tmp_path: Path) -> None:
+def test_track_boxes_are_in_upright_pixels(tmp_path: Path) -> None:
     for name, options in (("a.mp4", {}), ("b.mp4", {"rotation": 270, "size": (192, 320)}), ("c.mkv", {"sar": 2})):
         tracks = analyse(clip(tmp_path / name, frames=8, **options), FIND)
         assert (tracks.media.width, tracks.media.height) == SIZE
@@ -187,14 +187,14 @@ def test_boxes_are_in_upright_pixels(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("detector")
-def test_sound_is_kept(tmp_path: Path) -> None:
+def test_copy_keeps_sound(tmp_path: Path) -> None:
     master = clip(tmp_path / "a.mp4", frames=25, audio=[AudioSpec(layout="stereo")])
     redact(master, tmp_path / "b.mp4")
     assert sound_of(tmp_path / "b.mp4") == sound_of(master)
 
 
 @pytest.mark.usefixtures("detector")
-def test_frames_that_cannot_be_decoded(tmp_path: Path) -> None:
+def test_copy_masks_damaged_frames(tmp_path: Path) -> None:
     # Key frames at 0 and 8; packet 11 is wiped: it and all that build on it, up to the next key frame, are corrupt.
     master = clip(tmp_path / "a.mp4", frames=20, gop=8)
     damage(master, {11}, wipe)
@@ -218,7 +218,7 @@ def test_frames_that_cannot_be_decoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("detector")
-def test_tracks_that_are_not_of_this_file(tmp_path: Path) -> None:
+def test_render_refuses_tracks_of_another_file(tmp_path: Path) -> None:
     one, other = clip(tmp_path / "one.mp4", frames=10), clip(tmp_path / "other.mp4", frames=10, gop=5)
     tracks = analyse(one, FIND)
     assert tracks.tracks
@@ -238,7 +238,7 @@ def test_tracks_that_are_not_of_this_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at", ["find", "write"])
 @pytest.mark.usefixtures("detector")
-def test_cancelled(tmp_path: Path, at: str) -> None:
+def test_cancelled_work_leaves_no_file(tmp_path: Path, at: str) -> None:
     master = clip(tmp_path / "a.mp4", frames=40)
     before = sha(master)
     reached = []
@@ -275,7 +275,7 @@ def exchange(path: Path) -> None:
 @pytest.mark.parametrize("change", [touch, lengthen, exchange, Path.unlink])
 @pytest.mark.parametrize("at", ["find", "write"])
 @pytest.mark.usefixtures("detector")
-def test_a_master_that_changes_meanwhile(tmp_path: Path, at: str, change: Callable[[Path], None]) -> None:
+def test_master_that_changes_is_an_error(tmp_path: Path, at: str, change: Callable[[Path], None]) -> None:
     master = clip(tmp_path / "a.mp4", frames=12)
 
     def meddle(stage: str, done: int, total: int | None) -> None:
@@ -313,7 +313,7 @@ def test_detectors_see_both_ends_of_every_shot(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("detector")
-def test_the_same_again(tmp_path: Path) -> None:
+def test_analysis_and_rendering_are_deterministic(tmp_path: Path) -> None:
     master = clip(tmp_path / "a.mp4", frames=15)
     one, two = analyse(master, FIND), analyse(master, FIND)
     for a, b in zip(one.tracks, two.tracks, strict=True):
@@ -326,7 +326,7 @@ def test_the_same_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("detector")
-def test_a_detector_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detector_failure_leaves_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     master = clip(tmp_path / "a.mp4", frames=12)
 
     def fail(self: RedSquares, frames: torch.Tensor) -> list[Detections]:
@@ -338,7 +338,7 @@ def test_a_detector_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     quiet(tmp_path, master)
 
 
-def test_the_stand_in_refuses_real_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stand_in_detector_refuses_real_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     with pytest.raises(RuntimeError):
         RedSquares()

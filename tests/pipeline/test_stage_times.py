@@ -8,7 +8,7 @@ import time
 from redact.pipeline.stage_times import Stages
 
 
-def test_time_that_two_threads_spend_in_one_stage_counts_once() -> None:
+def test_stage_time_of_two_threads_counts_once() -> None:
     stages = Stages()
     both_in = threading.Barrier(2, timeout=20)
 

@@ -24,7 +24,7 @@ def _face() -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("step", [0, 1, 3])
-def test_a_face_that_walks_past_a_wall_is_found_where_it_is(step: int) -> None:
+def test_appearance_locates_face_walking_past_wall(step: int) -> None:
     wall, face = _wall(), _face()
     box, appearance = np.array([36, 76, 92, 148], np.float32), None
     for index in range(40):
@@ -38,7 +38,7 @@ def test_a_face_that_walks_past_a_wall_is_found_where_it_is(step: int) -> None:
     np.testing.assert_allclose(box, np.array([36, 76, 92, 148]) + np.array([2, 0, 2, 0]) * step * 39, atol=3)
 
 
-def test_what_is_gone_is_left_where_it_was_expected() -> None:
+def test_appearance_keeps_expected_place_without_match() -> None:
     picture = _wall()
     picture[40:72, 20:44] = _face()
     box = np.array([36, 76, 92, 148], np.float32)

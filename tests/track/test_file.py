@@ -46,7 +46,7 @@ def small() -> TrackSet:
 
 @given(track_sets())
 @settings(max_examples=150, deadline=None)
-def test_round_trip_is_exact_and_the_same_bytes(tracks: TrackSet) -> None:
+def test_tracks_file_round_trip_is_exact(tracks: TrackSet) -> None:
     data = encode(tracks)
     again = decode(data)
     assert_same(tracks, again)
@@ -54,7 +54,7 @@ def test_round_trip_is_exact_and_the_same_bytes(tracks: TrackSet) -> None:
     VALIDATOR.validate(json.loads(data))
 
 
-def test_layout_is_the_documented_one() -> None:
+def test_tracks_file_has_documented_layout() -> None:
     data = json.loads(encode(small()))
     assert data["media"] == {
         "sha256": SHA,
@@ -80,13 +80,13 @@ def test_layout_is_the_documented_one() -> None:
     }
 
 
-def test_provenance_order_does_not_change_the_bytes() -> None:
+def test_tracks_file_ignores_order_of_provenance() -> None:
     tracks = small()
     turned = TrackSet(tracks.media, tracks.tracks, tracks.cuts, {"device": "cpu", "models": ["a"]})
     assert encode(tracks) == encode(turned)
 
 
-def test_an_hour_saves_and_loads_in_seconds(tmp_path: Path) -> None:
+def test_tracks_file_of_an_hour_loads_in_seconds(tmp_path: Path) -> None:
     tracks = an_hour()
     path = tmp_path / "hour.tracks.json"
     start = time.process_time()
@@ -199,7 +199,7 @@ HOSTILE: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize(("data", "where"), HOSTILE)
-def test_a_lying_file_is_refused_with_the_place(tmp_path: Path, data: bytes, where: str) -> None:
+def test_tracks_file_with_fault_is_refused_with_its_place(tmp_path: Path, data: bytes, where: str) -> None:
     path = tmp_path / "x.tracks.json"
     path.write_bytes(data)
     with pytest.raises(TracksUnreadable) as caught:
@@ -208,7 +208,7 @@ def test_a_lying_file_is_refused_with_the_place(tmp_path: Path, data: bytes, whe
     assert str(path) in caught.value.text
 
 
-def test_a_file_over_the_size_limit_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracks_file_over_size_limit_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "big.tracks.json"
     data = encode(small())
     path.write_bytes(data)
@@ -219,7 +219,7 @@ def test_a_file_over_the_size_limit_is_refused_unread(tmp_path: Path, monkeypatc
         load(path)
 
 
-def test_missing_input(tmp_path: Path) -> None:
+def test_tracks_file_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputMissing):
         load(tmp_path / "none.json")
     with pytest.raises(InputMissing):
@@ -236,13 +236,13 @@ def test_missing_input(tmp_path: Path) -> None:
         TrackSet(media(10), (), (), {"rate": float("nan")}),
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, bad: TrackSet) -> None:
+def test_tracks_that_cannot_be_read_back_are_not_written(tmp_path: Path, bad: TrackSet) -> None:
     with pytest.raises(ValueError):
         save(bad, tmp_path / "x.json", overwrite=True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_file_stays_unless_overwrite(tmp_path: Path) -> None:
+def test_tracks_file_is_kept_without_overwrite(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text("mine")
     with pytest.raises(OutputExists):
@@ -253,7 +253,7 @@ def test_an_existing_file_stays_unless_overwrite(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
-def test_a_file_that_appears_during_the_write_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracks_file_that_appears_during_write_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.json"
     monkeypatch.setattr(os, "fsync", lambda _handle: path.write_text("theirs"))
     with pytest.raises(OutputExists):
@@ -261,7 +261,7 @@ def test_a_file_that_appears_during_the_write_stays(tmp_path: Path, monkeypatch:
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("x.json", "theirs")]
 
 
-def test_nothing_is_written_only_to_find_that_it_may_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracks_file_target_is_checked_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.json"
     path.write_text("mine")
     monkeypatch.setattr(os, "fsync", lambda _handle: pytest.fail("wrote first"))
@@ -269,7 +269,7 @@ def test_nothing_is_written_only_to_find_that_it_may_not_stay(tmp_path: Path, mo
         save(small(), path, overwrite=False)
 
 
-def test_folders_that_cannot_take_the_file(tmp_path: Path) -> None:
+def test_tracks_file_reports_unwritable_folders(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "none" / "x.json", tmp_path / "file" / "x.json", tmp_path / ("x" * 300), tmp_path):
         with pytest.raises(OutputNotWritable):
@@ -279,7 +279,7 @@ def test_folders_that_cannot_take_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EROFS, OutputNotWritable)]
 )
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+def test_tracks_file_is_unchanged_after_failed_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, expected: type[Exception]
 ) -> None:
     path = tmp_path / "x.json"
@@ -295,13 +295,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
-def test_tracks_of_another_file() -> None:
+def test_tracks_of_another_file_are_refused() -> None:
     check_matches(small(), SHA)
     with pytest.raises(TracksMismatch, match="0123456789abcdef"):
         check_matches(small(), "f" * 64)
 
 
-def test_shortest_digits_never_cost_exactness() -> None:
+def test_float_digits_are_exact() -> None:
     rng = np.random.default_rng(3)
     bits = rng.integers(0, 2**32, 200_000, dtype=np.uint64).astype(np.uint32)
     bits[0] = 0x15AE43FD  # 7.038531e-26: as a double exactly half-way to the next float32, and rounds to that one

@@ -86,7 +86,7 @@ def _as_detected(tracks: TrackSet) -> TrackSet:
 
 
 @pytest.mark.parametrize("kind", ["mot", "cvat", "coco"])
-def test_files_round_trip_and_are_not_overwritten(tmp_path: Path, kind: Kind) -> None:
+def test_exchange_files_round_trip_and_are_not_overwritten(tmp_path: Path, kind: Kind) -> None:
     tracks = TrackSet(
         media(10), (track(3, "plate", [2, 3, 7], [[1, 2, 3, 4]] * 3), track(9, "face", [0], [[0, 0, 5, 5]]))
     )
@@ -101,7 +101,7 @@ def test_files_round_trip_and_are_not_overwritten(tmp_path: Path, kind: Kind) ->
 
 
 @pytest.mark.parametrize("kind", ["mot", "cvat", "coco"])
-def test_an_hour_converts_in_seconds(tmp_path: Path, kind: Kind) -> None:
+def test_exchange_formats_convert_an_hour_in_seconds(tmp_path: Path, kind: Kind) -> None:
     tracks, path = an_hour(40), tmp_path / "out"
     start = time.process_time()
     export(tracks, kind, path, overwrite=False)
@@ -190,7 +190,7 @@ def test_cvat_interpolates_between_keyframes_until_outside() -> None:
     ]
 
 
-def test_cvat_uses_the_frames_it_wrote_between_keyframes() -> None:
+def test_cvat_import_uses_written_frames_between_keyframes() -> None:
     # CVAT writes interpolated shapes too, with keyframe="0"; order in the file does not matter.
     shapes = box(2, 40) + box(1, 19, keyframe=0) + box(0, 0) + box(3, 40, outside=1)
     assert [row[:2] + row[-1:] for row in rows(from_cvat(cvat(shapes), media(9)))[1]] == [
@@ -256,11 +256,11 @@ def test_cvat_stop_frame_ends_open_tracks() -> None:
         ('<polygon frame="0" points="1,2;9,0;4,8"/>', (0, 1.0, 0.0, 9.0, 8.0, 0.0, "d")),
     ],
 )
-def test_cvat_outlines_become_the_box_around_them(shape: str, expected: tuple[Any, ...]) -> None:
+def test_cvat_outlines_become_bounding_boxes(shape: str, expected: tuple[Any, ...]) -> None:
     assert rows(from_cvat(cvat(shape), media(1)))[1] == [expected]
 
 
-def test_cvat_between_two_masks_lies_the_hull_of_both() -> None:
+def test_cvat_masks_are_joined_by_their_hull() -> None:
     mask = '<mask frame="{}" rle="1" left="{}" top="0" width="5" height="5" outside="{}"/>'
     shapes = mask.format(0, 0, 0) + mask.format(2, 50, 0) + mask.format(3, 50, 1)
     assert [row[:5] for row in rows(from_cvat(cvat(shapes), media(9)))[1]] == [
@@ -355,7 +355,7 @@ BAD_CVAT: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize(("data", "where"), BAD_CVAT)
-def test_bad_cvat_is_refused(data: bytes, where: str) -> None:
+def test_cvat_file_with_fault_is_refused(data: bytes, where: str) -> None:
     with pytest.raises(TracksUnreadable) as caught:
         from_cvat(data, media(9))
     assert where in caught.value.text
@@ -378,7 +378,7 @@ def test_cvat_of_another_video_is_refused(data: bytes) -> None:
         from_cvat(data, media(9))
 
 
-def test_cvat_cannot_ask_for_endless_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cvat_import_bounds_number_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     # A few bytes, but open tracks over a long video: each alone is fine, together they are not.
     shapes = "".join(f'<track id="{i}" label="face">{box(0)}</track>' for i in range(3))
     data = f"<annotations>{shapes}</annotations>".encode()
@@ -426,7 +426,7 @@ def test_mot_written_as_documented() -> None:
     assert write_labels(mot_labels(tracks)) == "plate\nface\n"
 
 
-def test_mot_turned_boxes_become_their_hull_and_no_score_becomes_zero() -> None:
+def test_mot_export_writes_hulls_and_positive_scores() -> None:
     # 40 x 20 about (30, 20), turned by 90 degrees: 20 x 40 about the same point.
     turned = track(1, "plate", [0, 1], [[10, 10, 50, 30]] * 2, [90, 0])
     turned.scores[:] = 0
@@ -440,7 +440,7 @@ def test_mot_turned_boxes_become_their_hull_and_no_score_becomes_zero() -> None:
     )
 
 
-def test_mot_detections_without_identity_are_tracks_of_their_own() -> None:
+def test_mot_detections_without_id_are_single_tracks() -> None:
     # First row of the MOT16 det.txt description, twice on one frame; id 7 is taken by a track.
     text = "2,7,5,5,9,9,1\n15,-1,794,247,71,174,0.82,-1,-1\n15,-1,800,247,71,174,0.5,-1,-1\n"
     tracks = from_mot(text, media(15), ["person"])
@@ -448,7 +448,7 @@ def test_mot_detections_without_identity_are_tracks_of_their_own() -> None:
     assert [round(float(t.scores[0]), 2) for t in tracks.tracks] == [1.0, 0.82, 0.5]
 
 
-def test_mot_labels_are_neither_mixed_up_nor_lost(tmp_path: Path) -> None:
+def test_mot_labels_are_kept(tmp_path: Path) -> None:
     ref = media(5)
     faces = TrackSet(ref, (track(1, "face", [0], [[0, 0, 1, 1]]),))
     plates = TrackSet(ref, (track(1, "plate", [0], [[0, 0, 1, 1]]),))
@@ -489,7 +489,7 @@ def test_mot_labels_are_neither_mixed_up_nor_lost(tmp_path: Path) -> None:
         ("1,1,2,3,4,5,1,1\n2,1,2,3,4,5,1,2", "which was 'face' before"),
     ],
 )
-def test_bad_mot_is_refused(text: str, where: str) -> None:
+def test_mot_file_with_fault_is_refused(text: str, where: str) -> None:
     with pytest.raises(TracksUnreadable) as caught:
         from_mot(text, media(9), ["face", "plate"])
     assert where in caught.value.text
@@ -502,12 +502,12 @@ def test_mot_of_a_longer_video_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["face\n\nplate\n", "face\nfa\x00ce\n", "x" * 101])
-def test_bad_labels_are_refused(text: str) -> None:
+def test_mot_labels_with_fault_are_refused(text: str) -> None:
     with pytest.raises(TracksUnreadable, match=r"labels\.txt, line"):
         read_labels(text)
 
 
-def test_boxes_a_file_may_come_to_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imports_bound_number_of_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "MAX_BOXES", 1)
     with pytest.raises(TracksUnreadable, match="more than 1 boxes"):
         from_mot("1,1,2,3,4,5,1,1\n2,1,2,3,4,5,1,1", media(9))
@@ -617,7 +617,7 @@ def test_coco_written_as_documented() -> None:
         (coco(annotation={"attributes": {"source": "x"}}), "source"),
     ],
 )
-def test_bad_coco_is_refused(data: bytes, where: str) -> None:
+def test_coco_file_with_fault_is_refused(data: bytes, where: str) -> None:
     with pytest.raises(TracksUnreadable) as caught:
         from_coco(data, media(9))
     assert where in caught.value.text
@@ -636,7 +636,7 @@ def test_coco_of_another_video_is_refused(data: bytes) -> None:
         from_coco(data, media(9))
 
 
-def test_imports_take_identity_of_frames_from_the_reference() -> None:
+def test_imports_take_frame_times_from_footage() -> None:
     ref = MediaRef(SHA, 640, 480, media().time_base, np.array([0, 5, 900], np.int64))
     for tracks in (from_cvat(cvat(box(0)), ref), from_coco(coco(), ref), from_mot("1,1,2,3,4,5,1,1", ref)):
         assert tracks.media is ref

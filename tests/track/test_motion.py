@@ -54,7 +54,7 @@ def motion_between(before: Grey, now: Grey, estimator: MotionEstimator | None = 
         {"degrees": -2.0, "dy": 6.0, "zoom": 1.02},
     ],
 )
-def test_the_camera_is_recovered(moved: dict[str, float]) -> None:
+def test_motion_recovers_camera(moved: dict[str, float]) -> None:
     picture = photograph()
     motion = motion_between(view(picture), view(picture, **moved))
     assert not motion.cut
@@ -66,7 +66,7 @@ def test_the_camera_is_recovered(moved: dict[str, float]) -> None:
         assert abs(landed - wanted) < 1.5
 
 
-def test_a_crowd_moving_the_other_way_does_not_turn_the_camera() -> None:
+def test_motion_ignores_crowd_moving_against_camera() -> None:
     rng = np.random.default_rng(1)
     points = rng.uniform(0, 640, (900, 2)).astype(np.float32)
     moves = np.full((900, 2), (5, -3), np.float32) + rng.normal(0, 0.3, (900, 2)).astype(np.float32)
@@ -75,14 +75,14 @@ def test_a_crowd_moving_the_other_way_does_not_turn_the_camera() -> None:
     assert np.abs(landed - points - (5, -3)).max() < 0.75
 
 
-def test_inverse_undoes() -> None:
+def test_motion_inverse_undoes_transform() -> None:
     camera = np.array([[1.02, -0.1, 7], [0.1, 1.02, -4]], np.float32)
     both = np.vstack([camera, [0, 0, 1]]) @ np.vstack([inverse(camera), [0, 0, 1]])
     np.testing.assert_allclose(both, np.eye(3), atol=1e-5)
 
 
 @pytest.mark.parametrize("pair", [("astronaut", "coffee"), ("coffee", "rocket"), ("chelsea", "brick")])
-def test_hard_cuts(pair: tuple[str, str]) -> None:
+def test_motion_detects_hard_cuts(pair: tuple[str, str]) -> None:
     one, other = (view(photograph(name)) for name in pair)
     assert motion_between(one, other).cut
     assert motion_between(other, one).cut
@@ -93,7 +93,7 @@ def gamma(grey: Grey, power: float, gain: float) -> Grey:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee"])
-def test_no_cuts(name: str) -> None:
+def test_motion_reports_no_false_cuts(name: str) -> None:
     picture = photograph(name)
     still = view(picture)
     noise = np.random.default_rng(0).normal(0, 25, still.shape)
@@ -110,7 +110,7 @@ def test_no_cuts(name: str) -> None:
         assert not motion_between(now, still).cut
 
 
-def test_carried_on_and_back_again() -> None:
+def test_propagation_forwards_and_back_returns_to_start() -> None:
     picture = photograph()
     estimator = MotionEstimator(WIDTH, HEIGHT, SIDE)
     motion = motion_between(view(picture), view(picture, dx=12, dy=-7, zoom=1.03, degrees=1), estimator)
@@ -126,7 +126,7 @@ def test_carried_on_and_back_again() -> None:
     assert np.abs(propagator.backwards(there, motion) - boxes).max() < 1.5
 
 
-def test_an_object_goes_its_own_way() -> None:
+def test_propagation_follows_object_against_camera() -> None:
     picture, thing = photograph("brick"), np.asarray(skimage.data.astronaut()[60:200, 160:290], np.uint8)
     face = cv2.cvtColor(thing, cv2.COLOR_RGB2GRAY)
     before, now = view(picture), view(picture, dx=6)
@@ -140,7 +140,7 @@ def test_an_object_goes_its_own_way() -> None:
     assert np.abs(propagator.backwards(boxes[1:], motion) - boxes[0]).max() < 2.5
 
 
-def test_shares_inside() -> None:
+def test_propagation_computes_share_inside_picture() -> None:
     estimator = MotionEstimator(WIDTH, HEIGHT, SIDE)
     propagator = Propagator(estimator.centres, WIDTH, HEIGHT)
     boxes = np.array([[0, 0, 10, 10], [-5, 0, 5, 10], [-20, 0, -10, 10], [635, 355, 645, 365]], np.float32)

@@ -32,16 +32,16 @@ def runs(period: float, times: list[int], starts: Collection[int] = ()) -> list[
         (0.12, [0, 67, 133, 200, 233, 267, 300, 333], [0, 67, 133, 200, 300]),
     ],
 )
-def test_variable_spacing(period: float, times: list[int], wanted: list[int]) -> None:
+def test_schedule_keeps_period_at_variable_frame_rate(period: float, times: list[int], wanted: list[int]) -> None:
     assert runs(period, times) == wanted
 
 
-def test_every_shot_begins_anew() -> None:
+def test_schedule_restarts_at_every_shot() -> None:
     # A cut at 160: it runs there, and counts from there.
     assert runs(0.12, list(range(0, 401, 40)), {160}) == [0, 120, 160, 280, 400]
 
 
-def test_detectors_keep_their_own_time() -> None:
+def test_schedule_keeps_separate_periods() -> None:
     schedule = Schedule([0.04, 0.12])
     assert [schedule.due(n / 25, first_of_shot=n == 0) for n in range(5)] == [
         (0, 0),
@@ -52,7 +52,7 @@ def test_detectors_keep_their_own_time() -> None:
     ]
 
 
-def test_looks_are_counted_in_each_shot() -> None:
+def test_schedule_counts_runs_in_each_shot() -> None:
     schedule = Schedule([0.08])
     assert [schedule.due(n / 25, first_of_shot=n in {0, 5})[0] for n in range(10)] == [
         *(0, None, 1, None, 2),

@@ -80,7 +80,7 @@ def moved(box: Box, dx: float, dy: float = 0.0) -> Box:
 FACE: Box = (200, 120, 240, 172)
 
 
-def test_masked_before_the_detector_first_saw_it() -> None:
+def test_track_begins_before_first_detection() -> None:
     seen = {n: [(moved(FACE, 2 * n), SURE)] for n in range(10, 30, 4)}
     (track,) = follow({0: [], 4: [], **seen}, 30, moves=[(2, 0)] * 30)
     assert track.frames.tolist() == list(range(30))
@@ -92,7 +92,7 @@ def test_masked_before_the_detector_first_saw_it() -> None:
     assert track.scores[10] == pytest.approx(SURE)
 
 
-def test_gaps_are_closed_with_the_hull_of_both_sides() -> None:
+def test_track_gaps_are_closed_with_hull() -> None:
     # The picture stands still, but the second detection lies 12 pixels further: either may be right in between.
     (track,) = follow({0: [(FACE, SURE)], 5: [], 10: [], 15: [], 20: [(moved(FACE, 12), SURE)]}, 21)
     assert track.frames.tolist() == list(range(21))
@@ -101,7 +101,7 @@ def test_gaps_are_closed_with_the_hull_of_both_sides() -> None:
     assert (track.sources[1:20] == Source.FILLED).all()
 
 
-def test_it_ends_where_it_leaves_and_is_the_same_when_it_returns() -> None:
+def test_track_ends_at_border_and_resumes_on_return() -> None:
     # 20 pixels a frame to the left for 15 frames, out of the picture from frame 12 on; back again in the next 15.
     moves = [(-20.0, 0.0)] * 16 + [(20.0, 0.0)] * 15
     places = np.cumsum([0, *(dx for dx, _ in moves[1:])])
@@ -113,7 +113,7 @@ def test_it_ends_where_it_leaves_and_is_the_same_when_it_returns() -> None:
     assert all(covers(track, n, moved(FACE, places[n]), slack=2) for n in visible)
 
 
-def test_how_long_it_is_waited_for() -> None:
+def test_track_waits_limited_time_for_lost_object() -> None:
     last = round(LOST_SECONDS * FPS)
     (track,) = follow({0: [(FACE, SURE)], 5: [(FACE, SURE)]}, last + 50)
     assert int(track.frames[-1]) == 5 + last
@@ -127,14 +127,14 @@ def test_how_long_it_is_waited_for() -> None:
         assert second.frames.tolist() == list(range(again - last, 220))
 
 
-def test_faint_tracks_reach_less_far() -> None:
+def test_track_without_sure_detection_extends_less() -> None:
     faint = (TRUST["face"].sure + TRUST["face"].alone) / 2
     (track,) = follow({50: [(FACE, faint)]}, 100)
     pad = round(FAINT_PAD_SECONDS * FPS)
     assert track.frames.tolist() == list(range(50 - pad, 50 + pad + 1))
 
 
-def test_nothing_is_carried_across_a_cut() -> None:
+def test_track_never_crosses_cut() -> None:
     other: Box = (400, 60, 450, 125)
     seen = {0: [(FACE, SURE)], 6: [(FACE, SURE)], 13: [(other, SURE)], 16: [(FACE, SURE)]}
     first, second, third = follow(seen, 20, cuts=[10])
@@ -143,7 +143,7 @@ def test_nothing_is_carried_across_a_cut() -> None:
     assert second.frames.tolist() == third.frames.tolist() == list(range(10, 20))
 
 
-def test_two_that_cross() -> None:
+def test_tracks_of_crossing_objects_stay_apart() -> None:
     a, b = (100, 120, 140, 172), (300, 100, 340, 152)
     count = 50
     seen = {n: [(moved(a, 4 * n), SURE), (moved(b, -4 * n), SURE - 0.05)] for n in range(0, count, 2)}
@@ -156,7 +156,7 @@ def test_two_that_cross() -> None:
             assert any(covers(track, n, true, slack=4.5) for track in tracks), n
 
 
-def test_what_either_of_two_detectors_sees_is_covered() -> None:
+def test_track_covers_detections_of_both_detectors() -> None:
     """Both know faces; on frame 0 the one sees the left of it, the other the right."""
     left, right = (100.0, 100.0, 150.0, 160.0), (120.0, 110.0, 170.0, 170.0)
     tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
@@ -165,7 +165,7 @@ def test_what_either_of_two_detectors_sees_is_covered() -> None:
     assert box_at(track, 0).tolist() == [100, 100, 170, 170]
 
 
-def test_classes_do_not_mix() -> None:
+def test_tracks_of_different_classes_do_not_mix() -> None:
     tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
     for frame in range(4):
         found = [((label,), detections([(FACE, SURE)], label)) for label in ("face", "plate")]
@@ -174,7 +174,7 @@ def test_classes_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize("label", ["face", "plate"])
-def test_which_tracks_are_trusted(label: str) -> None:
+def test_tracks_are_kept_by_score_and_count(label: str) -> None:
     trust = TRUST.get(label, OTHER_TRUST)
     often = {4 * n: [(FACE, trust.alone - 0.1)] for n in range(trust.often)}
     fewer = {4 * n: [(FACE, trust.alone - 0.1)] for n in range(trust.often - 1)}
@@ -187,7 +187,7 @@ def test_which_tracks_are_trusted(label: str) -> None:
         assert bool(follow(seen, 20, label=label)) is kept
 
 
-def test_the_part_that_is_still_outside_comes_in_masked() -> None:
+def test_track_covers_object_entering_at_border() -> None:
     # A face 60 pixels wide slides in from the left by 6 pixels a frame, half of it in the picture when first seen.
     whole: Box = (-30, 100, 30, 178)
     seen = {3: [((0, 100, 30, 178), SURE)]}
@@ -199,12 +199,12 @@ HALF: Box = (200, 120, 240, 146)
 
 
 @pytest.mark.parametrize("looks", [(FACE, FACE, HALF, FACE), (HALF, HALF, FACE, FACE), (FACE, HALF, HALF, HALF)])
-def test_a_part_does_not_stand_for_the_whole(looks: Sequence[Box]) -> None:
+def test_track_keeps_full_size_after_partial_detection(looks: Sequence[Box]) -> None:
     (track,) = follow({5 * place: [(box, SURE)] for place, box in enumerate(looks)}, 16)
     assert all(covers(track, frame, FACE) for frame in range(16))
 
 
-def test_what_stays_small_is_small() -> None:
+def test_track_shrinks_when_object_stays_small() -> None:
     (track,) = follow({0: [(FACE, SURE)], **{frame: [(HALF, SURE)] for frame in range(5, 100, 5)}}, 96)
     assert covers(track, 10, FACE)
     low, high = np.split(box_at(track, 90), 2)
@@ -213,7 +213,7 @@ def test_what_stays_small_is_small() -> None:
     assert covers(track, 85, FACE) and not covers(track, 60, FACE)
 
 
-def test_same_footage_same_tracks() -> None:
+def test_tracker_is_deterministic() -> None:
     rng = np.random.default_rng(5)
     starts = rng.uniform(20, 300, (6, 2))
     seen: dict[int, list[Seen]] = {}
@@ -233,12 +233,12 @@ def test_same_footage_same_tracks() -> None:
         np.testing.assert_array_equal(a.boxes, b.boxes)
 
 
-def test_nothing_seen() -> None:
+def test_tracker_without_detections_gives_no_tracks() -> None:
     assert follow({0: [], 3: []}, 5) == ()
     assert Tracker(Propagator(grid(), WIDTH, HEIGHT)).finish() == ()
 
 
-def test_steady_only_ever_grows() -> None:
+def test_steady_never_shrinks_boxes() -> None:
     rng = np.random.default_rng(2)
     for n in (1, 2, 3, 8, 40):
         corner = rng.uniform(0, 300, (n, 2))

@@ -42,7 +42,7 @@ def marked_still() -> tuple[NDArray[np.uint8], list[Box]]:
         (Condition.WIDE_ANGLE, 4.0),
     ],
 )
-def test_the_truth_is_where_the_clip_shows_it(tmp_path: Path, condition: Condition, slack: float) -> None:
+def test_truth_matches_clip(tmp_path: Path, condition: Condition, slack: float) -> None:
     still, boxes = marked_still()
     path = tmp_path / "clip.mp4"
     options = {"crf": "12", "preset": "ultrafast"}
@@ -78,12 +78,12 @@ def test_objects_come_go_and_change_size() -> None:
     assert np.exp(np.median(heights)) > 1.4
 
 
-def test_the_camera_stays_on_the_still() -> None:
+def test_camera_stays_on_still() -> None:
     camera = VirtualCamera(np.full((300, 480, 3), 200, np.uint8), [], seed=5, size=SMALL, seconds=2)
     assert min(int(picture.min()) for picture in camera.frames()) > 150
 
 
-def test_same_seed_same_clip() -> None:
+def test_virtual_camera_is_deterministic() -> None:
     still, boxes = marked_still()
 
     def film(seed: int) -> tuple[NDArray[np.uint8], Truth]:
@@ -96,7 +96,7 @@ def test_same_seed_same_clip() -> None:
     assert not np.array_equal(first[0], other[0])
 
 
-def test_low_light_is_darker_and_noisier_in_the_dark() -> None:
+def test_low_light_clip_is_darker_and_noisier() -> None:
     still = np.full((300, 480, 3), 60, np.uint8)
     still[:, 240:] = 200
     figures = {}
@@ -110,7 +110,7 @@ def test_low_light_is_darker_and_noisier_in_the_dark() -> None:
     assert night[1] > 3 * day[1]
 
 
-def test_the_truth_file_reads_back_and_ignores_what_is_too_little(tmp_path: Path) -> None:
+def test_truth_file_reads_back_and_ignores_small_parts(tmp_path: Path) -> None:
     still, boxes = marked_still()
     counting = Counting(min_share=0.25, min_height={"face": 40.0, "plate": 12.0})
     camera = VirtualCamera(still, boxes, seed=4, size=SMALL, counting=counting)
@@ -128,7 +128,7 @@ def test_the_truth_file_reads_back_and_ignores_what_is_too_little(tmp_path: Path
     assert {row[6] for row in rows} == {"0", "1"}
 
 
-def test_exact_truth_is_turned_as_the_camera_rolls() -> None:
+def test_truth_rotates_with_camera_roll() -> None:
     still, boxes = marked_still()
     camera = VirtualCamera(still, boxes, seed=2, size=SMALL)
     plate, hull = camera.exact_truth().objects[0], camera.truth().objects[0]
@@ -148,7 +148,7 @@ def test_exact_truth_is_turned_as_the_camera_rolls() -> None:
     assert shares[0] > shares[1] + 0.03
 
 
-def test_drawn_scene_has_everything_within_the_picture() -> None:
+def test_drawn_scene_lies_within_picture() -> None:
     still, boxes = drawn_scene(1)
     again, _ = drawn_scene(1)
     assert np.array_equal(still, again)
@@ -158,7 +158,7 @@ def test_drawn_scene_has_everything_within_the_picture() -> None:
         assert 0 <= y1 < y2 <= still.shape[0], label
 
 
-def test_standard_clips_of_the_real_pictures() -> None:
+def test_standard_clips_of_real_pictures() -> None:
     clips = standard_clips(require_shared_data())
     assert [sum(clip.name.startswith(kind) for clip in clips) for kind in ("faces", "plates_us", "plates_br")] == [
         8,

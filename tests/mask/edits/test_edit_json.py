@@ -36,16 +36,16 @@ def parsed(untrusted: object) -> Edit:
 
 
 @given(PLAIN | st.sampled_from([types.Undo("edit-001"), types.Redo("edit-001")]))
-def test_edits_come_back_from_json_as_they_were(edit: Edit) -> None:
+def test_edit_json_round_trips(edit: Edit) -> None:
     assert parsed(json.loads(canonical(edit_json(edit)))) == edit
 
 
-def test_every_operation_has_a_name() -> None:
+def test_edit_operations_all_have_names() -> None:
     operations = set(types.Edit.__args__)
     assert set(OPERATIONS.values()) == operations
 
 
-def test_what_may_be_left_out_and_how_names_may_be_written() -> None:
+def test_edit_json_accepts_defaults_and_names() -> None:
     assert parsed({"op": "keyframe", "track": 1, "frame": 2, "box": [1, 2, 3, 4]}) == types.Keyframe(
         1, 2, Box(1.0, 2.0, 3.0, 4.0)
     )
@@ -110,14 +110,14 @@ _KEYFRAME: dict[str, Any] = {"op": "keyframe", "track": 1, "frame": 2, "box": [1
         ({"op": "undo", "edit": "a b c d e f"}, "edit"),
     ],
 )
-def test_what_is_no_edit_is_refused_with_the_place(untrusted: object, fault: str) -> None:
+def test_edit_json_with_fault_is_refused_with_its_place(untrusted: object, fault: str) -> None:
     with pytest.raises(EditInvalid) as caught:
         parsed(untrusted)
     assert fault in caught.value.happened
 
 
 @pytest.mark.parametrize("untrusted", [None, 12345678, "short12", "x" * 65, "edit 0001", "édit-0001", "edit-0001\n"])
-def test_ids_of_edits_are_plain(untrusted: object) -> None:
+def test_edit_ids_are_plain(untrusted: object) -> None:
     with pytest.raises(EditInvalid):
         parse_edit_id(untrusted)
 
@@ -165,7 +165,7 @@ _ROWS = tuple(PlacedBox(f, *BOX, 0.0) for f in (10, 12))
         (types.Undo("earlier1"), types.Redo("earlier1"), True),
     ],
 )
-def test_conflicts(mine: Edit, theirs: Edit, stands_in_the_way: bool) -> None:
+def test_conflicts_are_found(mine: Edit, theirs: Edit, stands_in_the_way: bool) -> None:
     earlier: dict[str, Edit] = {"earlier1": types.Keyframe(1, 7, BOX)}
     others = logged(types.Keyframe(77, 0, BOX), theirs)
     assert conflicts(mine, others, earlier) == (others[1:] if stands_in_the_way else [])
@@ -186,7 +186,7 @@ def copied(source: TrackSet, target: MediaRef, *edits: Edit, number: int = 1, sh
     return {int(f): b.tolist() for t in got.tracks.tracks for f, b in zip(t.frames, t.boxes, strict=True)}
 
 
-def test_copies_go_by_time_and_size() -> None:
+def test_copy_track_follows_time_and_size() -> None:
     boxes = [[10.0 * f, 0, 10.0 * f + 20, 20] for f in range(5)]
     source = TrackSet(media(10), (track(1, "face", [0, 1, 2, 3, 4], boxes),))
     assert copied(source, media(10), shift=0.08) == {f + 2: b for f, b in enumerate(boxes)}
@@ -207,20 +207,20 @@ def test_copies_go_by_time_and_size() -> None:
     assert copied(source, media(10), shift=5.0) == {}
 
 
-def test_a_copy_is_cut_to_what_an_edit_may_hold() -> None:
+def test_copy_track_is_clipped_to_valid_edits() -> None:
     # A picture's size out of the picture is as far as an edit may go; the picture is 320 x 240 here.
     boxes = [[-5000.0, 0, 20, 20], [1279, 0, 1279.5, 20]]
     source = TrackSet(media(2), (track(1, "face", [0, 1], boxes),))
     assert copied(source, media(2, 320, 240)) == {0: [-320, 0, 10, 10], 1: [639, 0, 640, 10]}
 
 
-def test_gaps_stay_gaps_in_a_copy() -> None:
+def test_copy_track_keeps_gaps() -> None:
     boxes = [[0.0, 0, 20, 20]] * 4
     source = TrackSet(media(200), (track(1, "face", [0, 1, 100, 101], boxes),))
     assert copied(source, media(200)).keys() == {0, 1, 100, 101}
 
 
-def test_areas_and_whole_frames_are_copied_as_such() -> None:
+def test_copy_track_keeps_areas_and_whole_frames() -> None:
     source = TrackSet(media(20), ())
     area, whole = types.SetArea(1, "screen", 2, 5, BOX), types.HideFrames(2, 3, 9)
     edited = apply_edits(source, logged(area, whole))

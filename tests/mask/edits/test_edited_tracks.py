@@ -61,7 +61,7 @@ def seconds(frames: float) -> float:
 
 @settings(max_examples=100, deadline=None)
 @given(machines(), logs())
-def test_any_log_gives_sound_tracks_and_always_the_same(machine: TrackSet, log: list[LoggedEdit]) -> None:
+def test_replay_of_any_log_is_valid_and_deterministic(machine: TrackSet, log: list[LoggedEdit]) -> None:
     # Track and TrackSet refuse boxes that are not finite or have no extent, frames out of order or of the footage.
     edited = apply_edits(machine, log)
     again = apply_edits(machine, log)
@@ -73,9 +73,7 @@ def test_any_log_gives_sound_tracks_and_always_the_same(machine: TrackSet, log: 
 
 @settings(max_examples=100, deadline=None)
 @given(machines(), logs(), st.lists(st.integers(0, 12), max_size=4))
-def test_going_on_from_a_beginning_is_the_same_as_all_at_once(
-    machine: TrackSet, log: list[LoggedEdit], ends: list[int]
-) -> None:
+def test_replay_from_prefix_equals_full_replay(machine: TrackSet, log: list[LoggedEdit], ends: list[int]) -> None:
     before: list[Replayed] = []
     for end in [*ends, len(log)]:
         before.append(replayed(machine, log[:end], before))
@@ -91,9 +89,7 @@ def test_going_on_from_a_beginning_is_the_same_as_all_at_once(
 
 @settings(max_examples=40, deadline=None)
 @given(machines(), logs(undoing=False))
-def test_undoing_all_gives_the_machine_tracks_and_redoing_all_the_edits(
-    machine: TrackSet, log: list[LoggedEdit]
-) -> None:
+def test_undo_all_gives_machine_tracks_and_redo_all_edits(machine: TrackSet, log: list[LoggedEdit]) -> None:
     edits = [e.edit for e in log]
     undone = [types.Undo(e.id) for e in log]
     bare = apply_edits(machine, logged(*edits, *undone))
@@ -119,7 +115,7 @@ def test_keyframes_are_exact(machine: TrackSet, log: list[LoggedEdit], number: i
 
 @settings(max_examples=60, deadline=None)
 @given(machines(), logs(undoing=False), st.integers(1, 7), st.integers(1, 7))
-def test_a_merge_never_shows_what_was_hidden(machine: TrackSet, log: list[LoggedEdit], one: int, other: int) -> None:
+def test_merge_never_reveals_hidden_pixels(machine: TrackSet, log: list[LoggedEdit], one: int, other: int) -> None:
     if one == other:
         return
     edits = [e.edit for e in log]
@@ -141,7 +137,7 @@ def test_a_merge_never_shows_what_was_hidden(machine: TrackSet, log: list[Logged
 
 @settings(max_examples=60, deadline=None)
 @given(machines(), logs(undoing=False), st.integers(1, 7), FRAMES)
-def test_a_split_moves_no_mask(machine: TrackSet, log: list[LoggedEdit], number: int, frame: int) -> None:
+def test_split_moves_no_mask(machine: TrackSet, log: list[LoggedEdit], number: int, frame: int) -> None:
     before = apply_edits(machine, log)
     after = apply_edits(machine, logged(*(e.edit for e in log), types.Split(number, frame, 99)))
     parts = shown(after, number) | shown(after, 99)
@@ -156,7 +152,7 @@ def test_a_split_moves_no_mask(machine: TrackSet, log: list[LoggedEdit], number:
 
 @settings(max_examples=60, deadline=None)
 @given(machines(), logs(undoing=False), st.integers(1, 7), FRAMES, FRAMES)
-def test_trimming_shows_nothing_within_the_span(
+def test_set_span_reveals_nothing_within_span(
     machine: TrackSet, log: list[LoggedEdit], number: int, one: int, other: int
 ) -> None:
     first, last = min(one, other), max(one, other)
@@ -171,9 +167,7 @@ def test_trimming_shows_nothing_within_the_span(
 
 @settings(max_examples=40, deadline=None)
 @given(machines(), logs(undoing=False), PLAIN)
-def test_a_deleted_track_comes_back_only_by_being_restored(
-    machine: TrackSet, log: list[LoggedEdit], edit: Edit
-) -> None:
+def test_delete_lasts_until_restore(machine: TrackSet, log: list[LoggedEdit], edit: Edit) -> None:
     edits = [e.edit for e in log]
     before = apply_edits(machine, log)
     gone = apply_edits(machine, logged(*edits, types.Delete(1, "nobody"), edit))
@@ -190,7 +184,7 @@ def moved(x: float, y: float = 0.0, box: Box = BOX) -> Box:
     return Box(box.left + x, box.top + y, box.right + x, box.bottom + y)
 
 
-def test_near_keyframes_are_joined_by_a_straight_line_over_the_machine() -> None:
+def test_keyframes_close_together_are_interpolated() -> None:
     machine = track(1, "face", list(range(100)), [[500, 300, 510, 310]] * 100)
     edited = applied(types.Keyframe(1, 20, BOX), types.Keyframe(1, 30, moved(40, 20)), tracks=[machine])
     boxes = shown(edited, 1)
@@ -199,14 +193,14 @@ def test_near_keyframes_are_joined_by_a_straight_line_over_the_machine() -> None
     assert boxes[29] == pytest.approx(list(moved(36, 18)), abs=1e-3)
 
 
-def test_the_line_is_straight_in_time_not_in_frames() -> None:
+def test_keyframe_interpolation_is_linear_in_time() -> None:
     ref = replace(media(3), pts=np.array([0, 900, 3600], np.int64))
     machine = TrackSet(ref, (still(1, 0, 2),))
     edited = apply_edits(machine, logged(types.Keyframe(1, 0, BOX), types.Keyframe(1, 2, moved(40))))
     assert shown(edited, 1)[1] == pytest.approx(list(moved(10)), abs=1e-3)
 
 
-def test_far_keyframes_leave_alone_what_lies_between() -> None:
+def test_keyframes_far_apart_keep_machine_boxes_between() -> None:
     # 4 s apart: what was seen in between may have been reviewed, and no keyframe speaks of it.
     edited = applied(types.Keyframe(1, 50, moved(30)), types.Keyframe(1, 150, moved(0, 20)), tracks=[still(1, 0, 299)])
     boxes = shown(edited, 1)
@@ -218,7 +212,7 @@ def test_far_keyframes_leave_alone_what_lies_between() -> None:
     assert {f for f, b in boxes.items() if b != list(BOX)} == {*range(38, 63), *range(138, 163)}
 
 
-def test_sizes_blend_as_shares() -> None:
+def test_keyframe_sizes_blend_as_factors() -> None:
     # Twice as wide at the keyframe; half way out, one and a half times, of a box that is 4 wide there.
     machine = track(1, "face", list(range(26)), [[0.0, 0, 100, 60]] * 5 + [[48.0, 0, 52, 60]] * 21)
     boxes = shown(applied(types.Keyframe(1, 4, Box(-50, 0, 150, 60)), tracks=[machine]), 1)
@@ -226,14 +220,14 @@ def test_sizes_blend_as_shares() -> None:
     assert (left + right, right - left) == pytest.approx((100, 4 * 1.6), abs=1e-3)
 
 
-def test_a_turned_mask_goes_the_shorter_way_round() -> None:
+def test_keyframe_rotation_goes_shorter_way() -> None:
     edited = applied(types.Keyframe(1, 0, BOX, 170), types.Keyframe(1, 10, BOX, -170), tracks=[still(1, 0, 20)])
     (made,) = edited.tracks.tracks
     assert float(made.angles[2]) % 180 == pytest.approx(174, abs=1e-3)
     assert (made.angles[0], made.angles[10]) == (170, -170)
 
 
-def test_a_drawn_box_stands_still_and_is_led_by_its_keyframes() -> None:
+def test_drawn_box_stands_still_until_keyframes() -> None:
     drawn = types.Draw(9, "face", 100, 175, BOX)
     assert shown(applied(drawn), 9) == {f: list(BOX) for f in range(100, 176)}
     # Nothing of the machine lies between: a line at any distance, and it stays where it came to.
@@ -247,7 +241,7 @@ def test_a_drawn_box_stands_still_and_is_led_by_its_keyframes() -> None:
     assert max(shown(applied(drawn, types.Keyframe(9, 200, BOX)), 9)) == 200 + round(LIFE_SECONDS * 25)
 
 
-def test_a_keyframe_where_the_track_was_not_in_sight_reaches_what_is_near() -> None:
+def test_keyframe_in_gap_bridges_to_near_rows() -> None:
     machine = still(1, 0, 50)
     boxes = shown(applied(types.Keyframe(1, 60, moved(100)), tracks=[machine]), 1)
     assert boxes[55] == [100, 100, 240, 160]  # the hull of both
@@ -257,7 +251,7 @@ def test_a_keyframe_where_the_track_was_not_in_sight_reaches_what_is_near() -> N
     assert set(shown(applied(types.Keyframe(1, 150, BOX), tracks=[machine]), 1)) == {*range(51), *range(150, 226)}
 
 
-def test_outside_holds_until_the_next_keyframe() -> None:
+def test_outside_lasts_until_next_keyframe() -> None:
     edits: list[Edit] = [types.Outside(1, 20), types.Keyframe(1, 40, moved(10))]
     boxes = shown(applied(*edits, tracks=[still(1, 0, 59)]), 1)
     assert boxes.keys() == {*range(20), *range(40, 60)}
@@ -273,7 +267,7 @@ def test_outside_holds_until_the_next_keyframe() -> None:
     assert shown(applied(*edits, types.RemoveKeyframe(1, 40), tracks=[still(1, 0, 59)]), 1).keys() == set(range(20))
 
 
-def test_found_boxes_replace_the_machine_but_no_human_keyframe() -> None:
+def test_retrack_boxes_replace_machine_but_not_keyframes() -> None:
     found = tuple(PlacedBox(f, *moved(2 * (f - 20)), 0.0) for f in range(20, 60))
     drifted = still(1, 0, 99, moved(300))
     edited = applied(types.Keyframe(1, 20, BOX), types.AddBoxes(1, found), tracks=[drifted])
@@ -303,7 +297,7 @@ def test_found_boxes_replace_the_machine_but_no_human_keyframe() -> None:
     # At 25 frames a second.
     [(round(LINE_SECONDS * 25), True), (round(LINE_SECONDS * 25) + 1, False)],
 )
-def test_how_far_a_line_reaches_over_the_machine(apart: int, straight: bool) -> None:
+def test_keyframe_interpolation_has_limited_reach(apart: int, straight: bool) -> None:
     edits = types.Keyframe(1, 10, moved(50)), types.Keyframe(1, 10 + apart, moved(50))
     boxes = shown(applied(*edits, tracks=[still(1, 0, 200)]), 1)
     assert (boxes[45] == list(moved(50))) is straight
@@ -312,7 +306,7 @@ def test_how_far_a_line_reaches_over_the_machine(apart: int, straight: bool) -> 
 # ---- merging, splitting, trimming, resizing
 
 
-def test_merging_gives_the_hull_where_both_are_in_sight_and_over_a_short_gap() -> None:
+def test_merge_gives_hull_of_both_and_over_short_gap() -> None:
     edited = applied(types.Merge(1, 2), tracks=[still(1, 0, 30), still(2, 21, 40, moved(50), "plate")])
     boxes = shown(edited, 1)
     assert (boxes[20], boxes[40]) == (list(BOX), list(moved(50)))
@@ -327,18 +321,18 @@ def test_merging_gives_the_hull_where_both_are_in_sight_and_over_a_short_gap() -
         assert len(boxes) == (121 if filled else 31 + 121 - first)
 
 
-def test_keyframes_on_either_side_of_a_long_gap_do_not_close_it_when_tracks_are_merged() -> None:
+def test_merge_keeps_long_gap_between_keyframes() -> None:
     edits: list[Edit] = [types.Keyframe(1, 30, BOX), types.Keyframe(2, 120, BOX), types.Merge(1, 2)]
     edited = applied(*edits, tracks=[still(1, 0, 30), still(2, 120, 150)])
     assert shown(edited, 1).keys() == {*range(31), *range(120, 151)}
 
 
-def test_merging_does_not_bridge_what_a_person_trimmed() -> None:
+def test_merge_does_not_bridge_trimmed_gap() -> None:
     edited = applied(types.Outside(1, 20), types.Merge(1, 2), tracks=[still(1, 0, 30), still(2, 40, 50)])
     assert shown(edited, 1).keys() == {*range(20), *range(40, 51)}
 
 
-def test_what_stands_still_stays_where_it_was_when_tracks_are_merged_or_split() -> None:
+def test_merge_and_split_keep_standing_boxes_in_place() -> None:
     there: list[Edit] = [types.Keyframe(2, 120, moved(300)), types.Draw(9, "face", 121, 175, BOX)]
     edited = applied(*there, types.RemoveKeyframe(9, 121), types.Merge(2, 9), tracks=[still(2, 110, 120, moved(300))])
     assert shown(edited, 2) == {f: list(moved(300) if f <= 120 else BOX) for f in range(110, 176)}
@@ -349,14 +343,14 @@ def test_what_stands_still_stays_where_it_was_when_tracks_are_merged_or_split() 
     assert shown(parts, 1) | shown(parts, 8) == whole
 
 
-def test_a_hull_encloses_turned_boxes() -> None:
+def test_hull_encloses_rotated_boxes() -> None:
     # 40 x 60 about (120, 130), by a quarter turn 60 x 40.
     turned = replace(still(2, 0, 9), angles=np.full(10, 90, np.float32))
     boxes = shown(applied(types.Merge(1, 2), tracks=[still(1, 0, 9), turned]), 1)
     assert boxes[5] == pytest.approx([90, 100, 150, 160], abs=1e-3)
 
 
-def test_splitting() -> None:
+def test_split_divides_track() -> None:
     edits: list[Edit] = [types.Link((1, 2)), types.Keyframe(1, 10, moved(10)), types.Split(1, 12, 8)]
     edited = applied(*edits, tracks=[still(1, 0, 30), still(2, 0, 5)])
     assert shown(edited, 1).keys() == set(range(12))
@@ -366,7 +360,7 @@ def test_splitting() -> None:
     assert [edited.states[n].subject for n in (1, 2, 8)] == [1, 1, 8]
 
 
-def test_a_trimmed_end_stays_hidden_after_a_split_and_can_be_had_back() -> None:
+def test_split_keeps_trimmed_end_restorable() -> None:
     machine = still(1, 0, 60)
     edits: list[Edit] = [types.Outside(1, 40), types.Split(1, 20, 8)]
     assert shown(applied(*edits, tracks=[machine]), 8).keys() == set(range(20, 40))
@@ -377,7 +371,7 @@ def test_a_trimmed_end_stays_hidden_after_a_split_and_can_be_had_back() -> None:
     assert shown(hidden, 1).keys() == set(range(40))
 
 
-def test_a_line_whose_far_end_is_trimmed_off_still_leads_there() -> None:
+def test_set_span_keeps_interpolation_towards_trimmed_keyframe() -> None:
     edits: list[Edit] = [
         types.Draw(9, "face", 100, 110, BOX),
         types.Keyframe(9, 150, moved(50)),
@@ -388,7 +382,7 @@ def test_a_line_whose_far_end_is_trimmed_off_still_leads_there() -> None:
     assert [boxes[f][0] for f in (115, 120)] == pytest.approx([115, 120], abs=1e-3)
 
 
-def test_the_span_goes_on_past_an_end_that_a_person_made() -> None:
+def test_set_span_extends_past_manual_end() -> None:
     machine = still(1, 0, 60)
     moved_end = applied(types.Outside(1, 40), types.SetSpan(1, 10, 50), tracks=[machine])
     assert shown(moved_end, 1).keys() == set(range(10, 51))
@@ -414,7 +408,7 @@ def test_the_span_goes_on_past_an_end_that_a_person_made() -> None:
         ([(100, 110)], range(100, 111)),
     ],
 )
-def test_setting_the_span(spans: list[tuple[int, int]], frames: range) -> None:
+def test_set_span_trims_and_extends(spans: list[tuple[int, int]], frames: range) -> None:
     boxes = [[float(f), 0, f + 10.0, 10] for f in range(20, 61)]
     machine = track(1, "face", list(range(20, 61)), boxes)
     got = shown(applied(*(types.SetSpan(1, *s) for s in spans), tracks=[machine]), 1)
@@ -424,7 +418,7 @@ def test_setting_the_span(spans: list[tuple[int, int]], frames: range) -> None:
     }
 
 
-def test_resizing() -> None:
+def test_resize_scales_boxes() -> None:
     machine = still(1, 0, 50)
     grown = [80, 70, 160, 190]  # 40 x 60 about (120, 130), twice as large
     boxes = shown(applied(types.Resize(1, 2.0), types.Resize(1, 0.5, 20, 30), tracks=[machine]), 1)
@@ -443,7 +437,7 @@ def test_resizing() -> None:
     assert boxes[0] == pytest.approx([19999.5, 19999.5, 20000.5, 20000.5], abs=0.01)
 
 
-def test_areas_and_whole_frames_are_masked_as_any_track() -> None:
+def test_areas_and_whole_frames_are_tracks() -> None:
     area, whole = types.SetArea(8, "screen", 10, 20, BOX), types.HideFrames(9, 30, 40)
     edited = applied(area, whole, types.SetArea(8, "screen", 10, 25, moved(50)))
     assert shown(edited, 8) == {f: list(moved(50)) for f in range(10, 26)}
@@ -462,7 +456,7 @@ def test_areas_and_whole_frames_are_masked_as_any_track() -> None:
     assert shown(edited, 9).keys() == set(range(35, 40))
 
 
-def test_what_is_said_of_tracks() -> None:
+def test_track_states_describe_tracks() -> None:
     machine = [still(n, 0, 20) for n in (1, 2, 3, 4)]
     edited = applied(
         types.Delete(1, "a poster"),
@@ -495,7 +489,7 @@ def test_what_is_said_of_tracks() -> None:
     assert reasons(edited) == [("edit-012", "Sound span 2 already exists.")]
 
 
-def test_links_are_of_people_and_doubt_ends_them() -> None:
+def test_links_group_tracks_and_merges_end_them() -> None:
     machine = [still(n, 0, 20) for n in (1, 2, 3, 4, 5)]
 
     def subjects(*edits: Edit) -> list[int]:
@@ -513,7 +507,7 @@ def test_links_are_of_people_and_doubt_ends_them() -> None:
 # ---- the log
 
 
-def test_what_was_built_on_an_undone_edit_is_skipped_until_it_is_redone() -> None:
+def test_undo_skips_dependent_edits_until_redo() -> None:
     machine = still(1, 0, 30)
     edits: list[Edit] = [types.Split(1, 10, 8), types.Delete(8, "a poster"), types.Keyframe(1, 5, BOX)]
     undone = applied(*edits, types.Undo("edit-001"), tracks=[machine])
@@ -557,20 +551,20 @@ _KEY = types.Keyframe(1, 5, BOX)
         ),
     ],
 )
-def test_an_edit_without_effect_is_listed_with_the_reason(edits: list[Edit], reason: str) -> None:
+def test_edits_without_effect_are_listed_with_reason(edits: list[Edit], reason: str) -> None:
     edited = applied(*edits, tracks=[still(1, 0, 30), still(2, 0, 30)])
     assert reasons(edited) == [(f"edit-{len(edits):03}", reason)]
     assert_same(edited.tracks, applied(*edits[:-1], tracks=[still(1, 0, 30), still(2, 0, 30)]).tracks)
 
 
-def test_an_edit_that_is_in_the_log_twice_counts_once() -> None:
+def test_edit_logged_twice_counts_once() -> None:
     log = logged(types.Resize(1, 2.0), types.Resize(1, 2.0))
     edited = apply_edits(TrackSet(media(10), (still(1, 0, 5),)), [log[0], replace(log[1], id=log[0].id)])
     assert shown(edited, 1)[0] == [80, 70, 160, 190]
     assert reasons(edited) == [("edit-001", "The log already has an edit with this id.")]
 
 
-def test_the_machine_tracks_are_not_changed() -> None:
+def test_machine_tracks_are_unchanged_by_edits() -> None:
     machine = TrackSet(media(300), (still(1, 0, 100), still(2, 0, 100)))
     before = TrackSet(media(300), (still(1, 0, 100), still(2, 0, 100)))
     for column in (c for t in machine.tracks for c in (t.frames, t.boxes, t.angles, t.scores, t.sources)):
@@ -588,7 +582,7 @@ def test_the_machine_tracks_are_not_changed() -> None:
     assert apply_edits(machine, logged(types.Keyframe(1, 5, BOX))).tracks.tracks[1] is machine.tracks[1]
 
 
-def test_two_thousand_edits_of_an_hour() -> None:
+def test_replay_of_two_thousand_edits_is_fast() -> None:
     machine = an_hour()
     rng = np.random.default_rng(3)
     edits: list[Edit] = []

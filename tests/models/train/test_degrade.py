@@ -8,7 +8,7 @@ from redact_models.train.degrade import bend, degrade
 POINTS = np.array([[40, 40], [260, 60], [150, 118], [60, 200], [250, 190], [150, 30]], np.float32)
 
 
-def test_points_follow_the_pixels() -> None:
+def test_degrade_moves_points_with_pixels() -> None:
     image = np.zeros((240, 300, 3), np.uint8)
     for x, y in POINTS:
         cv2.circle(image, (int(x), int(y)), 4, (255, 255, 255), -1, cv2.LINE_AA)
@@ -31,7 +31,7 @@ def test_points_follow_the_pixels() -> None:
     assert farthest > 15  # otherwise the test looked at pictures that never moved
 
 
-def test_no_border_shows() -> None:
+def test_bend_shows_no_border() -> None:
     """The content runs on up to all four edges: a border that was filled would hold one value over several pixels."""
     rows, columns = np.mgrid[0:100, 0:120]
     image = np.stack([columns * 2, rows * 2, columns], axis=2).astype(np.uint8)
@@ -43,7 +43,7 @@ def test_no_border_shows() -> None:
         assert (bent[:, -1, 0] - bent[:, -9, 0]).min() > 4
 
 
-def test_same_seed_same_picture_and_a_third_is_night() -> None:
+def test_degrade_is_deterministic_and_a_third_is_night() -> None:
     image = np.random.default_rng(5).integers(60, 200, (96, 128, 3)).astype(np.uint8)
     night = 0
     for seed in range(150):

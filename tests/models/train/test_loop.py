@@ -23,7 +23,7 @@ class _KilledError(Exception):
     pass
 
 
-def test_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_resumes_after_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from redact_models.train import loop
 
     monkeypatch.setattr(loop, "STEPS_BETWEEN", 2)
@@ -45,14 +45,16 @@ def test_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.Monkey
         torch.testing.assert_close(resumed.state_dict()[name], weights, msg=name)
 
 
-def test_checkpoint_of_another_recipe(tmp_path: Path) -> None:
+def test_training_refuses_checkpoint_of_another_recipe(tmp_path: Path) -> None:
     train([], replace(TINY, scenes=2), tmp_path, CPU, 0)
     assert (tmp_path / CHECKPOINT).is_file()
     with pytest.raises(TrainingUnusable):
         train([], TINY, tmp_path, CPU, 0)
 
 
-def test_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_reduces_loss(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from redact_models.train import loop
 
     monkeypatch.setattr(loop, "STEPS_BETWEEN", 8)
@@ -61,7 +63,7 @@ def test_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_command_writes_weights_and_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "small", TINY)
     monkeypatch.setattr(command, "DRAWN_SCENES", 2)
     data = tmp_path / "streets"

@@ -41,13 +41,15 @@ PICTURE = AnnotatedPicture(np.zeros((200, 400, 3), np.uint8), np.array([[100, 10
         ([(205, 100, 230, 120, 0.9)], 0.0, 0),  # beside the plate: still about it
     ],
 )
-def test_look(rows: list[tuple[float, float, float, float, float]], covered: float, false: int) -> None:
+def test_measure_picture_finds_covered_plates_and_false_masks(
+    rows: list[tuple[float, float, float, float, float]], covered: float, false: int
+) -> None:
     seen = measure_picture(_Says(*rows), PICTURE)
     assert seen.best.tolist() == pytest.approx([covered])
     assert len(seen.false) == false
 
 
-def test_shares() -> None:
+def test_recall_and_false_masks_are_shares() -> None:
     seen = [
         measure_picture(_Says((100, 100, 200, 120, 0.8), (300, 20, 360, 40, 0.3)), PICTURE),
         measure_picture(_Says(), PICTURE),

@@ -18,7 +18,7 @@ def _answer(head: PlateHead, frames: torch.Tensor) -> torch.Tensor:
     return answer
 
 
-def test_export() -> None:
+def test_network_export_matches_head() -> None:
     torch.manual_seed(0)
     head = PlateHead().eval()
     for name, weights in head.state_dict().items():

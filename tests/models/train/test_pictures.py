@@ -25,7 +25,7 @@ def _folder(path: Path, labels: dict[str, str]) -> Path:
     return path
 
 
-def test_yolo_folder(tmp_path: Path) -> None:
+def test_yolo_folder_is_read(tmp_path: Path) -> None:
     folder = _folder(tmp_path, {"a_2": "0 0.5 0.5 0.2 0.1\n3 0.1 0.1 0.2 0.2\n", "a_10": ""})
     first, second = yolo_folder(folder)
     assert [first.path.stem, second.path.stem] == ["a_2", "a_10"]
@@ -35,24 +35,24 @@ def test_yolo_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["0 0.5 0.5 0.2", "0 a b c d", "0 0.5 0.5 1.2 0.1", "0 nan 0.5 0.1 0.1"])
-def test_labels_of_another_form(tmp_path: Path, line: str) -> None:
+def test_yolo_labels_of_another_form_are_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(TrainingUnusable):
         yolo_folder(_folder(tmp_path, {"a": line}))
 
 
-def test_no_pictures(tmp_path: Path) -> None:
+def test_yolo_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingUnusable):
         yolo_folder(tmp_path)
 
 
-def test_the_end_of_every_ride_is_held_out(tmp_path: Path) -> None:
+def test_split_holds_out_end_of_every_ride(tmp_path: Path) -> None:
     folder = _folder(tmp_path, {f"{ride}_{n}": "" for ride in ("day", "night") for n in range(1, 21)})
     train, held = split(yolo_folder(folder))
     assert [p.path.stem for p in held] == ["day_19", "day_20", "night_19", "night_20"]
     assert len(train) == 36
 
 
-def test_footage(tmp_path: Path) -> None:
+def test_footage_gives_one_picture_a_second(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=60)
     boxes = np.array([[10, 10, 30, 16]], np.float32)
     track = Track(

@@ -7,7 +7,7 @@ from redact_models.train.plates import LAYOUTS, draw_plate
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_layout_has_print_on_a_ground(layout: str) -> None:
+def test_plate_layouts_have_print_on_ground(layout: str) -> None:
     for seed in range(12):
         pixels = LAYOUTS[layout](np.random.default_rng(seed)).pixels
         height, width = pixels.shape[:2]
@@ -20,7 +20,7 @@ def test_layout_has_print_on_a_ground(layout: str) -> None:
         assert middle.std(axis=1).max() > 20
 
 
-def test_plates_are_of_many_layouts_and_repeat_with_the_seed() -> None:
+def test_plates_have_many_layouts_and_repeat_with_seed() -> None:
     first = [draw_plate(np.random.default_rng(seed)) for seed in range(150)]
     again = [draw_plate(np.random.default_rng(seed)) for seed in range(150)]
     assert {plate.layout for plate in first} == set(LAYOUTS)

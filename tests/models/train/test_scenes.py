@@ -25,7 +25,7 @@ def _undisturbed(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.
     return image
 
 
-def test_boxes_hold_the_plates_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scene_boxes_contain_plates(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same scene with white and with black plates differs inside boxes only, and up to the edges of each."""
     monkeypatch.setattr(scenes, "expose", _undisturbed)
     monkeypatch.setattr(scenes, "_recognisable", lambda *_: True)
@@ -53,7 +53,7 @@ def test_boxes_hold_the_plates_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checked > 30
 
 
-def test_real_plate_keeps_its_box(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scene_keeps_box_of_real_plate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a crop keeps the chequered plate, its box lies on the chequers."""
     monkeypatch.setattr(scenes, "expose", _undisturbed)
     monkeypatch.setattr(scenes, "bend", lambda image, points, rng: (image, points))
@@ -74,7 +74,7 @@ def test_real_plate_keeps_its_box(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found > 15
 
 
-def test_same_seed_same_scene() -> None:
+def test_scene_is_deterministic() -> None:
     for seed in range(12):
         one, other = (make_scene(np.random.default_rng(seed), [_picture()], SIZE) for _ in range(2))
         assert one.image.shape == (SIZE[1], SIZE[0], 3)
@@ -84,7 +84,7 @@ def test_same_seed_same_scene() -> None:
         assert (one.boxes[:, :2] >= 0).all() and (one.boxes[:, 2:] <= SIZE).all()
 
 
-def test_pictures_are_left_as_they_were() -> None:
+def test_scene_does_not_modify_pictures() -> None:
     picture = _picture()
     before = picture.image.copy()
     for seed in range(20):
@@ -103,7 +103,7 @@ def test_pictures_are_left_as_they_were() -> None:
         ((40, 140, 100, 160), False),  # nothing but flat ground there: dark or blurred beyond telling
     ],
 )
-def test_what_cannot_be_told_is_ignored(
+def test_scene_ignores_unrecognisable_plates(
     monkeypatch: pytest.MonkeyPatch, box: tuple[int, int, int, int], wanted: bool
 ) -> None:
     monkeypatch.setattr(scenes, "expose", _undisturbed)
@@ -117,7 +117,7 @@ def test_what_cannot_be_told_is_ignored(
     assert (len(scene.boxes), len(scene.ignore)) == ((1, 0) if wanted else (0, 1))
 
 
-def test_a_plate_lost_in_the_dark_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scene_ignores_plate_lost_in_dark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenes, "expose", lambda image, points, rng: (image // 120).astype(np.uint8))
     monkeypatch.setattr(scenes, "bend", lambda image, points, rng: (image, points))
     canvas = SceneCanvas(_picture().image.copy(), 0.0)

@@ -34,21 +34,21 @@ def _decoded(maps: NDArray[np.float32]) -> Detections:
         (-30.0, 70.0, 50.0, 90.0),  # half outside
     ],
 )
-def test_found_where_it_is(box: tuple[float, float, float, float]) -> None:
+def test_targets_decode_to_plate(box: tuple[float, float, float, float]) -> None:
     maps, _ = targets(np.array([box], np.float32), NONE, 40, 80)
     found = _decoded(maps)
     assert len(found) == 1
     np.testing.assert_allclose(found.boxes[0], box, atol=1.1)
 
 
-def test_neighbours_stay_apart() -> None:
+def test_targets_keep_neighbours_apart() -> None:
     boxes = np.array([[20, 20, 60, 30], [64, 20, 104, 30], [20, 34, 60, 44]], np.float32)
     maps, _ = targets(boxes, NONE, 16, 32)
     found = _decoded(maps)
     assert sorted(found.boxes.round().tolist()) == sorted(boxes.tolist())
 
 
-def test_every_plate_weighs_the_same() -> None:
+def test_targets_weigh_every_plate_equally() -> None:
     maps, weight = targets(np.array([[0, 0, 16, 6], [40, 0, 280, 60]], np.float32), NONE, 20, 80)
     assert maps[5, :, :5].sum() == pytest.approx(1)
     assert maps[5, :, 10:].sum() == pytest.approx(1)
@@ -56,13 +56,13 @@ def test_every_plate_weighs_the_same() -> None:
     assert weight[7, 40] < 0.2
 
 
-def test_ignored() -> None:
+def test_targets_ignore_marked_areas() -> None:
     _, weight = targets(NONE, np.array([[8, 4, 20, 12]], np.float32), 10, 10)
     assert not weight[1:3, 2:5].any()
     assert weight.sum() == 100 - 6
 
 
-def test_loss_knows_better_from_worse() -> None:
+def test_loss_ranks_better_predictions() -> None:
     maps, weight = (torch.from_numpy(x)[None] for x in targets(np.array([[8, 8, 40, 20]], np.float32), NONE, 10, 16))
     right = torch.cat([torch.logit(maps[:, :1].clamp(1e-3, 0.999)), maps[:, 1:5]], 1)
     plate, distance = loss(right, maps, weight)
