@@ -227,7 +227,7 @@ def time(
         with acting(login) as (db, actor):
             from redact.records import cases
 
-            cases.note_minutes(db, actor, reference, locating=locating, redacting=redacting)
+            cases.add_working_time(db, actor, reference, locating=locating, redacting=redacting)
             with db.reading() as session:
                 case = cases.find(session, reference)
         report.print(

@@ -22,9 +22,9 @@ from redact.media.untrusted_file import open_media
 from redact.records.untrusted_text import clean
 from redact.schema.tables import Json
 
-MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 300, 100, 1000
-MOST_ATOMS, MOST_BYTES = 100, 256
-LONGEST_PRE_EVENT, LEAST_PRE_EVENT = 120.0, 1.0
+MAX_TAGS, LONGEST_KEY, LONGEST_VALUE = 300, 100, 1000
+MAX_ATOMS, MAX_BYTES = 100, 256
+LONGEST_PRE_EVENT, SHORTEST_PRE_EVENT = 120.0, 1.0
 """Seconds. The lower limit is there because sound often starts a little after the picture in any recording."""
 NOISE_FLOOR = 2.0**-11
 """Relative to full scale, about -66 dB: above digital silence after coarse codecs (8 of 32768 in A-law), below the
@@ -49,7 +49,7 @@ _READ_BY_FFMPEG = ("meta", "ilst")
 def read_camera(info: MediaInfo) -> Json:
     """The metadata, JSON-ready: ``make``, ``model``, ``serial``, ``firmware``, ``created`` (UTC) if the file has them;
     ``positions``; all tags of the ``container`` and its ``streams``; and the atoms of MP4 user data (``boxes``)."""
-    budget = [MOST_TAGS]
+    budget = [MAX_TAGS]
     with open_media(info.path) as container:
         tags = _cleaned(container.metadata, budget)
         streams: list[Json] = [
@@ -94,7 +94,7 @@ def silent_start(info: MediaInfo, first: Fraction) -> float:
         if start < limit:
             starts.append(start)
     silence = float(min(starts) - first) if starts else 0.0
-    return round(silence, 3) if LEAST_PRE_EVENT <= silence <= LONGEST_PRE_EVENT else 0.0
+    return round(silence, 3) if SHORTEST_PRE_EVENT <= silence <= LONGEST_PRE_EVENT else 0.0
 
 
 def _sound_starts(path: Path, track: AudioStream, limit: Fraction) -> Fraction | None:
@@ -199,10 +199,10 @@ def _user_data(path: Path) -> list[Json]:
                 groups += [("moov/trak/udta", span) for span in _atoms_of_kind(file, *trak, "udta")]
             for where, span in groups:
                 for kind, start, stop in _atoms(file, *span):
-                    if kind in _READ_BY_FFMPEG or len(atoms) >= MOST_ATOMS:
+                    if kind in _READ_BY_FFMPEG or len(atoms) >= MAX_ATOMS:
                         continue
                     file.seek(start)
-                    untrusted = file.read(min(stop - start, MOST_BYTES))
+                    untrusted = file.read(min(stop - start, MAX_BYTES))
                     atom: Json = {"where": clean(f"{where}/{kind}", LONGEST_KEY), "size": stop - start}
                     texts = [text.decode("ascii") for text in _PRINTABLE.findall(untrusted)]
                     atoms.append(atom | ({"text": " ".join(texts)} if texts else {"hex": untrusted.hex()}))

@@ -36,7 +36,7 @@ EDIT_MADE = "edit.made"
 _SETTLE = '"op":"settle"'
 """Identifies the payload of such an edit: inside a JSON string, the quotes would be escaped."""
 _UNDO_OR_REDO = ('"op":"undo"', '"op":"redo"')
-MOST_AT_ONCE = 500
+MAX_BATCH = 500
 """Edits in one transaction. A browser collects edits while it is offline."""
 
 
@@ -66,8 +66,8 @@ def parse_sent(untrusted: object, footage: Footage) -> tuple[SentEdit, ...]:
 
     Raises EditInvalid.
     """
-    if not isinstance(untrusted, list) or not 0 < len(untrusted) <= MOST_AT_ONCE:
-        raise EditInvalid(f"This is not a list of 1 to {MOST_AT_ONCE} edits.", "Send them in smaller batches.")
+    if not isinstance(untrusted, list) or not 0 < len(untrusted) <= MAX_BATCH:
+        raise EditInvalid(f"This is not a list of 1 to {MAX_BATCH} edits.", "Send them in smaller batches.")
     sent = []
     for untrusted_item in untrusted:
         if not isinstance(untrusted_item, dict):
@@ -88,8 +88,8 @@ def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *
     content; EditInvalid if ``base_revision`` does not exist yet; RecordMissing, NotAllowed; WrongState if the footage
     has been disposed of.
     """
-    if not 0 < len(sent) <= MOST_AT_ONCE or len({s.id for s in sent}) != len(sent):
-        raise EditInvalid(f"Edits must be sent in batches of 1 to {MOST_AT_ONCE}, each with its own id.")
+    if not 0 < len(sent) <= MAX_BATCH or len({s.id for s in sent}) != len(sent):
+        raise EditInvalid(f"Edits must be sent in batches of 1 to {MAX_BATCH}, each with its own id.")
     try:
         with db.writing(actor) as work:
             person = accounts.authorise_actor(work, Right.EDIT)

@@ -40,7 +40,7 @@ STRIP_PICTURES, STRIP_HEIGHT = 60, 90
 LONGEST_NAME, LONGEST_WEARER = 255, 200
 LARGEST_OFFSET = 100 * 366 * 86400.0
 """Seconds. The clock of a camera that lost power can be decades off."""
-MOST_RANGES = 200
+MAX_RANGES = 200
 _EXHIBIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}")
 
 
@@ -202,7 +202,7 @@ def _media(info: MediaInfo, table: FrameTable, seconds: Fraction) -> Json:
         "time_base": _ratio(video.time_base),
         "duration_seconds": round(float(seconds), 6),
         "damaged_frames": int(damaged.size),
-        "damaged_ranges": [list(span) for span in frame_ranges(damaged)[:MOST_RANGES]],
+        "damaged_ranges": [list(span) for span in frame_ranges(damaged)[:MAX_RANGES]],
         "sound": [
             {"index": s.index, "codec": s.codec, "rate": s.sample_rate, "channels": s.channels, "layout": s.layout}
             for s in info.audio

@@ -19,7 +19,7 @@ from redact.progress import Progress, silent
 from redact.records.database import SYSTEM, Database
 from redact.schema.tables import Footage, MachineTracks
 
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 """Maximum number of paths in the event of a clean-up."""
 NO_FOOTAGE = 0
 """Footage id of faults that belong to no footage."""
@@ -133,7 +133,7 @@ def clean_store(db: Database, store: Store) -> list[str]:
                     path.rmdir()
     if removed:
         with db.writing(SYSTEM) as work:
-            work.event("store.cleaned", "store", {"removed": removed[:MOST_LISTED], "files": len(removed)})
+            work.event("store.cleaned", "store", {"removed": removed[:MAX_LISTED], "files": len(removed)})
     return removed
 
 

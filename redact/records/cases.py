@@ -27,7 +27,7 @@ DETAILS: dict[CaseKind, tuple[str, ...]] = {
 }
 """Details specific to each kind of case."""
 MEMBER_ROLES = ("officer in the case", "disclosure officer", "reviewer", "approver", "requester contact")
-LONGEST_WORK = 100_000
+MAX_WORKING_MINUTES = 100_000
 """Minutes recorded at a time: more is a typing error."""
 _REFERENCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/-]{0,62}[A-Za-z0-9])?")
 
@@ -146,10 +146,10 @@ def change(
         work.event("case.changed", subject(case), content)
 
 
-def note_minutes(db: Database, actor: str, reference: str, *, locating: int = 0, redacting: int = 0) -> None:
+def add_working_time(db: Database, actor: str, reference: str, *, locating: int = 0, redacting: int = 0) -> None:
     """Add working time. The two kinds are kept separate: only locating counts towards the FOIA s.12 cost limit."""
-    if locating < 0 or redacting < 0 or not 0 < locating + redacting <= LONGEST_WORK:
-        raise BadRecord(f"Working time must be from 1 to {LONGEST_WORK} minutes.")
+    if locating < 0 or redacting < 0 or not 0 < locating + redacting <= MAX_WORKING_MINUTES:
+        raise BadRecord(f"Working time must be from 1 to {MAX_WORKING_MINUTES} minutes.")
     with db.writing(actor) as work:
         accounts.authorise_actor(work, Right.EDIT)
         case = _find_open(work, reference)

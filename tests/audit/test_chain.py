@@ -95,6 +95,33 @@ def test_forgery_of_the_database_is_found(home: Path, how: str) -> None:
     assert any(expected in fault.what for fault in report(db).faults), report(db).faults
 
 
+# Changes to an edit's row in the edit log, and the fault that must be reported.
+ALTERED_ROWS = {
+    "altered": ('UPDATE edits SET payload = \'{"op":"delete"}\'', "The record of event 2 differs from the event."),
+    "removed": ("DELETE FROM edits", "The record of event 2 is missing."),
+    "without event": ("UPDATE edits SET event_seq = 1", "A record refers to edit.made event 1, which does not exist."),
+}
+
+
+@pytest.mark.parametrize("how", ALTERED_ROWS)
+def test_altered_edit_row_is_found(home: Path, how: str) -> None:
+    db = Database()
+    with db.writing("anna") as work:
+        work.event("edit.made", "footage:1", {"content": {"op": "keyframe"}})
+    statement, expected = ALTERED_ROWS[how]
+    with sqlite3.connect(home / "records" / FILE) as raw:
+        raw.execute(
+            "INSERT INTO edits (footage_id, tracks_id, revision, op_id, person_id, at, payload, event_seq) "
+            "VALUES (1, 1, 1, 'anna-0001', 1, '', '{\"op\":\"keyframe\"}', 2)"
+        )
+    assert report(db).sound
+    with sqlite3.connect(home / "records" / FILE) as raw:
+        for act in ("update", "delete"):
+            raw.execute(f"DROP TRIGGER edits_no_{act}")
+        raw.execute(statement)
+    assert expected in [fault.what for fault in report(db).faults]
+
+
 def test_chain_rewritten_with_the_key_is_found_by_recorded_head(home: Path) -> None:
     db = Database()
     fill(db, 3)

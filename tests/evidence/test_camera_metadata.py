@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from redact.canonical_json import canonical
-from redact.evidence.camera_metadata import LONGEST_VALUE, MOST_TAGS, read_camera, recorded_start, silent_start
+from redact.evidence.camera_metadata import LONGEST_VALUE, MAX_TAGS, read_camera, recorded_start, silent_start
 from redact.media.probe import probe
 from tests.media import clips
 from tests.media.clips import AudioSpec, make_clip
@@ -86,13 +86,13 @@ def test_recording_start_is_read(tmp_path: Path, tags: dict[str, str], start: st
 
 
 def test_hostile_tags_are_cleaned_and_limited(tmp_path: Path) -> None:
-    tags = {f"tag{n:04}": "x" for n in range(2 * MOST_TAGS)} | {"make": "\x1b[31m\u202eevil" + "y" * 5000}
+    tags = {f"tag{n:04}": "x" for n in range(2 * MAX_TAGS)} | {"make": "\x1b[31m\u202eevil" + "y" * 5000}
     camera = camera_of(tmp_path / "a.mkv", dict(reversed(tags.items())))
     assert camera["make"].startswith("\ufffd[31m\ufffdevilyyy")
     assert len(camera["make"]) == LONGEST_VALUE
     assert (
         camera["more_tags"]
-        and sum(len(s["tags"]) for s in [{"tags": camera["container"]}, *camera["streams"]]) <= MOST_TAGS
+        and sum(len(s["tags"]) for s in [{"tags": camera["container"]}, *camera["streams"]]) <= MAX_TAGS
     )
     assert canonical(camera)
 

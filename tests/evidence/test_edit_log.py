@@ -275,7 +275,7 @@ _SENT = {"id": "anna-0001", "op": "keyframe", "track": 1, "frame": 99, "box": [1
         lambda good: [good],
         lambda good: good,
         lambda good: [],
-        lambda good: [good] * (edit_log.MOST_AT_ONCE + 1),
+        lambda good: [good] * (edit_log.MAX_BATCH + 1),
         lambda good: ["keyframe"],
         lambda good: [good | {"id": None}],
         # The footage has 100 frames.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -136,6 +137,32 @@ def test_last_administrator_cannot_be_disabled(db: Database) -> None:
     with pytest.raises(BadRecord, match="last administrator"):
         accounts.disable(db, "second", "second", "tired")
     act(db, "second", Right.ADMINISTER)
+
+
+@pytest.mark.usefixtures("staff")
+def test_roles_are_replaced_with_reason(db: Database) -> None:
+    accounts.set_roles(db, "admin", "anna", [Role.OFFICER, Role.APPROVER], "new post")
+    assert get(db, "anna").roles == ["approver", "officer"]
+    with db.reading() as session:
+        event = session.scalars(select(Event).where(Event.kind == "person.roles-set")).one()
+    assert json.loads(event.body) == {
+        "reason": "new post",
+        "before": ["reviewer"],
+        "after": ["approver", "officer"],
+    }
+    accounts.disable(db, "admin", "ben", "left")
+    refused: list[tuple[str, list[Role], str, str]] = [
+        ("anna", [Role.APPROVER, Role.OFFICER], "again", "already has exactly these roles"),
+        ("anna", [], "none", "at least one role"),
+        ("anna", [Role.OFFICER], " ", "reason is missing"),
+        ("ben", [Role.OFFICER], "back", "disabled"),
+        ("admin", [Role.OFFICER], "tired", "last administrator"),
+    ]
+    for name, roles, reason, text in refused:
+        with pytest.raises(BadRecord, match=text):
+            accounts.set_roles(db, "admin", name, roles, reason)
+    with pytest.raises(NotAllowed):
+        accounts.set_roles(db, "officer", "anna", [Role.AUDITOR], "by an officer")
 
 
 @pytest.mark.usefixtures("staff")

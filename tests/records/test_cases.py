@@ -109,7 +109,7 @@ def test_closed_case_is_read_only_until_reopened(db: Database) -> None:
     assert closed.closed_at is not None
     refused: list[Callable[[], None]] = [
         lambda: cases.change(db, "officer", "FOI-1", reason="r", title="t"),
-        lambda: cases.note_minutes(db, "officer", "FOI-1", locating=1),
+        lambda: cases.add_working_time(db, "officer", "FOI-1", locating=1),
         lambda: cases.add_member(db, "officer", "FOI-1", "anna", "reviewer"),
         lambda: cases.set_closed(db, "officer", "FOI-1", closed=True, reason="r"),
     ]
@@ -126,14 +126,14 @@ def test_closed_case_is_read_only_until_reopened(db: Database) -> None:
 
 def test_working_time_is_recorded_by_kind(db: Database) -> None:
     new(db)
-    cases.note_minutes(db, "officer", "FOI-1", locating=30)
-    cases.note_minutes(db, "anna", "FOI-1", locating=5, redacting=60)
+    cases.add_working_time(db, "officer", "FOI-1", locating=30)
+    cases.add_working_time(db, "anna", "FOI-1", locating=5, redacting=60)
     assert (get(db).minutes_locating, get(db).minutes_redacting) == (35, 60)
     for wrong in ({}, {"locating": -1}, {"locating": 5, "redacting": -1}, {"redacting": 100_001}):
         with pytest.raises(BadRecord, match="minutes"):
-            cases.note_minutes(db, "officer", "FOI-1", **wrong)
+            cases.add_working_time(db, "officer", "FOI-1", **wrong)
     with pytest.raises(NotAllowed):
-        cases.note_minutes(db, "auditor", "FOI-1", locating=1)
+        cases.add_working_time(db, "auditor", "FOI-1", locating=1)
 
 
 def test_case_members_are_checked(db: Database) -> None:

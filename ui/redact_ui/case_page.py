@@ -180,7 +180,7 @@ class CasePage:
         """Record working time."""
 
         def work() -> str:
-            cases.note_minutes(
+            cases.add_working_time(
                 self._context.db, login(request), reference,
                 locating=int(locating or 0), redacting=int(redacting or 0),
             )  # fmt: skip
