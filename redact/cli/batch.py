@@ -46,7 +46,7 @@ def batch(
     overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Redact every file in a folder and its subfolders. Run it again to continue after a stop.
+    """Redact every file in a folder and its subfolders. Run again to resume.
 
     Each copy is written with its tracks and a record of how it was made. A copy that still matches its record, its
     master and these settings is skipped. If the master or the settings have changed, the file fails; with --overwrite

@@ -33,7 +33,7 @@ def bench(
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Measure speed and memory on this footage. No copy is kept.
+    """Measure speed and memory use on footage. No copy is kept.
 
     A plain transcode of the same clip, with the encoder settings of a copy, runs before and after the redaction. The
     mean of the two is the floor: no redaction can be faster. Close other programs first.

@@ -28,7 +28,7 @@ def demo(
     overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Make a short clip with a face and number plates, redact it, and show before and after side by side.
+    """Make a demo clip, redact it, and show before and after side by side.
 
     Example: redact demo -o demo
     """

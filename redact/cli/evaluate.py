@@ -26,7 +26,7 @@ def evaluate(
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Measure what the masks of these tracks leave uncovered, and what they cover unnecessarily.
+    """Measure what masks leave uncovered, and what they cover unnecessarily.
 
     A box counts as covered when at least 90 % of it is masked (for a face: of the ellipse inside the box). An object is
     exposed when any of its boxes is not covered. Leaks do not change the exit status.

@@ -157,7 +157,8 @@ def decide(
     track: Annotated[int | None, typer.Option("--track", help="Track number, from `release show`.")] = None,
     label: Annotated[str | None, typer.Option("--class", help="All tracks of this class.")] = None,
     sound: Annotated[
-        str | None, typer.Option("--sound", metavar="ID:START-END", help="A span of sound, in seconds.")
+        str | None,
+        typer.Option("--sound", metavar="ID:START-END", help="A span of sound: its number, start and end in seconds."),
     ] = None,
     exhibit: Exhibit = None,
     effect: Annotated[str | None, typer.Option("--effect", help="solid, mosaic, blur; mute, bleep, disguise.")] = None,

@@ -102,6 +102,8 @@ def serve(
             with warnings.catch_warnings(action="ignore"):  # Gradio's advice to developers
                 app = create_app(db, Store(), settings, mount_pages=lambda app: mount_pages(app, all_checks))
             config = _config(app, settings)
+            # Before the address is announced: a Ctrl-C during garbage collection can get lost in a destructor.
+            _tune_for_edits()
             address = _address(settings, listening)
             if demo_case is not None:
                 _announce_demo(report, address, demo_case)
@@ -109,7 +111,6 @@ def serve(
                 _announce(report, settings, address, db)
             try:
                 with _worker() if worker else contextlib.nullcontext():
-                    _tune_for_edits()
                     uvicorn.Server(config).run(sockets=[listening])
             except KeyboardInterrupt:
                 report.err.print("The workbench has stopped. An unfinished job continues at the next start.")

@@ -31,7 +31,7 @@ def verify(
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Verify a disclosure pack or a redacted copy, without the records or the network.
+    """Verify a disclosure pack or a redacted copy, offline and without the records.
 
     Each proof is held, broken or absent. Exit status 1 if any proof is broken, or if nothing vouches for the file.
     Unpack an encrypted ZIP first.

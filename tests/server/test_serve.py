@@ -121,7 +121,10 @@ def test_a_newcomer_is_inside_a_review_of_footage_the_program_made(tmp_path: Pat
     with begun as (address, lines, _), httpx2.Client(base_url=address) as client:
         wait_for(client)
         said = "".join(lines)
-        review, password = said_by(said, r"A review is at http://[^/]+(/\S+)"), said_by(said, r"password (\S+),")
+        review, password = (
+            said_by(said, r"demo footage is at http://[^/]+(/\S+)"),
+            said_by(said, r"password (\S+) \(new"),
+        )
         there = {"accept": "text/html"}
         led = client.get(review, headers=there).headers["location"]
         assert led == f"/sign-in?next={review}"

@@ -40,7 +40,7 @@ DEFAULT_CLASSES = ",".join(AnalyseSettings().classes)
 Classes = Annotated[
     str, typer.Option("--classes", metavar="NAMES", help="Comma-separated: face, plate, text.", rich_help_panel=FIND)
 ]
-PresetOption = Annotated[Preset, typer.Option("--preset", help="Speed against thoroughness.", rich_help_panel=FIND)]
+PresetOption = Annotated[Preset, typer.Option("--preset", help="Trade speed for thoroughness.", rich_help_panel=FIND)]
 Device = Annotated[
     DeviceChoice, typer.Option("--device", help="Where the models run. auto reports its choice.", rich_help_panel=FIND)
 ]
