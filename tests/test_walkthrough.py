@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -25,7 +26,8 @@ FRAMES, RATE, SIZE = 40, 5, (480, 240)
 COMES = 26
 """Frame from which the second face is there: it is masked from four seconds before."""
 MUST_HOLD = {"signature", "C2PA manifest", "masks"}
-SECRETS = ("4711", "rita", "Rita", "ahmed", "Ahmed", "olive", "Olive", "Doe", "bodycam", "AB1", "agreed in writing")
+SHORT = ("4711", "Doe", "AB1")
+SECRETS = (*SHORT, "rita", "Rita", "ahmed", "Ahmed", "olive", "Olive", "bodycam", "agreed in writing")
 
 
 def passers_by(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -104,8 +106,12 @@ def test_public_pack_contains_no_names(walked: tuple[Path, dict[str, Ended]]) ->
         texts = [content.decode("latin-1"), content.decode("utf-16-le", "ignore")]
         if path.suffix == ".pdf":
             texts.append(pdf_text(path))
+        if path.name == "statement.dsse.json":
+            texts.append(base64.b64decode(json.loads(content)["payload"]).decode())
         for secret in (*SECRETS, str(folder)):
-            assert not any(secret in text for text in texts), (path.name, secret)
+            # Hashes, offsets and Base64 hold three or four such characters by chance: those count as whole words.
+            pattern = rf"(?<![\w+/]){secret}(?![\w+/])" if secret in SHORT else re.escape(secret)
+            assert not any(re.search(pattern, text) for text in texts), (path.name, secret)
     told = json.loads((pack / "log.json").read_bytes())
     assert told["document"] == "published-log"
     assert {code for span in told["ranges"] for code in span["codes"]} == {"s40(2)-3A"}
