@@ -174,7 +174,7 @@ def made() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_document_says_what_it_must_and_is_tagged(made: dict[str, bytes], name: str) -> None:
+def test_document_has_required_text_and_tags(made: dict[str, bytes], name: str) -> None:
     data, (_, wanted, said) = made[name], DOCUMENTS[name]
     text = words(data)
     for phrase in said:
@@ -192,7 +192,7 @@ def test_document_says_what_it_must_and_is_tagged(made: dict[str, bytes], name: 
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_metadata_names_nobody_and_no_place(made: dict[str, bytes], name: str) -> None:
+def test_metadata_names_no_person_or_path(made: dict[str, bytes], name: str) -> None:
     data = made[name]
     metadata = dict(reader(data).metadata or {})
     assert set(metadata) == {"/Title", "/Creator", "/CreationDate", "/ModDate"}
@@ -204,7 +204,7 @@ def test_metadata_names_nobody_and_no_place(made: dict[str, bytes], name: str) -
         assert word not in root["/Metadata"].get_data()
 
 
-def test_same_log_gives_the_same_bytes(made: dict[str, bytes]) -> None:
+def test_pdf_is_identical_for_same_log(made: dict[str, bytes]) -> None:
     assert release_log(court_log(), stills(court_log())) == made["court"]
 
 
@@ -220,19 +220,19 @@ def test_court_log_is_structured(made: dict[str, bytes]) -> None:
     assert found["/H2"] >= 4
 
 
-def test_each_still_has_words_for_those_who_do_not_see_it(made: dict[str, bytes]) -> None:
+def test_stills_have_alternative_text(made: dict[str, bytes]) -> None:
     data, wanted = made["court"], "Still of 01-AB-1.mp4 with Person 3 hidden"
     opened = reader(data)
     objects = (opened.get_object(number) for number in range(1, int(str(opened.trailer["/Size"]))))
     assert any(isinstance(o, dict) and str(o.get("/Alt", "")).startswith(wanted) for o in objects)
 
 
-def test_only_court_has_stills() -> None:
+def test_stills_are_for_court_only() -> None:
     with pytest.raises(ValueError, match="court"):
         release_log(released(), {"M0001": b""})
 
 
-def test_stills_bring_nothing_of_their_own() -> None:
+def test_stills_lose_their_metadata() -> None:
     out = io.BytesIO()
     picture = Image.new("RGB", (2000, 900), (10, 20, 30))
     exif = Image.Exif()
@@ -247,7 +247,7 @@ def test_stills_bring_nothing_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff\xe0 cut", b"%PDF-1.7"])
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+def test_still_refuses_other_files(data: bytes) -> None:
     with pytest.raises(TypesettingFailed):
         still(data)
 
@@ -270,7 +270,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
         ("Łódź Çağlar Nguyễn Ωμέγα Жуков", "Łódź Çağlar Nguyễn Ωμέγα Жуков"),
     ],
 )
-def test_text_is_only_ever_text(text: str, shown: str) -> None:
+def test_text_is_never_markup(text: str, shown: str) -> None:
     blocks = [heading(text), note(text), para(strong(text)), bullets([text]), facts([(text, quiet(text))])]
     blocks += [table((text, "b"), (40, None), [[narrow(text), text]]), signature(text)]
     document = Document(text, text, text, text, MADE, blocks, draft=text)
@@ -280,7 +280,7 @@ def test_text_is_only_ever_text(text: str, shown: str) -> None:
     assert title(data).replace("\u200b", "") == shown
 
 
-def test_a_long_word_is_broken_and_a_digest_is_not() -> None:
+def test_long_word_is_broken_and_digest_is_not() -> None:
     rows = [[narrow("W" * 90), sha("d1")]]
     lines = "".join(pages(pdf(Document("T", "", "", "", MADE, [table(("a", "b"), (30, None), rows)])))).splitlines()
     assert max(line.count("W") for line in lines) < 15
@@ -295,32 +295,32 @@ def test_right_to_left_text_is_set() -> None:
 
 
 @pytest.mark.parametrize("style", [str, strong, quiet, mono], ids=lambda style: style.__name__)
-def test_the_fonts_show_every_letter_that_is_let_through(style: Callable[[str], Any]) -> None:
+def test_fonts_have_every_printable_character(style: Callable[[str], Any]) -> None:
     letters = " ".join(chr(c) for first, last in SHOWN for c in range(first, last + 1))
     pdf(Document("T", "", "", "", MADE, [para(style(letters))]))
 
 
-def test_a_row_longer_than_a_page_is_broken_not_lost() -> None:
+def test_row_longer_than_page_is_broken_not_lost() -> None:
     text = " ".join(f"word{n}" for n in range(2000))
     data = pdf(Document("T", "", "", "", MADE, [table(("a",), (None,), [[text]])]))
     assert len(pages(data)) > 2
     assert "word1999" in words(data)
 
 
-def test_a_long_reference_stays_on_the_page() -> None:
+def test_long_reference_stays_on_page() -> None:
     data = pdf(Document("T", "", "", "x" * 5000, MADE, [para("y")]))
     assert "[...]" in words(data)
     assert words(data).count("x") < 200
 
 
-def test_log_that_must_not_leave_is_not_set() -> None:
+def test_pdf_refuses_log_that_must_not_leave() -> None:
     with pytest.raises(LogHoldsInternal):
         release_log(subject_access_log())
     with pytest.raises(LogHoldsInternal):
         subject_access_draft(subject_access_log())
 
 
-def test_released_letter_and_log_do_not_tell_the_untold(made: dict[str, bytes]) -> None:
+def test_letter_and_log_omit_withheld_restriction(made: dict[str, bytes]) -> None:
     for name in ("letter", "subject access"):
         assert "s45(4)(b)" not in words(made[name])
         assert "inquiry" not in words(made[name])
@@ -337,13 +337,13 @@ def test_disclosure_test_not_considered_prompts_the_mg6e() -> None:
     assert "MG6E" not in words(mg6c_draft(log))
 
 
-def test_drafts_are_of_one_kind_of_release_each() -> None:
+def test_drafts_are_for_one_kind_of_release() -> None:
     for draft, log in ((mg6c_draft, foi_log()), (foi_notice_draft, court_log()), (subject_access_draft, court_log())):
         with pytest.raises(ValueError, match="is for a"):
             draft(log)
 
 
-def test_check_is_one_page_however_many_copies() -> None:
+def test_verification_guide_fits_one_page() -> None:
     log = court_log()
     outputs = tuple(
         log.outputs[0].model_copy(update={"file": f"{n:02}-{'exhibit-' * 8}{n}.mp4", "sha256": sha(f"{n:x}")})
@@ -354,7 +354,7 @@ def test_check_is_one_page_however_many_copies() -> None:
     assert "log.pdf lists the other 13." in words(data)
 
 
-def test_trail_comes_in_parts_that_name_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audit_report_parts_name_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_module, "EVENTS_PER_PART", 4)
     parts = list(audit_report(trail(9), count=9, head=AUDIT_HEAD, organisation=FORCE, made=MADE))
     assert [(p.number, p.first, p.last) for p in parts] == [(1, 1, 4), (2, 5, 8), (3, 9, 9)]
@@ -364,7 +364,7 @@ def test_trail_comes_in_parts_that_name_each_other(monkeypatch: pytest.MonkeyPat
     assert "the trail starts here" in words(parts[0].pdf)
 
 
-def test_trail_is_made_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audit_report_is_generated_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred thousand events must never be in memory at once."""
     monkeypatch.setattr(report_module, "EVENTS_PER_PART", 2)
     taken: list[int] = []
@@ -378,7 +378,7 @@ def test_trail_is_made_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(taken) == 2
 
 
-def test_empty_trail_and_odd_bodies() -> None:
+def test_audit_report_of_no_events_and_odd_bodies() -> None:
     (only,) = audit_report(iter(()), count=0, head=AUDIT_HEAD, organisation=FORCE, made=MADE)
     assert "no entries" in words(only.pdf)
     odd = TrailEvent(1, "now", "", "k", "s", '{"a": [{"b": "x"}, "#y"], "long": "' + "z" * 1000 + '"}', sha("a"))

@@ -19,7 +19,7 @@ def read(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
-def test_one_line_for_each_mask_and_each_decision_not_to() -> None:
+def test_release_table_has_line_for_each_mask_and_exception() -> None:
     log = court_log()
     header, *lines = read(release_table(log))
     assert tuple(header) == COLUMNS
@@ -56,7 +56,7 @@ def test_published_table_has_ranges_only() -> None:
         "\u200b=1",  # hidden before it
     ],
 )
-def test_nothing_is_computed(text: str) -> None:
+def test_cell_is_never_evaluated(text: str) -> None:
     log = court_log()
     harmful = log.model_copy(update={"not_redacted": (log.not_redacted[0].model_copy(update={"reason": text}),)})
     reason = read(release_table(harmful))[-1][-1]
@@ -67,10 +67,10 @@ def test_nothing_is_computed(text: str) -> None:
     ("text", "plain"),
     [("Person 1", "Person 1"), ('a "b", c', 'a "b", c'), ("a\x00b\x1bc\nd", "a b c d"), ("Wójcik", "Wójcik"), ("", "")],
 )
-def test_ordinary_text_stays(text: str, plain: str) -> None:
+def test_cell_keeps_ordinary_text(text: str, plain: str) -> None:
     assert cell(text) == plain
 
 
-def test_a_log_that_must_not_leave_gives_no_table() -> None:
+def test_release_table_refuses_log_that_must_not_leave() -> None:
     with pytest.raises(LogHoldsInternal):
         release_table(subject_access_log())

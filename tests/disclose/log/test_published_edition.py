@@ -44,16 +44,16 @@ def face(first: int, last: int, code: str = S40, subject: str = "Person 1", outp
         (face(110, 140, S31), [(0, 140, (S31, S40))]),  # another code: one range with both
     ],
 )
-def test_spans_less_than_a_second_apart_are_one(second: Hidden, told: list[tuple[int, int, tuple[str, ...]]]) -> None:
+def test_spans_up_to_a_second_apart_are_merged(second: Hidden, told: list[tuple[int, int, tuple[str, ...]]]) -> None:
     assert spans(face(0, 100), second) == told
     assert spans(second, face(0, 100)) == told
 
 
-def test_a_long_span_is_not_cut_by_a_short_one_within() -> None:
+def test_long_span_is_not_cut_by_short_one_within() -> None:
     assert spans(face(0, 500), face(10, 20), face(510, 600)) == [(0, 600, (S40,))]
 
 
-def test_picture_and_sound_and_each_output_are_told_apart() -> None:
+def test_ranges_keep_picture_sound_and_outputs_apart() -> None:
     sound = Hidden(0, "Sound 1", "sound", 0, 100, (S40,), effect="mute")
     told = list(merged(masks([face(0, 100, output=1), sound, face(0, 100)])))
     assert [(r.output, r.kind) for r in told] == [(0, "picture"), (0, "sound"), (1, "picture")]
@@ -87,7 +87,7 @@ def test_ranges_cover_the_masks_and_stay_apart(hidden: list[Hidden]) -> None:
             assert milliseconds(other.first_timecode) - milliseconds(one.last_timecode) > CLOSEST
 
 
-def test_codes_come_with_their_basis() -> None:
+def test_ranges_have_codes_with_legal_basis() -> None:
     for told in published(foi_log()).ranges:
         assert told.legal_basis == tuple(CODES[code].statute for code in told.codes)
 
@@ -138,7 +138,7 @@ PARTS: dict[str, Callable[[ReleaseLog], Iterator[bytes]]] = {
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_no_planted_secret_is_found(part: str) -> None:
+def test_published_edition_holds_no_planted_secret(part: str) -> None:
     held = dump(foi_log()).decode()
     for secret in SECRETS:
         assert secret in held, "planted"
@@ -154,7 +154,7 @@ def test_no_planted_secret_is_found(part: str) -> None:
                     assert form not in data, secret
 
 
-def test_the_search_finds_what_is_there() -> None:
+def test_secret_search_finds_secrets_in_full_log() -> None:
     """The test above must be able to fail."""
     log = foi_log()
     told = published(log).model_copy(
@@ -175,27 +175,27 @@ def test_the_search_finds_what_is_there() -> None:
         "Complaint by S. Khan-Whitlock",
     ],
 )
-def test_a_reference_that_tells_is_refused(reference: str) -> None:
+def test_identifying_reference_is_refused(reference: str) -> None:
     log = foi_log()
     telling = log.model_copy(update={"identity": log.identity.model_copy(update={"case_reference": reference})})
     with pytest.raises(PublishedLogTells):
         published(telling)
 
 
-def test_a_number_alone_is_no_name() -> None:
+def test_bare_number_is_not_identifying() -> None:
     log = foi_log()
     same = log.model_copy(update={"identity": log.identity.model_copy(update={"case_reference": "FOI-2026-4471"})})
     assert published(same).identity.case_reference == "FOI-2026-4471"
 
 
 @pytest.mark.parametrize("name", ["01-AB-1.mp4", "video-0.mp4", "video-1.MP4", "Video-1.mp4", "video-1-Bowen.mp4"])
-def test_only_neutral_file_names_are_published(name: str) -> None:
+def test_published_edition_refuses_other_file_names(name: str) -> None:
     log = foi_log()
     named = log.model_copy(update={"outputs": (log.outputs[0].model_copy(update={"file": name}),)})
     with pytest.raises(PublishedLogTells):
         published(named)
 
 
-def test_only_public_releases_have_an_edition() -> None:
+def test_published_edition_is_for_public_releases_only() -> None:
     with pytest.raises(ValueError, match="public"):
         published(court_log())

@@ -51,7 +51,7 @@ def subject_access_released() -> ReleaseLog:
 
 
 @pytest.mark.parametrize("model", SCHEMAS)
-def test_published_schema_is_that_of_the_model(
+def test_schema_matches_model(
     model: type[ReleaseLog] | type[PublishedLog] | type[MaskSamples],
 ) -> None:
     assert schema(SCHEMAS[model]) == json_schema(model)
@@ -60,7 +60,7 @@ def test_published_schema_is_that_of_the_model(
 @pytest.mark.parametrize(
     "make", [court_log, foi_log, subject_access_released, lambda: published(foi_log())], ids=lambda make: make.__name__
 )
-def test_round_trip_is_exact_and_fits_the_schema(make: Callable[[], ReleaseLog | PublishedLog]) -> None:
+def test_log_round_trip_is_exact_and_fits_schema(make: Callable[[], ReleaseLog | PublishedLog]) -> None:
     log = make()
     data = dump(log)
     assert load(data) == log
@@ -75,7 +75,7 @@ def test_mask_samples_round_trip() -> None:
     assert json.loads(data)["samples"][0]["fill"] == [0, 0, 0]
 
 
-def test_class_keeps_its_name_in_the_file() -> None:
+def test_mask_entry_writes_label_as_class() -> None:
     assert json.loads(dump(court_log()))["masks"][0]["class"] == "face"
 
 
@@ -102,7 +102,7 @@ def test_internal_section_never_leaves() -> None:
         "Reference W/S/2291 applies.",  # the reference itself, without the name of the schedule
     ],
 )
-def test_text_that_speaks_of_the_sensitive_schedule_is_refused(reason: FreeText) -> None:
+def test_log_refuses_text_about_sensitive_schedule(reason: FreeText) -> None:
     log = court_log()
     spoken = log.model_copy(update={"not_redacted": (log.not_redacted[0].model_copy(update={"reason": reason}),)})
     filed = FiledLog(log=spoken, internal=InternalSection(mg6d_reference="W/S/2291"))
@@ -113,11 +113,11 @@ def test_text_that_speaks_of_the_sensitive_schedule_is_refused(reason: FreeText)
             dump(spoken)
 
 
-def test_short_reference_is_no_reason_to_refuse() -> None:
+def test_log_accepts_short_reference_in_text() -> None:
     assert FiledLog(log=court_log(), internal=InternalSection(mg6d_reference="4")).for_release() == court_log()
 
 
-def test_restriction_that_may_not_be_told_is_left_out_with_its_code() -> None:
+def test_withheld_restriction_is_left_out_with_its_code() -> None:
     log = subject_access_log()
     with pytest.raises(LogHoldsInternal):
         dump(log)
@@ -166,7 +166,7 @@ def _changed(log: ReleaseLog, change: Callable[[dict[str, Any]], object]) -> byt
         (lambda raw: raw["release"]["reviewers"][0]["watched"][0].update(last_frame=5625), "footage"),
     ],
 )
-def test_a_log_that_contradicts_itself_is_refused(change: Callable[[dict[str, Any]], object], where: str) -> None:
+def test_load_refuses_contradictory_log(change: Callable[[dict[str, Any]], object], where: str) -> None:
     with pytest.raises(LogUnreadable, match=where):
         load(_changed(court_log(), change))
 
@@ -185,12 +185,12 @@ def test_a_log_that_contradicts_itself_is_refused(change: Callable[[dict[str, An
     ],
     ids=["nothing", "not UTF-8", "a list", "deep", "no version", "newer", "other document", "twice"],
 )
-def test_what_is_no_log_is_refused(untrusted: bytes) -> None:
+def test_load_refuses_other_files(untrusted: bytes) -> None:
     with pytest.raises(LogUnreadable):
         load(untrusted)
 
 
-def test_numbers_json_does_not_have_are_refused() -> None:
+def test_load_refuses_numbers_json_lacks() -> None:
     data = dump(court_log()).replace(b'"clock_offset_seconds": -2.4', b'"clock_offset_seconds": NaN')
     with pytest.raises(LogUnreadable):
         load(data)

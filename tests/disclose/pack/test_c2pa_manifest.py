@@ -74,7 +74,7 @@ def assertion(manifest: dict[str, Any], label: str) -> dict[str, Any]:
     return found
 
 
-def test_it_says_what_was_done_and_holds(copy: Path, clip: Path, key: SigningKey) -> None:
+def test_manifest_states_edits_and_is_valid(copy: Path, clip: Path, key: SigningKey) -> None:
     before = clip.read_bytes()
     found = read(copy)
     assert found is not None and found.key is not None and found.release is not None
@@ -95,13 +95,13 @@ def test_it_says_what_was_done_and_holds(copy: Path, clip: Path, key: SigningKey
     assert clip.read_bytes() == before
 
 
-def test_changed_sound_is_dubbed(clip: Path, credentials: C2paCredentials) -> None:
+def test_manifest_calls_changed_sound_dubbed(clip: Path, credentials: C2paCredentials) -> None:
     target = signed(clip, clip.with_name("b.mp4"), credentials, hidden=[], sound=[SoundRange(Fraction(1), Fraction(2))])
     actions = assertion(told_by(target), "c2pa.actions.v2")["actions"]
     assert [a["action"] for a in actions] == ["c2pa.opened", "c2pa.dubbed"]
 
 
-def test_picture_and_sound_are_the_very_same_bytes(clip: Path, copy: Path) -> None:
+def test_signing_keeps_picture_and_sound_bytes(clip: Path, copy: Path) -> None:
     packets = []
     for path in (clip, copy):
         with av.open(str(path)) as container:
@@ -109,7 +109,7 @@ def test_picture_and_sound_are_the_very_same_bytes(clip: Path, copy: Path) -> No
     assert packets[0] == packets[1] and packets[0]
 
 
-def test_a_public_release_gives_nobody_away(clip: Path, credentials: C2paCredentials) -> None:
+def test_manifest_of_public_release_names_no_master(clip: Path, credentials: C2paCredentials) -> None:
     public = replace(HIDDEN, box=None)
     target = signed(clip, clip.with_name("video-1.mp4"), credentials, master_sha256=None, hidden=[public])
     data = target.read_bytes()
@@ -121,7 +121,9 @@ def test_a_public_release_gives_nobody_away(clip: Path, credentials: C2paCredent
     assert "master_sha256" not in assertion(told_by(target), "redact.release")
 
 
-def test_no_socket_is_opened(clip: Path, credentials: C2paCredentials, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signing_and_reading_open_no_socket(
+    clip: Path, credentials: C2paCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The library's own switches are set as well: it does not go through Python."""
 
     def refuse(*_: object, **__: object) -> None:
@@ -163,25 +165,25 @@ def skip_box(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("change", [in_media, in_index, in_assertion, in_range, free_box, skip_box])
-def test_every_change_is_found(change: Callable[[bytes], bytes], copy: Path) -> None:
+def test_manifest_check_finds_every_change(change: Callable[[bytes], bytes], copy: Path) -> None:
     copy.write_bytes(change(copy.read_bytes()))
     found = read(copy)
     assert found is not None and found.problems
 
 
-def test_a_file_without_one_has_none(clip: Path) -> None:
+def test_unsigned_file_has_no_manifest(clip: Path) -> None:
     assert read(clip) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all", b"\x00\x00\x00\x18ftypisom" + bytes(12)])
-def test_what_cannot_be_read_is_a_problem_or_nothing(content: bytes, tmp_path: Path) -> None:
+def test_unreadable_file_is_a_problem_or_has_no_manifest(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.mp4"
     path.write_bytes(content)
     found = read(path)
     assert found is None or found.problems
 
 
-def test_an_authority_cannot_be_borrowed(clip: Path, credentials: C2paCredentials, tmp_path: Path) -> None:
+def test_authority_of_other_installation_is_refused(clip: Path, credentials: C2paCredentials, tmp_path: Path) -> None:
     """A stranger's signature under the installation's own authority, which anybody has from any copy."""
     stranger = c2pa_credentials(tmp_path / "stranger", load_or_create(tmp_path / "stranger"))
     mixed = replace(stranger, authority_pem=credentials.authority_pem)
@@ -198,7 +200,7 @@ def test_an_authority_cannot_be_borrowed(clip: Path, credentials: C2paCredential
     assert found is not None and "signingCredential.untrusted" in found.problems
 
 
-def test_an_authority_cannot_be_made_up(clip: Path, key: SigningKey, tmp_path: Path) -> None:
+def test_forged_authority_is_refused(clip: Path, key: SigningKey, tmp_path: Path) -> None:
     """The installation's public key in a certificate that a stranger signed."""
     stranger = load_or_create(tmp_path / "stranger")
     credentials = c2pa_credentials(tmp_path / "stranger", stranger)
@@ -217,7 +219,7 @@ def test_an_authority_cannot_be_made_up(clip: Path, key: SigningKey, tmp_path: P
     assert found is not None and found.problems and found.key is None
 
 
-def test_an_output_is_never_replaced_unasked(copy: Path, clip: Path, credentials: C2paCredentials) -> None:
+def test_signing_never_overwrites_unasked(copy: Path, clip: Path, credentials: C2paCredentials) -> None:
     before = copy.read_bytes()
     with pytest.raises(OutputExists):
         signed(clip, copy, credentials)
@@ -225,7 +227,7 @@ def test_an_output_is_never_replaced_unasked(copy: Path, clip: Path, credentials
     assert sorted(p.name for p in copy.parent.iterdir()) == sorted([clip.name, copy.name])
 
 
-def test_a_failure_leaves_no_file(tmp_path: Path, credentials: C2paCredentials) -> None:
+def test_failed_signing_leaves_no_file(tmp_path: Path, credentials: C2paCredentials) -> None:
     source = tmp_path / "broken.mp4"
     source.write_bytes(b"not a video")
     with pytest.raises(ManifestFailed):
@@ -233,7 +235,7 @@ def test_a_failure_leaves_no_file(tmp_path: Path, credentials: C2paCredentials) 
     assert [p.name for p in tmp_path.iterdir()] == ["broken.mp4"]
 
 
-def test_certificates_that_ran_out_are_not_used(keys: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_certificate_is_refused(keys: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("redact.audit.keys._YEARS", 0)
     old = keys.with_name("old")
     with pytest.raises(KeyUnusable, match="not valid"):

@@ -52,7 +52,7 @@ def sound(db: Database) -> bool:
         return chain.verify(session, [db.key.public]).sound
 
 
-def test_a_pack_holds_what_was_approved(ready: tuple[Database, Store], tmp_path: Path) -> None:
+def test_pack_holds_approved_content(ready: tuple[Database, Store], tmp_path: Path) -> None:
     db, store = ready
     done = export(db, store, "approver", "R-1#1", tmp_path / "pack", archive_password="a long password")
     assert done.new
@@ -72,7 +72,7 @@ def test_a_pack_holds_what_was_approved(ready: tuple[Database, Store], tmp_path:
     assert sound(db)
 
 
-def test_the_same_content_is_made_once(ready: tuple[Database, Store], tmp_path: Path) -> None:
+def test_pack_is_built_once_per_content(ready: tuple[Database, Store], tmp_path: Path) -> None:
     db, store = ready
     first = export(db, store, "approver", "R-1#1", tmp_path / "one")
     again = export(db, store, "officer", "R-1#1", tmp_path / "two")
@@ -82,7 +82,7 @@ def test_the_same_content_is_made_once(ready: tuple[Database, Store], tmp_path: 
     assert len(exports(db)) == 1
 
 
-def test_what_must_not_be_exported_is_not(ready: tuple[Database, Store], tmp_path: Path) -> None:
+def test_export_is_refused_without_valid_approval(ready: tuple[Database, Store], tmp_path: Path) -> None:
     db, store = ready
     target = tmp_path / "pack"
     with pytest.raises(NotAllowed):
@@ -112,7 +112,7 @@ def test_what_must_not_be_exported_is_not(ready: tuple[Database, Store], tmp_pat
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_there_is_no_half_pack(template: Path, tmp_path: Path) -> None:
+def test_export_killed_at_any_moment_leaves_no_half_pack(template: Path, tmp_path: Path) -> None:
     """``KILLS`` in the environment asks for more rounds than CI has time for."""
     rounds = int(os.environ.get("KILLS", "8"))
     context = children()
@@ -158,7 +158,7 @@ def _check_what_is_left(folder: Path) -> None:
         db.close()
 
 
-def test_a_pack_in_the_store_that_changed_is_found(ready: tuple[Database, Store], tmp_path: Path) -> None:
+def test_changed_pack_in_store_is_found(ready: tuple[Database, Store], tmp_path: Path) -> None:
     db, store = ready
     done = export(db, store, "approver", "R-1#1", tmp_path / "pack")
     kept = store.folder / PACKS / done.log_id
@@ -173,7 +173,7 @@ def test_a_pack_in_the_store_that_changed_is_found(ready: tuple[Database, Store]
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_no_edit_that_was_acknowledged_is_lost(ready: tuple[Database, Store]) -> None:
+def test_acknowledged_edit_survives_kill_at_any_moment(ready: tuple[Database, Store]) -> None:
     """``KILLS`` as above; the rounds go on in the same records."""
     db, _ = ready
     context = children()

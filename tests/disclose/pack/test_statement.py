@@ -47,7 +47,7 @@ def predicate(**other: Any) -> Predicate:
     return Predicate(**{**told, **other})
 
 
-def test_what_is_signed_is_read_back(key: SigningKey) -> None:
+def test_statement_round_trip(key: SigningKey) -> None:
     signed = read(sign(FILES, predicate(), key))
     assert signed.signed_by(key.public)
     assert signed.statement.files == FILES
@@ -56,7 +56,7 @@ def test_what_is_signed_is_read_back(key: SigningKey) -> None:
     assert sign(FILES, predicate(), key) == sign(dict(reversed(FILES.items())), predicate(), key)
 
 
-def test_other_tools_accept_the_signature(key: SigningKey) -> None:
+def test_signature_is_accepted_by_other_tools(key: SigningKey) -> None:
     envelope = Envelope.from_dict(json.loads(sign(FILES, predicate(), key)))
     assert envelope.verify([SSlibKey.from_crypto(key.public.key, key.fingerprint)], 1)
     # By the letter of the DSSE protocol.
@@ -64,7 +64,7 @@ def test_other_tools_accept_the_signature(key: SigningKey) -> None:
     assert envelope.pae() == b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
 
 
-def test_the_published_schema_is_that_of_what_is_signed(key: SigningKey) -> None:
+def test_statement_schema_matches_model(key: SigningKey) -> None:
     published = json.loads(SCHEMA.read_text())
     assert published == statement.json_schema()
     for told in (predicate(), predicate(kind="public", masters=None, edit_head=None)):
@@ -72,7 +72,7 @@ def test_the_published_schema_is_that_of_what_is_signed(key: SigningKey) -> None
         jsonschema.Draft202012Validator(published).validate(json.loads(payload))
 
 
-def test_a_foreign_key_has_not_signed_it(key: SigningKey, tmp_path: Path) -> None:
+def test_foreign_key_did_not_sign(key: SigningKey, tmp_path: Path) -> None:
     other = load_or_create(tmp_path / "other")
     data = sign(FILES, predicate(), other)
     assert not read(data).signed_by(key.public)
@@ -81,7 +81,7 @@ def test_a_foreign_key_has_not_signed_it(key: SigningKey, tmp_path: Path) -> Non
     assert not read(renamed).signed_by(key.public)
 
 
-def test_no_byte_of_the_payload_can_change(key: SigningKey) -> None:
+def test_changed_payload_is_not_signed(key: SigningKey) -> None:
     outer = json.loads(sign(FILES, predicate(), key))
     payload = base64.b64decode(outer["payload"])
     for at in range(0, len(payload), 7):
@@ -128,7 +128,7 @@ BENT: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("bend", BENT.values(), ids=BENT.keys())
-def test_a_bent_statement_is_refused_though_it_is_signed(bend: Callable[[bytes], bytes], key: SigningKey) -> None:
+def test_invalid_statement_is_refused_though_signed(bend: Callable[[bytes], bytes], key: SigningKey) -> None:
     payload = base64.b64decode(json.loads(sign(FILES, predicate(), key))["payload"])
     assert read(signed_anyhow(payload, key)).signed_by(key.public)
     bent = bend(payload)
@@ -153,18 +153,18 @@ def test_a_bent_statement_is_refused_though_it_is_signed(bend: Callable[[bytes],
     ],
     ids=str,
 )
-def test_a_bent_envelope_is_refused(change: dict[str, object], key: SigningKey) -> None:
+def test_invalid_envelope_is_refused(change: dict[str, object], key: SigningKey) -> None:
     outer = json.loads(sign(FILES, predicate(), key))
     with pytest.raises(StatementInvalid):
         read(canonical({**outer, **change}))
 
 
-def test_a_huge_statement_is_refused_unread(key: SigningKey) -> None:
+def test_huge_statement_is_refused_unread(key: SigningKey) -> None:
     with pytest.raises(StatementInvalid, match="large"):
         read(sign(FILES, predicate(), key) + b" " * statement.MOST_BYTES)
 
 
-def test_what_is_wrong_is_never_signed(key: SigningKey) -> None:
+def test_invalid_statement_is_never_signed(key: SigningKey) -> None:
     for files in ({}, {"../01-AB-1.mp4": SHA}, {"01-AB-1.mp4": "short"}, {"log.json": SHA}):
         with pytest.raises(StatementInvalid):
             sign(files, predicate(), key)
@@ -177,11 +177,11 @@ def test_what_is_wrong_is_never_signed(key: SigningKey) -> None:
     ["", ".", "..", "../a", "a/../b", "/a", "a//b", "a/", "C:a", "a\\b", ".hidden", "a\n", "end.", "end ", "a\u202eb",
      "e\u0301", "x" * 201, "a/b/c/d/e", "nul\0", "what?"],
 )  # fmt: skip
-def test_names_that_could_lead_astray(name: str) -> None:
+def test_unsafe_file_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         checked_name(name)
 
 
-def test_names_of_packs_pass() -> None:
+def test_pack_file_names_are_accepted() -> None:
     for name in ("01-AB-1.mp4", "log.json", "how-to-check.pdf", "drafts/mg6c line.txt", "é.pdf"):
         assert checked_name(name) == name

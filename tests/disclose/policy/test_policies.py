@@ -45,7 +45,7 @@ def put(name: str, text: str, folder: str = "policies") -> Path:
     return path
 
 
-def test_what_ships() -> None:
+def test_shipped_policies_hide_everything_by_default() -> None:
     assert list_policies() == SHIPPED
     for name in SHIPPED:
         policy = load_policy(name)
@@ -61,7 +61,7 @@ def test_what_ships() -> None:
             policy.four_eyes = False  # type: ignore[misc]
 
 
-def test_what_each_audience_is_told() -> None:
+def test_shipped_policies_suit_their_audience() -> None:
     court, public, subject, uk_gdpr = map(load_policy, SHIPPED)
     assert (court.kind, court.sound.mode, court.log.stills) == (ReleaseKind.COURT, AudioMode.KEEP, True)
     assert (public.kind, public.sound.mode) == (ReleaseKind.PUBLIC, AudioMode.MUTE)
@@ -144,7 +144,7 @@ def test_what_each_audience_is_told() -> None:
         ("court", '"{nn}-{exhibit}"', '"{nn}-{reference}"', "placeholder"),
     ],
 )  # fmt: skip
-def test_a_policy_that_is_wrong_is_refused_and_says_where(name: str, old: str, new: str, where: str) -> None:
+def test_invalid_policy_is_refused_with_its_place(name: str, old: str, new: str, where: str) -> None:
     with pytest.raises(PolicyInvalid, match=where) as error:
         parsed(changed(name, old, new))
     assert "own.toml" in error.value.text
@@ -152,13 +152,13 @@ def test_a_policy_that_is_wrong_is_refused_and_says_where(name: str, old: str, n
 
 @pytest.mark.parametrize("name", ["public", "subject-access", "subject-access-uk-gdpr"])
 @pytest.mark.parametrize("key", ["four_eyes", "watch_all"])
-def test_the_second_pair_of_eyes_cannot_be_switched_off(name: str, key: str) -> None:
+def test_four_eyes_rule_cannot_be_switched_off(name: str, key: str) -> None:
     with pytest.raises(PolicyInvalid, match=rf"\[approval\] must have .*{name[:6]}"):
         parsed(changed(name, f"{key} = true", f"{key} = false"))
 
 
 @pytest.mark.parametrize("key", ["four_eyes", "watch_all"])
-def test_a_force_may_switch_it_off_for_court(key: str) -> None:
+def test_four_eyes_rule_can_be_switched_off_for_court(key: str) -> None:
     assert getattr(parsed(changed("court", f"{key} = true", f"{key} = false")), key) is False
 
 
@@ -177,18 +177,18 @@ def test_a_force_may_switch_it_off_for_court(key: str) -> None:
         ('"video-{number}"', '"video-{nn}"', "whose camera"),
     ],
 )
-def test_the_public_is_told_no_more(old: str, new: str, why: str) -> None:
+def test_public_policy_reveals_no_more(old: str, new: str, why: str) -> None:
     with pytest.raises(PolicyInvalid, match=why):
         parsed(changed("public", old, new))
 
 
-def test_a_force_that_shows_a_class_says_why() -> None:
+def test_shown_class_has_reason() -> None:
     text = changed("court", "[class.plate]", '[class.badge]\naction = "show"\nreason = "Staff on duty"\n[class.plate]')
     rule = parsed(text).rule("badge")
     assert (rule.action, rule.reason, rule.codes) == (Action.SHOW, "Staff on duty", ())
 
 
-def test_everything_a_policy_says_is_taken_over() -> None:
+def test_policy_values_are_all_read() -> None:
     text = (
         changed("court", 'effect = "solid" ', 'effect = "mosaic" ')
         .replace('fill = "#000000"\n', "", 1)
@@ -206,7 +206,7 @@ def test_everything_a_policy_says_is_taken_over() -> None:
     assert policy.watermark == "{kind} {number}"
 
 
-def test_the_codes_of_a_snapshot_are_the_ones_it_is_checked_against() -> None:
+def test_policy_snapshot_is_checked_against_its_codes() -> None:
     def snapshot(name: str) -> Codes:
         if name != "england-wales":
             raise CodesUnknown(f"no {name}")
@@ -216,7 +216,7 @@ def test_the_codes_of_a_snapshot_are_the_ones_it_is_checked_against() -> None:
         parse_policy(text_of("court").encode(), "court", "snapshot", snapshot)
 
 
-def test_placeholders_are_filled_in_once_and_stay_on_their_line() -> None:
+def test_placeholders_are_filled_in_once_on_one_line() -> None:
     values = {"reference": "{exhibit}", "exhibit": "AB/1\nPC Secret", "kind": "court", "number": "1"}
     assert fill_in("{reference}: {exhibit} {kind}", values) == "{exhibit}: AB/1 PC Secret court"
 
@@ -233,30 +233,30 @@ def test_placeholders_are_filled_in_once_and_stay_on_their_line() -> None:
         ("public", 12, "AB/1", "video-12.mp4"),
     ],
 )
-def test_file_names_are_plain_and_neutral_for_the_public(name: str, number: int, exhibit: str, file: str) -> None:
+def test_output_names_are_plain_and_neutral_for_public(name: str, number: int, exhibit: str, file: str) -> None:
     assert load_policy(name).output_name(number, exhibit) == file
 
 
-def test_a_forces_own_policy() -> None:
+def test_own_policy_is_listed_and_loaded() -> None:
     put("our-court.toml", text_of("court"))
     assert list_policies() == (*SHIPPED, "our-court")
     assert load_policy("our-court").sha256 == load_policy("court").sha256
 
 
-def test_a_policy_with_a_forces_own_codes() -> None:
+def test_own_policy_uses_own_codes() -> None:
     raw = load_codes().raw.decode().replace('[code."TP"]', '[code."THIRD"]')
     put("ours.toml", raw, "codes")
     put("our-court.toml", text_of("court").replace('"TP"', '"THIRD"').replace('"england-wales"', '"ours"'))
     assert load_policy("our-court").rule("face").codes == ("THIRD",)
 
 
-def test_a_shipped_name_stands_for_what_shipped() -> None:
+def test_own_policy_cannot_take_shipped_name() -> None:
     path = put("public.toml", text_of("court"))
     with pytest.raises(PolicyInvalid, match=str(path)):
         load_policy("public")
 
 
 @pytest.mark.parametrize("name", ["press", "../policies/court", "court.toml", ""])
-def test_a_policy_that_is_not_there(name: str) -> None:
+def test_unknown_policy_is_refused(name: str) -> None:
     with pytest.raises(PolicyUnknown, match="Available: court, public"):
         load_policy(name)

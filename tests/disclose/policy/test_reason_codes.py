@@ -47,7 +47,7 @@ def parsed(text: str) -> Codes:
     return parse_codes(text.encode(), "own", "own.toml")
 
 
-def test_the_shipped_list_is_whole_and_is_hashed_as_it_lies() -> None:
+def test_shipped_codes_are_complete_and_hashed() -> None:
     codes = load_codes()
     assert " ".join(codes.by_id) == NAMED_BY_THE_PRACTICE
     raw = (Path(__file__).parents[3] / "redact/disclose/policy/codes/england-wales.toml").read_bytes()
@@ -55,7 +55,7 @@ def test_the_shipped_list_is_whole_and_is_hashed_as_it_lies() -> None:
     assert codes.sha256 == hashlib.sha256(raw).hexdigest()
 
 
-def test_which_exemptions_are_absolute_and_which_ask_for_a_limb() -> None:
+def test_exemptions_are_absolute_or_have_limbs_as_in_the_act() -> None:
     codes = [code for code in load_codes().by_id.values() if code.exemption]
     # Section 2(3) of the Act lists these, and of section 40(2) only the first condition.
     assert {c.id for c in codes if c.exemption is Exemption.ABSOLUTE} == {
@@ -81,7 +81,7 @@ def test_which_exemptions_are_absolute_and_which_ask_for_a_limb() -> None:
         ("Sch2-16", ReleaseKind.SUBJECT_ACCESS, Regime.UK_GDPR),
     ],
 )
-def test_a_code_in_its_place(id_: str, kind: ReleaseKind, regime: Regime | None) -> None:
+def test_code_is_allowed_for_its_kind_and_regime(id_: str, kind: ReleaseKind, regime: Regime | None) -> None:
     assert load_codes().for_hiding(id_, kind, regime).id == id_
 
 
@@ -100,17 +100,17 @@ def test_a_code_in_its_place(id_: str, kind: ReleaseKind, regime: Regime | None)
         ("s53", ReleaseKind.SUBJECT_ACCESS, Regime.DPA_PART_3, "as a whole"),
     ],
 )
-def test_a_code_out_of_place(id_: str, kind: ReleaseKind, regime: Regime | None, why: str) -> None:
+def test_code_is_refused_for_other_kind_or_regime(id_: str, kind: ReleaseKind, regime: Regime | None, why: str) -> None:
     with pytest.raises(CodeNotAllowed, match=why):
         load_codes().for_hiding(id_, kind, regime)
 
 
-def test_an_unknown_code() -> None:
+def test_unknown_code_is_refused() -> None:
     with pytest.raises(CodeUnknown, match="'s40'"):
         load_codes().get("s40")
 
 
-def test_a_list_that_is_right() -> None:
+def test_valid_code_list_is_read() -> None:
     codes = parsed(HEAD + ENTRY)
     assert codes.by_id["X1"].use is Use.REDACTION
     assert codes.by_id["X1"].kinds == (ReleaseKind.COURT,)
@@ -146,7 +146,7 @@ def test_a_list_that_is_right() -> None:
         (HEAD + ENTRY + "x = " + "[" * 5000 + "]" * 5000, "."),
     ],
 )
-def test_a_list_that_is_wrong_is_refused_and_says_where(text: str, where: str) -> None:
+def test_invalid_code_list_is_refused_with_its_place(text: str, where: str) -> None:
     with pytest.raises(CodesInvalid, match=where) as error:
         parsed(text)
     assert "own.toml" in error.value.text
@@ -154,7 +154,7 @@ def test_a_list_that_is_wrong_is_refused_and_says_where(text: str, where: str) -
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"#" * (LARGEST_FILE + 1)])
-def test_bytes_that_are_no_list(raw: bytes) -> None:
+def test_code_list_refuses_other_bytes(raw: bytes) -> None:
     with pytest.raises(CodesInvalid):
         parse_codes(raw, "own", "own.toml")
 
@@ -166,7 +166,7 @@ def put(name: str, text: str) -> Path:
     return path
 
 
-def test_a_forces_own_list() -> None:
+def test_own_code_list_stands_beside_shipped_one() -> None:
     put("our-force.toml", HEAD + ENTRY)
     put("our-force.toml~", "an editor's copy")
     assert list_codes() == ("england-wales", "our-force")
@@ -176,20 +176,20 @@ def test_a_forces_own_list() -> None:
 
 
 @pytest.mark.parametrize("name", ["england-wales.toml", "Our Force.toml"])
-def test_a_file_that_may_not_be_called_that(name: str) -> None:
+def test_own_code_list_needs_valid_name(name: str) -> None:
     put(name, HEAD + ENTRY)
     with pytest.raises(CodesInvalid, match=name):
         load_codes()
 
 
 @pytest.mark.parametrize("name", ["none", "../codes/own", "", "england-wales.toml"])
-def test_a_list_that_is_not_there(name: str) -> None:
+def test_unknown_code_list_is_refused(name: str) -> None:
     put("own.toml", HEAD + ENTRY)
     with pytest.raises(CodesUnknown, match="Available: england-wales, own"):
         load_codes(name)
 
 
-def test_a_broken_list_of_a_force_says_which_file() -> None:
+def test_broken_own_code_list_is_named() -> None:
     path = put("own.toml", HEAD)
     with pytest.raises(CodesInvalid, match=str(path)):
         load_codes("own")

@@ -121,7 +121,7 @@ def told(db: Database) -> Json:
     return body
 
 
-def test_an_approval_waits_for_all_of_it(ready: Database) -> None:
+def test_approval_waits_for_every_open_item(ready: Database) -> None:
     state, content = standing(ready)
     with pytest.raises(
         WrongState, match=r"not been watched; 2 items of the review queue are not settled; no second detection pass"
@@ -143,7 +143,7 @@ def test_an_approval_waits_for_all_of_it(ready: Database) -> None:
     assert told(ready) == {"content": content}
 
 
-def test_a_later_look_counts_and_an_earlier_release_does_not(ready: Database) -> None:
+def test_second_pass_counts_for_current_content_only(ready: Database) -> None:
     look(ready)
     assert still_open(ready).second_pass is SecondPassState.DONE
     make(ready, Keyframe(1, 4, Box(20, 30, 70, 90)))
@@ -153,7 +153,7 @@ def test_a_later_look_counts_and_an_earlier_release_does_not(ready: Database) ->
     assert SUSPECT in keys(ready)
 
 
-def test_what_is_open_is_overridden_by_a_supervisor_only(ready: Database, tmp_path: Path) -> None:
+def test_override_needs_supervisor(ready: Database, tmp_path: Path) -> None:
     watch(ready, FRAMES - 3)
     with pytest.raises(NotAllowed, match="approve releases with open items"):
         approve(ready, override="no time")
@@ -167,7 +167,7 @@ def test_what_is_open_is_overridden_by_a_supervisor_only(ready: Database, tmp_pa
     assert written.release.approver.override.model_dump() == {"reason": noted.pop("override"), **noted}
 
 
-def test_what_was_judged_is_what_is_approved(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_approval_is_refused_after_change_during_it(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     watch(ready)
     settle(ready, *TRACK_2)
     look(ready)
@@ -208,7 +208,7 @@ def edits_of(db: Database) -> list[str]:
         return [edit.id for edit in edit_log.logged_edits(session, row.id)]
 
 
-def test_a_settling_taken_back_is_a_doubt(ready: Database) -> None:
+def test_settling_undone_reopens_release(ready: Database) -> None:
     watch(ready)
     look(ready)
     settle(ready, *TRACK_2)
@@ -219,14 +219,14 @@ def test_a_settling_taken_back_is_a_doubt(ready: Database) -> None:
     assert len(keys(ready)) == 1
 
 
-def test_an_edit_beside_a_settling_is_an_edit(ready: Database) -> None:
+def test_edit_beside_settling_reopens_release(ready: Database) -> None:
     content = standing(ready)[1]
     make(ready, Settle("birth:2:8", "a door"), Keyframe(1, 4, Box(20, 30, 70, 90)))
     state, now = standing(ready)
     assert state == "draft" and now != content
 
 
-def test_only_what_the_release_hides_within_its_clips_is_asked_about(ready: Database) -> None:
+def test_review_queue_covers_hidden_tracks_within_clips(ready: Database) -> None:
     assert keys(ready) == TRACK_2
     releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1", 8, 19)])
     assert keys(ready) == set()  # what comes and goes with the clip does so in sight of nobody
@@ -244,7 +244,7 @@ def test_only_what_the_release_hides_within_its_clips_is_asked_about(ready: Data
     assert all(_matters(risk, {1: True}) for risk in every.values())
 
 
-def test_to_settle_names_what_is_open_and_says_why(ready: Database) -> None:
+def test_settling_needs_open_item_and_reason(ready: Database) -> None:
     for kind, key, reason in (
         (RecordMissing, "birth:9:9", "x"),
         (BadRecord, "birth:2:8", " "),
@@ -257,7 +257,7 @@ def test_to_settle_names_what_is_open_and_says_why(ready: Database) -> None:
     assert keys(ready) == TRACK_2
 
 
-def test_a_preview_has_detectors_look_at_it_once(ready: Database) -> None:
+def test_preview_requests_second_pass_once(ready: Database) -> None:
     def run(kind: str) -> None:
         asked = queue.enqueue(ready, "approver", kind, f"release:{RELEASE}", {"release": RELEASE})
         run_job(ready, asked.id, lambda: False, lambda line: None)
@@ -278,7 +278,7 @@ def test_a_preview_has_detectors_look_at_it_once(ready: Database) -> None:
     assert len(looks()) == 1
 
 
-def test_two_suspects_in_one_place_are_settled_apart() -> None:
+def test_suspects_in_one_place_get_distinct_keys() -> None:
     two: list[Json] = [{"key": "a", "box": [1.0, 2.0, 3.0, 4.0]}, {"key": "a", "box": [1.2, 2.0, 9.0, 4.0]}]
     assert len({item["key"] for item in _distinct_keys([*two, {"key": "b", "box": [0.0, 0.0, 1.0, 1.0]}])}) == 3
     assert all(item["key"] != "a" for item in two)

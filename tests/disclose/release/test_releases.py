@@ -75,7 +75,7 @@ def ready(db: Database, name: str = "FOI-1#1") -> str:
     return name
 
 
-def test_a_release_goes_from_draft_to_approved_and_keeps_the_rules_it_was_made_under(
+def test_release_goes_from_draft_to_approved_under_its_first_rules(
     db: Database, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = ready(db)
@@ -93,7 +93,7 @@ def test_a_release_goes_from_draft_to_approved_and_keeps_the_rules_it_was_made_u
 
 
 @pytest.mark.parametrize("how", ["edit", "decision", "details", "clips", "submission", "creation"])
-def test_who_has_had_a_hand_in_it_cannot_approve(db: Database, case: str, how: str) -> None:
+def test_maker_of_release_cannot_approve(db: Database, case: str, how: str) -> None:
     give_roles(db, ["supervisor", "reviewer", "officer"], "anna", "ben", "officer")
     acts: dict[str, Callable[[], object]] = {
         "edit": lambda: _edit(db, "ben"),
@@ -138,7 +138,7 @@ CHANGES: dict[str, Callable[[Database], object]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_makes_an_approved_release_a_draft_and_watching_start_anew(db: Database, case: str, what: str) -> None:
+def test_change_returns_approved_release_to_unwatched_draft(db: Database, case: str, what: str) -> None:
     name = ready(db)
     watch(db, name, "approver")
     approve_with_nothing_open(db, "approver", name)
@@ -151,7 +151,7 @@ def test_a_change_makes_an_approved_release_a_draft_and_watching_start_anew(db: 
         approve_with_nothing_open(db, "approver", name)
 
 
-def test_another_footage_edited_is_no_change(db: Database, case: str) -> None:
+def test_edit_of_other_footage_changes_nothing(db: Database, case: str) -> None:
     releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipRequest("AB2")])
     releases.submit(db, "anna", "FOI-1#1", [])
     _edit(db, "anna")
@@ -171,7 +171,7 @@ SPANS: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]] = [
 
 
 @pytest.mark.parametrize(("spans", "left"), SPANS)
-def test_what_nobody_watched_is_told(
+def test_unwatched_frames_block_approval(
     db: Database, case: str, spans: list[tuple[int, int]], left: list[tuple[int, int]]
 ) -> None:
     name = ready(db)
@@ -191,7 +191,7 @@ def test_what_nobody_watched_is_told(
         approve_with_nothing_open(db, "approver", name)
 
 
-def test_what_is_asked_wrongly_changes_nothing(db: Database, case: str) -> None:
+def test_invalid_request_changes_nothing(db: Database, case: str) -> None:
     name = ready(db)
     before = digest(db, name)
     wrong: list[tuple[type[Exception], Callable[[], object]]] = [
@@ -217,7 +217,7 @@ def test_what_is_asked_wrongly_changes_nothing(db: Database, case: str) -> None:
     assert state(db, name) == "in-review"
 
 
-def test_a_withdrawn_release_is_over(db: Database, case: str) -> None:
+def test_withdrawn_release_allows_nothing(db: Database, case: str) -> None:
     name = ready(db)
     releases.withdraw(db, "approver", name, "the request was withdrawn")
     acts: list[Callable[[], object]] = [
@@ -230,7 +230,7 @@ def test_a_withdrawn_release_is_over(db: Database, case: str) -> None:
             act()
 
 
-def test_submission_waits_for_what_the_law_asks(db: Database, case: str) -> None:
+def test_submission_waits_for_required_details(db: Database, case: str) -> None:
     releases.create(db, "anna", "FOI-1", policy_name="public", clips=[ClipRequest("AB1")])
     with db.reading() as session:
         release: Release = releases.find(session, "FOI-1#1")
@@ -251,12 +251,12 @@ def test_submission_waits_for_what_the_law_asks(db: Database, case: str) -> None
         {"organisation": 3},
     ],
 )
-def test_details_that_cannot_be_taken_are_refused(told: dict[str, object]) -> None:
+def test_invalid_details_are_refused(told: dict[str, object]) -> None:
     with pytest.raises(BadRecord):
         details.check(ReleaseKind.PUBLIC, told)
 
 
-def test_the_sensitive_schedule_is_not_in_the_trail(db: Database, case: str, tmp_path: Path) -> None:
+def test_sensitive_schedule_stays_out_of_audit_trail(db: Database, case: str, tmp_path: Path) -> None:
     from redact.schema.tables import Event
 
     name = ready(db)

@@ -117,7 +117,7 @@ def hidden(resolved: ResolvedRelease) -> set[int]:
         ([on("plate", SHOW)], {3}),
     ],
 )
-def test_the_latest_decision_on_the_narrowest_thing_holds(
+def test_latest_decision_on_narrowest_target_applies(
     court: Policy, codes: Codes, decisions: list[RedactionDecision], shown: set[int]
 ) -> None:
     clip = a_clip(a_track(1), a_track(2), a_track(3, "plate"), a_track(4, "tattoo"))
@@ -129,7 +129,7 @@ def test_the_latest_decision_on_the_narrowest_thing_holds(
     assert {mask.track_id for mask in first.masks} == {1, 2, 3, 4} - shown
 
 
-def test_what_no_rule_speaks_of_is_hidden(court: Policy, codes: Codes) -> None:
+def test_class_without_rule_is_hidden(court: Policy, codes: Codes) -> None:
     policy = replace(court, classes={"face": ClassRule(SHOW, BLACK, (), "by order")})
     resolved = resolve(
         policy, codes, [a_clip(a_track(1), a_track(2, "plate"), a_track(3, "frame"))], [], ReleaseGrounds()
@@ -146,7 +146,7 @@ TARGETS = [1, 2, 3, "face", "plate"]
     drawn=st.lists(st.tuples(st.sampled_from(TARGETS), st.sampled_from(list(Action)), st.booleans()), max_size=8),
     cut=st.integers(0, FRAMES - 1),
 )
-def test_every_track_is_hidden_once_or_shown_for_a_reason(
+def test_track_is_hidden_once_or_shown_for_reason(
     court: Policy, codes: Codes, drawn: list[tuple[int | str, Action, bool]], cut: int
 ) -> None:
     decisions = [on(t, a, **({"effect": MOSAIC} if e and a is HIDE else {})) for t, a, e in drawn]
@@ -184,7 +184,7 @@ def test_every_track_is_hidden_once_or_shown_for_a_reason(
         ([on("face", HIDE, effect=GREY), on("face", DEFAULT)], BLACK, ("TP",)),
     ],
 )
-def test_effect_and_codes_come_from_the_narrowest_that_names_them(
+def test_effect_and_codes_come_from_narrowest_decision(
     court: Policy, codes: Codes, decisions: list[RedactionDecision], effect: EffectSettings, named: tuple[str, ...]
 ) -> None:
     resolved = resolve(court, codes, [a_clip(a_track(1))], decisions, ReleaseGrounds())
@@ -194,7 +194,7 @@ def test_effect_and_codes_come_from_the_narrowest_that_names_them(
     assert tuple(code.id for code in resolved.codes) == tuple(id_ for id_ in codes.by_id if id_ in named)
 
 
-def test_a_track_of_a_shown_class_is_hidden_by_the_rule_for_all_others(court: Policy, codes: Codes) -> None:
+def test_hidden_track_of_shown_class_follows_rule_for_others(court: Policy, codes: Codes) -> None:
     policy = replace(
         court, classes={"face": ClassRule(SHOW, BLACK, (), "by order")}, other=ClassRule(HIDE, GREY, ("NR",))
     )
@@ -234,20 +234,20 @@ def test_a_track_of_a_shown_class_is_hidden_by_the_rule_for_all_others(court: Po
         (on(SoundTarget(A, 1, 4, 5), HIDE), BadSpan, "after the footage has ended"),
     ],
 )
-def test_a_decision_that_cannot_be_is_refused(
+def test_invalid_decision_is_refused(
     court: Policy, codes: Codes, decision: RedactionDecision, error: type[Exception], why: str
 ) -> None:
     with pytest.raises(error, match=why):
         resolve(court, codes, [a_clip(a_track(1))], [decision], ReleaseGrounds())
 
 
-def test_a_decision_that_no_longer_holds_is_no_error(court: Policy, codes: Codes) -> None:
+def test_withdrawn_decision_is_no_error(court: Policy, codes: Codes) -> None:
     decisions = [on(7, SHOW), on(TrackTarget("b", 1), HIDE), on(1, HIDE, codes=("s99",))]
     decisions += [on(7, DEFAULT), on(TrackTarget("b", 1), DEFAULT), on(1, HIDE)]
     assert hidden(resolve(court, codes, [a_clip(a_track(1))], decisions, ReleaseGrounds())) == {1}
 
 
-def test_codes_other_than_those_the_policy_was_checked_against(court: Policy, codes: Codes) -> None:
+def test_resolve_refuses_codes_of_another_list(court: Policy, codes: Codes) -> None:
     with pytest.raises(ValueError, match="england-wales"):
         resolve(court, replace(codes, name="ours"), [a_clip()], [], ReleaseGrounds())
     without_tp = {id_: code for id_, code in codes.by_id.items() if id_ != "TP"}
@@ -257,13 +257,13 @@ def test_codes_other_than_those_the_policy_was_checked_against(court: Policy, co
         resolve(court, codes, [a_clip()], [], ReleaseGrounds({"s99": Ground()}))
 
 
-def test_two_masters_cannot_share_decisions(court: Policy, codes: Codes) -> None:
+def test_masters_cannot_share_a_key(court: Policy, codes: Codes) -> None:
     with pytest.raises(ValueError, match="share one key"):
         resolve(court, codes, [a_clip(a_track(1)), a_clip(a_track(1), sha="b" * 64)], [], ReleaseGrounds())
 
 
 @pytest.mark.parametrize(("first", "last"), [(-1, 5), (6, 5), (0, FRAMES)])
-def test_a_clip_lies_within_its_master(first: int, last: int) -> None:
+def test_clip_must_lie_within_master(first: int, last: int) -> None:
     with pytest.raises(BadClip):
         a_clip(first=first, last=last)
 
@@ -271,7 +271,7 @@ def test_a_clip_lies_within_its_master(first: int, last: int) -> None:
 # Clips, runs, confidence
 
 
-def test_the_log_holds_what_lies_within_the_clip_and_the_renderer_all(court: Policy, codes: Codes) -> None:
+def test_masks_are_limited_to_clip_but_hidden_tracks_are_not(court: Policy, codes: Codes) -> None:
     broken = factory.track(1, "face", [3, 4, 5, 8, 9, 20, 21], [[0, 0, 9, 9]] * 7)
     tracks = (broken, a_track(2, first=0, last=4), a_track(3, first=10, last=11), a_track(4, first=12, last=12))
     clip = only(resolve(court, codes, [a_clip(*tracks, first=5, last=11)], [on(4, SHOW)], ReleaseGrounds()))
@@ -280,7 +280,7 @@ def test_the_log_holds_what_lies_within_the_clip_and_the_renderer_all(court: Pol
     assert clip.shown_tracks == ()
 
 
-def test_confidence_is_that_of_detectors_within_the_clip(court: Policy, codes: Codes) -> None:
+def test_confidence_is_from_detections_within_clip(court: Policy, codes: Codes) -> None:
     found, filled = Source.DETECTOR, Source.FILLED
     seen = factory.track(1, "face", [0, 1, 2, 3], [[0, 0, 9, 9]] * 4, sources=[found, found, filled, found])
     seen.scores[:] = [0.1, 0.5, 0.2, 0.75]
@@ -289,7 +289,7 @@ def test_confidence_is_that_of_detectors_within_the_clip(court: Policy, codes: C
     assert [mask.confidence for mask in masks] == [(0.5, 0.75), None]
 
 
-def test_each_says_which_decision_made_it_so(court: Policy, codes: Codes) -> None:
+def test_mask_and_exception_name_their_decision(court: Policy, codes: Codes) -> None:
     decisions = [on(1, SHOW), on("plate", HIDE, reason="by order"), on(1, SHOW, reason="the accused")]
     clip = only(
         resolve(court, codes, [a_clip(a_track(1), a_track(2, "plate"), a_track(3))], decisions, ReleaseGrounds())
@@ -301,7 +301,7 @@ def test_each_says_which_decision_made_it_so(court: Policy, codes: Codes) -> Non
 # Pseudonyms
 
 
-def test_pseudonyms_go_by_first_appearance_in_the_clips(court: Policy, codes: Codes) -> None:
+def test_pseudonyms_follow_first_appearance(court: Policy, codes: Codes) -> None:
     one = a_clip(a_track(1, first=50, last=60), a_track(2, first=30, last=40), a_track(3, "plate"), a_track(4, "cow"))
     two = a_clip(a_track(1), a_track(9, first=5), footage="b", sha="b" * 64)
     # Who is seen before the clip, and only then, has no number that would tell.
@@ -316,7 +316,7 @@ def test_pseudonyms_go_by_first_appearance_in_the_clips(court: Policy, codes: Co
     ]
 
 
-def test_one_person_has_one_pseudonym(court: Policy, codes: Codes) -> None:
+def test_linked_tracks_share_a_pseudonym(court: Policy, codes: Codes) -> None:
     one = a_clip(*(a_track(n, first=n, last=9) for n in range(1, 6)), a_track(6, "plate"))
     one = replace(one, links=((2, 4), (4, 5)))
     two = a_clip(a_track(1), a_track(2), footage="b", sha="b" * 64)
@@ -366,7 +366,7 @@ HALF = Fraction(1, 2)
 MUTE, BLEEP, DISGUISE = SoundEffect.MUTE, SoundEffect.BLEEP, SoundEffect.DISGUISE
 
 
-def test_sound_that_is_kept_but_for_spans(court: Policy, codes: Codes) -> None:
+def test_kept_sound_is_hidden_in_spans(court: Policy, codes: Codes) -> None:
     clip = replace(a_clip(), sound={5: SoundSpan(3, 3.5, DISGUISE), 6: SoundSpan(0.5, 1, BLEEP)})
     decisions = [
         on(SoundTarget(A, 1, 1, 2), HIDE),
@@ -382,7 +382,7 @@ def test_sound_that_is_kept_but_for_spans(court: Policy, codes: Codes) -> None:
     assert [(s.span_id, s.start, s.end, s.decision) for s in only_clip.shown_sound] == [(6, HALF, Fraction(1), 2)]
 
 
-def test_sound_that_is_muted_whole(public: Policy, codes: Codes) -> None:
+def test_muted_sound_has_no_disguise(public: Policy, codes: Codes) -> None:
     # The edits' disguise would let words be heard: here it does not.
     clip = replace(a_clip(), sound={5: SoundSpan(1, 2, DISGUISE)})
     only_clip = only(resolve(public, codes, [clip], [], ReleaseGrounds()))
@@ -391,7 +391,7 @@ def test_sound_that_is_muted_whole(public: Policy, codes: Codes) -> None:
     assert {mask.codes for mask in only_clip.sound} == {("s40(2)-3A",)}
 
 
-def test_sound_that_is_muted_but_for_what_is_shown(public: Policy, codes: Codes) -> None:
+def test_muted_sound_is_heard_in_shown_spans(public: Policy, codes: Codes) -> None:
     clip = replace(a_clip(first=25), sound={5: SoundSpan(1.5, 1.75, DISGUISE)})
     decisions = [
         on(SoundTarget(A, 1, 1.25, 2.5), SHOW),
@@ -418,7 +418,7 @@ def test_sound_that_is_muted_but_for_what_is_shown(public: Policy, codes: Codes)
     assert [(float(s.start), float(s.end)) for s in only_clip.shown_sound] == [(1.25, 1.5), (1.75, 2), (2.25, 2.5)]
 
 
-def test_what_outlasts_the_picture_stays_muted(public: Policy, codes: Codes) -> None:
+def test_sound_beyond_picture_stays_muted(public: Policy, codes: Codes) -> None:
     only_clip = only(resolve(public, codes, [a_clip()], [on(SoundTarget(A, 1, 0, 4), SHOW)], ReleaseGrounds()))
     ((start, end, effect),) = heard(only_clip)
     assert (end, effect) == (FOREVER, MUTE)
@@ -426,7 +426,7 @@ def test_what_outlasts_the_picture_stays_muted(public: Policy, codes: Codes) -> 
     assert only_clip.sound == ()
 
 
-def test_words_are_not_let_through_without_a_reason(public: Policy, court: Policy, codes: Codes) -> None:
+def test_disguise_under_muting_policy_needs_reason(public: Policy, court: Policy, codes: Codes) -> None:
     disguise = on(SoundTarget(A, 1, 0, 1), HIDE, effect=DISGUISE)
     assert heard(only(resolve(court, codes, [a_clip()], [disguise], ReleaseGrounds()))) == [(0, 1, DISGUISE)]
     with pytest.raises(DecisionInvalid, match="makes speech audible"):
@@ -434,7 +434,7 @@ def test_words_are_not_let_through_without_a_reason(public: Policy, court: Polic
 
 
 @pytest.mark.parametrize(("mode", "effect"), [(AudioMode.KEEP, DISGUISE), (AudioMode.MUTE, BLEEP)])
-def test_a_span_of_the_edits_is_hidden_where_the_edits_have_it(
+def test_edited_span_is_hidden_where_edits_put_it(
     court: Policy, codes: Codes, mode: AudioMode, effect: SoundEffect
 ) -> None:
     policy = replace(court, sound=SoundRule(mode, BLEEP, ("TP",)))
@@ -444,7 +444,7 @@ def test_a_span_of_the_edits_is_hidden_where_the_edits_have_it(
     assert (5, 1, 3, effect) in told(only(resolved))
 
 
-def test_a_span_that_moved_after_it_was_shown_has_to_be_heard_again(court: Policy, codes: Codes) -> None:
+def test_shown_span_that_moved_is_refused(court: Policy, codes: Codes) -> None:
     clip = replace(a_clip(), sound={5: SoundSpan(1, 3, MUTE)})
     with pytest.raises(DecisionInvalid, match="now runs from 1 to 3"):
         resolve(court, codes, [clip], [on(SoundTarget(A, 5, 1, 2), SHOW)], ReleaseGrounds())
@@ -457,7 +457,7 @@ def problems(resolved: ResolvedRelease) -> list[tuple[ProblemKind, str]]:
     return [(problem.kind, problem.about) for problem in resolved.problems]
 
 
-def test_a_court_release_is_ready_as_it_is(court: Policy, codes: Codes) -> None:
+def test_court_release_needs_no_arguments(court: Policy, codes: Codes) -> None:
     assert problems(resolve(court, codes, [a_clip(a_track(1))], [], ReleaseGrounds())) == []
     assert problems(resolve(court, codes, [], [], ReleaseGrounds())) == [(ProblemKind.NO_CLIPS, "")]
 
@@ -487,7 +487,7 @@ ASSESSMENT, REFERENCE = ProblemKind.ASSESSMENT, ProblemKind.REFERENCE
         ("s44", Ground(reference="an Act"), []),
     ],
 )
-def test_an_exemption_needs_its_argument(
+def test_exemption_needs_its_arguments(
     public: Policy, codes: Codes, code: str, ground: Ground | None, missing: list[ProblemKind]
 ) -> None:
     grounds = {"s40(2)-3A": ARGUED} | ({} if ground is None else {code: ground})
@@ -496,7 +496,7 @@ def test_an_exemption_needs_its_argument(
     assert problems(resolved) == [(kind, code) for kind in missing]
 
 
-def test_only_codes_in_use_are_asked_about(public: Policy, codes: Codes) -> None:
+def test_codes_not_in_use_need_no_arguments(public: Policy, codes: Codes) -> None:
     clip = a_clip(a_track(1, first=90, last=99), last=50)
     decisions = [on(1, HIDE, codes=("s30(1)(a)",))]
     resolved = resolve(public, codes, [clip], decisions, ReleaseGrounds())
@@ -526,7 +526,7 @@ ME = "the requester"
         (ME, [on(1, SHOW, subject=ME), on("plate", SHOW)], []),
     ],
 )
-def test_the_requester_is_shown_and_all_others_are_hidden(
+def test_requester_must_be_shown_and_others_hidden(
     codes: Codes, requester: str | None, decisions: list[RedactionDecision], missing: list[tuple[ProblemKind, str]]
 ) -> None:
     clip = a_clip(a_track(1), a_track(2), a_track(3, "plate"))
@@ -535,7 +535,7 @@ def test_the_requester_is_shown_and_all_others_are_hidden(
     assert problems(resolved) == missing
 
 
-def test_the_requester_is_known_by_pseudonym(codes: Codes) -> None:
+def test_requester_has_pseudonyms(codes: Codes) -> None:
     clip = a_clip(a_track(1), a_track(2, first=5), a_track(3, "plate"))
     decisions = [on(2, SHOW, subject=ME), on(3, SHOW, subject=ME)]
     resolved = resolve(load_policy("subject-access"), codes, [clip], decisions, ReleaseGrounds(requester=ME))

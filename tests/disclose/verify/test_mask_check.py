@@ -57,27 +57,27 @@ SHAPES = [
 
 @pytest.mark.parametrize("settings", [BLACK, RED, MOSAIC, BLUR], ids=["black", "red", "mosaic", "blur"])
 @pytest.mark.parametrize("bits", [8, 10])
-def test_what_was_drawn_is_found(settings: EffectSettings, bits: int) -> None:
+def test_drawn_mask_is_found(settings: EffectSettings, bits: int) -> None:
     for shape in SHAPES:
         assert exposed(drawn([(shape, settings)], bits), samples([(shape, settings)])) == [], shape
 
 
 @pytest.mark.parametrize("settings", [BLACK, RED, MOSAIC, BLUR], ids=["black", "red", "mosaic", "blur"])
 @pytest.mark.parametrize("bits", [8, 10])
-def test_what_was_not_drawn_is_missed(settings: EffectSettings, bits: int) -> None:
+def test_missing_mask_is_reported(settings: EffectSettings, bits: int) -> None:
     for shape in SHAPES[:3]:
         (missing,) = exposed(footage(bits), samples([(shape, settings)]))
         assert missing.shape == shape
 
 
-def test_a_mask_in_another_place_is_missed() -> None:
+def test_mask_elsewhere_is_reported() -> None:
     shape = SHAPES[0]
     beside = Shape(shape.form, shape.cx + 12, shape.cy, shape.w, shape.h)
     for settings in (BLACK, MOSAIC):
         assert exposed(drawn([(beside, settings)]), samples([(shape, settings)]))
 
 
-def test_a_face_that_shines_through_is_seen() -> None:
+def test_translucent_mask_is_reported() -> None:
     """Half transparent is not hidden."""
     image, hidden = footage(), drawn([(SHAPES[0], BLACK)])
     y = ((image.planes[0].int() + hidden.planes[0].int()) // 2).to(torch.uint8)
@@ -85,14 +85,14 @@ def test_a_face_that_shines_through_is_seen() -> None:
     assert exposed(mixed, samples([(SHAPES[0], BLACK)]))
 
 
-def test_colour_alone_gives_it_away() -> None:
+def test_chroma_alone_is_reported() -> None:
     """A fill of the right brightness over which the colours of the footage were left."""
     image = drawn([(SHAPES[0], BLACK)])
     seen = PlanarImage((image.planes[0], *footage().planes[1:]), 8, (1, 1))
     assert exposed(seen, samples([(SHAPES[0], BLACK)]))
 
 
-def test_masks_that_lie_over_each_other_are_all_there() -> None:
+def test_overlapping_masks_are_all_found() -> None:
     big, small = Shape(Form.ELLIPSE, 120, 90, 90, 100), Shape(Form.ELLIPSE, 150, 95, 60, 70)
     bar = Shape(Form.RECTANGLE, 120, 90, 40, 90)
     for masks in (
@@ -108,11 +108,11 @@ def test_masks_that_lie_over_each_other_are_all_there() -> None:
     assert [s.shape for s in exposed(drawn([(bar, RED)]), samples([(big, MOSAIC), (bar, RED)]))] == [big]
 
 
-def test_a_mask_outside_of_the_picture_hides_nothing() -> None:
+def test_mask_outside_picture_is_ignored() -> None:
     assert exposed(footage(), samples([(Shape(Form.ELLIPSE, -200, 50, 40, 40), BLACK)])) == []
 
 
-def test_an_area_of_fill_is_found_anywhere() -> None:
+def test_fill_area_is_found_anywhere() -> None:
     small = Shape(Form.ELLIPSE, 210, 30, 14, 16)
     assert has_area(drawn([(small, RED)]), [(0, 0, 0), (200, 30, 40)])
     assert not has_area(drawn([(small, RED)]), [(0, 0, 0)])
@@ -155,7 +155,7 @@ def ranged(first: int, last: int, effects: tuple[str, ...] = ("solid",)) -> Publ
         ([], ("mosaic", "solid"), CheckState.BROKEN),
     ],
 )
-def test_a_published_range_is_filled_from_end_to_end(
+def test_published_range_needs_fill_from_end_to_end(
     hidden: Sequence[int], effects: tuple[str, ...], state: CheckState
 ) -> None:
     checker = RangeFillChecker([ranged(10, 100, effects)])
@@ -166,7 +166,7 @@ def test_a_published_range_is_filled_from_end_to_end(
     assert checker.result("video-1.mp4").state is state
 
 
-def test_without_fills_nothing_can_be_looked_for() -> None:
+def test_published_log_without_fills_is_not_checked() -> None:
     checker = RangeFillChecker([])
     assert not checker.wants(0)
     assert checker.result("video-1.mp4").state is CheckState.ABSENT

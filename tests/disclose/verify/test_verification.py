@@ -65,25 +65,25 @@ def checked(pack: Made) -> Verdict:
     return verify(pack.folder, trusted=pack.key.public)
 
 
-def test_an_honest_court_pack_holds_in_every_proof(honest: Made) -> None:
+def test_court_pack_passes_every_check(honest: Made) -> None:
     verdict = verify(honest.folder, master=honest.master, trusted=honest.key.public)
     assert states(verdict) == dict.fromkeys(Check, HELD)
     assert verdict.sound and verdict.signer == honest.key.fingerprint
 
 
-def test_an_honest_public_pack_tells_of_no_master(public: Made) -> None:
+def test_public_pack_names_no_master(public: Made) -> None:
     verdict = verify(public.folder, master=public.master, trusted=public.key.public)
     assert states(verdict) == {**dict.fromkeys(set(Check) - {Check.MASTER_FRAMES}, HELD), Check.MASTER: ABSENT}
     assert verdict.sound
 
 
-def test_without_a_key_the_signer_is_not_vouched_for(honest: Made) -> None:
+def test_signer_is_unchecked_without_key(honest: Made) -> None:
     verdict = verify(honest.folder)
     assert states(verdict)[Check.SIGNER] is ABSENT
     assert verdict.sound and verdict.signer == honest.key.fingerprint
 
 
-def test_a_master_of_other_times_is_told_though_its_hash_is_right(pack: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_master_with_other_frame_times_fails(pack: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the log had the right master and the copy were of another stretch of it."""
     log = load(pack.at("log.json").read_bytes())
     assert isinstance(log, ReleaseLog)
@@ -98,7 +98,7 @@ def test_a_master_of_other_times_is_told_though_its_hash_is_right(pack: Made, mo
     assert broken(verify(pack.folder, master=uneven, trusted=pack.key.public)) == {Check.MASTER_FRAMES}
 
 
-def test_another_master_is_told_from_the_right_one(honest: Made, public: Made) -> None:
+def test_other_master_fails(honest: Made, public: Made) -> None:
     other = public.master.with_name("other.mp4")
     other.write_bytes(public.master.read_bytes() + struct.pack(">I4s", 8, b"free"))
     verdict = verify(honest.folder, master=other, trusted=honest.key.public)
@@ -304,7 +304,7 @@ FORGERIES: list[tuple[Callable[[Made], None], set[Check], Check | None]] = [
 
 
 @pytest.mark.parametrize("row", FORGERIES, ids=lambda row: row[0].__name__)
-def test_a_forgery_breaks_what_it_must(
+def test_forgery_fails_expected_checks(
     row: tuple[Callable[[Made], None], set[Check], Check | None], pack: Made
 ) -> None:
     forge, must_break, must_lack = row
@@ -315,18 +315,18 @@ def test_a_forgery_breaks_what_it_must(
     assert must_lack is None or states(verdict)[must_lack] is ABSENT
 
 
-def test_only_what_was_touched_is_called_broken(pack: Made) -> None:
+def test_added_file_fails_only_file_check(pack: Made) -> None:
     """Else a reader could not tell a lost file from a forged one."""
     file_added(pack)
     assert broken(checked(pack)) == {Check.FILES}
 
 
-def test_a_statement_of_other_files_is_of_no_use(pack: Made, public: Made) -> None:
+def test_statement_of_other_pack_fails(pack: Made, public: Made) -> None:
     shutil.copy(public.at(STATEMENT_FILE), pack.at(STATEMENT_FILE))
     assert {Check.FILES, Check.LOG, Check.FRAMES} <= broken(checked(pack))
 
 
-def test_a_pack_of_another_key_convinces_only_who_trusts_nobody(pack: Made) -> None:
+def test_pack_of_other_key_passes_only_without_trusted_key(pack: Made) -> None:
     """Why a key from elsewhere is needed: by itself such a pack is as good as any."""
     all_signed_by_another(pack)
     verdict = verify(pack.folder)
@@ -355,7 +355,7 @@ C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + bytes(4) + b"mani
         lambda data: data + b"trailing",
     ],
 )
-def test_there_is_no_box_to_hide_in(change: Callable[[bytes], bytes], pack: Made) -> None:
+def test_container_check_finds_hidden_content(change: Callable[[bytes], bytes], pack: Made) -> None:
     data = pack.at(pack.copy).read_bytes()
     assert data[4:8] == b"ftyp" and data[:4] == bytes([0, 0, 0, 32]) and data[36:40] == b"uuid"
     pack.at(pack.copy).write_bytes(change(data))
@@ -367,7 +367,7 @@ def without_manifest(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("effect", [Effect.SOLID, Effect.MOSAIC, Effect.BLUR])
-def test_forgotten_masks_are_seen_in_the_picture(effect: Effect, tmp_path: Path, home: Path) -> None:
+def test_mask_check_finds_missing_masks(effect: Effect, tmp_path: Path, home: Path) -> None:
     """Everything is signed by the right key and agrees; only the picture shows what it should not."""
     bare = make_pack(tmp_path / "bare", home / "keys", effect=EffectSettings(effect), masked=False)
     assert broken(checked(bare)) == {Check.MASKS}
@@ -376,17 +376,17 @@ def test_forgotten_masks_are_seen_in_the_picture(effect: Effect, tmp_path: Path,
 @pytest.mark.parametrize(
     "effect", [EffectSettings(Effect.MOSAIC), EffectSettings(Effect.BLUR), EffectSettings(fill=(200, 30, 40))]
 )
-def test_every_effect_is_recognised(effect: EffectSettings, tmp_path: Path, home: Path) -> None:
+def test_mask_check_recognises_every_effect(effect: EffectSettings, tmp_path: Path, home: Path) -> None:
     made = make_pack(tmp_path / "pack", home / "keys", effect=effect)
     assert states(checked(made))[Check.MASKS] is HELD
 
 
-def test_forgotten_masks_of_a_public_pack_are_missed_too(tmp_path: Path, home: Path) -> None:
+def test_mask_check_finds_missing_masks_of_public_pack(tmp_path: Path, home: Path) -> None:
     bare = make_pack(tmp_path / "bare", home / "keys", public=True, masked=False)
     assert broken(checked(bare)) == {Check.MASKS}
 
 
-def test_a_copy_taken_out_of_its_pack_still_has_its_manifest(honest: Made, tmp_path: Path) -> None:
+def test_copy_alone_is_verified_by_manifest(honest: Made, tmp_path: Path) -> None:
     alone = Path(shutil.copy(honest.at(honest.copy), tmp_path / "renamed.mp4"))
     verdict = verify(alone, master=honest.master, trusted=honest.key.public)
     assert states(verdict)[Check.MANIFEST] is HELD and verdict.sound
@@ -395,7 +395,7 @@ def test_a_copy_taken_out_of_its_pack_still_has_its_manifest(honest: Made, tmp_p
     assert states(verify(alone))[Check.SIGNER] is ABSENT
 
 
-def test_a_copy_beside_its_statement_is_held_against_it(honest: Made, tmp_path: Path) -> None:
+def test_copy_beside_statement_is_checked_against_it(honest: Made, tmp_path: Path) -> None:
     for name in (honest.copy, STATEMENT_FILE, PUBLIC_KEY_FILE):
         shutil.copy(honest.at(name), tmp_path / name)
     copy = tmp_path / honest.copy
@@ -410,26 +410,26 @@ def test_a_copy_beside_its_statement_is_held_against_it(honest: Made, tmp_path: 
     assert Check.FILES in broken(verify(tmp_path / "else.mp4", trusted=honest.key.public))
 
 
-def test_a_file_that_nothing_vouches_for_is_not_sound(honest: Made, tmp_path: Path) -> None:
+def test_unsigned_file_is_not_sound(honest: Made, tmp_path: Path) -> None:
     alone = Path(shutil.copy(honest.master, tmp_path / "bare.mp4"))
     verdict = verify(alone)
     assert not verdict.sound
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n", b'{"payload":'])
-def test_a_copy_that_is_none_is_a_broken_proof_and_not_a_crash(content: bytes, pack: Made) -> None:
+def test_invalid_copy_fails_without_crash(content: bytes, pack: Made) -> None:
     pack.at(pack.copy).write_bytes(content)
     assert {Check.FILES, Check.CONTAINER, Check.FRAMES} <= broken(checked(pack))
 
 
 @pytest.mark.parametrize("name", ["log.json", "masks.json", STATEMENT_FILE, PUBLIC_KEY_FILE])
 @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b'{"schema_version":"1","schema_version":"1"}', b"\xff\xfe"])
-def test_documents_that_are_none_are_broken_proofs(name: str, content: bytes, pack: Made) -> None:
+def test_invalid_documents_fail_without_crash(name: str, content: bytes, pack: Made) -> None:
     pack.at(name).write_bytes(content)
     assert not checked(pack).sound
 
 
-def test_what_is_no_pack_is_refused(tmp_path: Path) -> None:
+def test_verify_refuses_archive_and_missing_path(tmp_path: Path) -> None:
     archive = tmp_path / "pack.zip"
     archive.write_bytes(b"PK\x03\x04" + bytes(30))
     for path in (archive, tmp_path / "nowhere"):
