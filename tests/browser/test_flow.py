@@ -59,10 +59,10 @@ def test_a_one_time_password_opens_one_door_only(workbench: Workbench) -> None:
     ada = workbench.page("ada")
     ada.goto(f"{workbench.address}/work/admin")
     ada.get_by_role("button", name="Add a person").click()
-    ada.get_by_label("Login").fill("nina")
+    ada.get_by_label("User name").fill("nina")
     ada.get_by_label("Full name").fill("Nina New")
     ada.get_by_label("Reviewer", exact=True).check()
-    ada.get_by_role("button", name="Add", exact=True).click()
+    ada.get_by_role("button", name="Add person").click()
     once = ada.locator(".secret").inner_text()
     assert len(once) > 15
     page = workbench.page("ada")
@@ -78,7 +78,7 @@ def test_a_one_time_password_opens_one_door_only(workbench: Workbench) -> None:
     assert page.url.endswith("/password")
     for new, again, words in (
         ("too short", "too short", "10 to 1024 characters"),
-        ("a password of my own", "a password of mine", "differ"),
+        ("a password of my own", "a password of mine", "do not match"),
         (once, once, "the same as the current one"),
         ("a password of my own", "a password of my own", ""),
     ):
@@ -107,7 +107,7 @@ def test_guessing_is_slowed_down_in_words(workbench: Workbench) -> None:
         sign_in(page, "gus", "a wrong guess")
         assert "Wrong user name or password" in page.get_by_role("alert").inner_text()
     sign_in(page, "gus")
-    assert "too many attempts to sign in. Wait 15 minutes" in page.get_by_role("alert").inner_text()
+    assert "too many sign-in attempts. Wait 15 minutes" in page.get_by_role("alert").inner_text()
 
 
 def test_signing_out_ends_it_in_every_tab_and_says_so(workbench: Workbench) -> None:
@@ -119,7 +119,7 @@ def test_signing_out_ends_it_in_every_tab_and_says_so(workbench: Workbench) -> N
     other.get_by_role("button", name="Sign out").click()
     other.wait_for_url("**/sign-in")
     other.go_back()
-    assert other.get_by_text("Needs me now").count() == 0
+    assert other.get_by_text("Your tasks").count() == 0
     other.goto(f"{workbench.address}/review/1")
     assert "/sign-in?next=" in other.url
     away = page.locator(".away")
@@ -195,8 +195,8 @@ def test_a_job_outlives_page_server_and_worker_and_is_done_once(workbench: Workb
     page = workbench.page("rita")
     context = page.context
     case_page(page, workbench, case)
-    choose(page, "How closely to look", "Quick")
-    page.get_by_role("button", name="Look for faces and plates").click()
+    choose(page, "Thoroughness", "Quick")
+    page.get_by_role("button", name="Detect faces and plates").click()
     page.locator(".job progress").wait_for()  # it is begun
     workbench.stop_worker(signal.SIGKILL)
     page.close()
@@ -212,8 +212,8 @@ def test_a_job_outlives_page_server_and_worker_and_is_done_once(workbench: Workb
     workbench.start_worker()
     page = context.new_page()
     case_page(page, workbench, case)
-    page.locator(".job", has_text="Looking for faces and plates").wait_for()
-    page.get_by_role("link", name="Review the masks of AB1").wait_for(timeout=LONG)
+    page.locator(".job", has_text="Detecting faces and plates").wait_for()
+    page.get_by_role("link", name="Review masks of AB1").wait_for(timeout=LONG)
     with workbench.db.reading() as session:
         rows = session.scalars(select(MachineTracks).where(MachineTracks.footage_id == footage)).all()
         assert [row.provenance["job"] for row in rows] == [job.id]
@@ -337,12 +337,12 @@ def test_what_two_people_do_to_one_mask_is_theirs_to_decide(workbench: Workbench
 
 DETAILS = {
     "Organisation that releases": "Example Police",
-    "Reference of the request": "RFI 2026/17",
+    "Request reference": "RFI 2026/17",
     "Recipient": "A. Asker",
-    "What they get it for": "Answer to a request under the Freedom of Information Act 2000",
-    "How it is delivered": "Download link",
-    "How it is kept closed on the way": "TLS",
-    "How long the release is kept": "Two years after the answer",
+    "Purpose of the disclosure": "Answer to a request under the Freedom of Information Act 2000",
+    "Delivery method": "Download link",
+    "Encryption in transit": "TLS",
+    "Retention rule for the release": "Two years after the answer",
     "Legitimate interest": "Openness about how arrests are made.",
     "Necessity": "Faces and plates add nothing to that.",
     "Balance": "The interests of those filmed prevail.",
@@ -361,9 +361,9 @@ def test_from_upload_to_a_pack_that_verifies(workbench: Workbench, tmp_path: Pat
         page.locator(".upload input[type=file]").set_input_files(clip)
         page.locator("img.strip").wait_for()
         choose(page, "Footage", "AB1")
-        choose(page, "How closely to look", "Quick")
-        page.get_by_role("button", name="Look for faces and plates").click()
-        page.get_by_role("link", name="Review the masks of AB1").wait_for()
+        choose(page, "Thoroughness", "Quick")
+        page.get_by_role("button", name="Detect faces and plates").click()
+        page.get_by_role("link", name="Review masks of AB1").wait_for()
         with workbench.db.reading() as session:
             footage = session.scalars(select(Footage.id).order_by(Footage.id.desc())).first()
         assert footage is not None
@@ -378,11 +378,11 @@ def test_from_upload_to_a_pack_that_verifies(workbench: Workbench, tmp_path: Pat
         release = _begin_release(page, case)
         _fill_in(page)
         page.get_by_text("Nothing is missing").wait_for()
-        page.get_by_role("button", name="Render the preview").click()
-        page.get_by_text("Detectors have looked at the copy as it is.").wait_for(timeout=LONG)
+        page.get_by_role("button", name="Render preview").click()
+        page.get_by_text("It has run on the current copy.").wait_for(timeout=LONG)
         _settle(page)
         page.get_by_role("button", name="Submit for approval").click()
-        page.get_by_text("The release is in review.").wait_for()
+        page.get_by_text("The release is in review").wait_for()
         assert page.get_by_role("button", name="Approve", exact=True).filter(visible=True).count() == 0
 
     for name, words in (("max", "has worked on release"), ("pat", "The release is approved.")):
@@ -390,16 +390,16 @@ def test_from_upload_to_a_pack_that_verifies(workbench: Workbench, tmp_path: Pat
         with inert(page, workbench):
             page.goto(f"{workbench.address}/work/")
             if name == "pat":
-                page.get_by_text("waits for approval").wait_for()
+                page.get_by_text("is waiting for approval").wait_for()
             page.goto(f"{workbench.address}/work/release?release={release.replace('#', '%23')}")
             if name == "pat":
                 watch_all(page)
             page.get_by_role("button", name="Approve", exact=True).click()
             page.locator(".said", has_text=words).wait_for()
     with inert(page, workbench):
-        page.get_by_role("button", name="Make the pack").click()
+        page.get_by_role("button", name="Export pack").click()
         with page.expect_download() as download:
-            page.get_by_role("link", name="Download the pack").click()
+            page.get_by_role("link", name="Download pack").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         archive.extractall(tmp_path)
         pack = tmp_path / Path(archive.namelist()[0]).parts[0]
@@ -415,16 +415,16 @@ def _open_case(page: Page, bench: Workbench) -> str:
     page.get_by_role("button", name="New case").click()
     page.get_by_label("Reference").fill("FOI-26-17")
     page.get_by_label("Title").fill("Arrest in Mill Lane")
-    page.get_by_role("button", name="Open the case").click()
+    page.get_by_role("button", name="Open case").click()
     page.locator(".said").get_by_role("link", name="FOI-26-17").click()
     page.locator(".upload").wait_for()
     return "FOI-26-17"
 
 
 def _begin_release(page: Page, case: str) -> str:
-    choose(page, "For whom (policy)", "Public: release")
+    choose(page, "Policy", "Public: release")
     page.get_by_label("AB1", exact=True).check()
-    page.get_by_role("button", name="New release").click()
+    page.get_by_role("button", name="Create release").click()
     page.locator(".said").get_by_role("link", name=f"{case}#1").click()
     page.get_by_role("heading", name=f"Release {case}#1").wait_for()
     return f"{case}#1"
@@ -435,17 +435,17 @@ def _fill_in(page: Page) -> None:
     for label, value in DETAILS.items():
         page.get_by_role("textbox", name=label, exact=True).filter(visible=True).fill(value)
     choose(page, "Section 40 condition", "3A")
-    page.get_by_role("button", name="Note these details").click()
-    page.get_by_text("The details are noted.").wait_for()
-    # The page shows them a little later, and what is typed meanwhile stays.
+    page.get_by_role("button", name="Save details").click()
+    page.get_by_text("The details have been saved.").wait_for()
+    # The page refreshes a little later and keeps what is typed in the meantime.
     page.get_by_role("button", name="Arguments for reason codes").click()
     page.get_by_label("Assessment", exact=True).fill("Passers-by have no part in the events.")
-    page.get_by_role("button", name="Note the argument").click()
-    page.get_by_text("The argument is noted.").wait_for()
+    page.get_by_role("button", name="Save argument").click()
+    page.get_by_text("The argument has been saved.").wait_for()
 
 
 def _settle(page: Page) -> None:
-    """Whatever is doubtful, looked at and found in order in the reviewer."""
+    """Settle every item of the review queue."""
     address = page.url
     page.get_by_role("link", name="Review AB1").first.click()
     page.locator(".rv[data-ready=true]").wait_for()

@@ -174,13 +174,13 @@ REACHED = {
         "Find a case",
         "Kind of case",
         "Only overdue",
-        "Open the case",
+        "Open case",
     ],
-    "case": ["Review the masks", "Choose files", "Look for faces", "Try it again", "New release", "Hold", "History"],
-    "release": ["Note the decision", "Submit for approval", "Render the preview"],
-    "audit": ["Check the whole trail", "Words", "Search", "Details"],
-    "admin": ["People", "Add a person", "Add", "Change the roles", "Give another password", "Disable for good"],
-    "sign-in": ["Login", "Password", "Sign in"],
+    "case": ["Review masks", "Choose files", "Detect faces", "Retry", "Create release", "Place hold", "History"],
+    "release": ["Record decision", "Submit for approval", "Render preview"],
+    "audit": ["Verify audit trail", "Search for", "Search", "Details"],
+    "admin": ["People", "Add a person", "Add person", "Change roles", "Reset password", "Disable account"],
+    "sign-in": ["User name", "Password", "Sign in"],
 }
 MOST = 120
 """Stops on a page: more would be a trap."""
@@ -208,7 +208,7 @@ def test_the_keyboard_reaches_all_that_matters_and_shows_where_it_is(
 def test_stopped_work_is_tried_again_by_its_own_button(filled: Filled) -> None:
     page = filled.bench.page("rita")
     page.goto(filled.address("case"))
-    page.get_by_role("button", name="Try it again: Taking in footage").click()
+    page.get_by_role("button", name="Retry: Adding footage").click()
     page.get_by_text("The job will be tried again.").wait_for(timeout=PATIENCE)
     known = queue.listed(filled.bench.db, "rita", subject=f"case:{filled.case}")
     assert len(known) == 2 and known[0].arguments == known[1].arguments

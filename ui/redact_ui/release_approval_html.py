@@ -21,12 +21,12 @@ MAX_ITEMS = 50
 _SECOND_PASS: Mapping[SecondPassState, tuple[str, str, str, str]] = {
     SecondPassState.NONE: (
         "○", "not yet", "warn",
-        "Detectors have not looked at the copy as it is. They do so by themselves once the preview is rendered.",
+        "It has not run on the current copy. It starts automatically once the preview is rendered.",
     ),
-    SecondPassState.WAITS: ("…", "waiting", "plain", "It starts when the jobs before it are done."),
-    SecondPassState.RUNS: ("▸", "under way", "warn", "Detectors are looking at the copy."),
-    SecondPassState.FAILED: ("✕", "failed", "bad", "The second look failed. Ask for it again beside the preview."),
-    SecondPassState.DONE: ("✓", "done", "well", "Detectors have looked at the copy as it is."),
+    SecondPassState.WAITS: ("…", "waiting", "plain", "It starts when the jobs before it have finished."),
+    SecondPassState.RUNS: ("▸", "running", "warn", "It is running on the current copy."),
+    SecondPassState.FAILED: ("✕", "failed", "bad", "It failed. Run it again in the Preview section."),
+    SecondPassState.DONE: ("✓", "done", "well", "It has run on the current copy."),
 }  # fmt: skip
 
 
