@@ -334,7 +334,7 @@ class CasePage:
                               interactive=True)  # fmt: skip
             value = gr.Textbox(label="New value")
         with gr.Row():
-            reason = gr.Textbox(label="Reason", placeholder="Needed for any of these. Recorded in the audit trail")
+            reason = gr.Textbox(label="Reason", placeholder="Required for any of these. Recorded in the audit trail")
             change, close, reopen = gr.Button("Change case"), gr.Button("Close case"), gr.Button("Reopen case")
         html("<h3>Members</h3>")
         with gr.Row():

@@ -49,7 +49,7 @@ def _summary(items: OpenItems) -> str:
     remaining = [
         "some parts have not been watched" if any(items.unwatched) else "",
         "some items are open" if items.items else "",
-        "" if items.second_pass is SecondPassState.DONE else "the second detection pass has not finished",
+        "" if items.second_pass is SecondPassState.DONE else "the second detection pass is not complete",
     ]
     remaining = [one for one in remaining if one]
     if not remaining:
@@ -73,8 +73,8 @@ def _watched(session: Session, plan: ReleasePlan, items: OpenItems) -> str:
         state = (
             chip("✓", "all", "well") if watched_frames == frames else chip("◔", _share(watched_frames, frames), "warn")
         )
-        by = ", ".join(f"{text(names[who])} {_share(count, frames)}" for who, count in sorted(share.items()))
-        lines.append(f"{text(exhibit)} {state} <span class='quiet'>{by or 'nobody yet'}</span>")
+        by = ", ".join(f"{text(names[person])} ({_share(count, frames)})" for person, count in sorted(share.items()))
+        lines.append(f"{text(exhibit)} {state} <span class='quiet'>{f'by {by}' if by else 'by no one yet'}</span>")
     return "<br>".join(lines)
 
 
