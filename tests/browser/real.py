@@ -40,18 +40,18 @@ from tests.cli.runner import ROOT
 from tests.cli.test_offline import GUARD
 
 PATIENCE = 30.0
-"""Seconds, and for pages too: real pages on a busy machine."""
+"""Time limit in seconds, generous enough for real pages on a busy machine."""
 PEOPLE: dict[str, tuple[Role, ...]] = {
     "ada": (Role.ADMINISTRATOR,),
     "rita": (Role.OFFICER, Role.REVIEWER),
     "pat": (Role.APPROVER,),
     "olga": (Role.REVIEWER,),
 }
-"""Logins and roles: rita takes in and prepares, pat approves, ada administers, olga has no part in any case."""
+"""Logins and roles: rita adds footage and prepares releases, pat approves, ada administers, olga is in no case."""
 
 
 class Workbench:
-    """Everything as a person has it who runs ``redact serve``, but that people's passwords are hashed cheaply."""
+    """The workbench as started by ``redact serve``, except that passwords are hashed cheaply."""
 
     password = "correct horse battery"
 
@@ -73,11 +73,11 @@ class Workbench:
 
     @property
     def address(self) -> str:
-        """Without a slash at its end."""
+        """The base URL, without a trailing slash."""
         return f"http://{DEFAULT_HOST}:{self._port}"
 
     def page(self, name: str, *, scheme: str = "light", viewport: tuple[int, int] = (1440, 1000)) -> Page:
-        """A page in a browser of its own, whose person is signed in already; closed when the test ends."""
+        """A page in its own browser context, signed in; closed when the test ends."""
         context = self._browser.new_context(
             color_scheme=scheme,  # type: ignore[arg-type]
             viewport={"width": viewport[0], "height": viewport[1]},
@@ -85,7 +85,7 @@ class Workbench:
         )
         self._contexts.append(context)
         context.set_default_timeout(PATIENCE * 1000)
-        # As the form does; what people do with that has tests of its own.
+        # As the form does; the form has its own tests.
         form: dict[str, str | float | bool] = {"name": name, "password": self.password}
         sign_in, headers = f"{self.address}/sign-in", {"origin": self.address}
         answer = context.request.post(sign_in, form=form, headers=headers, max_redirects=0)
@@ -93,7 +93,7 @@ class Workbench:
         return context.new_page()
 
     def http(self, name: str) -> httpx2.Client:
-        """A client that is signed in and sends what a page's script sends; closed when the test ends."""
+        """A signed-in HTTP client with the headers of a page's script; closed when the test ends."""
         client = httpx2.Client(base_url=self.address, headers={"origin": self.address}, timeout=PATIENCE)
         self._clients.append(client)
         answer = client.post("/sign-in", data={"name": name, "password": self.password})
@@ -104,7 +104,7 @@ class Workbench:
         return client
 
     def case(self, kind: str = "foi") -> str:
-        """The reference of a new case, opened by rita."""
+        """Open a case as rita; returns its reference."""
         reference = f"{kind.upper()}-{next(self._numbers)}"
         title = f"Request {reference}"
         cases.open_case(
@@ -112,27 +112,27 @@ class Workbench:
         )
         return reference
 
-    def footage(self, path: Path, case: str, **told: Any) -> int:
-        """Take a file in for rita, as uploading it does; ``told`` as :func:`redact.evidence.intake.add_footage`."""
-        return add_footage(self.db, "rita", path, case=case, store=self.store, **told).id
+    def footage(self, path: Path, case: str, **details: Any) -> int:
+        """Add a file as rita; ``details`` are arguments of :func:`redact.evidence.intake.add_footage`."""
+        return add_footage(self.db, "rita", path, case=case, store=self.store, **details).id
 
     def media(self, footage_id: int) -> MediaRef:
-        """What tracks of the footage have to say of it."""
+        """The media reference for tracks of the footage."""
         footage = self._footage(footage_id)
         table = frame_table(self.store, footage)
         size = footage.media["width"], footage.media["height"]
         return MediaRef(footage.sha256, *size, table.time_base, table.pts, table.last_duration)
 
     def detected(self, footage_id: int, tracks: TrackSet) -> int:
-        """Add machine tracks; gives the id they have in the records."""
+        """Add machine tracks; returns their id."""
         return add_machine_tracks(self.db, "rita", self._footage(footage_id), tracks, store=self.store).id
 
     def proxy(self, footage_id: int) -> Path:
-        """The review proxy, which taking the footage in has made."""
+        """The review proxy made at intake."""
         return self.store.derived(self._footage(footage_id).sha256, PROXY)
 
     def start_server(self) -> None:
-        """At the address it had before, if it had one."""
+        """Start the server, on its earlier port if it had one."""
         assert self._server is None
         from redact.cli.doctor import all_checks
         from redact.cli.serve import _config
@@ -150,7 +150,7 @@ class Workbench:
         _wait(lambda: server.started, "the server does not start")
 
     def stop_server(self) -> None:
-        """At once: whoever has a page open finds nobody there."""
+        """Stop the server at once, leaving open pages without one."""
         assert self._server is not None
         server, thread = self._server
         server.config.timeout_graceful_shutdown = 0
@@ -160,7 +160,7 @@ class Workbench:
         self._server = None
 
     def start_worker(self) -> None:
-        """A process of its own, with this home."""
+        """Start the worker as a separate process."""
         assert self._worker is None
         command = [sys.executable, "-m", "redact", "worker"]
         environment = {**os.environ, "REDACT_HOME": str(self.home)}
@@ -169,7 +169,7 @@ class Workbench:
         )
 
     def stop_worker(self, how: int = signal.SIGTERM) -> None:
-        """Ask it to end, or have it killed."""
+        """Stop the worker with a signal."""
         assert self._worker is not None
         self._worker.send_signal(how)
         try:
@@ -179,7 +179,7 @@ class Workbench:
             self._worker = None
 
     def close_pages(self) -> None:
-        """What one test has opened."""
+        """Close the pages and clients of one test."""
         for context in self._contexts:
             context.close()
         for client in self._clients:
@@ -188,7 +188,7 @@ class Workbench:
         self._clients.clear()
 
     def close(self) -> None:
-        """All of it."""
+        """Stop everything."""
         self.close_pages()
         if self._server is not None:
             self.stop_server()
@@ -210,13 +210,13 @@ def _wait(there: Any, otherwise: str) -> None:
 
 @pytest.fixture(scope="package")
 def workbench(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """One for all browser tests, each of which opens cases of its own."""
+    """One workbench for all browser tests; each test opens its own cases."""
     home = tmp_path_factory.mktemp("workbench") / "home"
     with pytest.MonkeyPatch.context() as patch:
-        # As long as the server runs: it looks there for more than the records and the store.
+        # For as long as the server runs: it reads more than records and store from there.
         patch.setenv("REDACT_HOME", str(home))
         patch.delenv("REDACT_DATABASE_URL", raising=False)
-        # Waits for the disk, as the product does: what is measured on it is what people get.
+        # Wait for the disk, as in production, so that measurements are realistic.
         patch.setattr("redact.records.database.SYNCHRONOUS", "FULL")
         with _nobody_called(home.parent, patch):
             bench = Workbench(home, browser)
@@ -230,23 +230,23 @@ def workbench(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @contextmanager
 def _nobody_called(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fails if, while this lasts, the worker opens any connection, or this process one to anywhere but this machine."""
+    """Fail if the worker opens any connection, or this process one to another machine."""
     log, site, listening = folder / "calls.txt", folder / "site", True
     site.mkdir()
     (site / "sitecustomize.py").write_text(GUARD.format(log=str(log)), encoding="utf-8")
     patch.setenv("PYTHONPATH", f"{site}:{ROOT}")
 
-    def hear(event: str, told: tuple[Any, ...]) -> None:  # cannot be taken off again
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:  # an audit hook cannot be removed
         if not listening or event not in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
             return
-        place = told[0] if event == "socket.getaddrinfo" else told[1]
+        place = arguments[0] if event == "socket.getaddrinfo" else arguments[1]
         if isinstance(place, tuple):
             place = place[0]
-        if event != "socket.getaddrinfo" and told[0].family == socket.AF_UNIX:
+        if event != "socket.getaddrinfo" and arguments[0].family == socket.AF_UNIX:
             return
         if place not in (None, DEFAULT_HOST, "::1", "localhost"):
             with log.open("a", encoding="utf-8") as file:
-                file.write(f"{event} {told}\n")
+                file.write(f"{event} {arguments}\n")
 
     sys.addaudithook(hear)
     yield

@@ -1,4 +1,4 @@
-"""From sign-in to a verified pack on the real workbench, each person doing what they would do with mouse and keys."""
+"""From sign-in to a verified pack on the real workbench, with mouse and keyboard as people would use it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redact.records import accounts
 from redact.records.accounts import Role
 from redact.schema.tables import Edit, Footage, Job, MachineTracks, Person, Upload
 from redact.track.types import TrackSet
-from tests.browser.hands import case_page, choose, inert, press, reviewer, saved, sign_in, watch_all
+from tests.browser.page_actions import case_page, choose, inert, press, reviewer, saved, sign_in, watch_all
 from tests.browser.real import PATIENCE, Workbench
 from tests.cli.runner import redact
 from tests.evidence.factory import padded_copy
@@ -30,7 +30,7 @@ from tests.track.factory import track
 
 pytestmark = pytest.mark.slow
 LONG = 3000 * PATIENCE
-"""Milliseconds: for what networks do on a busy machine."""
+"""Milliseconds, for jobs that run networks on a busy machine."""
 
 
 def street(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -44,7 +44,7 @@ def add_person(bench: Workbench, login: str, *roles: Role) -> None:
 
 
 def edits_of(bench: Workbench, footage: int) -> list[tuple[str, str, int | None, int | None]]:
-    """Who, what, of which track, on which frame, as the records have them, in order."""
+    """Recorded edits in order: person, operation, track, frame."""
     with bench.db.reading() as session:
         query = select(Edit.payload, Person.name).join(Person, Edit.person_id == Person.id)
         rows = session.execute(query.where(Edit.footage_id == footage).order_by(Edit.revision)).all()
@@ -52,10 +52,10 @@ def edits_of(bench: Workbench, footage: int) -> list[tuple[str, str, int | None,
     return [(name, edit["op"], edit.get("track"), edit.get("frame")) for name, edit in told]
 
 
-# Signing in and out.
+# Sign-in and sign-out.
 
 
-def test_a_one_time_password_opens_one_door_only(workbench: Workbench) -> None:
+def test_one_time_password_must_be_changed(workbench: Workbench) -> None:
     ada = workbench.page("ada")
     ada.goto(f"{workbench.address}/work/admin")
     ada.get_by_role("button", name="Add a person").click()
@@ -91,14 +91,14 @@ def test_a_one_time_password_opens_one_door_only(workbench: Workbench) -> None:
     page.wait_for_url("**/sign-in")
     sign_in(page, "nina", once)
     assert "Wrong user name or password" in page.get_by_role("alert").inner_text()
-    # And from then on straight to where one wanted to go.
+    # The next sign-in leads straight to the requested page.
     page.goto(wanted)
     sign_in(page, "nina", "a password of my own")
     page.get_by_role("heading", name=f"{case}:").wait_for()
     assert page.url == wanted
 
 
-def test_guessing_is_slowed_down_in_words(workbench: Workbench) -> None:
+def test_sign_in_page_explains_throttling(workbench: Workbench) -> None:
     add_person(workbench, "gus", Role.REVIEWER)
     page = workbench.page("gus")
     page.context.clear_cookies()
@@ -110,7 +110,7 @@ def test_guessing_is_slowed_down_in_words(workbench: Workbench) -> None:
     assert "too many sign-in attempts. Wait 15 minutes" in page.get_by_role("alert").inner_text()
 
 
-def test_signing_out_ends_it_in_every_tab_and_says_so(workbench: Workbench) -> None:
+def test_sign_out_ends_session_in_every_tab(workbench: Workbench) -> None:
     case = workbench.case()
     page = workbench.page("rita")
     case_page(page, workbench, case)
@@ -131,10 +131,10 @@ def test_signing_out_ends_it_in_every_tab_and_says_so(workbench: Workbench) -> N
     assert page.locator(".away").count() == 0
 
 
-# Footage on its way in.
+# Uploads.
 
 
-def test_a_large_upload_is_broken_off_and_goes_on(workbench: Workbench, tmp_path: Path) -> None:
+def test_large_upload_resumes_after_interruption(workbench: Workbench, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
     size = 27_000_000 - clip.stat().st_size
     padding = np.random.default_rng(1).integers(0, 256, size - 8, np.uint8).tobytes()
@@ -149,7 +149,7 @@ def test_a_large_upload_is_broken_off_and_goes_on(workbench: Workbench, tmp_path
     line.send("Network.emulateNetworkConditions", slow)
     words = page.locator(".upload .file")
     page.locator(".upload input[type=file]").set_input_files(clip)
-    words.filter(has_text="8.4 of 27 MB").wait_for()  # the first of four pieces is there
+    words.filter(has_text="8.4 of 27 MB").wait_for()  # the first of four chunks has arrived
     line.send("Network.emulateNetworkConditions", {**slow, "offline": True})
     words.filter(has_text="nothing that was sent is lost").wait_for()
     page.close()
@@ -163,7 +163,7 @@ def test_a_large_upload_is_broken_off_and_goes_on(workbench: Workbench, tmp_path
     context.set_offline(True)
     page.locator(".upload input[type=file]").set_input_files(clip)
     page.get_by_text("The server cannot be reached. Retrying").wait_for()
-    context.set_offline(False)  # from here on by itself
+    context.set_offline(False)  # it resumes by itself
     page.locator("img.strip").wait_for()
     assert min(sent) >= upload.received
     with workbench.db.reading() as session:
@@ -171,7 +171,7 @@ def test_a_large_upload_is_broken_off_and_goes_on(workbench: Workbench, tmp_path
     assert sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
 
 
-def test_what_is_no_footage_is_refused_in_words(workbench: Workbench) -> None:
+def test_upload_explains_why_file_is_refused(workbench: Workbench) -> None:
     page = workbench.page("rita")
     case_page(page, workbench, workbench.case())
     files = [
@@ -186,10 +186,10 @@ def test_what_is_no_footage_is_refused_in_words(workbench: Workbench) -> None:
     assert page.locator("img.strip").count() == 0
 
 
-# Long work.
+# Jobs.
 
 
-def test_a_job_outlives_page_server_and_worker_and_is_done_once(workbench: Workbench, tmp_path: Path) -> None:
+def test_job_survives_page_server_and_worker_and_runs_once(workbench: Workbench, tmp_path: Path) -> None:
     case = workbench.case()
     footage = workbench.footage(make_clip(tmp_path / "long.mp4", size=(640, 360), frames=80), case, exhibit="AB1")
     page = workbench.page("rita")
@@ -197,14 +197,14 @@ def test_a_job_outlives_page_server_and_worker_and_is_done_once(workbench: Workb
     case_page(page, workbench, case)
     choose(page, "Thoroughness", "Quick")
     page.get_by_role("button", name="Detect faces and plates").click()
-    page.locator(".job progress").wait_for()  # it is begun
+    page.locator(".job progress").wait_for()  # it has started
     workbench.stop_worker(signal.SIGKILL)
     page.close()
     workbench.stop_server()
     with workbench.db.bookkeeping() as session:
         job = session.scalars(select(Job).order_by(Job.created_at.desc())).first()
         assert job is not None and job.kind == "detect" and job.state == "running"
-        # As if it had been a while ago: a job that still beats is nobody else's.
+        # Make the heartbeat look old: a job with a recent one is left to its worker.
         session.execute(
             update(Job).where(Job.id == job.id).values(heartbeat_at=datetime.now(UTC) - timedelta(minutes=1))
         )
@@ -240,7 +240,7 @@ def prepared(workbench: Workbench, tmp_path: Path) -> int:
 
 
 def keyframes(page: Page, track: int, *frames: int) -> None:
-    """Set by the keys, from the first frame on; frames are multiples of ten."""
+    """Set keyframes by keyboard, from the first frame on; frames are multiples of ten."""
     press(page, "Escape", *["ArrowDown"] * track, "Home")
     at = 0
     for frame in frames:
@@ -248,7 +248,7 @@ def keyframes(page: Page, track: int, *frames: int) -> None:
         at = frame
 
 
-def test_edits_made_while_nobody_answers_are_recorded_once(workbench: Workbench, prepared: int) -> None:
+def test_edits_made_offline_are_recorded_once(workbench: Workbench, prepared: int) -> None:
     page = workbench.page("rita")
     context = page.context
     reviewer(page, workbench, prepared)
@@ -257,7 +257,7 @@ def test_edits_made_while_nobody_answers_are_recorded_once(workbench: Workbench,
         route.fetch()
         route.abort()
 
-    # It arrives, and the word that it did never comes back.
+    # The edit arrives, but its acknowledgement is lost.
     page.route("**/ops", lost, times=1)
     keyframes(page, 1, 10)
     saved(page)
@@ -268,7 +268,7 @@ def test_edits_made_while_nobody_answers_are_recorded_once(workbench: Workbench,
     context.set_offline(False)
     keyframes(page, 2, 10)
     saved(page, "3 edits kept in this browser")
-    page.close()  # and nobody is there to send them
+    page.close()  # and nothing can send them
     workbench.start_server()
     page = context.new_page()
     reviewer(page, workbench, prepared)
@@ -287,7 +287,7 @@ def test_edits_made_while_nobody_answers_are_recorded_once(workbench: Workbench,
     assert edits_of(workbench, prepared)[-1][:2] == ("rita", "undo")
 
 
-def test_two_tabs_of_one_person_see_each_other_and_lose_nothing(workbench: Workbench, prepared: int) -> None:
+def test_edits_in_two_tabs_are_shared_and_kept(workbench: Workbench, prepared: int) -> None:
     one = workbench.page("rita")
     other = one.context.new_page()
     reviewer(one, workbench, prepared)
@@ -297,7 +297,7 @@ def test_two_tabs_of_one_person_see_each_other_and_lose_nothing(workbench: Workb
     saved(one)
     other.bring_to_front()
     other.get_by_text("rita made 1 edit to this footage.").wait_for()
-    # Of another track, and of the same one as it now is.
+    # An edit of another track, and of the same track in its current state.
     keyframes(other, 2, 10)
     keyframes(other, 1, 10)
     saved(other)
@@ -308,7 +308,7 @@ def test_two_tabs_of_one_person_see_each_other_and_lose_nothing(workbench: Workb
     assert edits_of(workbench, prepared) == [("rita", "keyframe", n, 10) for n in (1, 2, 1, 2)]
 
 
-def test_what_two_people_do_to_one_mask_is_theirs_to_decide(workbench: Workbench, prepared: int) -> None:
+def test_conflicting_edits_are_resolved_by_people(workbench: Workbench, prepared: int) -> None:
     rita, olga = workbench.page("rita"), workbench.page("olga")
     reviewer(rita, workbench, prepared)
     reviewer(olga, workbench, prepared)
@@ -316,7 +316,7 @@ def test_what_two_people_do_to_one_mask_is_theirs_to_decide(workbench: Workbench
     for words, mine in (("Keep theirs", False), ("Apply mine again", True)):
         olga.context.set_offline(True)
         keyframes(olga, 1, 10)
-        keyframes(olga, 2, 20)  # in nobody's way
+        keyframes(olga, 2, 20)  # no conflict
         saved(olga, "2 edits kept in this browser")
         keyframes(rita, 1, 10)
         saved(rita)
@@ -333,10 +333,10 @@ def test_what_two_people_do_to_one_mask_is_theirs_to_decide(workbench: Workbench
         assert edits_of(workbench, prepared) == made
 
 
-# All of it.
+# The whole process.
 
 DETAILS = {
-    "Organisation that releases": "Example Police",
+    "Releasing organisation": "Example Police",
     "Request reference": "RFI 2026/17",
     "Recipient": "A. Asker",
     "Purpose of the disclosure": "Answer to a request under the Freedom of Information Act 2000",
@@ -350,7 +350,7 @@ DETAILS = {
 }
 
 
-def test_from_upload_to_a_pack_that_verifies(workbench: Workbench, tmp_path: Path) -> None:
+def test_release_from_upload_to_verified_pack(workbench: Workbench, tmp_path: Path) -> None:
     add_person(workbench, "max", Role.REVIEWER, Role.APPROVER)
     clip = tmp_path / "arrest.mp4"
     make_clip(clip, size=(640, 360), frames=12, rate=12, picture=street, audio=[AudioSpec()])
@@ -368,7 +368,7 @@ def test_from_upload_to_a_pack_that_verifies(workbench: Workbench, tmp_path: Pat
             footage = session.scalars(select(Footage.id).order_by(Footage.id.desc())).first()
         assert footage is not None
 
-        # Max corrects a mask, and so will not be the one to approve.
+        # Max corrects a mask and therefore cannot approve.
         max_page = workbench.page("max")
         reviewer(max_page, workbench, footage)
         keyframes(max_page, 1, 10)

@@ -1,4 +1,4 @@
-"""Every page as people use it: by keyboard, with a screen reader, in light and dark; and as pictures, to be looked at.
+"""Accessibility of every page: keyboard, screen reader, light and dark. Also takes screenshots.
 
 axe-core comes from npm (see the Makefile). REDACT_SCREENSHOTS names a folder for the pictures.
 """
@@ -44,7 +44,7 @@ def axe() -> str:
 
 @dataclass(frozen=True)
 class Filled:
-    """A workbench with something on every page."""
+    """A workbench with content on every page."""
 
     bench: Workbench
     case: str
@@ -78,7 +78,7 @@ def filled(workbench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Fi
     found = [track(1, "face", list(rows), list(rows.values()))]
     workbench.detected(footage, TrackSet(workbench.media(footage), tuple(found), (), {"settings": {}}))
     releases.create(db, "rita", case, policy_name="public")
-    # Work that was stopped has a button to try it again.
+    # A cancelled job has a retry button.
     subject = f"case:{case}"
     job = queue.enqueue(db, "rita", JobKind.INTAKE, subject, {"upload": "x", "name": "a.mp4", "case": case})
     queue.cancel(db, "rita", job.id)
@@ -98,7 +98,7 @@ PAGES = {
 
 @contextmanager
 def opened(filled: Filled, name: str, browser: Browser) -> Iterator[Page]:
-    """The page, signed in where that is needed."""
+    """The page, signed in if needed."""
     if name in PAGES:
         yield filled.bench.page(PAGES[name])
         return
@@ -108,7 +108,7 @@ def opened(filled: Filled, name: str, browser: Browser) -> Iterator[Page]:
 
 
 def shown(page: Page, filled: Filled, name: str, scheme: Literal["light", "dark"] = "light") -> None:
-    """Load the page, wait for what it shows, and unfold all of it."""
+    """Load the page, wait for its content, and open all its sections."""
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(filled.address(name))
     if name == "review":
@@ -124,7 +124,7 @@ def shown(page: Page, filled: Filled, name: str, scheme: Literal["light", "dark"
 
 
 def violations(page: Page, axe: str) -> list[str]:
-    """What axe-core finds."""
+    """The violations that axe-core finds."""
     page.evaluate(axe)
     found: dict[str, Any] = page.evaluate("(tags) => axe.run(document, {runOnly: tags})", TAGS)
     return [
@@ -140,7 +140,7 @@ def picture(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*PAGES, "sign-in"])
-def test_nobody_is_kept_out(filled: Filled, axe: str, browser: Browser, name: str) -> None:
+def test_pages_are_accessible(filled: Filled, axe: str, browser: Browser, name: str) -> None:
     with opened(filled, name, browser) as page:
         shown(page, filled, name, "dark")
         for scheme in ("dark", "light"):
@@ -183,13 +183,11 @@ REACHED = {
     "sign-in": ["User name", "Password", "Sign in"],
 }
 MOST = 120
-"""Stops on a page: more would be a trap."""
+"""Most tab stops of a page; more would mean a keyboard trap."""
 
 
 @pytest.mark.parametrize("name", REACHED)
-def test_the_keyboard_reaches_all_that_matters_and_shows_where_it_is(
-    filled: Filled, browser: Browser, name: str
-) -> None:
+def test_pages_are_usable_by_keyboard(filled: Filled, browser: Browser, name: str) -> None:
     with opened(filled, name, browser) as page:
         shown(page, filled, name)
         page.evaluate("() => { document.body.tabIndex = -1; document.body.focus(); }")
@@ -205,7 +203,7 @@ def test_the_keyboard_reaches_all_that_matters_and_shows_where_it_is(
         assert not missing, f"{missing} not among {stops}"
 
 
-def test_stopped_work_is_tried_again_by_its_own_button(filled: Filled) -> None:
+def test_case_page_retries_stopped_job(filled: Filled) -> None:
     page = filled.bench.page("rita")
     page.goto(filled.address("case"))
     page.get_by_role("button", name="Retry: Adding footage").click()

@@ -1,4 +1,4 @@
-"""Signing in by a provider of another site, as a browser does it: cookies, policy and redirects are its own."""
+"""Sign-in through a provider on another site, with a real browser's cookies, policies and redirects."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def provider() -> Iterator[LocalProvider]:
         yield running
 
 
-def test_to_the_provider_and_back(browser: Browser, db: Database, provider: LocalProvider) -> None:
+def test_sign_in_through_provider_and_back(browser: Browser, db: Database, provider: LocalProvider) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, browser.new_context() as context:
-        # "localhost" and "127.0.0.1" are two sites to a browser.
+        # A browser treats "localhost" and "127.0.0.1" as different sites.
         here = f"http://localhost:{listening.getsockname()[1]}"
         settings = ProviderSettings(HOSTILE, provider.issuer, CLIENT, here, SECRET)
         with answering(create_app(db, Store(), ServerSettings(provider=settings)), listening):

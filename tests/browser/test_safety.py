@@ -1,4 +1,4 @@
-"""What must never happen on the real workbench, whatever people and files are called and wherever they point."""
+"""Safety of the real workbench against hostile names and forgotten pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redact.records.accounts import Role
 from redact.records.deadlines import CaseKind
 from redact.schema.tables import Footage, Person, SignIn
 from redact.track.types import TrackSet
-from tests.browser.hands import case_page, inert, press, reviewer, saved
+from tests.browser.page_actions import case_page, inert, press, reviewer, saved
 from tests.browser.real import Workbench
 from tests.media.clips import make_clip
 from tests.track.factory import track
@@ -29,13 +29,13 @@ PAST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def shown(page: Page, words: str) -> None:
-    """The very characters, somewhere on the page in sight, and none of them run."""
+    """Wait until the page shows exactly this text, and check that none of it ran."""
     page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
     page.wait_for_timeout(200)
     assert page.evaluate("window.hit === undefined")
 
 
-def test_hostile_names_are_shown_and_nothing_else(workbench: Workbench, tmp_path: Path) -> None:
+def test_hostile_names_are_only_shown(workbench: Workbench, tmp_path: Path) -> None:
     accounts.add(
         workbench.db, "ada", "mallory", workbench.password, full_name=HOSTILE, roles=list(Role), must_change=False
     )
@@ -45,7 +45,7 @@ def test_hostile_names_are_shown_and_nothing_else(workbench: Workbench, tmp_path
     )  # fmt: skip
     page = workbench.page("mallory")
     with inert(page, workbench):
-        # A name as a browser sends it, long and with the order of letters turned; its last part is what is kept.
+        # A long file name with a right-to-left override, as a browser sends it.
         case_page(page, workbench, "EVIL")
         shown(page, HOSTILE)
         clip = make_clip(tmp_path / "clip.mp4", frames=20, size=(160, 96)).read_bytes()
@@ -80,7 +80,7 @@ def test_hostile_names_are_shown_and_nothing_else(workbench: Workbench, tmp_path
         for path, words in (("", HOSTILE), ("audit", HOSTILE[:100]), ("admin", HOSTILE)):
             page.goto(f"{workbench.address}/work/{path}")
             shown(page, words)
-        # In an address, too.
+        # The same in URLs.
         for path in ("case?case=", "release?release=", "audit?case="):
             page.goto(
                 f"{workbench.address}/work/{path}%3Cimg%20src%3Dx%20onerror%3Dwindow.hit%3D1%3E$%7Bwindow.hit=2%7D"
@@ -90,7 +90,7 @@ def test_hostile_names_are_shown_and_nothing_else(workbench: Workbench, tmp_path
             assert page.evaluate("window.hit === undefined")
 
 
-def test_a_page_that_was_left_open_does_not_keep_its_person_signed_in(workbench: Workbench) -> None:
+def test_open_page_does_not_keep_session_alive(workbench: Workbench) -> None:
     page = workbench.page("olga")
     case_page(page, workbench, workbench.case())
     with workbench.db.reading() as session:
@@ -103,14 +103,14 @@ def test_a_page_that_was_left_open_does_not_keep_its_person_signed_in(workbench:
 
     long_ago = seen() - PASSED
     with workbench.db.bookkeeping() as session:
-        # It seems a while ago to the page, too, and nobody has touched it since.
+        # To the page, too, the last user activity now seems long ago.
         session.execute(update(SignIn).where(mine).values(seen_at=long_ago))
         page.evaluate("() => { const now = Date.now; Date.now = () => now() + 61_000; }")
-    for _ in range(2):  # it goes on asking
+    for _ in range(2):  # the page keeps polling
         with page.expect_response("**/queue/join?*"):
             pass
     assert seen() == long_ago
-    page.mouse.wheel(0, 10)  # somebody is there again
+    page.mouse.wheel(0, 10)  # the user is back
     for _ in range(2):
         with page.expect_response("**/queue/join?*"):
             pass

@@ -1,4 +1,4 @@
-"""What of a rendered preview counts as watched: the rule by itself, and a film played in the page of a release."""
+"""Which frames of a rendered preview count as watched: the rule itself, and a video played on the release page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redact.disclose.release import releases, watching
 from redact.jobs import queue
 from redact.records.job_states import ACTIVE
 from redact.track.types import TrackSet
-from tests.browser.hands import watch_all
+from tests.browser.page_actions import watch_all
 from tests.browser.real import PATIENCE, Workbench
 from tests.media.clips import make_clip
 from tests.track.factory import track
@@ -29,7 +29,7 @@ RUN = """async (acts) => {
 
 
 def shown(frames: range, every: float, *, speed: float = 1, start: float = 10, pictures: int = 1) -> list[Any]:
-    """Pictures of ``frames``, one each ``every`` seconds of the clock."""
+    """Frames presented one every ``every`` seconds of wall-clock time."""
     return [
         ["presented", frame, start + place * every, 1 + place * pictures, speed] for place, frame in enumerate(frames)
     ]
@@ -53,7 +53,7 @@ RULE: dict[str, tuple[list[Any], list[list[int]]]] = {
 }  # fmt: skip
 
 
-def test_the_rule(workbench: Workbench) -> None:
+def test_coverage_counts_only_played_frames(workbench: Workbench) -> None:
     page = workbench.page("pat")
     page.goto(f"{workbench.address}/password")
     told = {name: page.evaluate(RUN, acts) for name, (acts, _) in RULE.items()}
@@ -62,7 +62,7 @@ def test_the_rule(workbench: Workbench) -> None:
 
 @pytest.fixture
 def release(workbench: Workbench, tmp_path: Path) -> str:
-    """A rendered draft."""
+    """A draft release with a rendered preview."""
     case = workbench.case()
     footage = workbench.footage(make_clip(tmp_path / "a.mp4", frames=FRAMES, rate=RATE), case)
     face = track(1, "face", list(range(FRAMES)), [[20.0, 20.0, 44.0, 50.0]] * FRAMES)
@@ -84,13 +84,13 @@ def left(workbench: Workbench, name: str) -> list[list[tuple[int, int]]]:
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_only_what_was_played_is_noted(workbench: Workbench, release: str) -> None:
+def test_preview_records_only_what_was_played(workbench: Workbench, release: str) -> None:
     page = workbench.page("pat", viewport=(1440, 2000))
     page.goto(f"{workbench.address}/work/release?release={quote(release, safe='')}")
     copy = page.locator("video.copy")
     copy.wait_for()
     page.get_by_text("0% watched").wait_for()
-    # Wherever one jumps to, and however often, nothing was watched by that.
+    # Seeking alone never counts as watching.
     for second in (1.0, 2.0, 2.9, 0.5):
         copy.evaluate(
             "(video, at) => new Promise((done) => { video.onseeked = done; video.currentTime = at; })", second
@@ -106,7 +106,7 @@ def test_only_what_was_played_is_noted(workbench: Workbench, release: str) -> No
           return Math.abs(master.currentTime - copy.currentTime);
         }"""
     )
-    assert apart < 1.5 / RATE  # they ended side by side
+    assert apart < 1.5 / RATE  # both ended at the same place
     page.locator("dl.facts", has_text="Watched").get_by_text("all", exact=True).first.wait_for()
     if folder := os.environ.get("REDACT_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "release-watched.png", full_page=True)

@@ -1,4 +1,4 @@
-"""What a browser does: keeps cookies, names its origin, sends the page's token."""
+"""A test client that behaves like a browser: it keeps cookies, names its origin and sends the page's token."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ HERE = "http://localhost"
 
 
 class Browser:
-    """One browser, at first signed out."""
+    """One browser, signed out at first."""
 
     def __init__(self, app: FastAPI, host: str = HERE) -> None:
         self.client = TestClient(app, base_url=host, follow_redirects=False, raise_server_exceptions=False)
         self.csrf = ""
 
     def form(self, path: str, fields: dict[str, str], **headers: str) -> Response:
-        """Send a form of the server's own page."""
+        """Submit a form."""
         return self.client.post(path, data=fields, headers={"origin": HERE, **headers})
 
     def sign_in(self, login: str, password: str = PASSWORD) -> Response:
-        """And read the session's token off a page."""
+        """Sign in, and read the session token from a page."""
         answer = self.form("/sign-in", {"name": login, "password": password})
         if answer.status_code == 303:
             found = re.search(r'name="csrf" value="([^"]+)"', self.client.get("/password").text)
@@ -34,14 +34,14 @@ class Browser:
         return answer
 
     def get(self, path: str, **headers: str) -> Response:
-        """A page, or what a page asks for."""
+        """Get a page or an API resource."""
         return self.client.get(path, headers=headers)
 
     def send(self, method: str, path: str, json: Any = None, content: bytes | None = None) -> Response:
-        """What a page's script sends."""
+        """Send what a page's script sends."""
         headers = {"origin": HERE, "sec-fetch-site": "same-origin", "x-csrf-token": self.csrf}
         return self.client.request(method, path, json=json, content=content, headers=headers)
 
     def post(self, path: str, json: Any = None) -> Response:
-        """The same, with JSON."""
+        """Post JSON, as a page's script does."""
         return self.send("POST", path, {} if json is None else json)

@@ -1,4 +1,4 @@
-"""A served workbench to test on: people, one case, one clip with machine tracks."""
+"""Fixtures: an application with people, one case, and one clip with machine tracks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STAFF = {
 
 
 def machine_tracks(db: Database, store: Store) -> None:
-    """A face that begins and ends in the middle of the picture, with a filled gap; and one at the left border."""
+    """A face that starts and ends mid-picture, with a filled gap; and one at the left border."""
     with db.reading() as session:
         footage = footage_records.list_footage(session)[0]
     table = frame_table(store, footage)
@@ -57,7 +57,7 @@ def machine_tracks(db: Database, store: Store) -> None:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder with all of it, to be copied."""
+    """A home folder with this content, to copy from."""
     folder = tmp_path_factory.mktemp("server")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDACT_HOME", str(folder / "home"))
@@ -75,7 +75,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of this test's own."""
+    """A home folder for this test alone."""
     shutil.copytree(template, tmp_path / "home")
     monkeypatch.setenv("REDACT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("REDACT_DATABASE_URL", raising=False)
@@ -85,7 +85,7 @@ def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def db(home: Path) -> Iterator[Database]:
-    """Its records."""
+    """The records of that home folder."""
     database = Database()
     yield database
     database.close()
@@ -93,13 +93,13 @@ def db(home: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def app(db: Database) -> FastAPI:
-    """Served with small limits."""
+    """The application, with small limits."""
     return create_app(db, Store(), ServerSettings(largest_chunk=50_000, largest_upload=200_000, spare_disk=0))
 
 
 @pytest.fixture
 def browser(app: FastAPI) -> Callable[..., Browser]:
-    """A new browser for each call, signed in as the login given, if any."""
+    """A function that returns a new browser, signed in if a login is given."""
 
     def new(login: str | None = None) -> Browser:
         made = Browser(app)

@@ -1,4 +1,4 @@
-"""A sign-in provider on this machine: as strict as a real one, and as wrong as a test wants it."""
+"""A local sign-in provider: as strict as a real one, and able to misbehave as a test requires."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rsa() -> RSAKey:
 
 
 def compact(header: dict[str, str], claims: Claims, secret: bytes = b"") -> str:
-    """A token put together by hand: not signed, or as HS256 is."""
+    """A hand-made token: unsigned, or signed with HS256."""
     signed = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
     return f"{signed}.{_base64(hmac.digest(secret, signed.encode(), 'sha256')) if secret else ''}"
 
@@ -42,7 +42,7 @@ def _base64(data: bytes) -> str:
 
 @dataclass
 class LocalProvider:
-    """Signs everybody in who comes, as ``subject``. ``change`` may change claims, ``sign`` make the token itself."""
+    """Signs everyone in as ``subject``. ``change`` may modify the claims; ``sign`` may create the token itself."""
 
     issuer: str = ""
     subject: str = "4f1c-99a2"
@@ -90,8 +90,8 @@ class LocalProvider:
         code = secrets.token_urlsafe()
         self._codes[code] = {"nonce": nonce, "challenge": code_challenge, "redirect_uri": redirect_uri}
         self.asked.append({"state": state, "scope": scope, "redirect_uri": redirect_uri})
-        told = urlencode({"code": code, "state": state, "iss": self.issuer})
-        return RedirectResponse(f"{redirect_uri}?{told}", 303)
+        query = urlencode({"code": code, "state": state, "iss": self.issuer})
+        return RedirectResponse(f"{redirect_uri}?{query}", 303)
 
     def token(
         self,
@@ -105,8 +105,8 @@ class LocalProvider:
             return JSONResponse({"error": "invalid_client"}, 401)
         begun = self._codes.pop(code, None)
         challenge = _base64(hashlib.sha256(code_verifier.encode()).digest())
-        told = {"challenge": challenge, "redirect_uri": redirect_uri}
-        if grant_type != "authorization_code" or begun is None or begun != {**told, "nonce": begun["nonce"]}:
+        expected = {"challenge": challenge, "redirect_uri": redirect_uri}
+        if grant_type != "authorization_code" or begun is None or begun != {**expected, "nonce": begun["nonce"]}:
             return JSONResponse({"error": "invalid_grant", "error_description": "<b>no</b>"}, 400)
         return JSONResponse(
             {"access_token": "x", "token_type": "Bearer", "id_token": self._id_token(begun["nonce"])},
@@ -122,13 +122,13 @@ class LocalProvider:
         return (self.sign or self.signed)(claims)
 
     def signed(self, claims: Claims, key: RSAKey | None = None) -> str:
-        """As it should be, or with another key under the same name."""
+        """A properly signed token; ``key`` replaces the key but not its id."""
         return jwt.encode({"alg": "RS256", "kid": "one"}, claims, key or self.key)
 
 
 @contextmanager
 def answering(app: FastAPI, listening: socket.socket) -> Iterator[None]:
-    """``app`` answers there."""
+    """Serve ``app`` on ``listening``."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -144,7 +144,7 @@ def answering(app: FastAPI, listening: socket.socket) -> Iterator[None]:
 
 @contextmanager
 def local_provider() -> Iterator[LocalProvider]:
-    """One that answers on a port of this machine."""
+    """A provider on a local port."""
     provider = LocalProvider()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         provider.issuer = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -1,7 +1,7 @@
-"""Simulated reviewers, in a process of their own so that they take no time of the server's: many browsers at once, each
-doing what the reviewer's page does, at a person's pace.
+"""Simulated reviewers, in a separate process so as not to slow the server: many browsers at once, each doing what the
+reviewer page does, at a person's pace.
 
-``python -m tests.server.reviewers`` reads a :class:`Plan` as JSON from its input and prints what they saw.
+``python -m tests.server.reviewers`` reads a :class:`Plan` as JSON from stdin and prints the results.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ Json = dict[str, Any]
 PIECE = 250
 """Frames of boxes and masks in one request."""
 PAUSE = (1.0, 2.0)
-"""Seconds from one edit to the next."""
+"""Seconds between edits."""
 OTHERS_EVERY, RISKS_AFTER = 5.0, 0.7
 RETRY = 0.2
 LOST = 0.03
-"""Share of edits whose answer never arrives."""
+"""Share of edits whose response is lost."""
 SHARED = 0.1
-"""Share of edits of a track that others work on at the same time."""
+"""Share of edits to a track that others are editing too."""
 
 
 @dataclass(frozen=True)
 class Reviewer:
-    """``login`` works on ``footage``, at most on the machine's tracks ``own``, at times on ``shared``."""
+    """``login`` edits ``footage``: mostly the machine tracks ``own``, sometimes ``shared`` ones."""
 
     login: str
     footage: int
     own: list[int]
     shared: list[int]
-    stretch: tuple[int, int]
-    """Track n lies on the second number of frames from n times the first on."""
+    track_frames: tuple[int, int]
+    """(step, length): track n covers ``length`` frames from frame n * ``step`` on."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who does what, where and for how long."""
+    """The reviewers, the server address and the duration."""
 
     address: str
     seconds: float
@@ -53,10 +53,10 @@ class Plan:
 
 
 @dataclass
-class Seen:
-    """``made``: every edit that was thought of, by id, with its footage; ``acknowledged``: ids the server answered for,
-    one entry for each answer; ``posts`` and ``reads``: seconds; ``lost``: answers nobody heard; ``broken``: connections
-    that ended on the server's side; ``wrong``: answers that should not have been."""
+class Results:
+    """``made``: every attempted edit by id, with its footage; ``acknowledged``: ids the server acknowledged, once per
+    response; ``posts`` and ``reads``: seconds; ``lost``: responses not received; ``broken``: connections closed by the
+    server; ``wrong``: unexpected responses."""
 
     made: dict[str, tuple[int, Json]] = field(default_factory=dict)
     acknowledged: list[str] = field(default_factory=list)
@@ -69,21 +69,21 @@ class Seen:
 
 
 class Browser:
-    """HTTP/1.1 on a few connections that are kept open."""
+    """HTTP/1.1 over a few persistent connections."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         self._host, self._port, self._origin = parts.hostname, parts.port, address
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._most = asyncio.Semaphore(6)  # as browsers have it
+        self._most = asyncio.Semaphore(6)  # as in browsers
         self.cookie = self.csrf = ""
         self.broken = 0
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", *, form: bool = False, unheard: bool = False
     ) -> tuple[int, str, bytes]:
-        """Status, headers and body; of an ``unheard`` request the connection breaks before the answer. Asked again
-        where the server let go of the connection or is not there, as the page does."""
+        """Status, headers and body. With ``unheard``, the connection is closed before the response. Retries if the
+        server closed the connection or is down, as the page does."""
         async with self._most:
             while True:
                 try:
@@ -95,10 +95,10 @@ class Browser:
     async def _asked(self, method: str, path: str, body: bytes, form: bool, unheard: bool) -> tuple[int, str, bytes]:
         reader, writer = await self._connection()
         kind = "application/x-www-form-urlencoded" if form else "application/json"
-        told = [f"{method} {path} HTTP/1.1", f"Host: {self._host}:{self._port}", f"Cookie: {self.cookie}",
+        headers = [f"{method} {path} HTTP/1.1", f"Host: {self._host}:{self._port}", f"Cookie: {self.cookie}",
                 f"Origin: {self._origin}", f"X-CSRF-Token: {self.csrf}", f"Content-Length: {len(body)}",
                 f"Content-Type: {kind}"]  # fmt: skip
-        writer.write("\r\n".join([*told, "", ""]).encode() + body)
+        writer.write("\r\n".join([*headers, "", ""]).encode() + body)
         await writer.drain()
         if unheard:
             writer.close()
@@ -116,7 +116,7 @@ class Browser:
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self._free:
             reader, writer = self._free.pop()
-            if not reader.at_eof():  # the server lets go of those that are not used
+            if not reader.at_eof():  # the server closes unused connections
                 return reader, writer
             writer.close()
         return await asyncio.open_connection(self._host, self._port)
@@ -130,10 +130,10 @@ class Browser:
 
 
 class Session:
-    """One reviewer's page."""
+    """One reviewer page."""
 
-    def __init__(self, plan: Plan, who: Reviewer, seen: Seen) -> None:
-        self.who, self.seen, self.seconds = who, seen, plan.seconds
+    def __init__(self, plan: Plan, who: Reviewer, results: Results) -> None:
+        self.who, self.results, self.seconds = who, results, plan.seconds
         self.random = random.Random(who.login)
         self.browser = Browser(plan.address)
         self.base = 0
@@ -149,9 +149,9 @@ class Session:
         name = what.partition("?")[0]
         begun = time.perf_counter()
         status, _, body = await self.browser.ask("GET", f"/api/footage/{self.who.footage}{what}")
-        self.seen.reads.setdefault(name, []).append(time.perf_counter() - begun)
+        self.results.reads.setdefault(name, []).append(time.perf_counter() - begun)
         if status != 200:
-            self.seen.wrong.append(f"{what}: {status} {body[:200]!r}")
+            self.results.wrong.append(f"{what}: {status} {body[:200]!r}")
             return None
         return json.loads(body)
 
@@ -174,7 +174,7 @@ class Session:
         await asyncio.gather(*self._refreshing)
 
     async def refresh(self) -> None:
-        """What the page asks for once it knows of a new revision."""
+        """What the page requests after a new revision."""
         revision, after = self.base, self.shown
         answer = await self.get(f"/tracks?revision={revision}" + ("" if after is None else f"&after={after}"))
         if answer is not None:
@@ -190,8 +190,8 @@ class Session:
         await asyncio.gather(*(self._piece(kind, n, revision) for n in self._near() for kind in ("boxes", "shapes")))
         if answer is not None:
             await asyncio.sleep(RISKS_AFTER)
-            told = await self.get("/risks")
-            self.risks = told["items"] if told else []
+            answer = await self.get("/risks")
+            self.risks = answer["items"] if answer else []
 
     def _near(self) -> list[int]:
         here, last = self.here // PIECE, (self.about["frames"] - 1) // PIECE
@@ -211,19 +211,19 @@ class Session:
     async def _others(self, until: float) -> None:
         while time.monotonic() < until:
             await asyncio.sleep(OTHERS_EVERY)
-            told = await self.get(f"/edits?after={self.base}")
-            if told and told["revision"] > self.base:
-                self.base = told["revision"]
+            answer = await self.get(f"/edits?after={self.base}")
+            if answer and answer["revision"] > self.base:
+                self.base = answer["revision"]
                 self._refresh_soon()
 
     def _op(self) -> Json:
         pick, frames = self.random, self.about["frames"]
-        if pick.random() < SHARED:  # all of it, so that others' boxes are in the way
+        if pick.random() < SHARED:  # the whole track, to conflict with others
             return {"op": "resize", "track": pick.choice(self.who.shared), "factor": 1.02, "first": None, "last": None}
         track = pick.choice(self.who.own)
         left, top = pick.uniform(0, self.about["width"] - 30), pick.uniform(0, self.about["height"] - 30)
         box = [round(left, 1), round(top, 1), round(left + 25, 1), round(top + 28, 1)]
-        first, length = self.who.stretch
+        first, length = self.who.track_frames
         frame = self.here = pick.randrange(first * track, min(frames, first * track + length))
         turn = pick.random()
         if turn < 0.55:
@@ -241,7 +241,7 @@ class Session:
     async def _edit(self) -> None:
         id_ = f"{self.who.login}-{self.random.getrandbits(60):015x}"
         op = self._op()
-        self.seen.made[id_] = (self.who.footage, op)
+        self.results.made[id_] = (self.who.footage, op)
         unheard = self.random.random() < LOST
         while True:
             body = {"tracks_id": self.about["tracks_id"], "base_revision": self.base, "ops": [{"id": id_, **op}]}
@@ -249,47 +249,47 @@ class Session:
             status, _, content = await self.browser.ask(
                 "POST", f"/api/footage/{self.who.footage}/ops", json.dumps(body).encode(), unheard=unheard
             )
-            if unheard:  # and sent again
+            if unheard:  # and send it again
                 unheard = False
-                self.seen.lost += 1
+                self.results.lost += 1
                 await asyncio.sleep(0.2)
                 continue
-            self.seen.posts.append(time.perf_counter() - begun)
+            self.results.posts.append(time.perf_counter() - begun)
             answer = json.loads(content)
-            if status == 409:  # "make mine again", once the others' edits were seen
-                self.seen.conflicts += 1
+            if status == 409:  # apply the edit again after reading the others' edits
+                self.results.conflicts += 1
                 await self.get(f"/edits?after={self.base}")
                 self.base = max(self.base, answer["revision"])
                 continue
             if status != 200:
-                self.seen.wrong.append(f"ops: {status} {content[:300]!r} {op}")
+                self.results.wrong.append(f"ops: {status} {content[:300]!r} {op}")
                 return
-            self.seen.acknowledged += answer["edits"]
+            self.results.acknowledged += answer["edits"]
             if op["op"] != "undo":
                 self.undoable.append(id_)
-            # Others' edits that came between are not known yet: the base stays where this page has seen everything.
+            # Edits by others in between are not known yet, so the base stays at the last revision results in full.
             if answer["revision"] == self.base + 1:
                 self.base = answer["revision"]
             else:
-                told = await self.get(f"/edits?after={self.base}")
-                self.base = max(self.base, told["revision"] if told else 0)
+                answer = await self.get(f"/edits?after={self.base}")
+                self.base = max(self.base, answer["revision"] if answer else 0)
             self._refresh_soon()
             return
 
 
-async def main(plan: Plan) -> Seen:
-    """All of them at once."""
-    seen = Seen()
-    sessions = [Session(plan, who, seen) for who in plan.reviewers]
+async def main(plan: Plan) -> Results:
+    """Run all reviewers at once."""
+    results = Results()
+    sessions = [Session(plan, who, results) for who in plan.reviewers]
     for session in sessions:
         await session.open()
-    seen.reads.clear()
+    results.reads.clear()
     await asyncio.gather(*(session.work() for session in sessions))
-    seen.broken = sum(session.browser.broken for session in sessions)
-    return seen
+    results.broken = sum(session.browser.broken for session in sessions)
+    return results
 
 
 if __name__ == "__main__":
-    told = json.load(sys.stdin)
-    given = Plan(told["address"], told["seconds"], [Reviewer(**one) for one in told["reviewers"]])
+    plan = json.load(sys.stdin)
+    given = Plan(plan["address"], plan["seconds"], [Reviewer(**one) for one in plan["reviewers"]])
     json.dump(asdict(asyncio.run(main(given))), sys.stdout)

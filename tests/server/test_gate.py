@@ -26,7 +26,7 @@ New = Callable[..., Browser]
 FOOTAGE = "/api/footage/1"
 
 
-def test_what_is_mounted_later_is_behind_the_gate_too(db: Database) -> None:
+def test_gate_covers_mounted_applications(db: Database) -> None:
     async def pages(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": scope["state"]["user"].encode()})
@@ -36,7 +36,7 @@ def test_what_is_mounted_later_is_behind_the_gate_too(db: Database) -> None:
     assert browser.get("/work/").status_code == 401
     browser.sign_in("rita")
     assert browser.get("/work/").text == "rita"
-    # Gradio's own requests name their origin, which has to be ours, since they cannot carry the token.
+    # Gradio's requests cannot carry the token, so they have to name our origin.
     assert browser.client.post("/work/gradio_api/queue/join").status_code == 403
     assert (
         browser.client.post("/work/gradio_api/queue/join", headers={"origin": "http://evil.example"}).status_code == 403
@@ -50,7 +50,7 @@ def test_what_is_mounted_later_is_behind_the_gate_too(db: Database) -> None:
     "path",
     ["/static/public/../review/main.js", "//api/jobs", "/static/public/..\\x", "/static/public/.", "/sign-in/../work"],
 )
-def test_no_path_is_read_in_two_ways(app: FastAPI, path: str) -> None:
+def test_gate_refuses_ambiguous_paths(app: FastAPI, path: str) -> None:
     statuses: list[int] = []
 
     async def receive() -> Message:
@@ -60,14 +60,14 @@ def test_no_path_is_read_in_two_ways(app: FastAPI, path: str) -> None:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    # Not through a client, which would tidy the path up.
+    # Not through a client, which would normalise the path.
     scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")]}
-    with ThreadPoolExecutor(1) as apart:  # a browser test may have left this thread with a loop of its own
+    with ThreadPoolExecutor(1) as apart:  # a browser test may have left an event loop in this thread
         apart.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     assert statuses == [404]
 
 
-def test_the_sign_in_page_needs_nothing_else(browser: New) -> None:
+def test_sign_in_page_needs_only_public_files(browser: New) -> None:
     stranger = browser()
     page = stranger.get("/sign-in")
     assert page.status_code == 200
@@ -77,7 +77,7 @@ def test_the_sign_in_page_needs_nothing_else(browser: New) -> None:
     assert stranger.get("/healthz").text == "ok"
 
 
-def test_what_changes_something_needs_the_token(browser: New) -> None:
+def test_gate_requires_token_for_changes(browser: New) -> None:
     rita = browser("rita")
     rita.csrf = "another"
     assert rita.post(f"{FOOTAGE}/ops").json()["code"] == "R711"
@@ -85,7 +85,7 @@ def test_what_changes_something_needs_the_token(browser: New) -> None:
     mallory = browser("ben")
     rita.csrf = mallory.csrf
     assert rita.post(f"{FOOTAGE}/ops").status_code == 403
-    assert browser("rita").post(f"{FOOTAGE}/ops").status_code == 400  # gets through, and says nothing
+    assert browser("rita").post(f"{FOOTAGE}/ops").status_code == 400  # passes the gate, but the body is invalid
 
 
 @pytest.mark.parametrize(
@@ -100,30 +100,30 @@ def test_what_changes_something_needs_the_token(browser: New) -> None:
         {"origin": HERE, "sec-fetch-site": "none"},
     ],
 )
-def test_other_sites_change_nothing(browser: New, headers: dict[str, str]) -> None:
+def test_gate_refuses_other_sites(browser: New, headers: dict[str, str]) -> None:
     rita = browser("rita")
     answer = rita.client.post(f"{FOOTAGE}/ops", json={}, headers={"x-csrf-token": rita.csrf, **headers})
     assert answer.status_code == 403
-    # Nor sign a browser in as somebody else.
+    # Nor can they sign a browser in as another person.
     fields = {"name": "ben", "password": PASSWORD}
     assert browser().client.post("/sign-in", data=fields, headers=headers).status_code == 403
 
 
-def test_other_names_for_the_server_are_refused(app: FastAPI) -> None:
+def test_gate_refuses_other_host_names(app: FastAPI) -> None:
     assert Browser(app, "http://evil.example").get("/sign-in").status_code == 403
     assert Browser(app, "http://10.0.0.1").get("/sign-in").status_code == 403
     assert Browser(app, "http://[::1]:8642").get("/sign-in").status_code == 200
     assert Browser(app, "http://127.0.0.1:8642").get("/sign-in").status_code == 200
 
 
-def test_elsewhere_than_loopback_addresses_are_fine_and_names_are_listed(db: Database) -> None:
+def test_gate_accepts_addresses_and_listed_names_beyond_loopback(db: Database) -> None:
     app = create_app(db, Store(), ServerSettings(host="0.0.0.0", names=("bench.example",)))
     assert Browser(app, "http://10.0.0.1").get("/sign-in").status_code == 200
     assert Browser(app, "http://bench.example").get("/sign-in").status_code == 200
     assert Browser(app, "http://evil.example").get("/sign-in").status_code == 403
 
 
-def test_no_other_origin_may_read_answers(browser: New) -> None:
+def test_responses_allow_no_other_origin(browser: New) -> None:
     rita = browser("rita")
     answer = rita.get(FOOTAGE, origin="http://evil.example")
     assert not [name for name in answer.headers if name.startswith("access-control-allow")]
@@ -136,7 +136,7 @@ def test_no_other_origin_may_read_answers(browser: New) -> None:
     assert "unsafe-eval" in rita.get("/work/").headers["content-security-policy"]
 
 
-def test_a_session_is_one_cookie_that_scripts_cannot_read(browser: New, db: Database) -> None:
+def test_session_cookie_is_hidden_from_scripts(browser: New, db: Database) -> None:
     rita = browser()
     cookie = rita.sign_in("rita").headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=lax" in cookie and "path=/" in cookie
@@ -145,7 +145,7 @@ def test_a_session_is_one_cookie_that_scripts_cannot_read(browser: New, db: Data
         assert token not in str([vars(row) for row in session.query(SignIn).all()])
 
 
-def test_with_tls_the_cookie_is_for_tls_alone(db: Database) -> None:
+def test_session_cookie_is_secure_with_tls(db: Database) -> None:
     app = create_app(db, Store(), ServerSettings(tls_cert=Path("a"), tls_key=Path("b")))
     rita = Browser(app, "https://localhost")
     origin = {"origin": "https://localhost"}
@@ -155,7 +155,7 @@ def test_with_tls_the_cookie_is_for_tls_alone(db: Database) -> None:
     assert "max-age" in answer.headers["strict-transport-security"]
 
 
-def test_signing_out_ends_the_session_for_good(browser: New) -> None:
+def test_sign_out_ends_session(browser: New) -> None:
     rita = browser("rita")
     cookies = dict(rita.client.cookies)
     assert rita.get(FOOTAGE).status_code == 200
@@ -174,19 +174,19 @@ def test_signing_out_ends_the_session_for_good(browser: New) -> None:
         ("created_at", timedelta(hours=12, seconds=1), False),
     ],
 )
-def test_sessions_end(browser: New, db: Database, column: str, passed: timedelta, lasts: bool) -> None:
+def test_sessions_time_out(browser: New, db: Database, column: str, passed: timedelta, lasts: bool) -> None:
     rita = browser("rita")
     with db.bookkeeping() as session:
         row = session.query(SignIn).one()
         setattr(row, column, getattr(row, column) - passed)
     assert rita.get(FOOTAGE).status_code == (200 if lasts else 401)
     if lasts and column == "seen_at":
-        with db.reading() as session:  # and the clock starts anew
+        with db.reading() as session:  # which restarts the idle timeout
             row = session.query(SignIn).one()
             assert row.seen_at > row.created_at
 
 
-def test_a_page_that_was_left_open_keeps_nobody_signed_in(browser: New, db: Database) -> None:
+def test_session_is_not_kept_alive_by_open_page(browser: New, db: Database) -> None:
     rita = browser("rita")
     for _ in range(3):
         with db.bookkeeping() as session:
@@ -196,20 +196,20 @@ def test_a_page_that_was_left_open_keeps_nobody_signed_in(browser: New, db: Data
     assert last == (401, 401)
 
 
-def test_whoever_is_disabled_is_out_at_once(browser: New, db: Database) -> None:
+def test_disabled_person_loses_access_at_once(browser: New, db: Database) -> None:
     rita = browser("rita")
     accounts.disable(db, "admin", "rita", "left")
     assert rita.get(FOOTAGE).status_code == 401
     assert browser().sign_in("rita").status_code == 401
 
 
-def test_guessing_is_slowed_down(browser: New, db: Database) -> None:
+def test_throttle_slows_password_guessing(browser: New, db: Database) -> None:
     stranger = browser()
     answers = [stranger.sign_in("rita", "wrong") for _ in range(5)]
     assert {a.status_code for a in answers} == {401} and "Wrong user name or password" in answers[0].text
-    assert stranger.sign_in("rita").status_code == 429  # not even with the right one
+    assert stranger.sign_in("rita").status_code == 429  # even with the right password
     assert stranger.sign_in("nobody-there", "wrong").status_code == 401
-    assert stranger.sign_in("ben").status_code == 303  # others may, from the same place
+    assert stranger.sign_in("ben").status_code == 303  # others can still sign in from the same source
     with db.bookkeeping() as session:
         row = session.query(SignInAttempt).first()
         assert row is not None and "rita" not in row.name
@@ -217,14 +217,14 @@ def test_guessing_is_slowed_down(browser: New, db: Database) -> None:
     assert stranger.sign_in("rita").status_code == 303
 
 
-def test_a_source_that_tries_many_names_is_slowed_down(db: Database) -> None:
+def test_throttle_slows_source_trying_many_names(db: Database) -> None:
     settings = ServerSettings()
     throttle = replace(settings.throttle, of_source=3)
     stranger = Browser(create_app(db, Store(), replace(settings, throttle=throttle)))
     assert [stranger.sign_in(f"person{n}", "wrong").status_code for n in range(4)] == [401, 401, 401, 429]
 
 
-def test_a_password_that_was_given_out_opens_one_page_only(browser: New, db: Database) -> None:
+def test_one_time_password_opens_only_password_page(browser: New, db: Database) -> None:
     accounts.set_password(db, "admin", "rita", "given out by admin")
     rita = browser()
     answer = rita.sign_in("rita", "given out by admin")
@@ -254,19 +254,19 @@ def test_a_password_that_was_given_out_opens_one_page_only(browser: New, db: Dat
         ("", "/"),
     ],
 )
-def test_signing_in_leads_nowhere_else(browser: New, untrusted: str, path: str) -> None:
+def test_sign_in_redirects_only_to_local_paths(browser: New, untrusted: str, path: str) -> None:
     assert local_path(untrusted) == path
     fields = {"name": "rita", "password": PASSWORD, "next": untrusted}
     assert browser().form("/sign-in", fields).headers["location"] == path
 
 
-def test_hostile_text_is_inert_on_the_sign_in_page(browser: New) -> None:
+def test_sign_in_page_escapes_hostile_text(browser: New) -> None:
     hostile = '"><script>alert(1)</script>'
     page = browser().form("/sign-in", {"name": hostile, "password": "x", "next": f"/{hostile}"})
     assert "<script>" not in page.text
 
 
-def test_bodies_have_a_limit_whether_they_say_their_length_or_not(browser: New) -> None:
+def test_gate_limits_bodies_with_and_without_length(browser: New) -> None:
     rita = browser("rita")
     assert rita.send("POST", f"{FOOTAGE}/follow", content=b"x" * ((1 << 20) + 1)).status_code == 413
 

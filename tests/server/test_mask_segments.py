@@ -1,4 +1,4 @@
-"""Boxes and masks of a few frames are those of the whole clip."""
+"""Boxes and masks of a few frames match those of the whole clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RNG = np.random.default_rng(7)
 
 
 def _wandering(number: int, label: str) -> Track:
-    """With gaps, unsteady, near the border at times."""
+    """A track with gaps, irregular motion, and boxes near the border."""
     frames = np.flatnonzero(RNG.random(FRAMES) < 0.6).astype(np.int32)
     frames = frames[RNG.integers(0, 8) : -RNG.integers(1, 8)]
     corners = RNG.uniform(-5, 140, (frames.size, 2))
@@ -34,7 +34,7 @@ TRACKS = TrackSet(
 
 
 @pytest.mark.parametrize("piece", [(0, FRAMES), (0, 1), (17, 18), (20, 45), (FRAMES - 3, FRAMES)])
-def test_a_piece_is_as_the_whole(piece: tuple[int, int]) -> None:
+def test_segments_match_whole_clip(piece: tuple[int, int]) -> None:
     plan, effects = MaskPlan(TRACKS), {5: Effect.MOSAIC}
     masks, boxes = mask_segments.masks(TRACKS, *piece, effects), mask_segments.boxes(TRACKS, *piece)
     assert len(masks) == len(boxes) == piece[1] - piece[0]

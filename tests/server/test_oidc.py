@@ -1,4 +1,4 @@
-"""Signing in by a provider, against one that is there and can be made to do wrong."""
+"""Sign-in with a provider, tested against a local one that can be made to misbehave."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def running() -> Iterator[LocalProvider]:
 
 @pytest.fixture
 def provider(running: LocalProvider) -> LocalProvider:
-    """One that does everything right."""
+    """A provider that behaves correctly."""
     clean = LocalProvider()
     for name in ("subject", "extra", "change", "sign", "refuse", "says_issuer", "asked"):
         setattr(running, name, getattr(clean, name))
@@ -54,14 +54,14 @@ def settings_for(provider: LocalProvider) -> ProviderSettings:
 
 @pytest.fixture
 def new(db: Database, provider: LocalProvider) -> Callable[..., Browser]:
-    """A browser for each call; rita is linked."""
+    """A function that returns a new browser; rita is linked."""
     accounts.link(db, "admin", "rita", provider.issuer, provider.subject, keep_password=True)
     app = create_app(db, Store(), ServerSettings(provider=settings_for(provider)))
     return lambda: Browser(app)
 
 
 def there_and_back(browser: Browser, next_path: str = "/") -> str:
-    """To the provider; gives the address that it sends the browser back to."""
+    """Go to the provider; returns the URL it sends the browser back to."""
     begun = browser.client.get("/sign-in/provider", params={"next": next_path})
     assert begun.status_code == 303, begun.text
     answer = httpx2.get(begun.headers["location"])
@@ -75,9 +75,7 @@ def in_events(db: Database, kind: str) -> list[tuple[str, str, dict[str, object]
         return [(event.actor, event.subject, json.loads(event.body)) for event in found]
 
 
-def test_the_provider_signs_in_whoever_is_linked(
-    new: Callable[..., Browser], db: Database, provider: LocalProvider
-) -> None:
+def test_provider_signs_in_linked_person(new: Callable[..., Browser], db: Database, provider: LocalProvider) -> None:
     rita = new()
     page = rita.get("/sign-in?next=/review/7").text
     assert 'href="/sign-in/provider?next=/review/7"' in page
@@ -90,20 +88,20 @@ def test_the_provider_signs_in_whoever_is_linked(
     done = rita.get(back)
     assert done.status_code == 303 and done.headers["location"] == "/review/7"
     assert rita.get(FOOTAGE).json()["user"] == "rita"
-    assert list(rita.client.cookies) == ["redact"]  # what the flow needed is gone
+    assert list(rita.client.cookies) == ["redact"]  # the flow cookie is gone
     assert in_events(db, "person.signed-in")[-1] == ("rita", "person:rita", {"issuer": provider.issuer})
-    # It ends as any other does, and says that the provider's goes on.
+    # It ends like any other session, with a note that the provider's session continues.
     rita.csrf = rita.get(FOOTAGE).json()["csrf"]
     out = rita.form("/sign-out", {"csrf": rita.csrf})
     assert "may still be signed in to" in rita.get(out.headers["location"]).text
     assert rita.get(FOOTAGE).status_code == 401
-    # Nothing of what is secret is in the trail.
+    # The audit trail contains no secrets.
     with db.reading() as session:
         bodies = "".join(event.body for event in session.query(Event))
     assert SECRET not in bodies and "code" not in bodies
 
 
-def test_its_sessions_end_by_the_same_clocks(new: Callable[..., Browser], db: Database) -> None:
+def test_provider_sessions_time_out(new: Callable[..., Browser], db: Database) -> None:
     rita = new()
     rita.get(there_and_back(rita))
     with db.bookkeeping() as session:
@@ -111,7 +109,7 @@ def test_its_sessions_end_by_the_same_clocks(new: Callable[..., Browser], db: Da
     assert rita.get(FOOTAGE).status_code == 401
 
 
-def test_a_session_that_was_there_is_ended(new: Callable[..., Browser], db: Database) -> None:
+def test_provider_sign_in_ends_earlier_session(new: Callable[..., Browser], db: Database) -> None:
     rita = new()
     back = there_and_back(rita)
     rita.sign_in("ben")
@@ -124,7 +122,7 @@ def test_a_session_that_was_there_is_ended(new: Callable[..., Browser], db: Data
 
 
 def wrong(provider: LocalProvider) -> dict[str, dict[str, object]]:
-    """What a provider, or somebody who stands in for it, must not get away with."""
+    """Invalid tokens that a provider, or an impostor, might send."""
     now = int(time.time())
     public, another, hs256 = provider.key.as_pem(private=False), rsa(), {"alg": "HS256", "kid": "one"}
     return {
@@ -152,7 +150,7 @@ def wrong(provider: LocalProvider) -> dict[str, dict[str, object]]:
     }
 
 
-def test_a_token_that_does_not_hold_signs_nobody_in(
+def test_invalid_token_signs_no_one_in(
     new: Callable[..., Browser], db: Database, provider: LocalProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     cases = wrong(provider)
@@ -166,18 +164,18 @@ def test_a_token_that_does_not_hold_signs_nobody_in(
     with db.reading() as session:
         assert session.query(SignInAttempt).count() == len(cases)
     assert len(caplog.records) >= len(cases) and SECRET not in caplog.text and "eyJ" not in caplog.text
-    # Within a minute, clocks may differ.
+    # Clocks may differ by up to a minute.
     provider.sign, provider.change = None, lambda c: c.update(exp=int(time.time()) - 30, iat=int(time.time()) + 30)
     rita = new()
     assert rita.get(there_and_back(rita)).status_code == 303
 
 
-def test_only_the_browser_that_began_comes_back(new: Callable[..., Browser], db: Database) -> None:
+def test_flow_is_bound_to_its_browser(new: Callable[..., Browser], db: Database) -> None:
     rita, mallory = new(), new()
     back = there_and_back(rita)
     mine = there_and_back(mallory)
     for untrusted in (
-        back,  # a code of rita's, in a browser that began a flow of its own
+        back,  # rita's code, in a browser that started its own flow
         mine.replace("state=", "state=x"),
         mine.replace("state=", "was="),
         mine.replace("iss=", "iss=x"),
@@ -191,24 +189,24 @@ def test_only_the_browser_that_began_comes_back(new: Callable[..., Browser], db:
     for forged in ("x.y", "e30.e30", "[" * 3000, f"{'W1tb' * 900}.x"):
         stranger.client.cookies.set("redact-provider", forged)
         assert stranger.get(back).status_code == 401
-    # What anybody's page can make a browser do slows nobody down and is no event.
+    # Requests that any site can provoke neither count for throttling nor become events.
     with db.reading() as session:
         assert session.query(SignInAttempt).count() == 0
     assert rita.get(back).status_code == 303
 
 
-def test_a_flow_signs_in_once_and_not_for_ever(
+def test_flow_works_once_and_expires(
     new: Callable[..., Browser], provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rita = new()
     back = there_and_back(rita)
     cookie = rita.client.cookies["redact-provider"]
     assert rita.get(back).status_code == 303
-    assert rita.get(back).headers["location"] == "/"  # the browser's history leads nowhere worse
+    assert rita.get(back).headers["location"] == "/"  # going back in history does no harm
     again = new()
     again.client.cookies.set("redact-provider", cookie)
     assert "was not started in this browser" in again.get(back).text
-    # The provider itself gives nothing for a code that was spent.
+    # The provider rejects a code that has been used.
     other = new()
     spent = back.partition("code=")[2].partition("&")[0]
     fresh = there_and_back(other)
@@ -221,7 +219,7 @@ def test_a_flow_signs_in_once_and_not_for_ever(
     assert "has expired" in late.get(back).text
 
 
-def test_whoever_is_not_linked_disabled_or_not_in_the_group_stays_out(
+def test_provider_sign_in_needs_link_group_and_active_account(
     new: Callable[..., Browser], db: Database, provider: LocalProvider
 ) -> None:
     rita = new()
@@ -229,15 +227,15 @@ def test_whoever_is_not_linked_disabled_or_not_in_the_group_stays_out(
     answer = rita.get(there_and_back(rita))
     assert answer.status_code == 401 and "not linked to an account here" in answer.text
     assert "&lt;img" in answer.text and "<img" not in answer.text
-    provider.subject = "4F1C-99A2"  # subjects differ in case
+    provider.subject = "4F1C-99A2"  # subjects are case-sensitive
     assert "not linked to an account here" in rita.get(there_and_back(rita)).text
     provider.subject = "4f1c-99a2"
     group = replace(settings_for(provider), group=Group("groups", "redaction", "groups"))
     grouped = create_app(db, Store(), ServerSettings(provider=group))
-    for told, status in ((None, 401), ("redaction-readers", 401), (["other"], 401), (["other", "redaction"], 303)):
-        provider.extra = {"groups": told}
+    for groups, status in ((None, 401), ("redaction-readers", 401), (["other"], 401), (["other", "redaction"], 303)):
+        provider.extra = {"groups": groups}
         browser = Browser(grouped)
-        assert browser.get(there_and_back(browser)).status_code == status, told
+        assert browser.get(there_and_back(browser)).status_code == status, groups
     assert provider.asked[-1]["scope"] == "openid groups"
     signed_in = new()
     assert signed_in.get(there_and_back(signed_in)).status_code == 303
@@ -250,7 +248,7 @@ def test_whoever_is_not_linked_disabled_or_not_in_the_group_stays_out(
     assert answer.status_code == 401 and "disabled" in answer.text
 
 
-def test_a_provider_that_says_no_is_told_in_our_words(new: Callable[..., Browser], provider: LocalProvider) -> None:
+def test_provider_refusal_is_shown_in_our_words(new: Callable[..., Browser], provider: LocalProvider) -> None:
     provider.refuse = "access_denied"
     rita = new()
     back = there_and_back(rita)
@@ -258,7 +256,7 @@ def test_a_provider_that_says_no_is_told_in_our_words(new: Callable[..., Browser
     assert answer.status_code == 401 and "did not sign you in" in answer.text and "0800" not in answer.text
 
 
-def test_signing_in_leads_nowhere_else(new: Callable[..., Browser]) -> None:
+def test_provider_sign_in_redirects_only_to_local_paths(new: Callable[..., Browser]) -> None:
     long = f"/{'x' * 2000}"
     for untrusted in (
         "https://evil.example",
@@ -272,7 +270,9 @@ def test_signing_in_leads_nowhere_else(new: Callable[..., Browser]) -> None:
         assert rita.get(f"{back}&next=//evil.example").headers["location"] == "/", untrusted
 
 
-def test_other_sites_begin_no_sign_in(new: Callable[..., Browser], db: Database, provider: LocalProvider) -> None:
+def test_provider_sign_in_cannot_start_from_other_sites(
+    new: Callable[..., Browser], db: Database, provider: LocalProvider
+) -> None:
     for site in ("cross-site", "same-site"):
         answer = new().get("/sign-in/provider", **{"sec-fetch-site": site})
         assert answer.status_code == 200 and "start here" in answer.text and "set-cookie" not in answer.headers
@@ -280,13 +280,13 @@ def test_other_sites_begin_no_sign_in(new: Callable[..., Browser], db: Database,
     app = create_app(db, Store(), ServerSettings(provider=settings_for(provider)))
     elsewhere = Browser(app, "http://127.0.0.1").get("/sign-in/provider")
     assert f"only sign in with Blue &quot;Light&quot; &lt;ID&gt; at {HERE}" in elsewhere.text
-    # By the name in the file the server is known without another word.
+    # The host name from the file is accepted without --name.
     named = replace(settings_for(provider), address="https://bench.example")
     app = create_app(db, Store(), ServerSettings(provider=named))
     assert Browser(app, "https://bench.example").get("/sign-in/provider").status_code == 303
 
 
-def test_where_none_is_configured_there_is_none(db: Database) -> None:
+def test_provider_routes_are_missing_without_provider(db: Database) -> None:
     browser = Browser(create_app(db, Store(), ServerSettings()))
     assert "provider" not in browser.get("/sign-in?left=provider").text
     for path in ("/sign-in/provider", RETURN):
@@ -295,9 +295,9 @@ def test_where_none_is_configured_there_is_none(db: Database) -> None:
     assert icon.status_code == 200 and icon.headers["content-type"] == "image/svg+xml"
 
 
-def test_passwords_do_without_the_provider(db: Database, provider: LocalProvider) -> None:
+def test_passwords_work_while_provider_is_unusable(db: Database, provider: LocalProvider) -> None:
     for wrong_one in (
-        replace(settings_for(provider), issuer="http://127.0.0.1:9"),  # nobody there
+        replace(settings_for(provider), issuer="http://127.0.0.1:9"),  # no server there
         replace(settings_for(provider), issuer=f"{provider.issuer}/nothing"),
     ):
         browser = Browser(create_app(db, Store(), ServerSettings(provider=wrong_one)))
@@ -309,7 +309,7 @@ def test_passwords_do_without_the_provider(db: Database, provider: LocalProvider
         Provider(settings_for(provider)).check()
 
 
-def test_one_that_hangs_takes_a_few_threads_only(new: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_provider_uses_few_threads(new: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
     going_on, busy = threading.Event(), threading.Semaphore(0)
 
     def hang(_self: Provider) -> None:
@@ -333,7 +333,7 @@ def test_one_that_hangs_takes_a_few_threads_only(new: Callable[..., Browser], mo
         thread.join()
 
 
-def test_keys_that_changed_are_fetched_again(
+def test_provider_keys_are_fetched_again_after_change(
     new: Callable[..., Browser], provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rita = new()
@@ -343,7 +343,7 @@ def test_keys_that_changed_are_fetched_again(
     assert rita.get(there_and_back(rita)).status_code == 303
 
 
-def test_undoing_the_link_signs_out(new: Callable[..., Browser], db: Database) -> None:
+def test_unlinking_ends_sessions(new: Callable[..., Browser], db: Database) -> None:
     rita, other = new(), new()
     rita.get(there_and_back(rita))
     accounts.unlink(db, "admin", "rita")
@@ -356,10 +356,12 @@ def test_undoing_the_link_signs_out(new: Callable[..., Browser], db: Database) -
     assert (rita.get(FOOTAGE).status_code, other.get(FOOTAGE).status_code) == (401, 200)
 
 
-def test_the_commands(db: Database, home: Path, monkeypatch: pytest.MonkeyPatch, provider: LocalProvider) -> None:
+def test_commands_manage_links_and_sessions(
+    db: Database, home: Path, monkeypatch: pytest.MonkeyPatch, provider: LocalProvider
+) -> None:
     monkeypatch.setenv("REDACT_PASSWORD", PASSWORD)
     monkeypatch.setenv("REDACT_USER", "admin")
-    assert redact("user", "link", "rita", "--subject", "4f1c-99a2").code == 2  # with whom?
+    assert redact("user", "link", "rita", "--subject", "4f1c-99a2").code == 2  # no provider configured
     file = 'version = 1\nname = "Force ID"\nissuer = "{}"\nclient_id = "redact"\naddress = "http://localhost:8642/"\n'
     (home / "oidc.toml").write_text(file.format(provider.issuer))
     assert redact("user", "link", "rita", "--subject", "4f1c-99a2").code == 0
@@ -381,7 +383,7 @@ def test_the_commands(db: Database, home: Path, monkeypatch: pytest.MonkeyPatch,
 GOOD = 'version = 1\nname = "Force ID"\nissuer = "https://id.example"\nclient_id = "redact"\naddress = "https://b.example"\n'
 
 
-def test_the_file_is_read_strictly(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_provider_file_is_read_strictly(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, secret = home / "oidc.toml", home / "secret"
     assert load_provider() is None
     secret.write_text(f"{SECRET}\n")
@@ -414,25 +416,25 @@ def test_the_file_is_read_strictly(home: Path, caplog: pytest.LogCaptureFixture)
         load_provider()
 
 
-def test_addresses_that_secrets_may_be_sent_to() -> None:
+def test_safe_urls_use_tls_or_loopback() -> None:
     for good in ("https://id.example/a?b=c", "http://127.0.0.1:9/", "http://[::1]:9"):
         assert is_safe_url(good)
     for bad in ("http://id.example", "https://", "ftp://x", "https://a:b/", "https://x/#y", "https://x/ y", "//x", ""):
         assert not is_safe_url(bad), bad
 
 
-def test_failed_sign_ins_are_told_without_a_flood(db: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_sign_ins_are_recorded_without_flooding_trail(db: Database, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     browser = Browser(create_app(db, Store(), ServerSettings()))
     typed = "my secret password"  # into the wrong field
     for name in ("rita", "rita", "ben", typed, "another"):
         browser.sign_in(name, "wrong")
     assert not in_events(db, "person.sign-in-failed") and not in_events(db, "sign-in.failed")
-    # Whoever gets in after all is told of at once.
+    # When the person does sign in, the failures are recorded at once.
     assert browser.sign_in("rita").status_code == 303
-    (told,) = in_events(db, "person.sign-in-failed")
-    assert told[:2] == ("system", "person:rita")
-    assert told[2]["count"] == 2 and told[2]["sources"] == ["testclient"]
+    (event,) = in_events(db, "person.sign-in-failed")
+    assert event[:2] == ("system", "person:rita")
+    assert event[2]["count"] == 2 and event[2]["sources"] == ["testclient"]
 
     def later(by: timedelta) -> None:
         with db.bookkeeping() as session:
@@ -444,7 +446,7 @@ def test_failed_sign_ins_are_told_without_a_flood(db: Database, caplog: pytest.L
     assert len(in_events(db, "person.sign-in-failed")) == 1
     later(timedelta(minutes=2))
     browser.sign_in("rita", "wrong")
-    assert in_events(db, "person.sign-in-failed")[1][1:] == ("person:ben", {**told[2], "count": 1} | _times(db, 1))
+    assert in_events(db, "person.sign-in-failed")[1][1:] == ("person:ben", {**event[2], "count": 1} | _times(db, 1))
     (nobody,) = in_events(db, "sign-in.failed")
     assert nobody[1] == "sign-in" and nobody[2]["count"] == 2
     for _ in range(3):
@@ -452,7 +454,7 @@ def test_failed_sign_ins_are_told_without_a_flood(db: Database, caplog: pytest.L
     assert len(in_events(db, "person.sign-in-failed")) == 2 and len(in_events(db, "sign-in.failed")) == 1
     with db.reading() as session:
         bodies = "".join(event.body for event in session.query(Event))
-        assert session.query(SignInAttempt).count() == 5  # of rita, not yet told
+        assert session.query(SignInAttempt).count() == 5  # by rita, not yet recorded
     assert typed not in bodies and typed not in caplog.text
 
 

@@ -32,7 +32,7 @@ DETAILS = {
 
 
 def do(browser: Browser, db: Database, path: str) -> Any:
-    """Have work done, as the worker would."""
+    """Request a job and run it, as the worker would."""
     answer = browser.post(f"{RELEASE}/{path}")
     assert answer.status_code == 202, answer.text
     run_job(db, answer.json()["job"], lambda: False, lambda line: None)
@@ -42,10 +42,10 @@ def do(browser: Browser, db: Database, path: str) -> Any:
 
 
 @pytest.mark.slow
-def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> None:
+def test_release_routes_lead_from_decision_to_pack(browser: New, db: Database) -> None:
     releases.create(db, "officer", "FOI/26 1", policy_name="court")
     officer, rita, approver = browser("officer"), browser("rita"), browser("approver")
-    assert officer.post(f"{RELEASE}/submit").status_code == 400  # nothing is said of who gets it
+    assert officer.post(f"{RELEASE}/submit").status_code == 400  # the recipient is missing
     cases.change(db, "officer", "FOI/26 1", reason="now known", details=CASE)
     releases.set_details(db, "officer", "FOI/26 1#1", details.check(ReleaseKind.COURT, DETAILS))
     shown = {"exhibit": "AB1", "decision": {"target": {"track": 2}, "action": "show", "reason": "an officer on duty"}}
@@ -65,7 +65,7 @@ def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> Non
     answer = officer.post(f"{RELEASE}/submit")
     assert answer.status_code == 200, answer.text
     assert rita.post(f"{RELEASE}/approve").status_code == 403
-    assert approver.post(f"{RELEASE}/approve").status_code == 400  # nobody has watched it
+    assert approver.post(f"{RELEASE}/approve").status_code == 400  # not watched yet
     spans = {"output": 1, "spans": [[0, 30]], "content": content}
     assert approver.post(f"{RELEASE}/watched", {**spans, "content": "0" * 64}).status_code == 400
     assert approver.post(f"{RELEASE}/watched", {**spans, "spans": [[0, 50]]}).status_code == 400
@@ -94,7 +94,7 @@ def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> Non
     assert answer.json()["state"] == "approved", answer.text
 
     assert rita.get(f"{RELEASE}/pack.zip").status_code == 403
-    assert officer.get(f"{RELEASE}/pack.zip").status_code == 404  # not made yet
+    assert officer.get(f"{RELEASE}/pack.zip").status_code == 404  # not exported yet
     assert rita.post(f"{RELEASE}/export").status_code == 403
     made = do(officer, db, "export")["result"]
     answer = officer.get(f"{RELEASE}/pack.zip")
@@ -106,7 +106,7 @@ def test_a_release_goes_from_decision_to_pack(browser: New, db: Database) -> Non
     with db.reading() as session:
         event = session.query(Event).order_by(Event.seq.desc()).first()
         assert event is not None and (event.kind, event.actor) == ("release.delivered", "officer")
-    # An edit after the approval: the pack that was approved is no longer what there is.
+    # After an edit, the approved pack no longer matches the release.
     ops = [{"id": "after-12345", "op": "keyframe", "track": 1, "frame": 9, "box": [1, 1, 20, 20]}]
     assert rita.post("/api/footage/1/ops", {"tracks_id": 1, "base_revision": 3, "ops": ops}).status_code == 200
     assert officer.get(f"{RELEASE}/pack.zip").status_code == 400

@@ -1,5 +1,5 @@
-"""Every route the server has, Gradio's among them, taken from the application itself: a new one fails here until it is
-said who may use it."""
+"""Access to every route of the server, including Gradio's, read from the application itself. A new route fails here
+until its access is declared."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Route = tuple[str, str]
 
 @dataclass(frozen=True)
 class Only:
-    """``right`` is asked for; ``theirs``: with the right, too, what is somebody else's answers so."""
+    """Requires ``right``. ``theirs`` is the status for another person's item, even with the right."""
 
     right: Right
     theirs: int | None = None
@@ -101,18 +101,18 @@ PAGES = re.compile(
     r"/work/(?:(?:case|release|audit|admin)/?|assets/.+|static/.+|theme\.css)?"
     r"|/work/gradio_api/(?:queue/(?:join|data)|heartbeat/.+|app_id)"
 )
-"""What our pages need of Gradio's routes. Their handlers ask who it is themselves; all others are closed."""
+"""The Gradio routes our pages need. Their handlers check the user themselves; all others are closed."""
 
 
 @pytest.fixture
 def whole(db: Database) -> FastAPI:
-    """The application as it is served, with its pages."""
+    """The application as served, with its pages."""
     with warnings.catch_warnings(action="ignore"):  # Gradio's advice to developers
         return create_app(db, Store(), ServerSettings(), mount_pages=lambda app: mount_pages(app, list))
 
 
 def every_route(routes: list[BaseRoute], within: str = "") -> Iterator[Route]:
-    """Method and path of all there are, whatever they are nested in."""
+    """Method and path of all routes, including nested ones."""
     for route in routes:
         inner = getattr(route, "original_router", None)
         if inner is not None:
@@ -139,7 +139,7 @@ def filled(path: str, ids: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)[^}]*\}", lambda found: ids.get(found[1], "1"), path)
 
 
-def test_every_route_is_known_and_none_is_open_to_strangers(whole: FastAPI) -> None:
+def test_routes_are_listed_and_closed_to_strangers(whole: FastAPI) -> None:
     routes = sorted(set(every_route(whole.routes)))
     assert {route for route in routes if not route[1].startswith("/work/")} == set(WHO)
     assert len(routes) > 100 and ("POST", "/work/gradio_api/upload") in routes
@@ -153,7 +153,7 @@ def test_every_route_is_known_and_none_is_open_to_strangers(whole: FastAPI) -> N
         assert answer.status_code == (404 if who == CLOSED else 401), (method, path)
         assert method == "HEAD" or answer.json()["code"] in ("R651", "R712"), (method, path, answer.text)
         page = stranger.client.request(method, f"{address}?a=b", headers={"accept": "text/html", "origin": HERE})
-        if page.status_code == 303:  # back to exactly where one wanted to go
+        if page.status_code == 303:  # back to the requested page
             assert re.fullmatch(r"/sign-in\?next=/.*%3Fa%3Db", page.headers["location"]), (method, path)
         else:
             assert page.status_code == answer.status_code, (method, path)
@@ -163,7 +163,7 @@ def test_every_route_is_known_and_none_is_open_to_strangers(whole: FastAPI) -> N
         assert admin.get(f"/work{path}", accept="text/html").status_code in (200, 307), path
 
 
-def test_every_route_asks_for_its_right_and_keeps_people_apart(whole: FastAPI, db: Database) -> None:
+def test_routes_check_rights_and_ownership(whole: FastAPI, db: Database) -> None:
     accounts.add(db, "admin", "olga", PASSWORD, full_name="Olga", roles=[Role.OFFICER], must_change=False)
     officer = Browser(whole)
     officer.sign_in("officer")

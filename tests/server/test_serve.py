@@ -1,4 +1,4 @@
-"""The command, as a process of its own."""
+"""``redact serve`` as a separate process."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.cli.runner import hear_ctrl_c
 def served(
     home: Path, *options: str, program: Sequence[str] = ("-m", "redact")
 ) -> Iterator[tuple[str, list[str], subprocess.Popen[str]]]:
-    """Address, lines that were printed, and the process; stopped as Ctrl-C does. ``program``: what Python is told to
-    run."""
+    """The address, the printed lines, and the process, which is stopped as by Ctrl-C. ``program``: arguments for
+    Python."""
     command = [sys.executable, *program, "serve", "--port", "0", *options]
     environment = {**os.environ, "REDACT_HOME": str(home), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
@@ -65,7 +65,7 @@ def served(
 
 
 def wait_for(client: httpx2.Client) -> None:
-    """Until it answers."""
+    """Wait until the server responds."""
     for _ in range(200):
         try:
             assert client.get("/healthz").text == "ok"
@@ -76,7 +76,7 @@ def wait_for(client: httpx2.Client) -> None:
 
 
 @pytest.mark.slow
-def test_an_empty_home_begins_with_an_administrator(tmp_path: Path) -> None:
+def test_serve_creates_administrator_in_empty_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with served(home) as (address, lines, process), httpx2.Client(base_url=address) as client:
         wait_for(client)
@@ -89,8 +89,10 @@ def test_an_empty_home_begins_with_an_administrator(tmp_path: Path) -> None:
     assert process.returncode == 130
     with served(home, "--host", "0.0.0.0", "--no-worker") as (address, lines, process):
         assert "one-time" not in "".join(lines) and "Warning: other machines" in "".join(lines)
-        # A request that goes on when the server ends, as a film does that somebody watches, is broken off in silence.
+        # A request still open when the server stops, such as a video being watched, is dropped silently.
         host = address.removeprefix("http://").replace("0.0.0.0", "127.0.0.1")
+        with httpx2.Client(base_url=f"http://{host}") as client:
+            wait_for(client)  # a Ctrl-C before the server runs could be lost
         open_still = socket.create_connection(host.split(":"))  # type: ignore[arg-type]
         form = f"POST /sign-in HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nContent-Length: 99\r\n"
         open_still.sendall(f"{form}Content-Type: application/x-www-form-urlencoded\r\n\r\nname=".encode())
@@ -99,7 +101,7 @@ def test_an_empty_home_begins_with_an_administrator(tmp_path: Path) -> None:
     assert process.returncode == 130 and "Traceback" not in "".join(lines)
 
 
-def test_a_port_that_is_taken_is_said_to_be(home: Path) -> None:
+def test_serve_reports_port_in_use(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "redact", "serve", "--port", port, "--no-worker"]
@@ -112,11 +114,11 @@ def test_a_port_that_is_taken_is_said_to_be(home: Path) -> None:
 
 
 SHORT = "from redact.cli import main; from redact.demo import scene; scene.SECONDS = 2; main.main()"
-"""The command, but that its film takes two seconds."""
+"""The command with a demo clip of only two seconds."""
 
 
 @pytest.mark.slow
-def test_a_newcomer_is_inside_a_review_of_footage_the_program_made(tmp_path: Path) -> None:
+def test_serve_demo_leads_to_review(tmp_path: Path) -> None:
     begun = served(tmp_path / "home", "--demo", program=("-c", SHORT))
     with begun as (address, lines, _), httpx2.Client(base_url=address) as client:
         wait_for(client)
@@ -149,7 +151,7 @@ def test_a_newcomer_is_inside_a_review_of_footage_the_program_made(tmp_path: Pat
 
 
 def said_by(text: str, pattern: str) -> str:
-    """What the pattern's group finds in what was printed."""
+    """The group of ``pattern`` in the printed text."""
     found = re.search(pattern, text)
     assert found is not None, text
     return found[1]

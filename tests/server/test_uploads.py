@@ -39,7 +39,7 @@ def piece(browser: Browser, id_: str, offset: int, content: bytes) -> Any:
     return browser.send("PATCH", f"/api/uploads/{id_}?offset={offset}", content=content)
 
 
-def test_a_file_comes_in_by_pieces_and_is_taken_in(browser: New, db: Database, tmp_path: Path) -> None:
+def test_upload_arrives_in_chunks_and_becomes_footage(browser: New, db: Database, tmp_path: Path) -> None:
     content = make_clip(tmp_path / "other.mp4", frames=6, gop=6).read_bytes()
     officer = browser("officer")
     id_ = begin(officer, len(content)).json()["id"]
@@ -50,7 +50,7 @@ def test_a_file_comes_in_by_pieces_and_is_taken_in(browser: New, db: Database, t
     assert (wrong.status_code, wrong.json()["received"]) == (409, half)
     early = officer.post(f"/api/uploads/{id_}/finish")
     assert (early.status_code, early.json()["received"]) == (409, half)
-    # After the laptop's lid was closed, from another window:
+    # Later, from another window:
     again = browser("officer")
     assert again.get("/api/uploads").json()["uploads"][0]["received"] == half
     assert piece(again, id_, half, content[half:]).json()["received"] == len(content)
@@ -66,17 +66,17 @@ def test_a_file_comes_in_by_pieces_and_is_taken_in(browser: New, db: Database, t
     assert not upload_path(id_).exists()
 
 
-def test_the_size_is_what_was_announced_and_no_more_than_is_taken(browser: New) -> None:
+def test_upload_size_is_limited_to_announcement(browser: New) -> None:
     officer = browser("officer")
     assert begin(officer, 200_001).status_code == 413
     assert begin(officer, 0).status_code == 400
     id_ = begin(officer, 10).json()["id"]
     assert piece(officer, id_, 0, b"x" * 11).status_code == 413
-    assert piece(officer, id_, 0, b"x" * 50_001).status_code == 413  # the largest piece
+    assert piece(officer, id_, 0, b"x" * 50_001).status_code == 413  # larger than a chunk may be
     assert piece(officer, id_, 0, b"x" * 10).status_code == 200
 
 
-def test_what_a_killed_server_left_is_cut_off(browser: New) -> None:
+def test_upload_is_truncated_to_recorded_size_after_crash(browser: New) -> None:
     officer = browser("officer")
     id_ = begin(officer, 10).json()["id"]
     piece(officer, id_, 0, b"abcd")
@@ -85,12 +85,12 @@ def test_what_a_killed_server_left_is_cut_off(browser: New) -> None:
     assert upload_path(id_).read_bytes() == b"abcdefghij"
 
 
-def test_two_windows_send_one_file_and_it_is_taken_in_once(browser: New, db: Database, tmp_path: Path) -> None:
+def test_upload_from_two_windows_is_taken_in_once(browser: New, db: Database, tmp_path: Path) -> None:
     content = make_clip(tmp_path / "other.mp4", frames=6, gop=6).read_bytes()
     one, other = browser("officer"), browser("officer")
     id_ = begin(one, len(content)).json()["id"]
     piece(one, id_, 0, content[:100])
-    with upload_path(id_).open("r+b") as file:  # while a piece of the one is on its way
+    with upload_path(id_).open("r+b") as file:  # while a chunk from the other window is being received
         fcntl.flock(file, fcntl.LOCK_EX)
         busy = piece(other, id_, 50, content[50:])
     assert (busy.status_code, busy.json()["received"]) == (409, 100)
@@ -101,15 +101,15 @@ def test_two_windows_send_one_file_and_it_is_taken_in_once(browser: New, db: Dat
     late = piece(one, id_, 100, content[100:])
     assert (late.status_code, late.json()["received"]) == (409, len(content))
     run_job(db, jobs.pop(), lambda: False, lambda line: None)
-    one.post(f"/api/uploads/{id_}/finish")  # by a page that was asleep
+    one.post(f"/api/uploads/{id_}/finish")  # from a page that was asleep
     with db.reading() as session:
         assert [job.state for job in session.scalars(select(Job))] == ["done"]
 
 
-def test_what_nobody_goes_on_with_is_forgotten_with_its_file(browser: New, db: Database, app: FastAPI) -> None:
+def test_abandoned_uploads_are_removed_with_their_files(browser: New, db: Database, app: FastAPI) -> None:
     officer = browser("officer")
     old, new, failed, bare = (begin(officer, 10, f"{n}.mp4").json()["id"] for n in range(4))
-    upload_path(bare).unlink()  # removed by hand, or by a crash
+    upload_path(bare).unlink()  # lost in a crash or by hand
     stray, fresh = (upload_path(old).with_name(f"0000000{n}-0000-0000-0000-000000000000") for n in (1, 2))
     for path in (stray, fresh):
         path.write_bytes(b"x")
@@ -126,31 +126,31 @@ def test_what_nobody_goes_on_with_is_forgotten_with_its_file(browser: New, db: D
         assert session.scalars(select(Upload.id)).all() == [new]
 
 
-def test_no_room_is_said_before_anything_is_sent(browser: New, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upload_is_refused_without_disk_space(browser: New, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     officer = browser("officer")
-    # 200 kB are still to come of each that was begun, and one that is taken in is there twice for a while.
+    # 200 kB are outstanding for each upload, and during intake a file takes its size twice.
     assert [begin(officer, 200_000).status_code for _ in range(4)] == [201, 201, 201, 201]
     answer = begin(officer, 200_000)
     assert answer.status_code == 507
     assert "It is 0.2 MB, and the server can take 0.1 MB" in answer.json()["text"]
 
 
-def test_what_is_no_footage_is_known_by_its_content(browser: New, db: Database) -> None:
+def test_upload_that_is_not_footage_is_refused_by_content(browser: New, db: Database) -> None:
     officer = browser("officer")
     content = b"<html>" * 100
     id_ = begin(officer, len(content), "film.mp4").json()["id"]
     piece(officer, id_, 0, content)
     answer = officer.post(f"/api/uploads/{id_}/finish")
-    told = answer.json()
-    assert answer.status_code == 400 and told["code"] == "R718" and '"film.mp4"' in told["text"]
+    answer_body = answer.json()
+    assert answer.status_code == 400 and answer_body["code"] == "R718" and '"film.mp4"' in answer_body["text"]
     assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not upload_path(id_).exists()
     with db.reading() as session:
         assert session.scalars(select(Job)).first() is None
 
 
-def test_an_upload_is_its_owners_alone(browser: New, db: Database) -> None:
+def test_upload_is_visible_only_to_its_owner(browser: New, db: Database) -> None:
     accounts.add(db, "admin", "olive", "correct horse battery", full_name="O", roles=[Role.OFFICER], must_change=False)
     officer, olive = browser("officer"), browser("olive")
     id_ = begin(officer, 10).json()["id"]
@@ -172,11 +172,11 @@ def test_an_upload_is_its_owners_alone(browser: New, db: Database) -> None:
         ("..", "unnamed"),
         ("a\x00\nb.mp4", "a\ufffd\ufffdb.mp4"),
         ("\u202e4pm.exe", "\ufffd4pm.exe"),
-        ("<img src=x>", "<img src=x>"),  # a text like any other: pages show it as one
+        ("<img src=x>", "<img src=x>"),  # plain text, which pages escape
         ("\ud800.mp4", "?.mp4"),
     ],
 )
-def test_names_are_texts_and_never_paths(browser: New, untrusted: str, name: str) -> None:
+def test_upload_names_are_never_paths(browser: New, untrusted: str, name: str) -> None:
     officer = browser("officer")
     body = json.dumps({"case": CASE, "name": untrusted, "size": 5}).encode()
     headers = {"origin": "http://localhost", "x-csrf-token": officer.csrf, "content-type": "application/json"}

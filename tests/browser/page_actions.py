@@ -1,4 +1,4 @@
-"""What people's hands do on the workbench's pages, and what must never happen while they do it."""
+"""User actions on the workbench pages, and checks that must hold during them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.browser.real import PATIENCE, Workbench
 
 
 def sign_in(page: Page, name: str, password: str = Workbench.password) -> None:
-    """On the sign-in page."""
+    """Fill in and submit the sign-in form."""
     page.get_by_label("User name").fill(name)
     page.locator("input[name=password]").fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """From a list."""
+    """Select an option from a dropdown."""
     box = page.get_by_role("combobox", name=label, exact=True).filter(visible=True)
     box.click()
     page.get_by_role("option", name=option).click()
@@ -32,21 +32,21 @@ def case_page(page: Page, bench: Workbench, case: str) -> None:
 
 
 def reviewer(page: Page, bench: Workbench, footage: int) -> None:
-    """The reviewer, with its boxes there."""
+    """Open the reviewer and wait for its boxes."""
     with page.expect_response("**/boxes?*"):
         page.goto(f"{bench.address}/review/{footage}")
     page.locator(".rv[data-ready=true]").wait_for()
 
 
 def saved(page: Page, words: str = "All saved") -> None:
-    """Until the reviewer says so."""
+    """Wait until the reviewer shows that everything is saved."""
     page.locator(".rv-saved", has_text=words).wait_for()
 
 
 def press(page: Page, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
-        # What the key opens or moves is there before the next one is pressed.
+        # Let the effect of the key appear before the next one.
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30)))")
 
 
@@ -60,12 +60,12 @@ PLAY = """(next, all) => new Promise((done) => {
   section.querySelector("video.copy").addEventListener("ended", ended, { once: true });
   next.click();
 })"""
-"""From the button to the end of the film, which may have come by the time that the button is looked for."""
+"""Click the button and wait for the end of the video, which may already have been reached."""
 
 
 def watch_all(page: Page) -> None:
-    """Play the preview of a release until all of it counts. A busy machine leaves pictures out, which is to be played
-    again."""
+    """Play the preview of a release until all of it is watched. A busy machine drops frames, which are then
+    played again."""
     words = page.locator(".coverage-words", has_text="watched")
     words.wait_for()
     page.locator("video.copy").scroll_into_view_if_needed()
@@ -77,7 +77,7 @@ def watch_all(page: Page) -> None:
 
 @contextlib.contextmanager
 def inert(page: Page, bench: Workbench) -> Iterator[None]:
-    """While this lasts, no script but ours runs, none fails, and nothing is asked of anybody but the workbench."""
+    """Check that only our scripts run, none fails, and all requests go to the workbench."""
     wrong: list[str] = []
     here = urlsplit(bench.address).netloc
 
