@@ -114,4 +114,4 @@ $(LOCK_TOOLS)/bin/uv: | $(BIN)/python
 	$(LOCK_TOOLS)/bin/python -m pip install -q 'uv>=0.13,<0.14'
 
 clean:
-	rm -rf $(VENV) $(NODE) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(NODE) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage*
