@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from types import FrameType
 
-PRELOADED = ["tests.evidence.factory", "tests.disclose.dying", "tests.jobs.steps"]
+PRELOADED = ["tests.evidence.factory", "tests.disclose.killable", "tests.jobs.steps"]
 
 
 def children() -> ForkServerContext:

@@ -244,12 +244,12 @@ def test_failed_job_keeps_code_and_text(db: Database) -> None:
 @contextmanager
 def process(db: Database, how: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "REDACT_DATABASE_URL": db.url}
-    dying = subprocess.Popen([sys.executable, "-m", "tests.jobs.dying_worker", how], env=environment)
+    killable = subprocess.Popen([sys.executable, "-m", "tests.jobs.dying_worker", how], env=environment)
     try:
-        yield dying
+        yield killable
     finally:
-        dying.kill()
-        dying.wait()
+        killable.kill()
+        killable.wait()
 
 
 def wait_for(db: Database, job: Job, holds: Callable[[Job], bool]) -> Job:
@@ -285,8 +285,8 @@ def test_intake_repeated_after_kill_adds_footage_once(
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
     upload().write_bytes(make_clip(tmp_path / "clip.mp4").read_bytes())
     job = intake(db, exhibit="AB/1")
-    with process(db, "dies") as dying:
-        assert dying.wait(120) == -signal.SIGKILL
+    with process(db, "dies") as killable:
+        assert killable.wait(120) == -signal.SIGKILL
     assert queue.find(db, job.id).state == JobState.RUNNING
     queue.recover(db)
     done = run(db, job)

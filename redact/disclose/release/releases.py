@@ -1,4 +1,4 @@
-"""Releases: their clips, decisions and details, and their way from draft to export.
+"""Releases: their clips, decisions and details, and their states from draft to export.
 
 A release is draft, in review, approved, exported or withdrawn. Its content (clips, decisions, details, edits of its
 footage, policy and codes) has one digest. An approval applies to that digest only, and so does a record of what was

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class CheckState(StrEnum):
+class CheckOutcome(StrEnum):
     """The result of a check."""
 
     HELD = "held"
@@ -16,7 +16,7 @@ class CheckState(StrEnum):
     """Not possible: something to check, or to check it against, is missing."""
 
 
-class Check(StrEnum):
+class PackCheck(StrEnum):
     """What is checked."""
 
     SIGNATURE = "signature"
@@ -37,8 +37,8 @@ class Check(StrEnum):
 class CheckResult:
     """The result of one check, the file it concerns (empty: the whole pack), and a sentence for the reader."""
 
-    check: Check
-    state: CheckState
+    check: PackCheck
+    state: CheckOutcome
     text: str
     file: str = ""
 
@@ -54,25 +54,25 @@ class Verdict:
     @property
     def broken(self) -> tuple[CheckResult, ...]:
         """The checks that failed."""
-        return tuple(result for result in self.results if result.state is CheckState.BROKEN)
+        return tuple(result for result in self.results if result.state is CheckOutcome.BROKEN)
 
     @property
     def sound(self) -> bool:
         """Whether a signature or manifest vouches for it and no check failed."""
-        vouching = (Check.SIGNATURE, Check.MANIFEST)
-        return not self.broken and any(r.check in vouching and r.state is CheckState.HELD for r in self.results)
+        vouching = (PackCheck.SIGNATURE, PackCheck.MANIFEST)
+        return not self.broken and any(r.check in vouching and r.state is CheckOutcome.HELD for r in self.results)
 
 
-def held(what: Check, text: str, file: str = "") -> CheckResult:
+def held(check: PackCheck, text: str, file: str = "") -> CheckResult:
     """A check that passed."""
-    return CheckResult(what, CheckState.HELD, text, file)
+    return CheckResult(check, CheckOutcome.HELD, text, file)
 
 
-def broken(what: Check, text: str, file: str = "") -> CheckResult:
+def broken(check: PackCheck, text: str, file: str = "") -> CheckResult:
     """A check that failed."""
-    return CheckResult(what, CheckState.BROKEN, text, file)
+    return CheckResult(check, CheckOutcome.BROKEN, text, file)
 
 
-def absent(what: Check, text: str, file: str = "") -> CheckResult:
+def absent(check: PackCheck, text: str, file: str = "") -> CheckResult:
     """A check that was not possible."""
-    return CheckResult(what, CheckState.ABSENT, text, file)
+    return CheckResult(check, CheckOutcome.ABSENT, text, file)

@@ -12,7 +12,7 @@ from redact.audit.chain import HEAD_DOMAIN, SignedHead
 from redact.audit.keys import PublicKey
 from redact.disclose.log.entries import AuditHead
 from redact.disclose.pack.statement import MOST_BYTES, PUBLIC_KEY_FILE, STATEMENT_FILE, SignedStatement, read
-from redact.disclose.verify.findings import Check, CheckResult, absent, broken, held
+from redact.disclose.verify.findings import CheckResult, PackCheck, absent, broken, held
 from redact.disclose.verify.untrusted_pack import small_file
 from redact.errors import KeyUnusable, StatementInvalid
 
@@ -41,19 +41,19 @@ def check_statement(folder: Path, trusted: PublicKey | None, *, pack: bool) -> S
     if untrusted is None:
         text = f"{STATEMENT_FILE} is missing or cannot be read."
         if pack or os.path.lexists(path):
-            return StatementCheck(None, key, (broken(Check.SIGNATURE, text), _signer(None, trusted, own)))
-        unsigned = absent(Check.SIGNER, "There is no signed statement.")
-        return StatementCheck(None, key, (absent(Check.SIGNATURE, text), unsigned))
+            return StatementCheck(None, key, (broken(PackCheck.SIGNATURE, text), _signer(None, trusted, own)))
+        unsigned = absent(PackCheck.SIGNER, "There is no signed statement.")
+        return StatementCheck(None, key, (absent(PackCheck.SIGNATURE, text), unsigned))
     try:
         signed = read(untrusted)
     except StatementInvalid as error:
-        return StatementCheck(None, key, (broken(Check.SIGNATURE, error.happened), _signer(None, trusted, own)))
+        return StatementCheck(None, key, (broken(PackCheck.SIGNATURE, error.happened), _signer(None, trusted, own)))
     signer = next((k for k in (trusted, own) if k is not None and signed.signed_by(k)), None)
     if signer is None:
         text = "The statement was changed after it was signed, or was signed by an unknown key."
-        return StatementCheck(signed, key, (broken(Check.SIGNATURE, text), _signer(None, trusted, own)))
+        return StatementCheck(signed, key, (broken(PackCheck.SIGNATURE, text), _signer(None, trusted, own)))
     text = f"The statement is unchanged since the key {signer.fingerprint} signed it."
-    return StatementCheck(signed, key, (held(Check.SIGNATURE, text), _signer(signer, trusted, own)))
+    return StatementCheck(signed, key, (held(PackCheck.SIGNATURE, text), _signer(signer, trusted, own)))
 
 
 def _own_key(pem: Path) -> PublicKey | None:
@@ -67,28 +67,28 @@ def _own_key(pem: Path) -> PublicKey | None:
 def _signer(signer: PublicKey | None, trusted: PublicKey | None, own: PublicKey | None) -> CheckResult:
     if trusted is None:
         return absent(
-            Check.SIGNER,
+            PackCheck.SIGNER,
             "The signer was not checked: no trusted key was given. Ask the force for the fingerprint of its key. The "
             f"fingerprint of the key in this pack is {own.fingerprint if own else 'missing'}.",
         )
     if signer is None:
-        return broken(Check.SIGNER, f"The trusted key, {trusted.fingerprint}, did not sign this.")
+        return broken(PackCheck.SIGNER, f"The trusted key, {trusted.fingerprint}, did not sign this.")
     if signer.fingerprint != trusted.fingerprint:
-        return broken(Check.SIGNER, f"It was signed by the key {signer.fingerprint}, which is not the trusted key.")
+        return broken(PackCheck.SIGNER, f"It was signed by the key {signer.fingerprint}, which is not the trusted key.")
     if own is not None and own.fingerprint != trusted.fingerprint:
-        return broken(Check.SIGNER, f"{PUBLIC_KEY_FILE} is not the key that signed the statement.")
-    return held(Check.SIGNER, "It was signed by the trusted key.")
+        return broken(PackCheck.SIGNER, f"{PUBLIC_KEY_FILE} is not the key that signed the statement.")
+    return held(PackCheck.SIGNER, "It was signed by the trusted key.")
 
 
 def check_audit_head(head: AuditHead | None, key: PublicKey | None) -> CheckResult:
     """Check the signature of the audit chain head from a statement or log."""
     if head is None:
-        return absent(Check.AUDIT_HEAD, "There is neither a statement nor a log with an audit chain head.")
+        return absent(PackCheck.AUDIT_HEAD, "There is neither a statement nor a log with an audit chain head.")
     if key is None:
-        return absent(Check.AUDIT_HEAD, "There is no key to check the audit chain head against.")
+        return absent(PackCheck.AUDIT_HEAD, "There is no key to check the audit chain head against.")
     if head.key_fingerprint != key.fingerprint or not _head_signed(head, key):
-        return broken(Check.AUDIT_HEAD, "The audit chain head was not signed by that key.")
-    return held(Check.AUDIT_HEAD, f"The audit chain head, at {head.count} events, was signed by the same key.")
+        return broken(PackCheck.AUDIT_HEAD, "The audit chain head was not signed by that key.")
+    return held(PackCheck.AUDIT_HEAD, f"The audit chain head, at {head.count} events, was signed by the same key.")
 
 
 def _head_signed(head: AuditHead, key: PublicKey) -> bool:

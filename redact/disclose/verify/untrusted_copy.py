@@ -12,7 +12,7 @@ from typing import Protocol
 from redact.audit.keys import PublicKey
 from redact.disclose.log.release_log import MaskSample, PublishedRange
 from redact.disclose.pack import c2pa_manifest
-from redact.disclose.verify.findings import Check, CheckResult, absent, broken, held
+from redact.disclose.verify.findings import CheckResult, PackCheck, absent, broken, held
 from redact.disclose.verify.mask_check import Sample, exposed, has_area
 from redact.errors import Cancelled, RedactError
 from redact.mask.types import Form, Shape
@@ -64,21 +64,21 @@ def container(path: Path, file: str) -> CheckResult:
     try:
         read_contents(path, signed=True)
     except RedactError as error:
-        return broken(Check.CONTAINER, error.happened, file)
-    return held(Check.CONTAINER, "The file contains only its picture, sound and manifest.", file)
+        return broken(PackCheck.CONTAINER, error.happened, file)
+    return held(PackCheck.CONTAINER, "The file contains only its picture, sound and manifest.", file)
 
 
 def manifest(path: Path, file: str, key: PublicKey | None, expected: Expected) -> CheckResult:
     """Check the C2PA manifest: that it is valid, signed under ``key``, and belongs to this release."""
     found = c2pa_manifest.read(path)
     if found is None:
-        return absent(Check.MANIFEST, "The file has no C2PA manifest. Remuxing removes it.", file)
+        return absent(PackCheck.MANIFEST, "The file has no C2PA manifest. Remuxing removes it.", file)
     if found.problems or found.key is None or found.release is None:
         problems = ", ".join(found.problems[:_LISTED])
-        return broken(Check.MANIFEST, f"The C2PA manifest is not valid: {problems}.", file)
+        return broken(PackCheck.MANIFEST, f"The C2PA manifest is not valid: {problems}.", file)
     if key is None:
         return held(
-            Check.MANIFEST,
+            PackCheck.MANIFEST,
             f"The C2PA manifest matches the file. Its key, {found.key.fingerprint}, could not be checked.",
             file,
         )
@@ -91,8 +91,8 @@ def manifest(path: Path, file: str, key: PublicKey | None, expected: Expected) -
     elif expected.masters is not None and (master not in expected.masters if master else expected.masters):
         wrong = "names a different master from the statement"
     if wrong:
-        return broken(Check.MANIFEST, f"The C2PA manifest {wrong}.", file)
-    return held(Check.MANIFEST, "The C2PA manifest matches the file and is signed under the same key.", file)
+        return broken(PackCheck.MANIFEST, f"The C2PA manifest {wrong}.", file)
+    return held(PackCheck.MANIFEST, "The C2PA manifest matches the file and is signed under the same key.", file)
 
 
 def frames(
@@ -112,9 +112,9 @@ def frames(
     except RedactError as error:
         if isinstance(error, Cancelled):
             raise
-        results = [broken(Check.FRAMES, f"The copy cannot be decoded: {error.happened}", file)]
+        results = [broken(PackCheck.FRAMES, f"The copy cannot be decoded: {error.happened}", file)]
         if checker is not None:
-            results.append(broken(Check.MASKS, "The copy cannot be decoded, so its masks cannot be checked.", file))
+            results.append(broken(PackCheck.MASKS, "The copy cannot be decoded, so its masks cannot be checked.", file))
         return results, None
     size = (info.video.upright_width, info.video.upright_height)
     results = [_parity(file, expected, table, size)]
@@ -159,16 +159,18 @@ class SampleMaskChecker:
     def result(self, file: str) -> CheckResult:
         """See :class:`MaskChecker`."""
         if self._exposed:
-            return broken(Check.MASKS, f"A mask in the log is not in the picture: {_listed(self._exposed)}.", file)
+            return broken(PackCheck.MASKS, f"A mask in the log is not in the picture: {_listed(self._exposed)}.", file)
         if self._invalid or self._unvisited:
-            return broken(Check.MASKS, "masks.json lists invalid masks, or frames that do not exist.", file)
+            return broken(PackCheck.MASKS, "masks.json lists invalid masks, or frames that do not exist.", file)
         if self._unsampled:
             return broken(
-                Check.MASKS, f"masks.json has no masks for frame {self._unsampled[0]}, which should have some.", file
+                PackCheck.MASKS,
+                f"masks.json has no masks for frame {self._unsampled[0]}, which should have some.",
+                file,
             )
         count = sum(map(len, self._by_frame.values()))
         return held(
-            Check.MASKS, f"All {count} masks checked, on {len(self._by_frame)} frames, are in the picture.", file
+            PackCheck.MASKS, f"All {count} masks checked, on {len(self._by_frame)} frames, are in the picture.", file
         )
 
 
@@ -202,16 +204,20 @@ class RangeFillChecker:
     def result(self, file: str) -> CheckResult:
         """See :class:`MaskChecker`."""
         if self._missing:
-            return broken(Check.MASKS, f"There is no fill where the log says there is: {_listed(self._missing)}.", file)
+            return broken(
+                PackCheck.MASKS, f"There is no fill where the log says there is: {_listed(self._missing)}.", file
+            )
         if empty := [r for n, r in enumerate(self._ranges) if n not in self._seen]:
             return broken(
-                Check.MASKS, f"There is no fill in the range from {empty[0].first_timecode}, contrary to the log.", file
+                PackCheck.MASKS,
+                f"There is no fill in the range from {empty[0].first_timecode}, contrary to the log.",
+                file,
             )
         if not self._ranges:
             return absent(
-                Check.MASKS, "The log lists no fills. Other effects cannot be checked without positions.", file
+                PackCheck.MASKS, "The log lists no fills. Other effects cannot be checked without positions.", file
             )
-        return held(Check.MASKS, f"All {len(self._ranges)} ranges with fills have fill in the picture.", file)
+        return held(PackCheck.MASKS, f"All {len(self._ranges)} ranges with fills have fill in the picture.", file)
 
 
 def _due(span: PublishedRange, frame: int) -> bool:
@@ -233,17 +239,17 @@ def _listed(places: Sequence[tuple[int, Fraction]]) -> str:
 def _parity(file: str, expected: Expected, table: FrameTable, size: tuple[int, int]) -> CheckResult:
     count = len(table)
     if expected.frames not in (None, count):
-        return broken(Check.FRAMES, f"The copy has {count} frames instead of {expected.frames}.", file)
+        return broken(PackCheck.FRAMES, f"The copy has {count} frames instead of {expected.frames}.", file)
     if expected.pts_sha256 not in (None, timeline_digest(relative_times(table))):
-        return broken(Check.FRAMES, "The times of the copy's frames are not the stated ones.", file)
+        return broken(PackCheck.FRAMES, "The times of the copy's frames are not the stated ones.", file)
     if expected.size is not None and expected.size != size:
         return broken(
-            Check.FRAMES,
+            PackCheck.FRAMES,
             f"The picture has {size[0]} x {size[1]} pixels instead of {expected.size[0]} x {expected.size[1]}.",
             file,
         )
     if expected.frames is None or expected.pts_sha256 is None:
         return absent(
-            Check.FRAMES, f"All {count} frames can be decoded, but nothing states how many there should be.", file
+            PackCheck.FRAMES, f"All {count} frames can be decoded, but nothing states how many there should be.", file
         )
-    return held(Check.FRAMES, f"All {count} frames can be decoded and are at the stated times.", file)
+    return held(PackCheck.FRAMES, f"All {count} frames can be decoded and are at the stated times.", file)

@@ -24,7 +24,7 @@ from redact.disclose.log.release_log import (
 )
 from redact.disclose.pack.statement import STATEMENT_FILE, OutputClaim, SignedStatement
 from redact.disclose.verify import untrusted_copy
-from redact.disclose.verify.findings import Check, CheckResult, Verdict, absent, broken, held
+from redact.disclose.verify.findings import CheckResult, PackCheck, Verdict, absent, broken, held
 from redact.disclose.verify.statement_check import check_audit_head, check_statement
 from redact.disclose.verify.untrusted_copy import (
     Expected,
@@ -98,7 +98,7 @@ class _PackVerifier:
     def _check_files(self) -> CheckResult:
         """Check that every file is the one that was signed, none is missing and none was added."""
         if self._statement is None:
-            return absent(Check.FILES, "Without a statement there is nothing to compare the files with.")
+            return absent(PackCheck.FILES, "Without a statement there is nothing to compare the files with.")
         signed, present = self._statement.files, self._folder.files
         wrong = list(self._folder.unexpected)
         wrong += [f"{name!r} is missing" for name in signed if name not in present]
@@ -111,19 +111,19 @@ class _PackVerifier:
                 wrong.append(error.happened)
         if wrong:
             more = f" and {len(wrong) - _LISTED} more" if len(wrong) > _LISTED else ""
-            return broken(Check.FILES, f"{'; '.join(sorted(wrong)[:_LISTED])}{more}.")
-        return held(Check.FILES, f"All {len(signed)} files are the ones that were signed, and there are no others.")
+            return broken(PackCheck.FILES, f"{'; '.join(sorted(wrong)[:_LISTED])}{more}.")
+        return held(PackCheck.FILES, f"All {len(signed)} files are the ones that were signed, and there are no others.")
 
     def _read_log(self) -> CheckResult:
         data = small_file(self._folder.path / LOG_FILE, MAX_BYTES)
         if data is None:
-            return broken(Check.LOG, f"{LOG_FILE} is missing or cannot be read.")
+            return broken(PackCheck.LOG, f"{LOG_FILE} is missing or cannot be read.")
         try:
             self._log = load(data)
         except LogUnreadable as error:
-            return broken(Check.LOG, error.happened)
+            return broken(PackCheck.LOG, error.happened)
         if self._statement is None:
-            return absent(Check.LOG, "The log is valid, but there is no statement to compare it with.")
+            return absent(PackCheck.LOG, "The log is valid, but there is no statement to compare it with.")
         predicate, log = self._statement.predicate, self._log
         pairs: dict[str, tuple[object, object]] = {
             "the kind of release": (predicate.kind, log.kind),
@@ -143,8 +143,8 @@ class _PackVerifier:
             pairs["the masters"] = (set(predicate.masters or ()), {o.master.sha256 for o in log.outputs})
         for subject, (stated, logged) in pairs.items():
             if stated != logged:
-                return broken(Check.LOG, f"Log and statement disagree on {subject}.")
-        return held(Check.LOG, "The log is valid and agrees with the statement.")
+                return broken(PackCheck.LOG, f"Log and statement disagree on {subject}.")
+        return held(PackCheck.LOG, "The log is valid and agrees with the statement.")
 
     def _check_audit_head(self) -> CheckResult:
         source = self._statement.predicate if self._statement else self._log
@@ -168,7 +168,7 @@ class _PackVerifier:
     def _check_copy(self, file: str, samples: MaskSamples | None) -> list[CheckResult]:
         path = self._folder.files.get(file)
         if path is None:
-            return [broken(Check.FRAMES, "The copy is missing.", file)]
+            return [broken(PackCheck.FRAMES, "The copy is missing.", file)]
         claim = (
             next((o for o in self._statement.predicate.outputs if o.file == file), None) if self._statement else None
         )
@@ -189,13 +189,13 @@ class _PackVerifier:
         log = self._log
         file = log.outputs[index].file if log and index is not None else ""
         if log is None or index is None:
-            return absent(Check.MASKS, "There is no log of its masks.", file)
+            return absent(PackCheck.MASKS, "There is no log of its masks.", file)
         if isinstance(log, PublishedLog):
             return RangeFillChecker(r for r in log.ranges if r.output == index)
         if samples is None and MASKS_FILE in self._folder.files:
-            return broken(Check.MASKS, f"{MASKS_FILE} cannot be read.", file)
+            return broken(PackCheck.MASKS, f"{MASKS_FILE} cannot be read.", file)
         if samples is None:
-            return absent(Check.MASKS, f"The pack has no {MASKS_FILE} with the positions of its masks.", file)
+            return absent(PackCheck.MASKS, f"The pack has no {MASKS_FILE} with the positions of its masks.", file)
         masks = [m for m in log.masks if m.output == index and m.kind == "picture"]
         ends = {frame for mask in masks for frame in (mask.first_frame, mask.last_frame)}
         return SampleMaskChecker((s for s in samples.samples if s.output == index), ends)
@@ -214,9 +214,9 @@ class _PackVerifier:
             clip = (output.master.clip_first_frame, output.master.clip_last_frame)
             if same_frames(self._tables[output.file], output.slate_frames, table, *clip):
                 text = f"Its frames are frames {clip[0]} to {clip[1]} of the master, at the same times."
-                yield held(Check.MASTER_FRAMES, text, output.file)
+                yield held(PackCheck.MASTER_FRAMES, text, output.file)
             else:
-                yield broken(Check.MASTER_FRAMES, "The times of its frames differ from the master's.", output.file)
+                yield broken(PackCheck.MASTER_FRAMES, "The times of its frames differ from the master's.", output.file)
 
 
 class _CopyVerifier:
@@ -237,7 +237,7 @@ class _CopyVerifier:
             wanted = name or self._path.name
             claim = next((o for o in signed.statement.predicate.outputs if o.file == wanted), None)
         expected = _expected(signed, claim, None)
-        masks = absent(Check.MASKS, "Masks can only be checked in the whole pack.", self._path.name)
+        masks = absent(PackCheck.MASKS, "Masks can only be checked in the whole pack.", self._path.name)
         found, _ = _check_content(
             self._path, self._path.name, self._signed.key, expected, checker=None, progress=self._progress
         )
@@ -251,10 +251,10 @@ class _CopyVerifier:
     def _check_file(self, name: str | None, named: bool) -> CheckResult:
         file = self._path.name
         if name is not None:
-            return held(Check.FILES, f"It is the file that was signed as {name}.", file)
+            return held(PackCheck.FILES, f"It is the file that was signed as {name}.", file)
         if named:
-            return broken(Check.FILES, "It was changed after it was signed.", file)
-        return broken(Check.FILES, "The statement beside it lists other files.", file)
+            return broken(PackCheck.FILES, "It was changed after it was signed.", file)
+        return broken(PackCheck.FILES, "The statement beside it lists other files.", file)
 
 
 def _check_content(
@@ -268,7 +268,7 @@ def _check_content(
 ) -> tuple[list[CheckResult], FrameTable | None]:
     """Check container, manifest, frames and masks of a copy; also returns its frame table if it could be decoded."""
     if not is_file(path):
-        return [broken(Check.FRAMES, "It is a link, not a file.", file)], None
+        return [broken(PackCheck.FRAMES, "It is a link, not a file.", file)], None
     try:
         with unchanged(path):
             results = [
@@ -277,7 +277,7 @@ def _check_content(
             ]
             more, table = untrusted_copy.frames(path, file, expected, checker, progress)
     except MasterChanged as error:
-        return [broken(Check.FRAMES, error.happened, file)], None
+        return [broken(PackCheck.FRAMES, error.happened, file)], None
     return [*results, *more], table
 
 
@@ -296,7 +296,7 @@ def _expected(signed: SignedStatement | None, claim: OutputClaim | None, facts: 
 def _check_master_hash(sha256: str, stated: tuple[str, ...] | None) -> CheckResult:
     if stated is None:
         text = f"Nothing states which master it was made from. The SHA-256 of the file given is {sha256}."
-        return absent(Check.MASTER, text)
+        return absent(PackCheck.MASTER, text)
     if sha256 not in stated:
-        return broken(Check.MASTER, f"It was not made from the file given, whose SHA-256 is {sha256}.")
-    return held(Check.MASTER, "It was made from the file given.")
+        return broken(PackCheck.MASTER, f"It was not made from the file given, whose SHA-256 is {sha256}.")
+    return held(PackCheck.MASTER, "It was made from the file given.")

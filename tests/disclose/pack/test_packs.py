@@ -26,7 +26,7 @@ from redact.mask.edits.types import Delete
 from redact.records.database import Database
 from redact.schema.tables import Export, Footage
 from tests.disclose.approved import FRAMES, approved, copied_home, luma, made_home
-from tests.disclose.dying import edit_for_ever, export_in_a_process
+from tests.disclose.killable import edit_for_ever, export_in_a_process
 from tests.killing import children
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from redact.disclose.log.release_log import PublishedRange
-from redact.disclose.verify.findings import CheckState
+from redact.disclose.verify.findings import CheckOutcome
 from redact.disclose.verify.mask_check import Sample, exposed, has_area
 from redact.disclose.verify.untrusted_copy import RangeFillChecker
 from redact.mask.compositor import Compositor
@@ -141,22 +141,22 @@ def ranged(first: int, last: int, effects: tuple[str, ...] = ("solid",)) -> Publ
 @pytest.mark.parametrize(
     ("hidden", "effects", "state"),
     [
-        (range(10, 101), ("solid",), CheckState.HELD),
-        ([*range(10, 40), *range(64, 101)], ("solid",), CheckState.HELD),  # 24 frames of a gap: under a second
+        (range(10, 101), ("solid",), CheckOutcome.HELD),
+        ([*range(10, 40), *range(64, 101)], ("solid",), CheckOutcome.HELD),  # 24 frames of a gap: under a second
         (
             [*range(10, 30), *range(90, 101)],
             ("solid",),
-            CheckState.BROKEN,
+            CheckOutcome.BROKEN,
         ),  # over two seconds: too long to be one range
-        (range(11, 101), ("solid",), CheckState.BROKEN),  # not on its first frame
-        (range(10, 100), ("solid",), CheckState.BROKEN),  # not on its last
-        ([], ("solid",), CheckState.BROKEN),
-        ([30, 34], ("mosaic", "solid"), CheckState.HELD),  # where the mosaics are cannot be known
-        ([], ("mosaic", "solid"), CheckState.BROKEN),
+        (range(11, 101), ("solid",), CheckOutcome.BROKEN),  # not on its first frame
+        (range(10, 100), ("solid",), CheckOutcome.BROKEN),  # not on its last
+        ([], ("solid",), CheckOutcome.BROKEN),
+        ([30, 34], ("mosaic", "solid"), CheckOutcome.HELD),  # where the mosaics are cannot be known
+        ([], ("mosaic", "solid"), CheckOutcome.BROKEN),
     ],
 )
 def test_published_range_needs_fill_from_end_to_end(
-    hidden: Sequence[int], effects: tuple[str, ...], state: CheckState
+    hidden: Sequence[int], effects: tuple[str, ...], state: CheckOutcome
 ) -> None:
     checker = RangeFillChecker([ranged(10, 100, effects)])
     with_fill, without = drawn([(SHAPES[0], BLACK)]), footage()
@@ -169,4 +169,4 @@ def test_published_range_needs_fill_from_end_to_end(
 def test_published_log_without_fills_is_not_checked() -> None:
     checker = RangeFillChecker([])
     assert not checker.wants(0)
-    assert checker.result("video-1.mp4").state is CheckState.ABSENT
+    assert checker.result("video-1.mp4").state is CheckOutcome.ABSENT

@@ -20,7 +20,7 @@ from redact.disclose.log.entries import AuditHead
 from redact.disclose.log.release_log import ReleaseLog, dump, load
 from redact.disclose.pack.c2pa_manifest import sign_copy
 from redact.disclose.pack.statement import PUBLIC_KEY_FILE, STATEMENT_FILE
-from redact.disclose.verify.findings import Check, CheckState, Verdict
+from redact.disclose.verify.findings import CheckOutcome, PackCheck, Verdict
 from redact.disclose.verify.untrusted_copy import container
 from redact.disclose.verify.verification import verify
 from redact.errors import NothingToVerify
@@ -29,7 +29,7 @@ from redact.settings import Effect, EffectSettings
 from tests.disclose.packs import POLICY, Made, make_pack, signed_head
 from tests.media.clips import make_clip
 
-HELD, BROKEN, ABSENT = CheckState.HELD, CheckState.BROKEN, CheckState.ABSENT
+HELD, BROKEN, ABSENT = CheckOutcome.HELD, CheckOutcome.BROKEN, CheckOutcome.ABSENT
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +53,11 @@ def pack(honest: Made, tmp_path: Path) -> Made:
     return replace(honest, folder=Path(shutil.copytree(honest.folder, tmp_path / "pack")))
 
 
-def states(verdict: Verdict) -> dict[Check, CheckState]:
+def states(verdict: Verdict) -> dict[PackCheck, CheckOutcome]:
     return {result.check: result.state for result in verdict.results}
 
 
-def broken(verdict: Verdict) -> set[Check]:
+def broken(verdict: Verdict) -> set[PackCheck]:
     return {result.check for result in verdict.broken}
 
 
@@ -67,19 +67,22 @@ def checked(pack: Made) -> Verdict:
 
 def test_court_pack_passes_every_check(honest: Made) -> None:
     verdict = verify(honest.folder, master=honest.master, trusted=honest.key.public)
-    assert states(verdict) == dict.fromkeys(Check, HELD)
+    assert states(verdict) == dict.fromkeys(PackCheck, HELD)
     assert verdict.sound and verdict.signer == honest.key.fingerprint
 
 
 def test_public_pack_names_no_master(public: Made) -> None:
     verdict = verify(public.folder, master=public.master, trusted=public.key.public)
-    assert states(verdict) == {**dict.fromkeys(set(Check) - {Check.MASTER_FRAMES}, HELD), Check.MASTER: ABSENT}
+    assert states(verdict) == {
+        **dict.fromkeys(set(PackCheck) - {PackCheck.MASTER_FRAMES}, HELD),
+        PackCheck.MASTER: ABSENT,
+    }
     assert verdict.sound
 
 
 def test_signer_is_unchecked_without_key(honest: Made) -> None:
     verdict = verify(honest.folder)
-    assert states(verdict)[Check.SIGNER] is ABSENT
+    assert states(verdict)[PackCheck.SIGNER] is ABSENT
     assert verdict.sound and verdict.signer == honest.key.fingerprint
 
 
@@ -95,14 +98,14 @@ def test_master_with_other_frame_times_fails(pack: Made, monkeypatch: pytest.Mon
         "redact.disclose.verify.verification.hash_file",
         lambda path, _=None: entry.sha256 if path == uneven else hash_file(path),
     )
-    assert broken(verify(pack.folder, master=uneven, trusted=pack.key.public)) == {Check.MASTER_FRAMES}
+    assert broken(verify(pack.folder, master=uneven, trusted=pack.key.public)) == {PackCheck.MASTER_FRAMES}
 
 
 def test_other_master_fails(honest: Made, public: Made) -> None:
     other = public.master.with_name("other.mp4")
     other.write_bytes(public.master.read_bytes() + struct.pack(">I4s", 8, b"free"))
     verdict = verify(honest.folder, master=other, trusted=honest.key.public)
-    assert broken(verdict) == {Check.MASTER}
+    assert broken(verdict) == {PackCheck.MASTER}
 
 
 def byte_flipped(pack: Made) -> None:
@@ -275,37 +278,37 @@ def name_leads_out(pack: Made) -> None:
     pack.at(STATEMENT_FILE).write_bytes(canonical(outer))
 
 
-FORGERIES: list[tuple[Callable[[Made], None], set[Check], Check | None]] = [
+FORGERIES: list[tuple[Callable[[Made], None], set[PackCheck], PackCheck | None]] = [
     # forgery, results that must break, proof that must be absent
-    (byte_flipped, {Check.FILES, Check.MANIFEST}, None),
-    (frame_dropped, {Check.FILES, Check.FRAMES, Check.CONTAINER}, Check.MANIFEST),
-    (frame_dropped_and_stated_anew, {Check.LOG, Check.FRAMES, Check.CONTAINER}, Check.MANIFEST),
-    (log_line_changed, {Check.FILES}, None),
-    (log_of_another_release, {Check.LOG}, None),
-    (times_of_another_copy, {Check.FRAMES}, None),
-    (master_in_a_free_box, {Check.FILES, Check.MANIFEST, Check.CONTAINER}, None),
-    (master_in_a_free_box_and_stated_anew, {Check.LOG, Check.MANIFEST, Check.CONTAINER}, None),
-    (statement_signed_by_another, {Check.SIGNER}, None),
-    (all_signed_by_another, {Check.SIGNER, Check.MANIFEST, Check.AUDIT_HEAD}, None),
-    (manifest_of_another_policy, {Check.LOG, Check.MANIFEST}, None),
-    (manifest_of_another_master, {Check.LOG, Check.MANIFEST}, None),
-    (remuxed, {Check.FILES}, Check.MANIFEST),
-    (file_added, {Check.FILES}, None),
-    (file_missing, {Check.FILES}, None),
-    (link_added, {Check.FILES}, None),
-    (link_in_place_of_a_file, {Check.FILES}, None),
-    (pipe_added, {Check.FILES}, None),
-    (key_replaced, {Check.FILES, Check.SIGNER}, None),
-    (head_of_another_chain, {Check.AUDIT_HEAD}, None),
-    (samples_left_out, {Check.MASKS}, None),
-    (statement_removed, {Check.SIGNATURE, Check.SIGNER}, Check.FILES),
-    (name_leads_out, {Check.SIGNATURE, Check.SIGNER}, Check.FILES),
+    (byte_flipped, {PackCheck.FILES, PackCheck.MANIFEST}, None),
+    (frame_dropped, {PackCheck.FILES, PackCheck.FRAMES, PackCheck.CONTAINER}, PackCheck.MANIFEST),
+    (frame_dropped_and_stated_anew, {PackCheck.LOG, PackCheck.FRAMES, PackCheck.CONTAINER}, PackCheck.MANIFEST),
+    (log_line_changed, {PackCheck.FILES}, None),
+    (log_of_another_release, {PackCheck.LOG}, None),
+    (times_of_another_copy, {PackCheck.FRAMES}, None),
+    (master_in_a_free_box, {PackCheck.FILES, PackCheck.MANIFEST, PackCheck.CONTAINER}, None),
+    (master_in_a_free_box_and_stated_anew, {PackCheck.LOG, PackCheck.MANIFEST, PackCheck.CONTAINER}, None),
+    (statement_signed_by_another, {PackCheck.SIGNER}, None),
+    (all_signed_by_another, {PackCheck.SIGNER, PackCheck.MANIFEST, PackCheck.AUDIT_HEAD}, None),
+    (manifest_of_another_policy, {PackCheck.LOG, PackCheck.MANIFEST}, None),
+    (manifest_of_another_master, {PackCheck.LOG, PackCheck.MANIFEST}, None),
+    (remuxed, {PackCheck.FILES}, PackCheck.MANIFEST),
+    (file_added, {PackCheck.FILES}, None),
+    (file_missing, {PackCheck.FILES}, None),
+    (link_added, {PackCheck.FILES}, None),
+    (link_in_place_of_a_file, {PackCheck.FILES}, None),
+    (pipe_added, {PackCheck.FILES}, None),
+    (key_replaced, {PackCheck.FILES, PackCheck.SIGNER}, None),
+    (head_of_another_chain, {PackCheck.AUDIT_HEAD}, None),
+    (samples_left_out, {PackCheck.MASKS}, None),
+    (statement_removed, {PackCheck.SIGNATURE, PackCheck.SIGNER}, PackCheck.FILES),
+    (name_leads_out, {PackCheck.SIGNATURE, PackCheck.SIGNER}, PackCheck.FILES),
 ]
 
 
 @pytest.mark.parametrize("row", FORGERIES, ids=lambda row: row[0].__name__)
 def test_forgery_fails_expected_checks(
-    row: tuple[Callable[[Made], None], set[Check], Check | None], pack: Made
+    row: tuple[Callable[[Made], None], set[PackCheck], PackCheck | None], pack: Made
 ) -> None:
     forge, must_break, must_lack = row
     forge(pack)
@@ -318,20 +321,20 @@ def test_forgery_fails_expected_checks(
 def test_added_file_fails_only_file_check(pack: Made) -> None:
     """Else a reader could not tell a lost file from a forged one."""
     file_added(pack)
-    assert broken(checked(pack)) == {Check.FILES}
+    assert broken(checked(pack)) == {PackCheck.FILES}
 
 
 def test_statement_of_other_pack_fails(pack: Made, public: Made) -> None:
     shutil.copy(public.at(STATEMENT_FILE), pack.at(STATEMENT_FILE))
-    assert {Check.FILES, Check.LOG, Check.FRAMES} <= broken(checked(pack))
+    assert {PackCheck.FILES, PackCheck.LOG, PackCheck.FRAMES} <= broken(checked(pack))
 
 
 def test_pack_of_other_key_passes_only_without_trusted_key(pack: Made) -> None:
     """Why a key from elsewhere is needed: by itself such a pack is as good as any."""
     all_signed_by_another(pack)
     verdict = verify(pack.folder)
-    assert states(verdict)[Check.SIGNER] is ABSENT
-    assert Check.MANIFEST not in broken(verdict)
+    assert states(verdict)[PackCheck.SIGNER] is ABSENT
+    assert PackCheck.MANIFEST not in broken(verdict)
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -370,7 +373,7 @@ def without_manifest(data: bytes) -> bytes:
 def test_mask_check_finds_missing_masks(effect: Effect, tmp_path: Path, home: Path) -> None:
     """Everything is signed by the right key and agrees; only the picture shows what it should not."""
     bare = make_pack(tmp_path / "bare", home / "keys", effect=EffectSettings(effect), masked=False)
-    assert broken(checked(bare)) == {Check.MASKS}
+    assert broken(checked(bare)) == {PackCheck.MASKS}
 
 
 @pytest.mark.parametrize(
@@ -378,21 +381,23 @@ def test_mask_check_finds_missing_masks(effect: Effect, tmp_path: Path, home: Pa
 )
 def test_mask_check_recognises_every_effect(effect: EffectSettings, tmp_path: Path, home: Path) -> None:
     made = make_pack(tmp_path / "pack", home / "keys", effect=effect)
-    assert states(checked(made))[Check.MASKS] is HELD
+    assert states(checked(made))[PackCheck.MASKS] is HELD
 
 
 def test_mask_check_finds_missing_masks_of_public_pack(tmp_path: Path, home: Path) -> None:
     bare = make_pack(tmp_path / "bare", home / "keys", public=True, masked=False)
-    assert broken(checked(bare)) == {Check.MASKS}
+    assert broken(checked(bare)) == {PackCheck.MASKS}
 
 
 def test_copy_alone_is_verified_by_manifest(honest: Made, tmp_path: Path) -> None:
     alone = Path(shutil.copy(honest.at(honest.copy), tmp_path / "renamed.mp4"))
     verdict = verify(alone, master=honest.master, trusted=honest.key.public)
-    assert states(verdict)[Check.MANIFEST] is HELD and verdict.sound
-    assert {states(verdict)[w] for w in (Check.SIGNATURE, Check.FRAMES, Check.MASKS, Check.MASTER)} == {ABSENT}
+    assert states(verdict)[PackCheck.MANIFEST] is HELD and verdict.sound
+    assert {states(verdict)[w] for w in (PackCheck.SIGNATURE, PackCheck.FRAMES, PackCheck.MASKS, PackCheck.MASTER)} == {
+        ABSENT
+    }
     # Without a trusted key a lone manifest only says that the file is whole: who made it is open.
-    assert states(verify(alone))[Check.SIGNER] is ABSENT
+    assert states(verify(alone))[PackCheck.SIGNER] is ABSENT
 
 
 def test_copy_beside_statement_is_checked_against_it(honest: Made, tmp_path: Path) -> None:
@@ -401,13 +406,13 @@ def test_copy_beside_statement_is_checked_against_it(honest: Made, tmp_path: Pat
     copy = tmp_path / honest.copy
     verdict = verify(copy, master=honest.master, trusted=honest.key.public)
     assert states(verdict) == {
-        **dict.fromkeys(set(Check) - {Check.LOG, Check.AUDIT_HEAD, Check.MASTER_FRAMES}, HELD),
-        Check.MASKS: ABSENT,
+        **dict.fromkeys(set(PackCheck) - {PackCheck.LOG, PackCheck.AUDIT_HEAD, PackCheck.MASTER_FRAMES}, HELD),
+        PackCheck.MASKS: ABSENT,
     }
     byte_flipped(replace(honest, folder=tmp_path))
-    assert {Check.FILES, Check.MANIFEST} <= broken(verify(copy, trusted=honest.key.public))
+    assert {PackCheck.FILES, PackCheck.MANIFEST} <= broken(verify(copy, trusted=honest.key.public))
     shutil.copy(honest.master, tmp_path / "else.mp4")
-    assert Check.FILES in broken(verify(tmp_path / "else.mp4", trusted=honest.key.public))
+    assert PackCheck.FILES in broken(verify(tmp_path / "else.mp4", trusted=honest.key.public))
 
 
 def test_unsigned_file_is_not_sound(honest: Made, tmp_path: Path) -> None:
@@ -419,7 +424,7 @@ def test_unsigned_file_is_not_sound(honest: Made, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n", b'{"payload":'])
 def test_invalid_copy_fails_without_crash(content: bytes, pack: Made) -> None:
     pack.at(pack.copy).write_bytes(content)
-    assert {Check.FILES, Check.CONTAINER, Check.FRAMES} <= broken(checked(pack))
+    assert {PackCheck.FILES, PackCheck.CONTAINER, PackCheck.FRAMES} <= broken(checked(pack))
 
 
 @pytest.mark.parametrize("name", ["log.json", "masks.json", STATEMENT_FILE, PUBLIC_KEY_FILE])
