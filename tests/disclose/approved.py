@@ -1,4 +1,4 @@
-"""An approved release of a tiny film, made through the records: for tests of what comes after approval."""
+"""An approved release of a tiny clip, made through the records, for tests of what follows approval."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ CASE = {"urn": "01AB1234526", "officer_in_case": "DC Ames", "disclosure_officer"
 
 
 def staff(db: Database) -> None:
-    """One of each, by the name of the role."""
+    """One person for each role, with the role as login."""
     for role in (Role.ADMINISTRATOR, Role.OFFICER, Role.REVIEWER, Role.APPROVER):
         name = role.value
         accounts.add(db, "administrator", name, PASSWORD, full_name=name.title(), roles=[role], must_change=False)
 
 
 def found(path: Path, sha256: str) -> TrackSet:
-    """What a machine would find: a face on the left, all the time, and a plate that comes later."""
+    """Machine tracks: a face on the left throughout, and a plate that appears later."""
     info = probe(path)
     table = scan(info, interlaced=Interlaced.DEINTERLACE, on_corrupt=OnCorrupt.MASK)
     video = info.video
@@ -82,7 +82,7 @@ def prepared(db: Database, store: Store, folder: Path) -> str:
 
 
 def submitted(db: Database, store: Store, folder: Path) -> str:
-    """The same, in review, with its people."""
+    """The same release, in review, with its people."""
     staff(db)
     name = prepared(db, store, folder)
     releases.submit(db, "reviewer", name, [])
@@ -90,7 +90,7 @@ def submitted(db: Database, store: Store, folder: Path) -> str:
 
 
 def approved(db: Database, store: Store, folder: Path) -> str:
-    """The same, approved by ``approver``."""
+    """The same release, approved by ``approver``."""
     name = submitted(db, store, folder)
     with db.reading() as session:
         content = releases.content_digest(session, releases.find(session, name))
@@ -112,7 +112,7 @@ def approve_with_nothing_open(db: Database, actor: str, name: str, *, override: 
 
 
 def luma(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Grey pictures of a file, frame by frame."""
+    """The luma of every frame of a file."""
     import av
 
     with av.open(str(path)) as container:
@@ -120,7 +120,7 @@ def luma(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def made_home(folder: Path, make: Callable[[Database], object]) -> Path:
-    """``folder``, with a home in it whose records and store ``make`` has filled: to be copied."""
+    """``folder`` with a home to copy, its records and store filled by ``make``."""
     with pytest.MonkeyPatch.context() as patch:
         _live_in(folder, patch)
         db = Database()
@@ -130,7 +130,7 @@ def made_home(folder: Path, make: Callable[[Database], object]) -> Path:
 
 
 def copied_home(template: Path, folder: Path, patch: pytest.MonkeyPatch) -> Database:
-    """The records of a copy, in ``folder``, of what :func:`made_home` made, which is home from now on."""
+    """Copy a home made by :func:`made_home` to ``folder``, make it the current home and open its records."""
     shutil.copytree(template / "home", folder / "home")
     _live_in(folder, patch)
     return Database()

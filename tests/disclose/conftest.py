@@ -1,4 +1,4 @@
-"""The record fixtures, for these tests."""
+"""Fixtures with empty records."""
 
 from tests.records.fixtures import db, empty_records, home, postgres, staff
 

@@ -1,4 +1,4 @@
-"""Small real packs: a synthetic master is rendered with known tracks, signed, logged and stated as in an export."""
+"""Small real packs: a synthetic master rendered with known tracks, with manifest, log and statement as exported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ POLICY, CODES, WEIGHTS = "90" * 32, "c0" * 32, "ce" * 32
 
 @dataclass(frozen=True)
 class Made:
-    """A pack, and what only its maker has."""
+    """A pack with its master and key."""
 
     folder: Path
     master: Path
@@ -68,12 +68,12 @@ class Made:
         return self.folder / name
 
     def sign_again(self, key: SigningKey | None = None, predicate: Predicate | None = None) -> None:
-        """What somebody with a key does after having changed files: everything is stated anew."""
+        """Sign a new statement of the files as they are now, as a forger with a key would."""
         state(self.folder, predicate or self.predicate, key or self.key)
 
 
 def detailed(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture with detail everywhere, none of it black, that moves."""
+    """A moving picture with detail everywhere, none of it black."""
     width, height = size
     noise = np.random.default_rng(7).integers(60, 230, (height // 4 + 20, width // 4 + 20, 3))
     still = noise.repeat(4, axis=0).repeat(4, axis=1)
@@ -85,7 +85,7 @@ def make_master(path: Path) -> Path:
 
 
 def tracks_of(master: Path) -> TrackSet:
-    """A face that moves to the right, and a plate that stays."""
+    """A face moving to the right, and a still plate."""
     table = scan(probe(master), interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.STOP)
     media = MediaRef(hash_file(master), *SIZE, table.time_base, table.pts, table.last_duration)
     frames = np.arange(SEEN[0], SEEN[1] + 1, dtype=np.int32)
@@ -108,8 +108,8 @@ def make_pack(
     effect: EffectSettings | None = None,
     masked: bool = True,
 ) -> Made:
-    """A court or public pack in ``folder`` of a master beside it. ``masked=False``: an export that forgot the masks and
-    did all else as it should."""
+    """A court or public pack in ``folder``, its master beside it. ``masked=False``: an export without masks that is
+    otherwise correct."""
     folder.mkdir(parents=True)
     key = load_or_create(keys)
     effect = effect or EffectSettings()
@@ -145,7 +145,7 @@ def make_pack(
 
 
 def state(folder: Path, predicate: Predicate, key: SigningKey, more: Mapping[str, str] | None = None) -> None:
-    """Write the statement of all that is in ``folder``; ``more``: files that are only said to be there."""
+    """Write the statement of all files in ``folder``; ``more``: listed files that do not exist."""
     files = {p.name: hash_file(p) for p in folder.iterdir() if p.name != STATEMENT_FILE}
     (folder / STATEMENT_FILE).write_bytes(sign({**files, **(more or {})}, predicate, key))
 

@@ -1,4 +1,4 @@
-"""PDFs: what they say, that they are tagged, and that no text can do anything but be read."""
+"""PDFs: their text and tags, and that no text is ever read as markup."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def pages(data: bytes) -> list[str]:
     return [page.extract_text() for page in reader(data).pages]
 
 
-def words(data: bytes) -> str:
-    """All text of a PDF on one line, without the invisible places where a long run may break."""
+def text_of(data: bytes) -> str:
+    """All text of a PDF on one line, without the zero-width spaces that let long runs break."""
     return re.sub(r"\s+", " ", " ".join(pages(data)).replace("\u200b\n", "").replace("\u200b", ""))
 
 
@@ -175,9 +175,9 @@ def made() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_document_has_required_text_and_tags(made: dict[str, bytes], name: str) -> None:
-    data, (_, wanted, said) = made[name], DOCUMENTS[name]
-    text = words(data)
-    for phrase in said:
+    data, (_, wanted, phrases) = made[name], DOCUMENTS[name]
+    text = text_of(data)
+    for phrase in phrases:
         assert phrase in text
     root: Any = reader(data).trailer["/Root"]
     assert root["/Lang"] == "en-GB"
@@ -266,7 +266,7 @@ def test_still_refuses_other_files(data: bytes) -> None:
         ("\U0001f600 名", "[U+1F600] [U+540D]"),
         ("a\u202eb\x00c\x1bd\ud800", "a[U+202E]b[U+0000]c[U+001B]d[U+D800]"),
         ("\ufeff\u2028\u00ad", "[U+FEFF][U+2028][U+00AD]"),
-        ("e\u0301 q\u0301", "é q[U+0301]"),  # composed where there is one letter for it
+        ("e\u0301 q\u0301", "é q[U+0301]"),  # composed if there is a single character
         ("Łódź Çağlar Nguyễn Ωμέγα Жуков", "Łódź Çağlar Nguyễn Ωμέγα Жуков"),
     ],
 )
@@ -275,7 +275,7 @@ def test_text_is_never_markup(text: str, shown: str) -> None:
     blocks += [table((text, "b"), (40, None), [[narrow(text), text]]), signature(text)]
     document = Document(text, text, text, text, MADE, blocks, draft=text)
     data = pdf(document)
-    found = words(data).replace(" ", "")
+    found = text_of(data).replace(" ", "")
     assert found.count(shown.replace(" ", "")) >= 10
     assert title(data).replace("\u200b", "") == shown
 
@@ -290,7 +290,7 @@ def test_long_word_is_broken_and_digest_is_not() -> None:
 def test_right_to_left_text_is_set() -> None:
     text = "שלום"
     assert text in printable(text)
-    found = words(pdf(Document("T", "", "", "", MADE, [para(text)])))
+    found = text_of(pdf(Document("T", "", "", "", MADE, [para(text)])))
     assert set(text) <= set(found)
 
 
@@ -304,13 +304,13 @@ def test_row_longer_than_page_is_broken_not_lost() -> None:
     text = " ".join(f"word{n}" for n in range(2000))
     data = pdf(Document("T", "", "", "", MADE, [table(("a",), (None,), [[text]])]))
     assert len(pages(data)) > 2
-    assert "word1999" in words(data)
+    assert "word1999" in text_of(data)
 
 
 def test_long_reference_stays_on_page() -> None:
     data = pdf(Document("T", "", "", "x" * 5000, MADE, [para("y")]))
-    assert "[...]" in words(data)
-    assert words(data).count("x") < 200
+    assert "[...]" in text_of(data)
+    assert text_of(data).count("x") < 200
 
 
 def test_pdf_refuses_log_that_must_not_leave() -> None:
@@ -322,8 +322,8 @@ def test_pdf_refuses_log_that_must_not_leave() -> None:
 
 def test_letter_and_log_omit_withheld_restriction(made: dict[str, bytes]) -> None:
     for name in ("letter", "subject access"):
-        assert "s45(4)(b)" not in words(made[name])
-        assert "inquiry" not in words(made[name])
+        assert "s45(4)(b)" not in text_of(made[name])
+        assert "inquiry" not in text_of(made[name])
 
 
 def test_disclosure_test_not_considered_prompts_the_mg6e() -> None:
@@ -333,8 +333,8 @@ def test_disclosure_test_not_considered_prompts_the_mg6e() -> None:
         update={"hidden_may_meet_test": None, "considered_by": None, "considered_at": None}
     )
     undecided = log.model_copy(update={"section": log.section.model_copy(update={"cpia": open_question})})
-    assert "MG6E" in words(mg6c_draft(undecided))
-    assert "MG6E" not in words(mg6c_draft(log))
+    assert "MG6E" in text_of(mg6c_draft(undecided))
+    assert "MG6E" not in text_of(mg6c_draft(log))
 
 
 def test_drafts_are_for_one_kind_of_release() -> None:
@@ -351,17 +351,17 @@ def test_verification_guide_fits_one_page() -> None:
     )
     data = verification_guide(log.model_copy(update={"outputs": outputs, "masks": ()}), sha("f16e"))
     assert len(pages(data)) == 1
-    assert "log.pdf lists the other 13." in words(data)
+    assert "log.pdf lists the other 13." in text_of(data)
 
 
 def test_audit_report_parts_name_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_module, "EVENTS_PER_PART", 4)
     parts = list(audit_report(trail(9), count=9, head=AUDIT_HEAD, organisation=FORCE, made=MADE))
     assert [(p.number, p.first, p.last) for p in parts] == [(1, 1, 4), (2, 5, 8), (3, 9, 9)]
-    second = words(parts[1].pdf)
+    second = text_of(parts[1].pdf)
     assert "Part 2 of 3: entries 5 to 8" in second
     assert sha("4") in second  # the last hash of the part before
-    assert "the trail starts here" in words(parts[0].pdf)
+    assert "the trail starts here" in text_of(parts[0].pdf)
 
 
 def test_audit_report_is_generated_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,9 +380,9 @@ def test_audit_report_is_generated_on_demand(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_audit_report_of_no_events_and_odd_bodies() -> None:
     (only,) = audit_report(iter(()), count=0, head=AUDIT_HEAD, organisation=FORCE, made=MADE)
-    assert "no entries" in words(only.pdf)
+    assert "no entries" in text_of(only.pdf)
     odd = TrailEvent(1, "now", "", "k", "s", '{"a": [{"b": "x"}, "#y"], "long": "' + "z" * 1000 + '"}', sha("a"))
     (part,) = audit_report([odd], count=1, head=AUDIT_HEAD, organisation="", made=datetime(2026, 1, 1, tzinfo=UTC))
-    text = words(part.pdf)
+    text = text_of(part.pdf)
     assert "a 1.b: x; a 2: #y" in text
     assert "[...]" in text

@@ -1,4 +1,4 @@
-"""CSV: what a spreadsheet reads, and what it must not run."""
+"""CSV tables: what they contain, and that spreadsheets evaluate none of it."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_published_table_has_ranges_only() -> None:
         "\r=1",
         "\n=1",
         " =1",  # some readers trim first
-        "＝1",  # full width, which East Asian settings take for the plain sign
-        "\u200b=1",  # hidden before it
+        "＝1",  # full-width form, which East Asian settings treat as the plain sign
+        "\u200b=1",  # an invisible character first
     ],
 )
 def test_cell_is_never_evaluated(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The published edition: merged ranges, and nothing that points at anybody."""
+"""The published edition: merged ranges, and nothing that identifies anyone."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_ranges_have_codes_with_legal_basis() -> None:
 
 
 def streams(pdf: bytes) -> Iterator[bytes]:
-    """Every stream of a PDF, decompressed where it can be."""
+    """Every stream of a PDF, decompressed where possible."""
     for match in re.finditer(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
         yield match[1]
         try:
@@ -103,7 +103,7 @@ def streams(pdf: bytes) -> Iterator[bytes]:
 
 
 def everything(pdf: bytes) -> Iterator[bytes]:
-    """All a PDF holds: its bytes, its streams, its text with and without line breaks, its metadata and strings."""
+    """Everything in a PDF: bytes, streams, text with and without line breaks, metadata and strings."""
     yield pdf
     yield from streams(pdf)
     reader = pypdf.PdfReader(io.BytesIO(pdf))
@@ -117,7 +117,7 @@ def everything(pdf: bytes) -> Iterator[bytes]:
 
 
 def forms(secret: str) -> set[bytes]:
-    """A secret as bytes, in the encodings PDF and JSON know, and without its spaces."""
+    """A secret as bytes, in the encodings of PDF and JSON, and without its spaces."""
     plain = {
         secret,
         secret.casefold(),
@@ -144,7 +144,7 @@ def test_published_edition_holds_no_planted_secret(part: str) -> None:
         assert secret in held, "planted"
     for data in PARTS[part](foi_log()):
         for secret in SECRETS:
-            # Four digits may come up in any hash or number of a PDF's inner life: there, only as a word.
+            # Any hash or internal number of a PDF may contain these four digits: look for them as a word only.
             for form in forms(secret):
                 if re.fullmatch(rb"[0-9]{4}", form):
                     assert (
@@ -155,7 +155,7 @@ def test_published_edition_holds_no_planted_secret(part: str) -> None:
 
 
 def test_secret_search_finds_secrets_in_full_log() -> None:
-    """The test above must be able to fail."""
+    """The search above must be able to find something."""
     log = foi_log()
     told = published(log).model_copy(
         update={"identity": published(log).identity.model_copy(update={"case_reference": "PC 4471 Alice Bowen"})}
@@ -169,7 +169,7 @@ def test_secret_search_finds_secrets_in_full_log() -> None:
     "reference",
     [
         "FOI Bowen 2026",
-        "foi-bowen",  # folded
+        "foi-bowen",  # case-folded
         "AX-3119-77",  # a camera
         "FOI/BWV-AB-1",  # an exhibit
         "Complaint by S. Khan-Whitlock",

@@ -1,4 +1,4 @@
-"""The log of a release: exact round trips, the published schemas, and what must never leave the force."""
+"""The release log: exact round trips, published schemas, and details that must never leave the force."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_internal_section_never_leaves() -> None:
         assert word not in released
     with pytest.raises(LogUnreadable):
         load(dump_filed(filed))
-    # Nor is there a place for it in the log that goes out, whoever builds it.
+    # The outgoing log has no field for it either.
     with pytest.raises(ValidationError):
         ReleaseLog.model_validate({**dict(court_log()), "internal": filed.internal})
 
@@ -126,7 +126,7 @@ def test_withheld_restriction_is_left_out_with_its_code() -> None:
     assert b"s45(4)(b)" not in data
     assert b"line of inquiry" not in data
     assert [mask.codes for mask in released.masks] == [("s45(4)(e)",), ("s45(4)(e)",), (), ("s45(4)(e)",)]
-    # The masks themselves stay: the copy has them.
+    # The masks themselves are kept: they are in the copy.
     assert [mask.id for mask in released.masks] == [mask.id for mask in log.masks]
     assert isinstance(released.section, SubjectAccessSection)
     assert len(released.section.restrictions) == 1
@@ -155,9 +155,9 @@ def _changed(log: ReleaseLog, change: Callable[[dict[str, Any]], object]) -> byt
         (lambda raw: raw["outputs"][0].update(file="../x.mp4"), "outputs.0.file"),
         (lambda raw: raw["outputs"][0].update(sha256="B1" * 32), "outputs.0.sha256"),
         (lambda raw: raw["outputs"][0]["master"].update(clip_last_frame=12_075), "inside the master"),
-        (lambda raw: raw["outputs"][1].update(file="01-ab-1.MP4"), "unique"),  # one file on Windows
+        (lambda raw: raw["outputs"][1].update(file="01-ab-1.MP4"), "unique"),  # the same file on Windows
         (lambda raw: raw["identity"].update(log_version=True), "identity.log_version"),
-        (lambda raw: raw["identity"].update(created="2026-06-19T14:32:07"), "identity.created"),  # no zone
+        (lambda raw: raw["identity"].update(created="2026-06-19T14:32:07"), "identity.created"),  # no time zone
         (lambda raw: raw.update(kind="public"), "section"),
         (lambda raw: raw.update(section=None), "section"),
         (lambda raw: raw.update(extra=1), "extra"),

@@ -1,4 +1,4 @@
-"""The C2PA manifest: what it says, what it keeps to itself, and that nothing can be changed or borrowed."""
+"""The C2PA manifest: what it states and withholds, and that changes and foreign authorities are found."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def signed(clip: Path, target: Path, credentials: C2paCredentials, **other: Any)
 
 
 def told_by(copy: Path) -> dict[str, Any]:
-    """What any C2PA tool reads out of the file."""
+    """What any C2PA tool reads from the file."""
     with copy.open("rb") as file, c2pa.Reader("video/mp4", file) as reader:
         report = json.loads(reader.json())
     (manifest,) = report["manifests"].values()
@@ -89,7 +89,7 @@ def test_manifest_states_edits_and_is_valid(copy: Path, clip: Path, key: Signing
     assert frame["frame"] == {"start": 3, "end": 8}
     assert time["time"] == {"type": "npt", "start": "0.120", "end": "0.360"}
     assert place["shape"]["origin"] == {"x": 40.0, "y": 30.0}
-    # Its parent is a file of its own, not the copy.
+    # Its parent is a separate file, not the copy.
     (parent,) = manifest["ingredients"]
     assert parent["relationship"] == "parentOf" and parent["instance_id"] != manifest["instance_id"]
     assert clip.read_bytes() == before
@@ -124,7 +124,7 @@ def test_manifest_of_public_release_names_no_master(clip: Path, credentials: C2p
 def test_signing_and_reading_open_no_socket(
     clip: Path, credentials: C2paCredentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library's own switches are set as well: it does not go through Python."""
+    """The library's own settings matter too: it does not use Python's sockets."""
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("went to the network")
@@ -184,12 +184,12 @@ def test_unreadable_file_is_a_problem_or_has_no_manifest(content: bytes, tmp_pat
 
 
 def test_authority_of_other_installation_is_refused(clip: Path, credentials: C2paCredentials, tmp_path: Path) -> None:
-    """A stranger's signature under the installation's own authority, which anybody has from any copy."""
+    """A foreign signature under the installation's own authority, which anyone can take from any copy."""
     stranger = c2pa_credentials(tmp_path / "stranger", load_or_create(tmp_path / "stranger"))
     mixed = replace(stranger, authority_pem=credentials.authority_pem)
     with pytest.raises(ManifestFailed):
         signed(clip, clip.with_name("d.mp4"), mixed)
-    # And without our own check at the end:
+    # Without our own final check:
     target = clip.with_name("e.mp4")
     target.write_bytes(b"")
     release = c2pa_manifest.ReleaseAssertion(
@@ -201,7 +201,7 @@ def test_authority_of_other_installation_is_refused(clip: Path, credentials: C2p
 
 
 def test_forged_authority_is_refused(clip: Path, key: SigningKey, tmp_path: Path) -> None:
-    """The installation's public key in a certificate that a stranger signed."""
+    """The installation's public key in a certificate with a foreign signature."""
     stranger = load_or_create(tmp_path / "stranger")
     credentials = c2pa_credentials(tmp_path / "stranger", stranger)
     real = x509.load_pem_x509_certificate(credentials.authority_pem)

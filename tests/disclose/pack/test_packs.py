@@ -1,4 +1,4 @@
-"""From an approved release to a pack on disk: once, whole, and never without its record."""
+"""From an approved release to a pack on disk: built once, complete, and never without its record."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_pack_holds_approved_content(ready: tuple[Database, Store], tmp_path: Pa
     verdict = verify(done.pack, master=master, trusted=db.key.public)
     assert verdict.sound, [result.text for result in verdict.results]
     copy = luma(done.pack / "01-AB-1.mp4")
-    assert len(copy) == FRAMES + 125  # five seconds of title, then every frame
+    assert len(copy) == FRAMES + 125  # five seconds of slate, then every frame
     shown = copy[125:]
     assert max(int(shown[n, 50, 35 + n]) for n in range(FRAMES)) < 24
     assert int(shown[12, 130, 190]) < 24
@@ -113,21 +113,21 @@ def test_export_is_refused_without_valid_approval(ready: tuple[Database, Store],
 
 @pytest.mark.slow
 def test_export_killed_at_any_moment_leaves_no_half_pack(template: Path, tmp_path: Path) -> None:
-    """``KILLS`` in the environment asks for more rounds than CI has time for."""
+    """``KILLS`` in the environment sets the number of rounds."""
     rounds = int(os.environ.get("KILLS", "8"))
     context = children()
     seconds = None
     for number in range(rounds + 1):
         folder = tmp_path / str(number)
         shutil.copytree(template / "home", folder / "home")
-        here, there = context.Pipe(duplex=False)
-        arguments = (str(folder / "home"), folder / "pack", there)
+        receiver, sender = context.Pipe(duplex=False)
+        arguments = (str(folder / "home"), folder / "pack", sender)
         process = context.Process(target=export_in_a_process, args=arguments)
         process.start()
-        there.close()
-        assert here.recv() == "go"
+        sender.close()
+        assert receiver.recv() == "go"
         started = time.monotonic()
-        if seconds is None:  # the first round shows how long it takes
+        if seconds is None:  # the first round measures the duration
             process.join()
             assert process.exitcode == 0
             seconds = time.monotonic() - started
@@ -135,12 +135,12 @@ def test_export_killed_at_any_moment_leaves_no_half_pack(template: Path, tmp_pat
             time.sleep(random.uniform(0, seconds * 1.05))
             process.kill()
             process.join()
-        here.close()
-        _check_what_is_left(folder)
+        receiver.close()
+        _check_consistent(folder)
         shutil.rmtree(folder)
 
 
-def _check_what_is_left(folder: Path) -> None:
+def _check_consistent(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDACT_HOME", str(folder / "home"))
         db, store = Database(), Store()
@@ -148,8 +148,8 @@ def _check_what_is_left(folder: Path) -> None:
         made = {row.log_id for row in exports(db)}
         packs = {p.name for p in (store.folder / PACKS).iterdir() if not p.name.endswith(".drafts")}
         assert made <= packs
-        told = {finding.place for finding in verify_store(db, store).orphans}
-        assert {f"packs/{name}" for name in packs - made} <= told
+        orphans = {finding.place for finding in verify_store(db, store).orphans}
+        assert {f"packs/{name}" for name in packs - made} <= orphans
         if (folder / "pack").exists():
             assert verify(folder / "pack", master=None, trusted=db.key.public).sound
         done = export(db, store, "approver", "R-1#1", folder / "again")
@@ -174,25 +174,25 @@ def test_changed_pack_in_store_is_found(ready: tuple[Database, Store], tmp_path:
 
 @pytest.mark.slow
 def test_acknowledged_edit_survives_kill_at_any_moment(ready: tuple[Database, Store]) -> None:
-    """``KILLS`` as above; the rounds go on in the same records."""
+    """``KILLS`` as above; all rounds use the same records."""
     db, _ = ready
     context = children()
     acknowledged: set[str] = set()
     for _ in range(int(os.environ.get("KILLS", "4"))):
         with db.reading() as session:
             revision = session.get_one(Footage, 1).revision
-        here, there = context.Pipe(duplex=False)
-        process = context.Process(target=edit_for_ever, args=(os.environ["REDACT_HOME"], revision, there))
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=edit_for_ever, args=(os.environ["REDACT_HOME"], revision, sender))
         process.start()
-        there.close()
-        assert here.recv() == "go"
+        sender.close()
+        assert receiver.recv() == "go"
         time.sleep(random.uniform(0, 0.4))
         process.kill()
         process.join()
         with pytest.raises(EOFError):
             while True:
-                acknowledged.add(here.recv())
-        here.close()
+                acknowledged.add(receiver.recv())
+        receiver.close()
         assert sound(db)
         with db.reading() as session:
             edits = logged_edits(session, 1)

@@ -1,4 +1,4 @@
-"""The signed statement: read back, checked by other tools, and refused for every way it could be bent."""
+"""The signed statement: round trip, other tools, and refusal of every manipulation."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def test_statement_round_trip(key: SigningKey) -> None:
     assert signed.signed_by(key.public)
     assert signed.statement.files == FILES
     assert signed.statement.predicate == predicate()
-    # The same in, the same out: nothing random or of the clock is in it.
+    # Equal input gives equal output: it contains nothing random and no clock time.
     assert sign(FILES, predicate(), key) == sign(dict(reversed(FILES.items())), predicate(), key)
 
 
 def test_signature_is_accepted_by_other_tools(key: SigningKey) -> None:
     envelope = Envelope.from_dict(json.loads(sign(FILES, predicate(), key)))
     assert envelope.verify([SSlibKey.from_crypto(key.public.key, key.fingerprint)], 1)
-    # By the letter of the DSSE protocol.
+    # Exactly as in the DSSE protocol.
     payload = envelope.payload
     assert envelope.pae() == b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
 
@@ -76,7 +76,7 @@ def test_foreign_key_did_not_sign(key: SigningKey, tmp_path: Path) -> None:
     other = load_or_create(tmp_path / "other")
     data = sign(FILES, predicate(), other)
     assert not read(data).signed_by(key.public)
-    # Nor when it claims the right key's name.
+    # Nor if it claims the key id of the right key.
     renamed = data.replace(other.fingerprint.encode(), key.fingerprint.encode())
     assert not read(renamed).signed_by(key.public)
 
@@ -95,7 +95,7 @@ def test_changed_payload_is_not_signed(key: SigningKey) -> None:
 
 
 def signed_anyhow(payload: bytes, key: SigningKey) -> bytes:
-    """A right signature over whatever ``payload`` is."""
+    """A valid signature over any ``payload``."""
     kind = "application/vnd.in-toto+json"
     signature = key.sign_dsse(Envelope(payload, kind, {}).pae())
     told = {"keyid": key.fingerprint, "sig": base64.b64encode(signature).decode()}
@@ -149,7 +149,7 @@ def test_invalid_statement_is_refused_though_signed(bend: Callable[[bytes], byte
         {"payload": "e3 0="},
         {"signatures": [{"keyid": "x", "sig": "AA==", "cert": ""}]},
         {"signatures": [{"keyid": 5, "sig": "AA=="}]},
-        {"signatures": [{"keyid": "x", "sig": "AB=="}]},  # bits beyond the last byte: could be written in another way
+        {"signatures": [{"keyid": "x", "sig": "AB=="}]},  # bits beyond the last byte: a non-canonical form
     ],
     ids=str,
 )

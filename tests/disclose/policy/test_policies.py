@@ -1,4 +1,4 @@
-"""Release policies: what ships, what is refused, and what a file cannot switch off."""
+"""Release policies: those shipped, invalid files, and what a file cannot switch off."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_shipped_policies_hide_everything_by_default() -> None:
         assert policy.raw == (FOLDER / f"{name}.toml").read_bytes()
         assert policy.sha256 == hashlib.sha256(policy.raw).hexdigest()
         assert (policy.four_eyes, policy.watch_all) == (True, True)
-        # Nobody is shown unless a person decides so, and the effect is the one that leaves nothing.
+        # Nobody is shown without a decision, and the effect leaves nothing visible.
         for label in ("face", "plate", "text", "a class of a network of one's own"):
             rule = policy.rule(label)
             assert (rule.action, rule.effect) == (Action.HIDE, EffectSettings(Effect.SOLID))
@@ -87,14 +87,14 @@ def test_shipped_policies_suit_their_audience() -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "where"),
     [
-        # Nothing is read that is not understood.
+        # Anything not understood is refused.
         ("court", "format = 1", "format = 2", "top of the file format is 2"),
         ("court", "format = 1", "format = 1\nstrict = false", "top of the file has unknown keys: 'strict'"),
         ("court", FACE, FACE + "\nfil = 1", r"\[class.face\] has unknown keys: 'fil'"),
         ("court", "[approval]", "[approval]\nsix_eyes = true", r"\[approval\] has unknown keys: 'six_eyes'"),
         ("court", "[log]", "[logs]\n[log]", "top of the file has unknown keys: 'logs'"),
         ("court", 'kind = "court"', 'kind = "press"', "kind is 'press'"),
-        # Nothing is left to chance.
+        # Nothing is left to defaults.
         ("court", "[other]", "[class.more]", r"\[class.more\] lacks action"),
         ("court", '[other]                         # every class not named above: always hidden\neffect = "solid"',
          '[other]\naction = "show"\neffect = "solid"', r"\[other\] has unknown keys: 'action'"),
@@ -119,7 +119,7 @@ def test_shipped_policies_suit_their_audience() -> None:
         ("subject-access", 'regime = "dpa-part-3"', 'regime = "uk-gdpr"', r"\[class.face\] has a code .* dpa-part-3"),
         ("subject-access", 'regime = "dpa-part-3"\n', "", "regime for subject access"),
         ("court", 'kind = "court"', 'kind = "court"\nregime = "uk-gdpr"', "regime for subject access"),
-        # Words that may be heard are not muted.
+        # A disguise leaves speech audible.
         ("public", 'default = "mute"\neffect = "mute"', 'default = "mute"\neffect = "disguise"', "cannot be disguise"),
         # Templates.
         ("court", "Exhibit {exhibit}", "Exhibit {wearer}", r"\[slate\] has a placeholder"),
@@ -171,7 +171,7 @@ def test_four_eyes_rule_can_be_switched_off_for_court(key: str) -> None:
         ("original_name = false", "original_name = true", "original_name"),
         ("camera_serial = false", "camera_serial = true", "camera_serial"),
         ("wearer = false", "wearer = true", "wearer"),
-        # The reference of an exhibit is made of an officer's initials.
+        # An exhibit reference contains an officer's initials.
         ("Reference {reference}", "Exhibit {exhibit}", "placeholder"),
         ('"video-{number}"', '"{nn}-{exhibit}"', "whose camera"),
         ('"video-{number}"', '"video-{nn}"', "whose camera"),

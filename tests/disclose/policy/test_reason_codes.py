@@ -1,4 +1,4 @@
-"""Lists of reason codes: what ships, and what is refused."""
+"""Lists of reason codes: the one shipped, and invalid files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ legal_basis = "B"
 kinds = ["court"]
 use = "redaction"
 """
-NAMED_BY_THE_PRACTICE = (
+EXPECTED_CODES = (
     "s12 s14(1) s21 s23 s24 s30(1)(a) s30(1)(b) s30(1)(c) s30(2) s31(1)(a) s31(1)(b) s31(1)(c) s31(1)(d) s31(1)(e)"
     " s31(1)(f) s31(1)(g) s32 s38(1)(a) s38(1)(b) s40(2)-3A s40(2)-3B s40(2)-4A s40(5) s41 s42 s44"
     " s45(4)(a) s45(4)(b) s45(4)(c) s45(4)(d) s45(4)(e) s45(5) s53 Art15(4) Sch2-2 Sch2-5 Sch2-16 Sch2-19"
@@ -49,7 +49,7 @@ def parsed(text: str) -> Codes:
 
 def test_shipped_codes_are_complete_and_hashed() -> None:
     codes = load_codes()
-    assert " ".join(codes.by_id) == NAMED_BY_THE_PRACTICE
+    assert " ".join(codes.by_id) == EXPECTED_CODES
     raw = (Path(__file__).parents[3] / "redact/disclose/policy/codes/england-wales.toml").read_bytes()
     assert codes.raw == raw
     assert codes.sha256 == hashlib.sha256(raw).hexdigest()
@@ -94,7 +94,7 @@ def test_code_is_allowed_for_its_kind_and_regime(id_: str, kind: ReleaseKind, re
         # A ground of the other regime.
         ("s45(4)(e)", ReleaseKind.SUBJECT_ACCESS, Regime.UK_GDPR, "dpa-part-3"),
         ("Art15(4)", ReleaseKind.SUBJECT_ACCESS, Regime.DPA_PART_3, "uk-gdpr"),
-        # Reasons to refuse a request hide nobody's face.
+        # Reasons to refuse a request cannot justify a redaction.
         ("s12", ReleaseKind.PUBLIC, None, "as a whole"),
         ("s40(5)", ReleaseKind.PUBLIC, None, "as a whole"),
         ("s53", ReleaseKind.SUBJECT_ACCESS, Regime.DPA_PART_3, "as a whole"),
@@ -136,7 +136,7 @@ def test_valid_code_list_is_read() -> None:
         (HEAD + ENTRY + ENTRY.replace("code.X1", "code.x1"), "differ only in case"),
         (HEAD + ENTRY + ENTRY, "not TOML"),
         (HEAD + "code = 3", r"\[code\] is not a table"),
-        # Whoever leaves out the exemption would never be asked for the public interest.
+        # Without the exemption, officers would never be asked for the public interest test.
         (HEAD + ENTRY.replace('"court"', '"public"'), "absolute or qualified"),
         (HEAD + ENTRY + 'exemption = "qualified"', "only codes for public releases"),
         (HEAD + ENTRY.replace('"court"', '"public"') + 'exemption = "absolute"\nlimb = true', "has limb = true"),
@@ -171,7 +171,7 @@ def test_own_code_list_stands_beside_shipped_one() -> None:
     put("our-force.toml~", "an editor's copy")
     assert list_codes() == ("england-wales", "our-force")
     assert load_codes("our-force").by_id.keys() == {"X1"}
-    # It stands beside the shipped list and changes nothing in that.
+    # It does not change the shipped list.
     assert "X1" not in load_codes().by_id
 
 

@@ -1,4 +1,4 @@
-"""What stands between a release and its approval, and that nothing gets round it."""
+"""The approval rule, and that nothing gets round it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.disclose.approved import FRAMES, copied_home, made_home
 RELEASE = "R-1#1"
 SUSPECT = "suspect:face:3:4:5:2"
 TRACK_2 = {"birth:2:8", "death:2:19"}
-"""Both ends of the plate: it comes and goes in the middle of the picture."""
+"""Both ends of the plate's track, which starts and ends in the middle of the picture."""
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +81,8 @@ def watch(db: Database, last: int = FRAMES - 1) -> None:
     watching.record_watched(db, "approver", RELEASE, 0, spans=[(0, last)], content=standing(db)[1])
 
 
-def look(db: Database, *found: str) -> None:
-    """A second look at what there is now, as its job leaves it."""
+def second_pass(db: Database, *found: str) -> None:
+    """Records a second detection pass over the current content, as its job would."""
     with db.reading() as session:
         footage = releases.find(session, RELEASE).clips[0].footage.sha256
     about = {"kind": "suspect", "track": None, "label": "face", "footage": footage, "output": 1, "exhibit": "AB/1"}
@@ -114,7 +114,7 @@ def approve(db: Database, actor: str = "approver", **more: Any) -> None:
     approval.approve(db, Store(), actor, RELEASE, **more)
 
 
-def told(db: Database) -> Json:
+def approval_event(db: Database) -> Json:
     with db.reading() as session:
         event = session.scalars(select(Event).where(Event.kind == "release.approved")).one()
     body: Json = json.loads(event.body)
@@ -131,25 +131,25 @@ def test_approval_waits_for_every_open_item(ready: Database) -> None:
     settle(ready, *TRACK_2)
     with pytest.raises(WrongState, match="yet: no second detection pass has run"):
         approve(ready)
-    look(ready, SUSPECT)
+    second_pass(ready, SUSPECT)
     with pytest.raises(WrongState, match="yet: 1 item of the review queue is not settled"):
         approve(ready)
     item = still_open(ready).items[0]
     assert (item["key"], item["track"], item["frame"], item["exhibit"]) == (SUSPECT, None, 3, "AB/1")
     settle(ready, SUSPECT)
-    # To settle changes no picture: it is the same release, watched and looked at, and still in review.
+    # Settling changes no picture: the release is the same, watched and checked, and still in review.
     assert standing(ready) == (state, content)
     approve(ready)
-    assert told(ready) == {"content": content}
+    assert approval_event(ready) == {"content": content}
 
 
 def test_second_pass_counts_for_current_content_only(ready: Database) -> None:
-    look(ready)
+    second_pass(ready)
     assert still_open(ready).second_pass is SecondPassState.DONE
     make(ready, Keyframe(1, 4, Box(20, 30, 70, 90)))
     assert still_open(ready).second_pass is SecondPassState.NONE
-    look(ready)
-    look(ready, SUSPECT)
+    second_pass(ready)
+    second_pass(ready, SUSPECT)
     assert SUSPECT in keys(ready)
 
 
@@ -160,7 +160,7 @@ def test_override_needs_supervisor(ready: Database, tmp_path: Path) -> None:
     assert standing(ready)[0] == "in-review"
     approve(ready, "officer", override="the court sits today")
     noted = {"override": "the court sits today", "unwatched": 1, "unsettled": 2, "second_look": False}
-    assert told(ready) == {"content": standing(ready)[1], **noted}
+    assert approval_event(ready) == {"content": standing(ready)[1], **noted}
     made = packs.export(ready, Store(), "officer", RELEASE, tmp_path / "pack")
     written = release_log.load((made.pack / "log.json").read_bytes())
     assert isinstance(written, release_log.ReleaseLog) and written.release.approver.override is not None
@@ -170,25 +170,25 @@ def test_override_needs_supervisor(ready: Database, tmp_path: Path) -> None:
 def test_approval_is_refused_after_change_during_it(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     watch(ready)
     settle(ready, *TRACK_2)
-    look(ready)
+    second_pass(ready)
     (settling, *_) = edits_of(ready)
     found = approval.open_items
-    # Whatever happens between the judgement and its record, even where all of it counts as watched and looked at.
+    # Changes between finding open items and recording the approval, even if nothing is open afterwards.
     changes: list[Callable[[], object]] = [
-        lambda: edited_and_seen_to(ready),
+        lambda: edited_and_checked(ready),
         lambda: make(ready, Undo(settling)),
-        lambda: look(ready, SUSPECT),
+        lambda: second_pass(ready, SUSPECT),
     ]
 
-    def judged_then_changed(change: Callable[[], object], *arguments: Any) -> OpenItems:
-        judged = found(*arguments)
+    def found_then_changed(change: Callable[[], object], *arguments: Any) -> OpenItems:
+        open_items = found(*arguments)
         change()
         if standing(ready)[0] == "draft":
             releases.submit(ready, "reviewer", RELEASE, [])
-        return judged
+        return open_items
 
     for change in changes:
-        monkeypatch.setattr(approval, "open_items", partial(judged_then_changed, change))
+        monkeypatch.setattr(approval, "open_items", partial(found_then_changed, change))
         with pytest.raises(WrongState, match="changed in the meantime"):
             approve(ready)
         assert standing(ready)[0] == "in-review"
@@ -196,10 +196,10 @@ def test_approval_is_refused_after_change_during_it(ready: Database, monkeypatch
         approve(ready, "officer", override="x", content="0" * 64)
 
 
-def edited_and_seen_to(db: Database) -> None:
+def edited_and_checked(db: Database) -> None:
     make(db, Keyframe(1, 4, Box(20, 30, 70, 90)))
     watch(db)
-    look(db)
+    second_pass(db)
 
 
 def edits_of(db: Database) -> list[str]:
@@ -210,7 +210,7 @@ def edits_of(db: Database) -> list[str]:
 
 def test_settling_undone_reopens_release(ready: Database) -> None:
     watch(ready)
-    look(ready)
+    second_pass(ready)
     settle(ready, *TRACK_2)
     approve(ready)
     content = standing(ready)[1]
@@ -229,7 +229,7 @@ def test_edit_beside_settling_reopens_release(ready: Database) -> None:
 def test_review_queue_covers_hidden_tracks_within_clips(ready: Database) -> None:
     assert keys(ready) == TRACK_2
     releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1", 8, 19)])
-    assert keys(ready) == set()  # what comes and goes with the clip does so in sight of nobody
+    assert keys(ready) == set()  # a track that starts and ends with the clip raises nothing
     releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1", 7, 19)])
     assert keys(ready) == {"birth:2:8"}
     releases.set_clips(ready, "reviewer", RELEASE, [ClipRequest("AB/1", 0, 7)])
@@ -238,7 +238,7 @@ def test_review_queue_covers_hidden_tracks_within_clips(ready: Database) -> None
     releases.decide(ready, "reviewer", RELEASE, {"target": {"track": 2}, "action": "show", "reason": "a prop"}, "AB/1")
     assert keys(ready) == set()
     every = {kind: Risk(kind, 2, 8, 8, 0.5, "") for kind in RiskKind}
-    # A track that somebody shows may have gone over to somebody else; of a class that is shown that would not matter.
+    # A track shown by decision may have passed to another person; for a class shown as a whole that does not matter.
     assert {kind for kind, risk in every.items() if _matters(risk, {2: True})} == {RiskKind.GAP, RiskKind.JUMP}
     assert not any(_matters(risk, {2: False}) for risk in every.values())
     assert all(_matters(risk, {1: True}) for risk in every.values())
@@ -263,19 +263,19 @@ def test_preview_requests_second_pass_once(ready: Database) -> None:
         run_job(ready, asked.id, lambda: False, lambda line: None)
         assert queue.find(ready, asked.id).state == "done"
 
-    def looks() -> list[Job]:
+    def passes() -> list[Job]:
         with ready.reading() as session:
             return list(session.scalars(select(Job).where(Job.kind == "second-look")))
 
     run("preview")
-    (asked,) = looks()
+    (asked,) = passes()
     assert (asked.state, still_open(ready).second_pass) == ("queued", SecondPassState.WAITS)
     run("preview")
-    assert len(looks()) == 1
-    look(ready)  # this ends the one that waits
-    assert len(looks()) == 1 and still_open(ready).second_pass is SecondPassState.DONE
+    assert len(passes()) == 1
+    second_pass(ready)  # this completes the queued one
+    assert len(passes()) == 1 and still_open(ready).second_pass is SecondPassState.DONE
     run("preview")
-    assert len(looks()) == 1
+    assert len(passes()) == 1
 
 
 def test_suspects_in_one_place_get_distinct_keys() -> None:

@@ -1,4 +1,4 @@
-"""States, four eyes, watching, and what an edit does to them. Records only: no footage is opened."""
+"""States, the four-eyes rule, watching, and the effect of edits on them. Uses records only, no footage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HIDE = {"target": {"class": "face"}, "action": "hide", "codes": ["s30(1)(a)"]}
 
 @pytest.fixture
 def case(db: Database, staff: dict[str, str]) -> str:
-    """FOI-1 with the exhibits AB1 and AB2, both looked through by a machine."""
+    """FOI-1 with the exhibits AB1 and AB2, both with machine tracks."""
     cases.open_case(db, "officer", "FOI-1", kind=CaseKind.FOI, title="t", received=date(2026, 11, 2))
     with db.writing("officer") as work:
         known = cases.find(work.session, "FOI-1")
@@ -113,7 +113,7 @@ def test_maker_of_release_cannot_approve(db: Database, case: str, how: str) -> N
 
 
 def _edit(db: Database, actor: str) -> None:
-    """An edit in the records, and what it means for releases."""
+    """An edit in the records, and its effect on releases."""
     from redact.records import accounts
     from redact.schema.tables import Edit
 
@@ -158,7 +158,7 @@ def test_edit_of_other_footage_changes_nothing(db: Database, case: str) -> None:
     assert state(db, "FOI-1#1") == "in-review"
 
 
-# What was watched, and what is left of frames 0 to 99.
+# Watched frames, and the unwatched rest of frames 0 to 99.
 SPANS: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]] = [
     ([], [(0, 99)]),
     ([(0, 99)], []),
@@ -243,7 +243,7 @@ def test_submission_waits_for_required_details(db: Database, case: str) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        {"mg6c_item": "4"},  # of a court release
+        {"mg6c_item": "4"},  # only for court releases
         {"nonsense": 1},
         {"recipient": {"name": "A", "purpose": "x", "more": 1}},
         {"retention": {"rule": "7 years", "keep_until": "soon"}},

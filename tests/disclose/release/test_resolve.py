@@ -1,4 +1,4 @@
-"""From policy, tracks and decisions to what is hidden: who wins, what is refused, and that doubt means hidden."""
+"""Resolving policy, tracks and decisions: which decision applies, what is refused, what is hidden by default."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def hidden(resolved: ResolvedRelease) -> set[int]:
     return set(only(resolved).effects)
 
 
-# Who wins
+# Which decision applies
 
 
 @pytest.mark.parametrize(
@@ -100,19 +100,19 @@ def hidden(resolved: ResolvedRelease) -> set[int]:
         ([], set()),
         ([on(1, SHOW)], {1}),
         ([on("face", SHOW)], {1, 2}),
-        # The track goes before the class, whichever came later.
+        # The track overrides the class, whichever came later.
         ([on("face", SHOW), on(1, HIDE)], {2}),
         ([on(1, HIDE), on("face", SHOW)], {2}),
         ([on(1, SHOW), on("face", HIDE)], {1}),
-        # Of two on one thing, the later one.
+        # Of two decisions on one target, the later applies.
         ([on(1, SHOW), on(1, HIDE)], set()),
         ([on(1, HIDE), on(1, SHOW)], {1}),
         ([on("face", SHOW), on("face", HIDE)], set()),
-        # Taken back: what the class or the policy says.
+        # After withdrawal the class or the policy decides.
         ([on("face", SHOW), on(1, HIDE), on(1, DEFAULT)], {1, 2}),
         ([on("face", SHOW), on(1, SHOW), on("face", DEFAULT)], {1}),
         ([on(1, SHOW), on(1, DEFAULT)], set()),
-        # A track of that number in another footage, or of another class.
+        # A track with that number in other footage, or another class.
         ([on(TrackTarget("b", 1), SHOW)], set()),
         ([on("plate", SHOW)], {3}),
     ],
@@ -159,7 +159,7 @@ def test_track_is_hidden_once_or_shown_for_reason(
     for shown in clip.shown_tracks:
         assert shown.reason
         assert shown.track_id not in clip.effects
-    # Whatever is not drawn was decided on by a person: the fourth never was.
+    # Anything not hidden was decided by a person; the fourth track never was.
     assert 4 in clip.effects
     for track in tracks:
         about = (TrackTarget(A, track.id), ClassTarget(track.label))
@@ -177,9 +177,9 @@ def test_track_is_hidden_once_or_shown_for_reason(
         ([on("face", HIDE, effect=GREY, codes=("SENS",)), on(1, HIDE)], GREY, ("SENS",)),
         ([on("face", HIDE, effect=GREY, codes=("SENS",)), on(1, HIDE, effect=MOSAIC)], MOSAIC, ("SENS",)),
         ([on("face", HIDE, effect=GREY), on(1, HIDE, codes=("LPP", "NR"))], GREY, ("LPP", "NR")),
-        # A class that is shown has no effect and codes to give: the policy's.
+        # A shown class has no effect and codes of its own: the policy's apply.
         ([on("face", SHOW), on(1, HIDE)], BLACK, ("TP",)),
-        # Nothing is left of an earlier decision, or of one taken back.
+        # Earlier and withdrawn decisions have no effect.
         ([on(1, HIDE, effect=MOSAIC, codes=("LPP",)), on(1, HIDE)], BLACK, ("TP",)),
         ([on("face", HIDE, effect=GREY), on("face", DEFAULT)], BLACK, ("TP",)),
     ],
@@ -228,10 +228,10 @@ def test_hidden_track_of_shown_class_follows_rule_for_others(court: Policy, code
         (on(SoundTarget(A, 1, 0, 1), HIDE, effect=GREY), DecisionInvalid, "an effect for the picture"),
         (on(1, HIDE, subject=" "), DecisionInvalid, "subject"),
         (on("face", HIDE, subject="someone"), DecisionInvalid, "subject"),
-        (on(SoundTarget(A, 1, 1, 1), HIDE), BadSpan, "makes no sense"),
-        (on(SoundTarget(A, 1, -1, 1), HIDE), BadSpan, "makes no sense"),
+        (on(SoundTarget(A, 1, 1, 1), HIDE), BadSpan, "seconds is not valid"),
+        (on(SoundTarget(A, 1, -1, 1), HIDE), BadSpan, "seconds is not valid"),
         # The footage is four seconds long.
-        (on(SoundTarget(A, 1, 4, 5), HIDE), BadSpan, "after the footage has ended"),
+        (on(SoundTarget(A, 1, 4, 5), HIDE), BadSpan, "starts after the end of the footage"),
     ],
 )
 def test_invalid_decision_is_refused(
@@ -304,7 +304,7 @@ def test_mask_and_exception_name_their_decision(court: Policy, codes: Codes) -> 
 def test_pseudonyms_follow_first_appearance(court: Policy, codes: Codes) -> None:
     one = a_clip(a_track(1, first=50, last=60), a_track(2, first=30, last=40), a_track(3, "plate"), a_track(4, "cow"))
     two = a_clip(a_track(1), a_track(9, first=5), footage="b", sha="b" * 64)
-    # Who is seen before the clip, and only then, has no number that would tell.
+    # A person seen only before the clip gets no number, which would reveal them.
     clips = [replace(one, first_frame=10), two, one]
     resolved = resolve(court, codes, clips, [on(TrackTarget("b", 1), SHOW)], ReleaseGrounds())
     names = [{m.track_id: m.subject for m in c.masks} for c in resolved.clips]
@@ -325,7 +325,7 @@ def test_linked_tracks_share_a_pseudonym(court: Policy, codes: Codes) -> None:
         on(5, HIDE, subject=secret),
         on(TrackTarget("b", 2), SHOW, subject=f" {secret} "),
         on(6, HIDE, subject=secret),
-        # A link alone, with nothing decided.
+        # A link alone, without a decision.
         on(3, DEFAULT, subject="another"),
         on(1, HIDE, subject="another"),
         on(SoundTarget(A, 1, 1, 2), HIDE, subject=secret),
@@ -350,14 +350,14 @@ def test_linked_tracks_share_a_pseudonym(court: Policy, codes: Codes) -> None:
 # Sound
 
 
-def heard(clip: ResolvedClip) -> list[tuple[float, float, SoundEffect]]:
+def audio_changes(clip: ResolvedClip) -> list[tuple[float, float, SoundEffect]]:
     """What the renderer changes, in order."""
     if clip.audio is AudioMode.MUTE:
         return [(0, float("inf"), SoundEffect.MUTE)]
     return [(span.start, span.end, span.effect) for span in clip.spans]
 
 
-def told(clip: ResolvedClip) -> list[tuple[int | None, float, float, SoundEffect]]:
+def sound_masks(clip: ResolvedClip) -> list[tuple[int | None, float, float, SoundEffect]]:
     return [(mask.span_id, float(mask.start), float(mask.end), mask.effect) for mask in clip.sound]
 
 
@@ -376,18 +376,18 @@ def test_kept_sound_is_hidden_in_spans(court: Policy, codes: Codes) -> None:
         on(SoundTarget(A, 3, 2, 2.5), HIDE, effect=BLEEP, codes=("SENS",)),
     ]
     only_clip = only(resolve(court, codes, [clip], decisions, ReleaseGrounds()))
-    assert heard(only_clip) == [(1, 2, MUTE), (2, 2.5, BLEEP), (3, 3.5, DISGUISE)]
+    assert audio_changes(only_clip) == [(1, 2, MUTE), (2, 2.5, BLEEP), (3, 3.5, DISGUISE)]
     assert [(m.span_id, m.codes) for m in only_clip.sound] == [(1, ("TP",)), (3, ("SENS",)), (5, ("TP",))]
-    # What another span hides is not said to be shown.
+    # Sound hidden by another span is not listed as shown.
     assert [(s.span_id, s.start, s.end, s.decision) for s in only_clip.shown_sound] == [(6, HALF, Fraction(1), 2)]
 
 
 def test_muted_sound_has_no_disguise(public: Policy, codes: Codes) -> None:
-    # The edits' disguise would let words be heard: here it does not.
+    # The disguise in the edits would leave speech audible: the policy overrides it.
     clip = replace(a_clip(), sound={5: SoundSpan(1, 2, DISGUISE)})
     only_clip = only(resolve(public, codes, [clip], [], ReleaseGrounds()))
     assert only_clip.audio is AudioMode.MUTE
-    assert told(only_clip) == [(None, 0, 1, MUTE), (5, 1, 2, MUTE), (None, 2, 4, MUTE)]
+    assert sound_masks(only_clip) == [(None, 0, 1, MUTE), (5, 1, 2, MUTE), (None, 2, 4, MUTE)]
     assert {mask.codes for mask in only_clip.sound} == {("s40(2)-3A",)}
 
 
@@ -399,7 +399,7 @@ def test_muted_sound_is_heard_in_shown_spans(public: Policy, codes: Codes) -> No
         on(SoundTarget(A, 3, 3, 3.5), HIDE, effect=DISGUISE, reason="agreed with the requester"),
     ]
     only_clip = only(resolve(public, codes, [clip], decisions, ReleaseGrounds()))
-    assert heard(only_clip) == [
+    assert audio_changes(only_clip) == [
         (0, 1.25, MUTE),
         (1.5, 1.75, MUTE),
         (2, 2.25, BLEEP),
@@ -407,7 +407,7 @@ def test_muted_sound_is_heard_in_shown_spans(public: Policy, codes: Codes) -> No
         (3, 3.5, DISGUISE),
         (3.5, FOREVER, MUTE),
     ]
-    assert [entry[:3] for entry in told(only_clip)] == [
+    assert [entry[:3] for entry in sound_masks(only_clip)] == [
         (None, 1, 1.25),
         (5, 1.5, 1.75),
         (2, 2, 2.25),
@@ -420,7 +420,7 @@ def test_muted_sound_is_heard_in_shown_spans(public: Policy, codes: Codes) -> No
 
 def test_sound_beyond_picture_stays_muted(public: Policy, codes: Codes) -> None:
     only_clip = only(resolve(public, codes, [a_clip()], [on(SoundTarget(A, 1, 0, 4), SHOW)], ReleaseGrounds()))
-    ((start, end, effect),) = heard(only_clip)
+    ((start, end, effect),) = audio_changes(only_clip)
     assert (end, effect) == (FOREVER, MUTE)
     assert 3.99 < start < 4
     assert only_clip.sound == ()
@@ -428,7 +428,7 @@ def test_sound_beyond_picture_stays_muted(public: Policy, codes: Codes) -> None:
 
 def test_disguise_under_muting_policy_needs_reason(public: Policy, court: Policy, codes: Codes) -> None:
     disguise = on(SoundTarget(A, 1, 0, 1), HIDE, effect=DISGUISE)
-    assert heard(only(resolve(court, codes, [a_clip()], [disguise], ReleaseGrounds()))) == [(0, 1, DISGUISE)]
+    assert audio_changes(only(resolve(court, codes, [a_clip()], [disguise], ReleaseGrounds()))) == [(0, 1, DISGUISE)]
     with pytest.raises(DecisionInvalid, match="makes speech audible"):
         resolve(public, codes, [a_clip()], [disguise], ReleaseGrounds())
 
@@ -440,8 +440,8 @@ def test_edited_span_is_hidden_where_edits_put_it(
     policy = replace(court, sound=SoundRule(mode, BLEEP, ("TP",)))
     clip = replace(a_clip(), sound={5: SoundSpan(1, 3, DISGUISE)})
     resolved = resolve(policy, codes, [clip], [on(SoundTarget(A, 5, 1, 2), HIDE)], ReleaseGrounds())
-    # Hidden with no effect named: as the edits do it, unless the policy mutes.
-    assert (5, 1, 3, effect) in told(only(resolved))
+    # Hidden without a named effect: as in the edits, unless the policy mutes.
+    assert (5, 1, 3, effect) in sound_masks(only(resolved))
 
 
 def test_shown_span_that_moved_is_refused(court: Policy, codes: Codes) -> None:
@@ -478,7 +478,7 @@ ASSESSMENT, REFERENCE = ProblemKind.ASSESSMENT, ProblemKind.REFERENCE
         ("s31(1)(a)", replace(ARGUED, balance=""), [BALANCE]),
         # Qualified without a prejudice test.
         ("s30(1)(a)", Ground(), [BALANCE]),
-        # Absolute: nothing is weighed, but section 40 is assessed.
+        # Absolute: no public interest test, but section 40 needs an assessment.
         ("s40(2)-3A", Ground(), [ASSESSMENT]),
         ("s40(2)-3A", Ground(assessment="unfair to the passer-by"), []),
         ("s40(2)-3B", Ground(), [BALANCE, ASSESSMENT]),
@@ -517,11 +517,11 @@ ME = "the requester"
         (ME, [on(1, HIDE, subject=ME)], [(REQUESTER, "Person 1")]),
         (ME, [on(1, SHOW, subject=ME)], []),
         (ME, [on(SoundTarget(A, 1, 0, 1), SHOW, subject=ME)], []),
-        # Somebody else, by a decision that does not say who.
+        # Another person, shown by a decision that names no subject.
         (ME, [on(1, SHOW, subject=ME), on(2, SHOW)], [(THIRD_PARTY, "Person 2")]),
         (ME, [on(1, SHOW, subject=ME), on("face", SHOW)], [(THIRD_PARTY, "Person 2")]),
         (ME, [on("face", SHOW), on(1, DEFAULT, subject=ME)], [(THIRD_PARTY, "Person 2")]),
-        # Somebody else who is named, for a reason: consent, say.
+        # Another person, with a subject and a reason such as consent.
         (ME, [on(1, SHOW, subject=ME), on(2, SHOW, subject="the sister")], []),
         (ME, [on(1, SHOW, subject=ME), on("plate", SHOW)], []),
     ],

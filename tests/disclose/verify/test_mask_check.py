@@ -1,4 +1,4 @@
-"""Masks are recognised in pictures as the compositor leaves them, and missed where they are not there."""
+"""Masks drawn by the compositor are recognised, and missing masks reported."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def samples(masks: Sequence[tuple[Shape, EffectSettings]]) -> list[Sample]:
 SHAPES = [
     Shape(Form.ELLIPSE, 100.3, 80.2, 60, 75, 0),
     Shape(Form.RECTANGLE, 200, 90, 80, 24, 17),
-    Shape(Form.ELLIPSE, 4, 170, 50, 60, 0),  # reaches out of the picture
+    Shape(Form.ELLIPSE, 4, 170, 50, 60, 0),  # extends beyond the picture
     Shape(Form.RECTANGLE, 150, 90, 6, 5, 0),  # smaller than its rims
     Shape(Form.FULL),
 ]
@@ -78,7 +78,7 @@ def test_mask_elsewhere_is_reported() -> None:
 
 
 def test_translucent_mask_is_reported() -> None:
-    """Half transparent is not hidden."""
+    """A translucent mask does not hide anything."""
     image, hidden = footage(), drawn([(SHAPES[0], BLACK)])
     y = ((image.planes[0].int() + hidden.planes[0].int()) // 2).to(torch.uint8)
     mixed = PlanarImage((y, *hidden.planes[1:]), 8, (1, 1))
@@ -86,7 +86,7 @@ def test_translucent_mask_is_reported() -> None:
 
 
 def test_chroma_alone_is_reported() -> None:
-    """A fill of the right brightness over which the colours of the footage were left."""
+    """A fill with the right brightness but the colours of the footage."""
     image = drawn([(SHAPES[0], BLACK)])
     seen = PlanarImage((image.planes[0], *footage().planes[1:]), 8, (1, 1))
     assert exposed(seen, samples([(SHAPES[0], BLACK)]))
@@ -104,7 +104,7 @@ def test_overlapping_masks_are_all_found() -> None:
         [(big, MOSAIC), (big, MOSAIC)],
     ):
         assert exposed(drawn(masks), samples(masks)) == [], masks
-    # One that is left out is still missed beside the others.
+    # A missing one is still reported beside the others.
     assert [s.shape for s in exposed(drawn([(bar, RED)]), samples([(big, MOSAIC), (bar, RED)]))] == [big]
 
 
@@ -117,7 +117,7 @@ def test_fill_area_is_found_anywhere() -> None:
     assert has_area(drawn([(small, RED)]), [(0, 0, 0), (200, 30, 40)])
     assert not has_area(drawn([(small, RED)]), [(0, 0, 0)])
     assert not has_area(footage(), [(0, 0, 0)])
-    # A line is no mask.
+    # A line is not a mask.
     assert not has_area(drawn([(Shape(Form.RECTANGLE, 100, 60, 120, 3), BLACK)]), [(0, 0, 0)])
 
 
@@ -151,7 +151,7 @@ def ranged(first: int, last: int, effects: tuple[str, ...] = ("solid",)) -> Publ
         (range(11, 101), ("solid",), CheckOutcome.BROKEN),  # not on its first frame
         (range(10, 100), ("solid",), CheckOutcome.BROKEN),  # not on its last
         ([], ("solid",), CheckOutcome.BROKEN),
-        ([30, 34], ("mosaic", "solid"), CheckOutcome.HELD),  # where the mosaics are cannot be known
+        ([30, 34], ("mosaic", "solid"), CheckOutcome.HELD),  # the positions of mosaics are unknown
         ([], ("mosaic", "solid"), CheckOutcome.BROKEN),
     ],
 )

@@ -1,4 +1,4 @@
-"""An honest pack holds in every proof; each forgery breaks the ones it must, and nothing hides behind the others."""
+"""An authentic pack passes every check; each forgery fails the checks it must."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def honest(home: Path) -> Made:
+def authentic(home: Path) -> Made:
     return make_pack(home / "court", home / "keys")
 
 
@@ -48,9 +48,9 @@ def public(home: Path) -> Made:
 
 
 @pytest.fixture
-def pack(honest: Made, tmp_path: Path) -> Made:
+def pack(authentic: Made, tmp_path: Path) -> Made:
     """A pack to forge."""
-    return replace(honest, folder=Path(shutil.copytree(honest.folder, tmp_path / "pack")))
+    return replace(authentic, folder=Path(shutil.copytree(authentic.folder, tmp_path / "pack")))
 
 
 def states(verdict: Verdict) -> dict[PackCheck, CheckOutcome]:
@@ -65,10 +65,10 @@ def checked(pack: Made) -> Verdict:
     return verify(pack.folder, trusted=pack.key.public)
 
 
-def test_court_pack_passes_every_check(honest: Made) -> None:
-    verdict = verify(honest.folder, master=honest.master, trusted=honest.key.public)
+def test_court_pack_passes_every_check(authentic: Made) -> None:
+    verdict = verify(authentic.folder, master=authentic.master, trusted=authentic.key.public)
     assert states(verdict) == dict.fromkeys(PackCheck, HELD)
-    assert verdict.sound and verdict.signer == honest.key.fingerprint
+    assert verdict.sound and verdict.signer == authentic.key.fingerprint
 
 
 def test_public_pack_names_no_master(public: Made) -> None:
@@ -80,14 +80,14 @@ def test_public_pack_names_no_master(public: Made) -> None:
     assert verdict.sound
 
 
-def test_signer_is_unchecked_without_key(honest: Made) -> None:
-    verdict = verify(honest.folder)
+def test_signer_is_unchecked_without_key(authentic: Made) -> None:
+    verdict = verify(authentic.folder)
     assert states(verdict)[PackCheck.SIGNER] is ABSENT
-    assert verdict.sound and verdict.signer == honest.key.fingerprint
+    assert verdict.sound and verdict.signer == authentic.key.fingerprint
 
 
 def test_master_with_other_frame_times_fails(pack: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the log had the right master and the copy were of another stretch of it."""
+    """The log has the right master hash, but the copy is of other frames."""
     log = load(pack.at("log.json").read_bytes())
     assert isinstance(log, ReleaseLog)
     entry = log.outputs[0].master
@@ -101,10 +101,10 @@ def test_master_with_other_frame_times_fails(pack: Made, monkeypatch: pytest.Mon
     assert broken(verify(pack.folder, master=uneven, trusted=pack.key.public)) == {PackCheck.MASTER_FRAMES}
 
 
-def test_other_master_fails(honest: Made, public: Made) -> None:
+def test_other_master_fails(authentic: Made, public: Made) -> None:
     other = public.master.with_name("other.mp4")
     other.write_bytes(public.master.read_bytes() + struct.pack(">I4s", 8, b"free"))
-    verdict = verify(honest.folder, master=other, trusted=honest.key.public)
+    verdict = verify(authentic.folder, master=other, trusted=authentic.key.public)
     assert broken(verdict) == {PackCheck.MASTER}
 
 
@@ -115,7 +115,7 @@ def byte_flipped(pack: Made) -> None:
 
 
 def frame_dropped(pack: Made) -> None:
-    """Encoded anew with everything as before, but for one frame."""
+    """Re-encoded without one frame."""
     path = pack.at(pack.copy)
     kept = path.with_suffix(".new")
     with av.open(str(path)) as old, av.open(str(kept), "w", format="mp4") as new:
@@ -132,7 +132,7 @@ def frame_dropped(pack: Made) -> None:
     kept.replace(path)
 
 
-def frame_dropped_and_stated_anew(pack: Made) -> None:
+def frame_dropped_and_signed_again(pack: Made) -> None:
     frame_dropped(pack)
     pack.sign_again()
 
@@ -151,7 +151,7 @@ def log_of_another_release(pack: Made) -> None:
 
 
 def times_of_another_copy(pack: Made) -> None:
-    """Log and statement agree with each other, and not with the copy."""
+    """Log and statement agree with each other, but not with the copy."""
     log_of_another_release(pack)
     (claim,) = pack.predicate.outputs
     other = claim.model_copy(update={"pts_sha256": "ab" * 32})
@@ -164,13 +164,13 @@ def master_in_a_free_box(pack: Made) -> None:
         file.write(struct.pack(">I4s", 8 + len(master), b"free") + master)
 
 
-def master_in_a_free_box_and_stated_anew(pack: Made) -> None:
+def master_in_a_free_box_and_signed_again(pack: Made) -> None:
     master_in_a_free_box(pack)
     pack.sign_again()
 
 
 def foreign(pack: Made) -> Made:
-    """Somebody else's key, in place of the pack's."""
+    """A foreign key in place of the pack's."""
     key = load_or_create(pack.folder.with_name("foreign"))
     pack.at(PUBLIC_KEY_FILE).write_bytes(key.public_pem)
     return replace(pack, key=key)
@@ -181,24 +181,24 @@ def statement_signed_by_another(pack: Made) -> None:
 
 
 def all_signed_by_another(pack: Made) -> None:
-    """Statement, manifest, audit head and key: consistent, but not whose it should be."""
+    """Statement, manifest, audit chain head and key: consistent, but from the wrong signer."""
     other = foreign(pack)
-    manifest_anew(pack, "foreign", POLICY, pack.predicate.masters)
+    replace_manifest(pack, "foreign", POLICY, pack.predicate.masters)
     other.sign_again(predicate=pack.predicate.model_copy(update={"audit_head": signed_head(other.key)}))
 
 
 def manifest_of_another_policy(pack: Made) -> None:
-    manifest_anew(pack, "keys", "77" * 32, pack.predicate.masters)
+    replace_manifest(pack, "keys", "77" * 32, pack.predicate.masters)
     pack.sign_again()
 
 
 def manifest_of_another_master(pack: Made) -> None:
-    manifest_anew(pack, "keys", POLICY, ("77" * 32,))
+    replace_manifest(pack, "keys", POLICY, ("77" * 32,))
     pack.sign_again()
 
 
-def manifest_anew(pack: Made, keys: str, policy: str, masters: tuple[str, ...] | None) -> None:
-    """A manifest by the key in the folder ``keys``, in place of the one that is there."""
+def replace_manifest(pack: Made, keys: str, policy: str, masters: tuple[str, ...] | None) -> None:
+    """Replace the manifest by one signed with the key in the folder ``keys``."""
     folder = pack.folder.with_name(keys) if keys == "foreign" else pack.master.with_name(keys)
     path, bare = pack.at(pack.copy), pack.folder.with_name("bare.mp4")
     remux(path, bare)
@@ -235,7 +235,7 @@ def link_added(pack: Made) -> None:
 
 
 def link_in_place_of_a_file(pack: Made) -> None:
-    """With the very bytes that were signed: they could be others at the next look."""
+    """A link to the signed bytes: it could be redirected later."""
     moved = pack.at("log.csv").replace(pack.folder.with_name("log.csv"))
     pack.at("log.csv").symlink_to(moved)
 
@@ -249,9 +249,9 @@ def key_replaced(pack: Made) -> None:
 
 
 def head_of_another_chain(pack: Made) -> None:
-    """An audit head that says something else than what was signed."""
-    told = pack.predicate.audit_head.model_dump() | {"count": 16}
-    head = AuditHead.model_validate(told)
+    """An audit chain head that differs from the signed one."""
+    head_fields = pack.predicate.audit_head.model_dump() | {"count": 16}
+    head = AuditHead.model_validate(head_fields)
     log = load(pack.at("log.json").read_bytes())
     assert isinstance(log, ReleaseLog)
     pack.at("log.json").write_bytes(dump(log.model_copy(update={"audit_head": head})))
@@ -268,7 +268,7 @@ def statement_removed(pack: Made) -> None:
 
 
 def name_leads_out(pack: Made) -> None:
-    """A statement with the right key's signature that speaks of a file outside of the folder."""
+    """A statement signed by the right key that lists a file outside the folder."""
     outer = json.loads(pack.at(STATEMENT_FILE).read_bytes())
     payload = base64.b64decode(outer["payload"]).replace(b'"name":"log.csv"', b'"name":"../log.csv"')
     pae = b"DSSEv1 %d %b %d %b" % (28, b"application/vnd.in-toto+json", len(payload), payload)
@@ -279,15 +279,15 @@ def name_leads_out(pack: Made) -> None:
 
 
 FORGERIES: list[tuple[Callable[[Made], None], set[PackCheck], PackCheck | None]] = [
-    # forgery, results that must break, proof that must be absent
+    # forgery, checks that must fail, check that must be absent
     (byte_flipped, {PackCheck.FILES, PackCheck.MANIFEST}, None),
     (frame_dropped, {PackCheck.FILES, PackCheck.FRAMES, PackCheck.CONTAINER}, PackCheck.MANIFEST),
-    (frame_dropped_and_stated_anew, {PackCheck.LOG, PackCheck.FRAMES, PackCheck.CONTAINER}, PackCheck.MANIFEST),
+    (frame_dropped_and_signed_again, {PackCheck.LOG, PackCheck.FRAMES, PackCheck.CONTAINER}, PackCheck.MANIFEST),
     (log_line_changed, {PackCheck.FILES}, None),
     (log_of_another_release, {PackCheck.LOG}, None),
     (times_of_another_copy, {PackCheck.FRAMES}, None),
     (master_in_a_free_box, {PackCheck.FILES, PackCheck.MANIFEST, PackCheck.CONTAINER}, None),
-    (master_in_a_free_box_and_stated_anew, {PackCheck.LOG, PackCheck.MANIFEST, PackCheck.CONTAINER}, None),
+    (master_in_a_free_box_and_signed_again, {PackCheck.LOG, PackCheck.MANIFEST, PackCheck.CONTAINER}, None),
     (statement_signed_by_another, {PackCheck.SIGNER}, None),
     (all_signed_by_another, {PackCheck.SIGNER, PackCheck.MANIFEST, PackCheck.AUDIT_HEAD}, None),
     (manifest_of_another_policy, {PackCheck.LOG, PackCheck.MANIFEST}, None),
@@ -319,7 +319,7 @@ def test_forgery_fails_expected_checks(
 
 
 def test_added_file_fails_only_file_check(pack: Made) -> None:
-    """Else a reader could not tell a lost file from a forged one."""
+    """Otherwise a reader could not tell a lost file from a forged one."""
     file_added(pack)
     assert broken(checked(pack)) == {PackCheck.FILES}
 
@@ -330,7 +330,7 @@ def test_statement_of_other_pack_fails(pack: Made, public: Made) -> None:
 
 
 def test_pack_of_other_key_passes_only_without_trusted_key(pack: Made) -> None:
-    """Why a key from elsewhere is needed: by itself such a pack is as good as any."""
+    """A trusted key is needed: without one, such a pack passes."""
     all_signed_by_another(pack)
     verdict = verify(pack.folder)
     assert states(verdict)[PackCheck.SIGNER] is ABSENT
@@ -371,7 +371,7 @@ def without_manifest(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("effect", [Effect.SOLID, Effect.MOSAIC, Effect.BLUR])
 def test_mask_check_finds_missing_masks(effect: Effect, tmp_path: Path, home: Path) -> None:
-    """Everything is signed by the right key and agrees; only the picture shows what it should not."""
+    """Everything is consistent and signed by the right key; only the picture lacks its masks."""
     bare = make_pack(tmp_path / "bare", home / "keys", effect=EffectSettings(effect), masked=False)
     assert broken(checked(bare)) == {PackCheck.MASKS}
 
@@ -389,34 +389,34 @@ def test_mask_check_finds_missing_masks_of_public_pack(tmp_path: Path, home: Pat
     assert broken(checked(bare)) == {PackCheck.MASKS}
 
 
-def test_copy_alone_is_verified_by_manifest(honest: Made, tmp_path: Path) -> None:
-    alone = Path(shutil.copy(honest.at(honest.copy), tmp_path / "renamed.mp4"))
-    verdict = verify(alone, master=honest.master, trusted=honest.key.public)
+def test_copy_alone_is_verified_by_manifest(authentic: Made, tmp_path: Path) -> None:
+    alone = Path(shutil.copy(authentic.at(authentic.copy), tmp_path / "renamed.mp4"))
+    verdict = verify(alone, master=authentic.master, trusted=authentic.key.public)
     assert states(verdict)[PackCheck.MANIFEST] is HELD and verdict.sound
     assert {states(verdict)[w] for w in (PackCheck.SIGNATURE, PackCheck.FRAMES, PackCheck.MASKS, PackCheck.MASTER)} == {
         ABSENT
     }
-    # Without a trusted key a lone manifest only says that the file is whole: who made it is open.
+    # Without a trusted key, a manifest alone proves integrity but not the signer.
     assert states(verify(alone))[PackCheck.SIGNER] is ABSENT
 
 
-def test_copy_beside_statement_is_checked_against_it(honest: Made, tmp_path: Path) -> None:
-    for name in (honest.copy, STATEMENT_FILE, PUBLIC_KEY_FILE):
-        shutil.copy(honest.at(name), tmp_path / name)
-    copy = tmp_path / honest.copy
-    verdict = verify(copy, master=honest.master, trusted=honest.key.public)
+def test_copy_beside_statement_is_checked_against_it(authentic: Made, tmp_path: Path) -> None:
+    for name in (authentic.copy, STATEMENT_FILE, PUBLIC_KEY_FILE):
+        shutil.copy(authentic.at(name), tmp_path / name)
+    copy = tmp_path / authentic.copy
+    verdict = verify(copy, master=authentic.master, trusted=authentic.key.public)
     assert states(verdict) == {
         **dict.fromkeys(set(PackCheck) - {PackCheck.LOG, PackCheck.AUDIT_HEAD, PackCheck.MASTER_FRAMES}, HELD),
         PackCheck.MASKS: ABSENT,
     }
-    byte_flipped(replace(honest, folder=tmp_path))
-    assert {PackCheck.FILES, PackCheck.MANIFEST} <= broken(verify(copy, trusted=honest.key.public))
-    shutil.copy(honest.master, tmp_path / "else.mp4")
-    assert PackCheck.FILES in broken(verify(tmp_path / "else.mp4", trusted=honest.key.public))
+    byte_flipped(replace(authentic, folder=tmp_path))
+    assert {PackCheck.FILES, PackCheck.MANIFEST} <= broken(verify(copy, trusted=authentic.key.public))
+    shutil.copy(authentic.master, tmp_path / "else.mp4")
+    assert PackCheck.FILES in broken(verify(tmp_path / "else.mp4", trusted=authentic.key.public))
 
 
-def test_unsigned_file_is_not_sound(honest: Made, tmp_path: Path) -> None:
-    alone = Path(shutil.copy(honest.master, tmp_path / "bare.mp4"))
+def test_unsigned_file_is_not_sound(authentic: Made, tmp_path: Path) -> None:
+    alone = Path(shutil.copy(authentic.master, tmp_path / "bare.mp4"))
     verdict = verify(alone)
     assert not verdict.sound
 
