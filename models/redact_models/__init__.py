@@ -1,1 +1,1 @@
-"""Models: the registry of what may be loaded, model cards, and what the project trains itself."""
+"""Models: the registry of built-in models, model cards, and the training recipe."""

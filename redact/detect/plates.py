@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from redact.detect.boxes import suppress, widened
+from redact.detect.contrast import stretch_contrast
 from redact.detect.entries import Family, RegisteredModel
-from redact.detect.illumination import stretch_contrast
 from redact.detect.peaks import at_peaks
 from redact.detect.runtime import load_network
 from redact.detect.text import NORMALISATION

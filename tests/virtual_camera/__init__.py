@@ -1,7 +1,7 @@
 """Turns annotated stills into clips of a moving camera with exact truth."""
 
 from tests.virtual_camera.camera import Counting, VirtualCamera, make_clip
-from tests.virtual_camera.looks import Condition
+from tests.virtual_camera.imaging import Condition
 from tests.virtual_camera.scene import drawn_scene
 from tests.virtual_camera.stills import Box, Still, require_shared_data, shared_data, shared_stills
 

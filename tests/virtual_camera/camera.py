@@ -15,7 +15,7 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from redact.evaluate.truth import DEFAULT_LABELS, Truth, TruthObject
-from tests.virtual_camera.looks import LOOKS, Condition, Lens, Sensor
+from tests.virtual_camera.imaging import LOOKS, Condition, Lens, Sensor
 from tests.virtual_camera.path import CameraPath
 from tests.virtual_camera.stills import Box
 

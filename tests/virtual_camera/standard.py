@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.virtual_camera.camera import VirtualCamera, make_clip
-from tests.virtual_camera.looks import Condition
+from tests.virtual_camera.imaging import Condition
 from tests.virtual_camera.stills import Still, shared_stills
 
 PLATES_OF_EACH = 20

@@ -1,4 +1,4 @@
-"""Command line of the recipe: trains, measures and writes a plate detector with its card.
+"""Command line of the training recipe: trains and measures a plate detector and writes it with its card.
 
 For example: python -m redact_models.train --data FOLDER --held-out OTHER_FOLDER -o models/redact_models/weights
 """
@@ -22,7 +22,7 @@ from redact_models.train.pictures import DrawnScene, PictureFile, Sample, footag
 from redact_models.train.recipe import RECIPES
 
 DRAWN_SCENES = 200
-"""Scenes that the card is measured on, beside the pictures held out."""
+"""Scenes for the card's figures, in addition to the held-out pictures."""
 
 
 def main(arguments: list[str] | None = None) -> int:

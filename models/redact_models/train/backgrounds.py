@@ -1,4 +1,4 @@
-"""Drawn grounds: streets, walls, yards, and the backs and fronts of cars, for layouts no real picture at hand shows."""
+"""Drawn backgrounds: streets, walls, yards, and backs and fronts of cars, for layouts without real pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redact_models.train.signs import badge, bare_words
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """texture: (H, W, 4) RGBA seen straight on; spot: x1, y1, x2, y2 in its pixels where the plate belongs."""
+    """texture: (H, W, 4) RGBA seen from the front or back; spot: x1, y1, x2, y2 of the plate's place in its pixels."""
 
     texture: NDArray[np.uint8]
     spot: NDArray[np.float64]
@@ -77,7 +77,7 @@ def _street(rng: np.random.Generator, sheet: Sheet) -> None:
 
 
 def _bricks(rng: np.random.Generator, sheet: Sheet) -> None:
-    """Courses of bricks, slabs or boards."""
+    """Rows of bricks, slabs or boards."""
     tall, long = int(rng.integers(8, 40)), int(rng.integers(16, 140))
     colour, joint = any_colour(rng, 60, 200), any_colour(rng, 80, 220)
     sheet.fill((0, 0, 1, 1), joint)
@@ -112,7 +112,7 @@ _PAINTS: tuple[Colour, ...] = (
 
 
 def draw_car(rng: np.random.Generator) -> Car:
-    """Back or front of a car, straight on, a place for the plate low in the middle or on the boot lid."""
+    """The back or front of a car, with the place for the plate low in the middle or on the boot lid."""
     wide, tall = 420, int(rng.integers(250, 360))
     paint = near(rng, _PAINTS[rng.integers(len(_PAINTS))], 14)
     sheet = Sheet(wide, tall, (128, 128, 128))
@@ -175,7 +175,7 @@ def _grille(rng: np.random.Generator, sheet: Sheet, belt: float, bumper: float) 
 
 
 def _car_marks(rng: np.random.Generator, sheet: Sheet, belt: float, low: bool) -> None:
-    """A maker's badge in the middle above, a model's name at one side, each at times."""
+    """Sometimes a maker's badge in the upper middle, and sometimes a model name at one side."""
     marks = [(badge(rng), (0.46, belt + 0.01, 0.54, belt + 0.065))] if rng.random() < 0.6 else []
     if rng.random() < 0.6:
         x = 0.24 if rng.random() < 0.5 else 0.6

@@ -1,4 +1,5 @@
-"""A scene in the making: flat textures turned in space and laid onto a picture in the light and blur of their place."""
+"""Composes scenes: flat textures are rotated in space and pasted into a picture with the light and blur of their
+place."""
 
 from __future__ import annotations
 
@@ -10,31 +11,31 @@ from redact_models.train.degrade import noise_piece
 
 
 class SceneCanvas:
-    """A scene in the making: pixels, the outlines of plates on it, and the places already taken."""
+    """An unfinished scene: pixels, the outlines of its plates, and the occupied places."""
 
     def __init__(self, image: NDArray[np.uint8], softness: float) -> None:
         self.image = image
         self.softness = softness
-        """Pixels of blur that the ground has already."""
+        """Blur of the background, in pixels."""
         self.torch: float | None = None
-        """Where a lamp at the camera lights what is put down: its strength, 1 for paper white."""
+        """Strength of a lamp at the camera, which lights pasted objects; 1 gives paper white."""
         self.outlines: list[NDArray[np.float64]] = []
         self.taken: list[NDArray[np.float64]] = []
 
     def free(self, box: NDArray[np.float64]) -> bool:
-        """Whether a box overlaps nothing put down so far."""
+        """Whether a box overlaps no occupied place."""
         return all(
             box[2] <= other[0] or box[0] >= other[2] or box[3] <= other[1] or box[1] >= other[3] for other in self.taken
         )
 
     def add_plate(self, outline: NDArray[np.float64]) -> None:
-        """Note the four corners of a plate that is in the picture."""
+        """Record the four corners of a plate in the picture."""
         self.outlines.append(outline)
         self.taken.append(hull(outline))
 
 
 def hull(outline: NDArray[np.float64]) -> NDArray[np.float64]:
-    """x1, y1, x2, y2 round the points (n, 2)."""
+    """x1, y1, x2, y2 of the bounding box of the points (n, 2)."""
     return np.concatenate([outline.min(axis=0), outline.max(axis=0)])
 
 
@@ -45,9 +46,9 @@ def box_outline(box: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def in_space(rng: np.random.Generator, aspect: float, height: float, tilt: float = 1.0) -> NDArray[np.float64]:
-    """Corners of a rectangle of an aspect and a height in pixels, turned in space about the origin.
+    """Corners of a rectangle with this aspect ratio and height in pixels, rotated in space about the origin.
 
-    Clockwise from the top left; tilt scales the angles.
+    They are in clockwise order from the top left; ``tilt`` scales the angles.
     """
     yaw = float(np.deg2rad(rng.triangular(-60, 0, 60))) * tilt
     pitch = float(np.deg2rad(rng.triangular(-30, 0, 30))) * tilt
@@ -69,9 +70,9 @@ def paste(
     *,
     reflects: bool = False,
 ) -> None:
-    """Warp a texture (H, W, 4) onto four corners, in the light, blur and grain of the place, with soft edges.
+    """Warp a texture (H, W, 4) onto four corners, with the light, blur and grain of the place and soft edges.
 
-    Reflects: whether it sends light back to the lamp, as plates do and bodies do not.
+    ``reflects``: whether it reflects light back to the lamp, as plates do and car bodies do not.
     """
     image = canvas.image
     around = hull(outline)
@@ -82,13 +83,13 @@ def paste(
         return
     sides = np.linalg.norm(outline - np.roll(outline, -1, axis=0), axis=1)
     share = max(sides[0] + sides[2], 2.0) / 2 / texture.shape[1], max(sides[1] + sides[3], 2.0) / 2 / texture.shape[0]
-    if min(share) < 0.75:  # shrink first, or the warp would skip pixels of the texture
+    if min(share) < 0.75:  # shrink first, as the warp would otherwise skip pixels of the texture
         shape = tuple(max(3, round(texture.shape[1 - i] * min(share[i], 1.0))) for i in range(2))
         texture = cv2.resize(texture, shape, interpolation=cv2.INTER_AREA)
     rows, columns = texture.shape[:2]
     corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32) - 0.5
     onto = cv2.getPerspectiveTransform(corners, (outline - [x1, y1] - 0.5).astype(np.float32))
-    # Outside the outline stands the texture's own mean, so that blurring the edge pulls in no black.
+    # The texture's mean surrounds the outline, so that blurring the edge adds no black.
     outside = (*cv2.mean(texture)[:3], 0)
     patch = cv2.warpPerspective(texture, onto, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR, borderValue=outside)
     red, green, blue, alpha = cv2.split(patch)
@@ -111,9 +112,9 @@ def paste(
 def _light(
     rng: np.random.Generator, canvas: SceneCanvas, place: NDArray[np.uint8], reflects: bool
 ) -> NDArray[np.float32]:
-    """Factors (h, w, 3): the place's own level and tint, a run across, at times a shadow's edge.
+    """Factors (h, w, 3): the level and tint of the place, a gradient across it, and sometimes the edge of a shadow.
 
-    What sends light back the way it came is brighter than its place at times, and always so under a torch.
+    Retroreflective objects are sometimes brighter than their place, and always so under a torch.
     """
     height, width = place.shape[:2]
     means = np.maximum(np.array(cv2.mean(place)[:3]), 4.0)

@@ -1,4 +1,4 @@
-"""What is said of a trained network: figures per condition, precision and recall, the worst pictures."""
+"""Writes the card of a trained network: figures per condition, precision and recall, and the worst pictures."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ THRESHOLDS = np.linspace(0.02, 0.98, 97)
 WORST = 12
 TILE = 320
 TILT = 20.0
-"""Degrees that pictures are turned by, to either side in turn."""
+"""Degrees by which pictures are rotated, alternately to either side."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
-    """One set of pictures, what was seen in each, and what was seen in each when turned."""
+    """A set of pictures with the results for each, as they are and when rotated."""
 
     samples: Sequence[Sample]
     seen: Sequence[MeasuredPicture]
@@ -45,7 +45,7 @@ def measure_set(detector: Detector, samples: Sequence[Sample]) -> MeasuredSet:
 
 
 def _conditions(measured: MeasuredSet, threshold: float) -> list[tuple[str, int, float]]:
-    """Name, plates, recall of each condition that occurs."""
+    """Name, number of plates and recall of each condition that occurs."""
     seen = measured.seen
     rows = [("all", [s.best for s in seen]), ("day", [s.best for s in seen if not s.dark])]
     rows += [("night", [s.best for s in seen if s.dark]), ("small", [s.best[s.small] for s in seen])]
@@ -89,7 +89,7 @@ def _plot(sets: Mapping[str, MeasuredSet], path: Path) -> None:
 
 
 def sheet(sets: Sequence[MeasuredSet], threshold: float, path: Path) -> None:
-    """The pictures with the worst misses and false masks: plates in green, masks in red."""
+    """Write the pictures with the worst misses and false masks: plates in green, masks in red."""
     pairs = [pair for measured in sets for pair in zip(measured.samples, measured.seen, strict=True)]
     ranked = sorted(pairs, key=lambda pair: _badness(pair[1], threshold), reverse=True)
     tiles = [_tile(sample, seen, threshold) for sample, seen in ranked[:WORST]]
@@ -121,8 +121,8 @@ def _tile(sample: Sample, seen: MeasuredPicture, threshold: float) -> NDArray[np
 
 
 def write(target: Path, recipe: Recipe, learnt_from: str, sets: Mapping[str, MeasuredSet], threshold: float) -> None:
-    """The card of the weights at ``target``, with its two pictures beside it. No picture of the set is shown there that
-    may belong to somebody: only drawn ones are."""
+    """Write the card of the weights at ``target`` with two pictures beside it. Only drawn pictures are shown there, as
+    the others may not be ours to publish."""
     curve, worst = (target.with_name(f"{target.stem}.{part}") for part in ("curve.png", "worst.jpg"))
     _plot(sets, curve)
     sheet([measured for measured in sets.values() if isinstance(measured.samples[0], DrawnScene)], threshold, worst)

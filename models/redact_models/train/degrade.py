@@ -1,7 +1,7 @@
-"""What a body-worn camera and the light do to a picture.
+"""Simulates a body-worn camera and the light.
 
-Two halves: `bend` moves pixels (wide-angle lens, roll, rolling shutter) and takes points along; `expose` changes
-their values (exposure, night, lamps, blur, noise, veil, compression). `degrade` is one after the other.
+`bend` moves pixels (wide-angle lens, roll, rolling shutter) and points with them; `expose` changes pixel values
+(exposure, night, lamps, blur, noise, veil, compression). `degrade` applies both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FIELD_SIDE = 1024
 def degrade(
     image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """One random camera and light on an RGB picture (H, W, 3); points (n, 2) in pixels move with what they lie on."""
+    """Apply a random camera and light to an RGB picture (H, W, 3); points (n, 2) move with their pixels."""
     bent, moved = bend(image, points, rng)
     return expose(bent, moved, rng), moved
 
@@ -30,7 +30,7 @@ def bend(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Barrel distortion (first radial term of Brown's model), roll and the skew of a rolling shutter, half of the time.
 
-    The picture is magnified just enough that no border shows.
+    The picture is magnified just enough to hide the border.
     """
     if rng.random() < 0.5:
         return image, points.astype(np.float32)
@@ -46,7 +46,7 @@ def bend(
     reach = np.abs((border * (1 + barrel * (border**2).sum(axis=1, keepdims=True))) @ turn.T * half) / middle
     turn = turn / max(1.0, float(reach.max()))
 
-    # The map is smooth: every second point is reckoned, the others lie between.
+    # The map is smooth: every second point is computed, the others are interpolated.
     x = ((np.arange(-(-width // 2), dtype=np.float32) * 2 + np.float32(0.5 - middle[0])) / np.float32(half))[None, :]
     y = ((np.arange(-(-height // 2), dtype=np.float32) * 2 + np.float32(0.5 - middle[1])) / np.float32(half))[:, None]
     outward = (x * x + y * y) * np.float32(barrel) + np.float32(1)
@@ -61,7 +61,7 @@ def bend(
     wanted = (points.astype(np.float64) - middle) / half @ np.linalg.inv(turn).T
     radius = np.hypot(wanted[:, 0], wanted[:, 1])
     solved = radius.copy()
-    for _ in range(8):  # Newton's steps on r (1 + k r²) = wanted; the left side only grows, so it settles
+    for _ in range(8):  # Newton's method for r (1 + k r²) = wanted; the left side is monotonic, so it converges
         solved -= (solved * (1 + barrel * solved**2) - radius) / (1 + 3 * barrel * solved**2)
     share = np.divide(solved, radius, out=np.ones_like(radius), where=radius > 1e-9)
     return np.asarray(bent, np.uint8), (wanted * share[:, None] * half + middle).astype(np.float32)
@@ -75,7 +75,7 @@ def _border(width: int, height: int, middle: NDArray[np.float64], half: float) -
 
 
 def expose(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Light, optics, sensor and codec on an RGB picture (H, W, 3). Lamps are not placed on the points."""
+    """Apply light, optics, sensor and codec to an RGB picture (H, W, 3). Lamps are not placed on the points."""
     kind = rng.random()
     if kind < CLEAN_SHARE:
         image = _tone(image, rng, float(rng.uniform(0.85, 1.15)), float(rng.uniform(0.9, 1.1)), 0.03)
@@ -98,8 +98,9 @@ def _day(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.G
 
 
 def _night(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Mean brought down to 8 to 40, lamps, sensor noise, sometimes a lifted black or the gain turned up afterwards."""
-    if rng.random() < 0.15:  # infra-red cameras see no colour
+    """Lower the mean to 8 to 40 and add lamps and sensor noise; sometimes raise the black level or the gain
+    afterwards."""
+    if rng.random() < 0.15:  # infra-red cameras record no colour
         image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
     mean = max(1.0, sum(cv2.mean(image[::4, ::4])[:3]) / 3)
     target = float(np.exp(rng.uniform(np.log(8), np.log(40))))
@@ -128,7 +129,7 @@ def _tone(
 
 
 def _veil(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Fog, or a wet or smeared lens: everything drawn towards a flat grey; rain adds thin streaks."""
+    """Fog, or a wet or smeared lens: everything moves towards a flat grey; rain adds thin streaks."""
     share, grey = float(rng.uniform(0.15, 0.55)), float(rng.uniform(110, 220))
     if rng.random() < 0.4:
         height, width = image.shape[:2]
@@ -141,9 +142,9 @@ def _veil(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
 
 
 def _lamps(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Headlights and street lamps with bloom, at an eighth of the size; a flare opposite the brightest now and then.
+    """Headlights and street lamps with bloom, drawn at an eighth of the size; sometimes a flare on the opposite side.
 
-    A lamp's core is kept off the points, or it would burn out the plates; the bloom reaches where it will.
+    The core of a lamp is kept away from the points, as it would burn out plates; its bloom is not.
     """
     height, width = image.shape[:2]
     glow = np.zeros((height // 8 + 1, width // 8 + 1, 3), np.float32)
@@ -172,7 +173,7 @@ def _lamps(image: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random
 
 
 def _soften(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Motion blur, defocus, or the softness of a smaller picture blown up."""
+    """Motion blur, defocus, or the softness of an enlarged smaller picture."""
     kind = rng.random()
     if kind < 0.25:
         return _motion(image, rng)
@@ -188,7 +189,7 @@ def _soften(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 
 
 def _motion(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A straight smear, 2 to 9 pixels, any direction, mostly sideways as a walking camera turns."""
+    """Straight motion blur of 2 to 9 pixels in any direction, mostly sideways, as from a walking camera."""
     length, angle = float(rng.uniform(2, 9)), float(rng.normal(0, 0.4) if rng.random() < 0.6 else rng.uniform(0, np.pi))
     kernel = np.zeros((11, 11), np.float32)
     ends = np.array([[-1, -1], [1, 1]]) * [np.cos(angle), np.sin(angle)] * (length / 2) + 5
@@ -199,7 +200,7 @@ def _motion(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 
 @lru_cache(maxsize=2)
 def _field(coarse: bool) -> NDArray[np.float32]:
-    """Noise of spread 1 in three channels, drawn once: cutting pieces is many times faster than drawing anew."""
+    """Unit normal noise in three channels, generated once: cropping it is many times faster than new noise."""
     rng = np.random.default_rng(20)
     if not coarse:
         return rng.standard_normal((FIELD_SIDE, FIELD_SIDE, 3), np.float32)
@@ -220,7 +221,7 @@ def noise_piece(rng: np.random.Generator, height: int, width: int, coarse: bool 
 
 
 def _noise(image: NDArray[np.uint8], rng: np.random.Generator, shot: float, read: float) -> NDArray[np.uint8]:
-    """Sensor noise: variance is read² + shot times the level; a part is coarse and in colour, as left by a denoiser."""
+    """Sensor noise with variance read² + shot x level; part of it is coarse and coloured, as left by a denoiser."""
     height, width = image.shape[:2]
     table = np.sqrt(read * read + shot * np.arange(256, dtype=np.float32)).astype(np.float32)
     noise = noise_piece(rng, height, width)
@@ -234,7 +235,7 @@ def _noise(image: NDArray[np.uint8], rng: np.random.Generator, shot: float, read
 
 
 def _compress(image: NDArray[np.uint8], rng: np.random.Generator, low: int, high: int) -> NDArray[np.uint8]:
-    """JPEG between two qualities, or blocks and smear as of video at a low bit rate."""
+    """JPEG between two qualities, or blocks and smear as in video at a low bit rate."""
     if low < 40 and rng.random() < 0.2:
         height, width = image.shape[:2]
         smooth = cv2.medianBlur(image, 3)
@@ -248,6 +249,6 @@ def _compress(image: NDArray[np.uint8], rng: np.random.Generator, low: int, high
 
 
 def _jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    # Red and blue change places on the way, twice; the codec weighs them alike.
+    # Red and blue are swapped twice; the codec treats them alike.
     _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)

@@ -1,7 +1,7 @@
-"""Text and flat shapes: fonts, a line of text stretched into a cell, the sheet that plates and signs are drawn on.
+"""Text and flat shapes: fonts, lines of text fitted into a cell, and the sheet on which plates and signs are drawn.
 
-The letters come from fonts that installed distributions carry (DejaVu and STIX, shipped with matplotlib) or from the
-strokes below; plate characters are narrow and tall, so a line is squeezed into the cell it is given.
+Letters come from fonts of installed distributions (DejaVu and STIX, which come with matplotlib) or from the strokes
+below. Plate characters are narrow and tall, so a line is squeezed into its cell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 Area = tuple[float, float, float, float]
-"""x1, y1, x2, y2 in shares of the sheet's width and height."""
+"""x1, y1, x2, y2 as shares of the sheet's width and height."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DIGITS = "0123456789"
@@ -34,7 +34,7 @@ FACES = (
 )
 WORD_FACES = FACES[1:]
 GLYPH_HEIGHT = 72
-"""Pixels a capital letter is drawn with before it is squeezed into its cell."""
+"""Height in pixels at which a capital letter is drawn before it is squeezed into its cell."""
 
 WHITE: Colour = (236, 238, 236)
 YELLOW: Colour = (246, 200, 32)
@@ -148,7 +148,7 @@ def lettering(
 
 
 class Sheet:
-    """A flat thing with print on it: (height, width, 3) RGB, drawn in shares of its size."""
+    """A flat printed surface, (height, width, 3) RGB; coordinates are shares of its size."""
 
     def __init__(self, width: int, height: int, colour: Colour) -> None:
         self.width, self.height = width, height
@@ -156,7 +156,7 @@ class Sheet:
         self.fill((0, 0, 1, 1), colour)
 
     def span(self, area: Area) -> tuple[int, int, int, int]:
-        """The area in whole pixels, at least one pixel each way and within the sheet."""
+        """The area in whole pixels, at least one pixel wide and high and within the sheet."""
         x1 = min(max(round(area[0] * self.width), 0), self.width - 1)
         y1 = min(max(round(area[1] * self.height), 0), self.height - 1)
         return (
@@ -167,19 +167,19 @@ class Sheet:
         )
 
     def fill(self, area: Area, colour: Colour) -> None:
-        """Paint an area in one colour."""
+        """Fill an area with one colour."""
         x1, y1, x2, y2 = self.span(area)
         cv2.rectangle(self.pixels, (x1, y1), (x2 - 1, y2 - 1), colour, -1)
 
     def blend(self, area: Area, top: Colour, bottom: Colour) -> None:
-        """Paint an area with a vertical run between two colours."""
+        """Fill an area with a vertical gradient between two colours."""
         x1, y1, x2, y2 = self.span(area)
         run = np.linspace(0, 1, y2 - y1, dtype=np.float32)[:, None]
         column = (np.array(top) * (1 - run) + np.array(bottom) * run)[:, None].astype(np.uint8)
         self.pixels[y1:y2, x1:x2] = cv2.resize(column, (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST)
 
     def write(self, text: str, area: Area, colour: Colour, face: str, **style: float) -> None:
-        """Print a line of text so that it fills the area; style: spacing, weight, emboss (-1 to 1)."""
+        """Print a line of text that fills the area; ``style``: spacing, weight, emboss (-1 to 1)."""
         x1, y1, x2, y2 = self.span(area)
         spacing, weight = style.get("spacing", 0.12), int(style.get("weight", 0))
         self.stamp(
@@ -191,7 +191,7 @@ class Sheet:
         )
 
     def stamp(self, coverage: NDArray[np.uint8], x: int, y: int, colour: Colour, emboss: float = 0.0) -> None:
-        """Lay colour through coverage; embossed print has a light and a dark edge."""
+        """Blend in a colour by ``coverage``; embossed print has a light and a dark edge."""
         height, width = coverage.shape
         part = self.pixels[y : y + height, x : x + width]
         share = (coverage[: part.shape[0], : part.shape[1]].astype(np.float32) * (1 / 255))[..., None]
@@ -204,7 +204,7 @@ class Sheet:
         part[:] = np.clip(mixed, 0, 255).astype(np.uint8)
 
     def rim(self, colour: Colour, thickness: float) -> None:
-        """A border line just inside the edge; thickness in shares of the height."""
+        """Draw a border just inside the edge; ``thickness`` is a share of the height."""
         pixels = max(1, round(thickness * self.height))
         inset = pixels + 1
         cv2.rectangle(
@@ -213,12 +213,12 @@ class Sheet:
 
 
 def pick(rng: np.random.Generator, characters: str, count: int) -> str:
-    """Count characters drawn at random."""
+    """``count`` random characters."""
     return "".join(characters[i] for i in rng.integers(0, len(characters), count))
 
 
 def near(rng: np.random.Generator, colour: Colour, spread: int = 14) -> Colour:
-    """A colour a little off the given one."""
+    """A colour close to the given one."""
     red, green, blue = (int(np.clip(c + rng.integers(-spread, spread + 1), 0, 255)) for c in colour)
     return red, green, blue
 

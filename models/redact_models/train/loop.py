@@ -1,4 +1,4 @@
-"""The training loop: scenes in, head out, with a checkpoint that a killed run goes on from."""
+"""The training loop, with a checkpoint from which a killed run resumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from redact.detect.illumination import stretch_contrast
+from redact.detect.contrast import stretch_contrast
 from redact.detect.plates import STRIDE
 from redact.detect.runtime import Network, cores, load_network
 from redact.detect.text import NORMALISATION
@@ -32,8 +32,8 @@ WARM_UP = 0.05
 
 
 class SceneDataset(Dataset[tuple[torch.Tensor, ...]]):
-    """Scene number n of a recipe, the same every time: target maps, weights, and either the picture or, where each
-    process that draws scenes also runs the trunk, its features."""
+    """The scenes of a recipe; scene number n is always the same. An item is target maps, weights, and either the
+    picture or, if the processes that draw scenes also run the trunk, its features."""
 
     def __init__(self, pictures: Sequence[AnnotatedPicture], recipe: Recipe, first: int, *, features: bool) -> None:
         self._pictures = pictures
@@ -72,9 +72,9 @@ def train(
     *,
     start: PlateHead | None = None,
 ) -> PlateHead:
-    """Train from ``start``, or from nothing, or go on where ``folder`` holds a checkpoint of the same recipe.
+    """Train from ``start`` or from scratch, or resume if ``folder`` has a checkpoint of the same recipe.
 
-    Prints its progress and returns the head to use.
+    Prints its progress and returns the trained head.
 
     Raises :class:`redact.errors.TrainingUnusable` for a checkpoint of another recipe.
     """
@@ -84,7 +84,7 @@ def train(
     steps, done = recipe.scenes // recipe.batch, learning.step
     trunk = _trunk(device) if device.type == "cuda" else None
     if trunk is None and workers:
-        # The processes that draw scenes have the other cores.
+        # The processes that draw scenes use the other cores.
         torch.set_num_threads(max(1, cores() - workers))
     started, sums = time.monotonic(), torch.zeros(2)
     for batch in _batches(pictures, recipe, done, workers, features=trunk is None):
@@ -105,7 +105,7 @@ def train(
 
 
 class _TrainingState:
-    """The head that learns, its running mean ``kept`` that is used, and how far they have come."""
+    """The head in training, its running mean ``kept``, which is the result, and the number of steps so far."""
 
     def __init__(self, recipe: Recipe, device: torch.device, start: PlateHead | None) -> None:
         self._recipe = recipe
@@ -136,7 +136,7 @@ class _TrainingState:
 
     @torch.no_grad()
     def _keep(self) -> None:
-        # The mean of few steps must not be that of the first, random weights.
+        # In the first steps, the mean must not be dominated by the initial random weights.
         share = min(self._recipe.average, self.step / (self.step + 20))
         for old, new in zip(self.kept.state_dict().values(), self._head.state_dict().values(), strict=True):
             if old.dtype.is_floating_point:
@@ -145,7 +145,7 @@ class _TrainingState:
                 old.copy_(new)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint; a run killed meanwhile leaves the one before."""
+        """Write a checkpoint; if the run is killed while writing, the previous one remains."""
         state = {"recipe": asdict(self._recipe), "step": self.step, "learner": self._learner.state_dict()}
         state |= {"head": self._head.state_dict(), "kept": self.kept.state_dict()}
         part = path.with_suffix(".part")
@@ -153,13 +153,15 @@ class _TrainingState:
         part.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint, if there is one."""
+        """Resume from a checkpoint, if there is one."""
         if not path.is_file():
             return
         # Weights only: nothing in the file is run.
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if state["recipe"] != asdict(self._recipe):
-            raise TrainingUnusable(f'"{path}" is of another recipe.', "Name another folder with --work, or remove it.")
+            raise TrainingUnusable(
+                f'"{path}" belongs to another recipe.', "Give another folder with --work, or remove it."
+            )
         self._head.load_state_dict(state["head"])
         self.kept.load_state_dict(state["kept"])
         self._learner.load_state_dict(state["learner"])
@@ -174,7 +176,7 @@ def _batches(
     pictures: Sequence[AnnotatedPicture], recipe: Recipe, done: int, workers: int, *, features: bool
 ) -> Iterator[list[torch.Tensor]]:
     scenes = SceneDataset(pictures, recipe, done * recipe.batch, features=features)
-    # Spawned: a process forked from one whose libraries have threads may wait for a lock that nobody holds.
+    # Spawned: a process forked while libraries run threads may deadlock.
     context = "spawn" if workers else None
     yield from DataLoader(
         scenes,
@@ -187,8 +189,7 @@ def _batches(
 
 
 def _alone(worker: int) -> None:
-    """One core for each process that draws scenes: libraries that share work among threads would wait for each
-    other."""
+    """Limit a process that draws scenes to one core: libraries with several threads would wait for each other."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):

@@ -1,4 +1,4 @@
-"""How well a plate detector does on annotated pictures: covered plates, false masks, precision and recall."""
+"""Measures a plate detector on annotated pictures: covered plates, false masks, precision and recall."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from redact.settings import Preset
 from redact_models.train.scenes import AnnotatedPicture
 
 LOWEST = 0.02
-"""Threshold while measuring: figures for any higher one follow."""
+"""Threshold while measuring; figures for higher ones are derived from the same run."""
 COVERED = 0.9
-"""Least masked share of a plate that counts as hidden."""
+"""Masked share from which a plate counts as hidden."""
 FALSE_BELOW = 0.1
-"""A mask of which a smaller share lies on plates, grown by half, is false."""
+"""A mask with a smaller share on plates, enlarged by half, is false."""
 SMALL = 16.0
-"""Plates lower than so many pixels of a picture 1280 wide are small."""
+"""Plates lower than this many pixels in a picture 1280 pixels wide are small."""
 DARK = 60.0
 """Mean brightness of 255 below which a picture counts as night."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPicture:
-    """One picture, measured. ``plates`` (n, 4); ``best`` (n,) the highest score at which each plate is covered, 0 where
-    it never is; ``false`` (m,) the scores of masks on no plate; ``found`` everything that was found."""
+    """The results for one picture. ``plates`` (n, 4); ``best`` (n,): the highest score at which each plate is covered,
+    0 if never; ``false`` (m,): the scores of masks that are on no plate; ``found``: all detections."""
 
     plates: NDArray[np.float32]
     best: NDArray[np.float32]
@@ -48,7 +48,7 @@ class MeasuredPicture:
 
 
 def plate_detector(weights: Path) -> Detector:
-    """Weights that are in no registry yet, run as balanced would run them, at the lowest threshold that is of use."""
+    """A detector for weights that are not registered, with the settings of the balanced preset at a low threshold."""
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     model = RegisteredModel(weights.stem, Family.PLATES, OwnFile(weights), sha256, "", ("plate",))
     tier = builtin().own[Family.PLATES][Preset.BALANCED]
@@ -57,7 +57,7 @@ def plate_detector(weights: Path) -> Detector:
 
 
 def measure_picture(detector: Detector, picture: AnnotatedPicture) -> MeasuredPicture:
-    """Run the detector on one picture as the pipeline would, and grow what it finds by the default margin."""
+    """Run the detector on one picture as the pipeline would, and extend its boxes by the default margin."""
     height, width = picture.image.shape[:2]
     frame = torch.from_numpy(np.ascontiguousarray(picture.image)).permute(2, 0, 1)[None]
     found = detector.detect(frame)[0]
@@ -78,7 +78,7 @@ def measure_picture(detector: Detector, picture: AnnotatedPicture) -> MeasuredPi
 
 
 def turned(picture: AnnotatedPicture, degrees: float) -> AnnotatedPicture:
-    """The picture turned clockwise about its middle; plates become the upright hulls of what they were."""
+    """The picture rotated clockwise about its centre; plates become their upright bounding boxes."""
     height, width = picture.image.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1.0)
     image = cv2.warpAffine(picture.image, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
@@ -89,13 +89,13 @@ def turned(picture: AnnotatedPicture, degrees: float) -> AnnotatedPicture:
 
 
 def grown(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Boxes as the default mask of a plate at rest."""
+    """The boxes of the default masks for plates at rest."""
     margin = DEFAULT_MARGINS["plate"]
     return widened(boxes, (margin.width, margin.height), margin.pixels)
 
 
 def _covered_at(plate: NDArray[np.float32], masks: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
-    """The score of the mask with which the plate is hidden, masks being drawn in the order given."""
+    """The score of the mask that completes the hiding of a plate when masks are drawn in the given order; 0 if none."""
     left, top, right, bottom = np.round(plate).astype(int)
     hidden = np.zeros((max(bottom - top, 1), max(right - left, 1)), bool)
     for (x0, y0, x1, y1), score in zip(np.round(masks).astype(int), scores, strict=True):
@@ -114,11 +114,11 @@ def _share(mask: NDArray[np.float32], plates: NDArray[np.float32]) -> float:
 
 
 def recall(seen: Sequence[MeasuredPicture], threshold: float) -> float:
-    """Share of plates that are covered by masks of at least this score."""
+    """Share of plates covered by masks with at least this score."""
     best = np.concatenate([s.best for s in seen])
     return float((best >= threshold).mean()) if len(best) else 1.0
 
 
 def false_masks(seen: Sequence[MeasuredPicture], threshold: float) -> float:
-    """Masks on no plate, a picture."""
+    """Average number of masks per picture that are on no plate."""
     return sum(int((s.false >= threshold).sum()) for s in seen) / max(len(seen), 1)

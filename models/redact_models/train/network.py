@@ -1,10 +1,10 @@
-"""The plate network: PP-OCR's text trunk, which already sees characters, with a plate head on top.
+"""The plate network: PP-OCR's text trunk, which already recognises characters, with a plate head on top.
 
-The trunk (Apache-2.0, from the installed distribution ``rapidocr``) stays as it is, so that a two-core machine can
-train the head in an hour or two: the runtime that also detects computes its features. The head is a small feature
-pyramid (Lin et al., "Feature Pyramid Networks for Object Detection", 2017) whose finest level answers, for every fourth
-pixel, whether it lies in the middle of a plate and how far the plate reaches from there to the left, above, to the
-right and below (Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection", 2019).
+The trunk (Apache-2.0, from the installed distribution ``rapidocr``) is not trained, and its features are computed with
+the runtime used for detection, so that a two-core machine can train the head in an hour or two. The head is a small
+feature pyramid (Lin et al., "Feature Pyramid Networks for Object Detection", 2017). For every fourth pixel, its finest
+level predicts whether it lies in the middle of a plate and how far the plate extends from there to the left, top, right
+and bottom (Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection", 2019).
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ TAPS = (
     ("p2o.pd_op.add.50.0", 192),
     ("p2o.pd_op.add.63.0", 384),
 )
-"""Tensors of the trunk that the head reads, with their channels: the stages at strides 4, 8, 16 and 32."""
+"""The trunk's tensors that the head reads, with their channels: the stages at strides 4, 8, 16 and 32."""
 PYRAMID_CHANNELS = 64
 FINE_CHANNELS = 32
 RARE = -4.6
-"""First bias of the plate map: one pixel in a hundred lies on a plate."""
+"""Initial bias of the plate map: one pixel in a hundred lies on a plate."""
 PREFIX = "head.w"
-"""Of the names of the head's weights in the graph."""
+"""Prefix of the names of the head's weights in the graph."""
 NEAR = 2.0
-"""First bias of the distances, which are exponents: about thirty pixels."""
+"""Initial bias of the distances, which are exponents: about thirty pixels."""
 
 
 def trunk_graph() -> onnx.ModelProto:
-    """The trunk with :data:`TAPS` as outputs, free of what only they do not need, weights off the inputs."""
+    """The trunk with :data:`TAPS` as outputs, without nodes they do not need and with weights removed from the
+    inputs."""
     model = plain_graph(builtin_model(TRUNK).verified_bytes())
     graph = model.graph
     _without_identities(graph)
@@ -66,7 +67,7 @@ def trunk_graph() -> onnx.ModelProto:
 
 
 def _without_identities(graph: onnx.GraphProto) -> None:
-    """Joins what copies connect; the converter that made the file left 147 of them."""
+    """Remove identity nodes, of which the converter that made the file left 147."""
     kept = {name for name, _ in TAPS}
     source: dict[str, str] = {}
     nodes = []
@@ -153,8 +154,8 @@ def to_onnx(head: PlateHead) -> bytes:
 
 
 def from_onnx(content: bytes) -> PlateHead:
-    """The head of a graph that :func:`to_onnx` wrote, to go on from. Its normalisations do nothing, and must stay in
-    evaluation mode.
+    """The head of a graph that :func:`to_onnx` wrote, for further training. Its normalisation layers have no effect and
+    must stay in evaluation mode.
 
     Raises :class:`redact.errors.TrainingUnusable` for any other graph.
     """
@@ -175,7 +176,9 @@ def from_onnx(content: bytes) -> PlateHead:
             head.answer.weight.copy_(torch.cat([plate, reach]))
             _bias(head.answer).copy_(torch.cat([plate_bias, reach_bias]))
     except (ValueError, RuntimeError) as error:
-        raise TrainingUnusable("These weights are of another network.", "Name some that this recipe made.") from error
+        raise TrainingUnusable(
+            "These weights are of another network.", "Give weights that were made with this recipe."
+        ) from error
     return head
 
 

@@ -1,4 +1,4 @@
-"""Annotated pictures from folders in YOLO format and from a force's own corrected footage."""
+"""Annotated pictures from folders in YOLO format and from a force's own reviewed footage."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from redact_models.train.scenes import AnnotatedPicture, make_scene
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 HELD_OUT = 10
-"""One picture in so many, the last ones of every ride, is never trained on."""
+"""One picture in this many, the last ones of each ride, is held out from training."""
 SECONDS_BETWEEN = 1.0
-"""Frames of footage closer together than this teach little."""
+"""Frames of footage closer together than this add little."""
 PLATE = "plate"
 DRAWN_SEED = 1
-"""Not that of any recipe."""
+"""Different from the seeds of all recipes."""
 DRAWN_SIZE = (1280, 720)
 
 
@@ -48,12 +48,12 @@ class PictureFile:
 
 @dataclass(frozen=True, slots=True)
 class DrawnScene:
-    """A scene without a real picture in it, by its number. It may be shown to anybody."""
+    """A scene by its number, made without real pictures, so that it may be published."""
 
     number: int
 
     def load(self) -> AnnotatedPicture:
-        """Draw it. Areas that are neither wanted nor wrong are painted over."""
+        """Draw the scene. Ignored areas are painted over."""
         scene = make_scene(np.random.default_rng([DRAWN_SEED, self.number]), (), DRAWN_SIZE)
         image = scene.image.copy()
         for left, top, right, bottom in scene.ignore.round().astype(int):
@@ -65,10 +65,10 @@ Sample = PictureFile | DrawnScene
 
 
 def yolo_folder(folder: Path) -> list[PictureFile]:
-    """Every picture under ``folder/images`` with the lines ``class x y w h`` (shares of the picture) of its file under
-    ``folder/labels``; any class counts as a plate. A picture without such a file has none.
+    """The pictures in ``folder/images`` with their plates from ``folder/labels``, one line ``class x y w h`` (shares of
+    the picture) for each. Any class counts as a plate. A picture without a label file has no plates.
 
-    Raises :class:`redact.errors.TrainingUnusable` for a folder without pictures and for labels of another form.
+    Raises :class:`redact.errors.TrainingUnusable` for a folder without pictures and for labels in another format.
     """
     found = []
     for path in sorted((folder / "images").glob("*"), key=_natural):
@@ -76,14 +76,14 @@ def yolo_folder(folder: Path) -> list[PictureFile]:
             found.append(PictureFile(path, _labels(folder / "labels" / f"{path.stem}.txt", path)))
     if not found:
         raise TrainingUnusable(
-            f"There are no pictures in {folder / 'images'}.", "Name a folder that holds images/ and labels/."
+            f"There are no pictures in {folder / 'images'}.", "Give a folder with images/ and labels/."
         )
     return found
 
 
 def split(pictures: list[PictureFile]) -> tuple[list[PictureFile], list[PictureFile]]:
-    """Those to train on, and those held out: the last of each ride (files whose names differ by a number at the end),
-    since neighbouring frames are nearly the same picture."""
+    """The pictures to train on, and those held out: the last of each ride (files whose names differ by a final number),
+    because neighbouring frames are almost the same picture."""
     train: list[PictureFile] = []
     held: list[PictureFile] = []
     for _, ride in groupby(pictures, lambda p: re.sub(r"\d+$", "", p.path.stem)):
@@ -95,15 +95,15 @@ def split(pictures: list[PictureFile]) -> tuple[list[PictureFile], list[PictureF
 
 
 def footage(video: Path, tracks: Path) -> Iterator[AnnotatedPicture]:
-    """One frame a second of reviewed footage, with the plates of its corrected tracks.
+    """One frame per second of reviewed footage, with the plates of its corrected tracks.
 
-    Raises what reading footage and tracks raises, and :class:`redact.errors.TrainingUnusable` when they do not belong
-    together.
+    Raises what reading footage and tracks raises, and :class:`redact.errors.TrainingUnusable` if the tracks are not of
+    this footage.
     """
     info = probe(video)
     known = load(tracks)
     if hash_file(video) != known.media.sha256:
-        raise TrainingUnusable(f"{tracks.name} was not made from {video.name}.", "Name the tracks of this very file.")
+        raise TrainingUnusable(f"{tracks.name} was not made from {video.name}.", "Give the tracks of this file.")
     plates = [track for track in known.tracks if track.label == PLATE]
     due = -np.inf
     with VideoReader(info, interlaced=Interlaced.DEINTERLACE, on_corrupt=OnCorrupt.STOP) as reader:
@@ -123,9 +123,9 @@ def _labels(path: Path, picture: Path) -> NDArray[np.float32]:
         rows = np.array([[float(v) for v in line.split()[1:5]] for line in lines if line.strip()], np.float32)
         rows = rows.reshape(-1, 4)
     except ValueError as error:
-        raise TrainingUnusable(f"{path.name} is not in YOLO's format.", "Write lines of class x y w h.") from error
+        raise TrainingUnusable(f"{path.name} is not in YOLO format.", "Write lines of class x y w h.") from error
     if not (np.isfinite(rows).all() and (rows >= 0).all() and (rows <= 1).all()):
-        raise TrainingUnusable(f"{path.name} has a box outside of its picture.", "Coordinates are shares from 0 to 1.")
+        raise TrainingUnusable(f"{path.name} has a box outside its picture.", "Coordinates are shares from 0 to 1.")
     if not len(rows):
         return rows
     size = _size(picture)

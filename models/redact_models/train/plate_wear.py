@@ -1,4 +1,4 @@
-"""What the years and the dealer do to a plate: screws, stickers, dirt, things in front, a frame, rounded corners."""
+"""Wear and accessories of plates: screws, stickers, dirt, partial covers, frames, rounded corners."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def screws(rng: np.random.Generator, sheet: Sheet) -> None:
 
 
 def sticker(rng: np.random.Generator, sheet: Sheet) -> None:
-    """A small square of colour somewhere."""
+    """A small coloured square at a random place."""
     x, y, side = rng.uniform(0.02, 0.9), rng.uniform(0.05, 0.7), rng.uniform(0.1, 0.25)
     sheet.fill((x, y, x + side * sheet.height / sheet.width, y + side), any_colour(rng))
 
 
 def dirt(rng: np.random.Generator, sheet: Sheet) -> None:
-    """A film of mud, thicker in patches and often towards the lower edge."""
+    """A layer of mud, thicker in patches."""
     coarse = rng.random((4, 10), np.float32)
     film = cv2.resize(coarse, (sheet.width, sheet.height), interpolation=cv2.INTER_CUBIC)
     film = np.clip(film - rng.uniform(0.2, 0.7), 0, 1) * rng.uniform(0.3, 0.9)
@@ -33,7 +33,7 @@ def dirt(rng: np.random.Generator, sheet: Sheet) -> None:
 
 
 def cover(rng: np.random.Generator, sheet: Sheet) -> None:
-    """A tow bar, a leaf or snow over a part, never over more than about a quarter of the plate."""
+    """A tow bar, leaf or snow over part of the plate, at most about a quarter of it."""
     kind = rng.integers(3)
     if kind == 0:
         x, half = rng.uniform(0.2, 0.8), rng.uniform(0.015, 0.04)
@@ -54,7 +54,7 @@ def cover(rng: np.random.Generator, sheet: Sheet) -> None:
 
 
 def framed(rng: np.random.Generator, sheet: Sheet) -> NDArray[np.uint8]:
-    """A dealer's frame round the plate, which hides its rim; the frame counts as plate."""
+    """A dealer's frame around the plate, which hides its edge; the frame counts as part of the plate."""
     side = max(2, int(sheet.height * rng.uniform(0.02, 0.06)))
     band_top, band_bottom = (max(2, int(sheet.height * rng.uniform(0.03, 0.16))) for _ in range(2))
     colour = any_colour(rng, 8, 60) if rng.random() < 0.7 else near(rng, (190, 190, 194), 30)
@@ -73,7 +73,7 @@ def framed(rng: np.random.Generator, sheet: Sheet) -> NDArray[np.uint8]:
 
 
 def rounded(rng: np.random.Generator, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The plate (H, W, 3) with alpha (H, W, 4), its corners more or less round."""
+    """The plate (H, W, 3) with an alpha channel, (H, W, 4), and more or less rounded corners."""
     height, width = pixels.shape[:2]
     radius = int(height * rng.uniform(0.0, 0.12))
     alpha = np.full((height, width), 255, np.uint8)

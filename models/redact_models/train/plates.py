@@ -1,7 +1,7 @@
 """Number plates of many countries, drawn as flat textures.
 
-No plate is copied from a picture: the layouts follow the public descriptions of each country's plates, the letters are
-those of `lettering`.
+No plate is copied from a picture: the layouts follow public descriptions of each country's plates, with the letters of
+`lettering`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ BAND_BLUE: Colour = (16, 58, 158)
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A plate seen straight on. texture: (H, W, 4) RGBA, H about 48 to 120 pixels; alpha is 0 beyond round corners."""
+    """A plate seen from the front. texture: (H, W, 4) RGBA, H about 48 to 120 pixels; alpha is 0 outside rounded
+    corners."""
 
     texture: NDArray[np.uint8]
     layout: str
@@ -152,7 +153,7 @@ _EU = {
 
 
 def _fill_in(rng: np.random.Generator, pattern: str) -> str:
-    """A registration of the pattern: L is a letter, D a digit, anything else itself."""
+    """A random registration for the pattern: L is a letter, D a digit, other characters are kept."""
     return "".join(pick(rng, {"L": LETTERS, "D": DIGITS}.get(c, c), 1) for c in pattern)
 
 
@@ -244,7 +245,7 @@ def us(rng: np.random.Generator) -> Sheet:
 
 
 def _us_words(rng: np.random.Generator, sheet: Sheet, title_ink: Colour, slogan_ink: Colour) -> None:
-    """The state above, the slogan below, each left out at times."""
+    """The state above and the slogan below; each is sometimes left out."""
     word_face = WORD_FACES[rng.integers(len(WORD_FACES))]
     if rng.random() < 0.9:
         half = rng.uniform(0.16, 0.32)
@@ -343,7 +344,7 @@ def east_asia(rng: np.random.Generator) -> Sheet:
 
 
 def _scribble(rng: np.random.Generator, sheet: Sheet, area: Area, ink: Colour) -> None:
-    """Strokes that stand for a character of a script the fonts lack."""
+    """Strokes in place of a character that the fonts lack."""
     x1, y1, x2, y2 = sheet.span(area)
     thickness = max(1, (y2 - y1) // 9)
     for _ in range(6):
@@ -404,13 +405,13 @@ LAYOUTS: dict[str, Callable[[np.random.Generator], Sheet]] = {
     "australia": australia,
     "dark": dark,
 }
-"""Every layout by name. One entry draws the clean plate; `draw_plate` wears it."""
+"""Every layout by name. Each function draws a clean plate; `draw_plate` adds wear."""
 
 _SHARES = np.array([11, 11, 5, 12, 4, 26, 11, 5, 5, 4, 5, 6], np.float64)
 
 
 def draw_plate(rng: np.random.Generator) -> Plate:
-    """A plate of any layout, worn, screwed on, framed and dirty as chance has it."""
+    """A plate with a random layout and random wear, screws, frame and dirt."""
     layout = list(LAYOUTS)[rng.choice(len(LAYOUTS), p=_SHARES / _SHARES.sum())]
     sheet = LAYOUTS[layout](rng)
     for chance, wear in ((0.25, screws), (0.12, sticker), (0.35, dirt), (0.12, cover)):

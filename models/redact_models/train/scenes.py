@@ -1,4 +1,4 @@
-"""Training scenes: real or drawn ground, real and drawn plates, things that are no plates, one camera over all."""
+"""Training scenes: a real or drawn background, real and drawn plates, other objects, and one camera for all of it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MIN_ZOOM, MAX_ZOOM = 0.55, 4.0
 PHOTOGRAPH_SHARE = 0.72
 TORCH_SHARE = 0.15
 LEAST_CONTRAST = 2.2, 0.03
-"""Grey levels (of 255) of a plate's pattern that must survive light and noise: a base, and a share of the level."""
+"""Contrast of a plate's pattern, in grey levels of 255, needed to recognise it: a base, and a share of the level."""
 LEAST_CORRELATION = 0.35
-"""Correlation with the undisturbed pattern below which noise or blur has won."""
+"""Lowest correlation with the undisturbed pattern at which a plate is still recognisable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class AnnotatedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A training picture. image: (H, W, 3) RGB; boxes: (n, 4) x1, y1, x2, y2 hulls of plates that can be told, clipped.
+    """A training picture. image: (H, W, 3) RGB; boxes: (n, 4) x1, y1, x2, y2 of recognisable plates, clipped.
 
-    ignore: (m, 4) areas that are neither wanted nor wrong: plates too small, too far outside, too dark or too blurred.
+    ignore: (m, 4) areas that count neither way: plates that are too small, too far outside, too dark or too blurred.
     """
 
     image: NDArray[np.uint8]
@@ -49,7 +49,7 @@ class Scene:
 
 
 def make_scene(rng: np.random.Generator, pictures: Sequence[AnnotatedPicture], size: tuple[int, int]) -> Scene:
-    """One scene of size (width, height); the same generator state and pictures give the same scene."""
+    """One scene of ``size`` (width, height); equal generator states and pictures give equal scenes."""
     if pictures and rng.random() < PHOTOGRAPH_SHARE:
         canvas = _photograph(rng, pictures[int(rng.integers(len(pictures)))], size)
         cars, plates = int(rng.random() < 0.2), int(rng.choice(3, p=(0.65, 0.25, 0.1)))
@@ -73,7 +73,8 @@ def make_scene(rng: np.random.Generator, pictures: Sequence[AnnotatedPicture], s
 
 
 def _dim(rng: np.random.Generator, canvas: SceneCanvas) -> None:
-    """Now and then dusk falls before the plates come: they are then lit by a torch, headlights or infra-red."""
+    """Sometimes darken the background before plates are added; these are then lit by a torch, headlights or
+    infra-red."""
     if rng.random() < TORCH_SHARE:
         canvas.image = np.asarray(cv2.convertScaleAbs(canvas.image, alpha=float(rng.uniform(0.05, 0.35))), np.uint8)
         canvas.torch = float(rng.uniform(0.5, 1.3))
@@ -84,7 +85,7 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def _photograph(rng: np.random.Generator, picture: AnnotatedPicture, size: tuple[int, int]) -> SceneCanvas:
-    """A random crop of a real picture at a random zoom, colours shifted, some of its plates replaced by drawn ones."""
+    """A random crop of a real picture at a random zoom, with shifted colours and some plates replaced by drawn ones."""
     width, height = size
     boxes = picture.boxes.astype(np.float64)
     full = np.array([picture.image.shape[1], picture.image.shape[0]], np.float64)
@@ -114,7 +115,7 @@ def _photograph(rng: np.random.Generator, picture: AnnotatedPicture, size: tuple
 def _cut(
     rng: np.random.Generator, image: NDArray[np.uint8], corner: NDArray[np.float64], zoom: float, size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The window at a corner, zoomed to size, and the window's true corner; a flat tone fills what lies outside."""
+    """The window at ``corner``, zoomed to ``size``, and its actual corner; areas outside the picture are filled."""
     width, height = size
     x, y = round(corner[0]), round(corner[1])
     x1, y1 = max(x, 0), max(y, 0)
@@ -132,7 +133,7 @@ def _cut(
 
 
 def _colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours, mostly balanced to grey and brought to a daylight level, sometimes left as the camera saw them."""
+    """The picture with colours mostly balanced to grey and raised to a daylight level, sometimes unchanged."""
     if rng.random() < 0.2:
         return image
     sample = image[::8, ::8].reshape(-1, 3)
@@ -141,7 +142,7 @@ def _colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.u
     gains = (level / means) ** rng.uniform(0.6, 1.0) * np.exp(rng.normal(0, 0.05, 3))
     gains *= np.clip(min(rng.uniform(60, 150) / level, 230 / bright), 0.8, 4.0)
     steps = np.arange(256, dtype=np.float32)[:, None]
-    # A soft shoulder, so that lamps and pale bodies keep some drawing when the gain is high.
+    # A soft shoulder keeps some detail in lamps and pale bodies at high gain.
     table = 255 * (1 - np.exp(-steps * gains / 255 * 1.25)) / (1 - np.exp(-1.25))
     image = np.asarray(cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8)[None]), np.uint8)
     if rng.random() < 0.4:
@@ -152,7 +153,7 @@ def _colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.u
 
 
 def _replace(rng: np.random.Generator, canvas: SceneCanvas, box: NDArray[np.float64]) -> None:
-    """Draw another plate over a real one, a bit larger, after painting the old one out with its surroundings."""
+    """Replace a real plate by a slightly larger drawn one, after painting it over with its surroundings."""
     texture = draw_plate(rng).texture
     width, height = (box[2:] - box[:2]) * rng.uniform(1.05, 1.25)
     aspect = texture.shape[1] / texture.shape[0]
@@ -164,7 +165,7 @@ def _replace(rng: np.random.Generator, canvas: SceneCanvas, box: NDArray[np.floa
 
 
 def _paint_out(image: NDArray[np.uint8], box: NDArray[np.float64]) -> None:
-    """Fill a box, a little enlarged, with a run from the row above it to the row below."""
+    """Fill a slightly enlarged box with a gradient from the row above it to the row below."""
     height, width = image.shape[:2]
     margin = 0.12 * (box[3] - box[1])
     x1, y1 = (int(max(v - margin, 0)) for v in box[:2])
@@ -180,7 +181,8 @@ def _paint_out(image: NDArray[np.uint8], box: NDArray[np.float64]) -> None:
 def _place(
     rng: np.random.Generator, canvas: SceneCanvas, outline: NDArray[np.float64], beyond: float, margin: float
 ) -> NDArray[np.float64] | None:
-    """Move an outline about the origin to a free spot, or none; beyond: share that may hang over the border."""
+    """Move an outline around the origin to a free place, or return None. ``beyond``: share that may extend past the
+    border."""
     size = np.array([canvas.image.shape[1], canvas.image.shape[0]], np.float64)
     half = outline.max(axis=0)
     for _ in range(6):
@@ -193,7 +195,7 @@ def _place(
 
 
 def _add_plate(rng: np.random.Generator, canvas: SceneCanvas) -> None:
-    """A drawn plate on a free place, often on a piece of body or bumper."""
+    """Add a drawn plate at a free place, often on part of a body or bumper."""
     texture = draw_plate(rng).texture
     aspect = texture.shape[1] / texture.shape[0]
     height = min(_log_uniform(rng, MIN_HEIGHT, MAX_HEIGHT), 1.05 * canvas.image.shape[1] / aspect)
@@ -207,7 +209,7 @@ def _add_plate(rng: np.random.Generator, canvas: SceneCanvas) -> None:
 
 
 def _surround(rng: np.random.Generator, canvas: SceneCanvas, outline: NDArray[np.float64]) -> None:
-    """A panel behind a plate, in its plane: body colour, bumper, dark recess. Not over plates already there."""
+    """Add a panel behind a plate, in its plane: body colour, bumper or dark recess, but not over other plates."""
     centre = outline.mean(axis=0)
     across, down = rng.uniform(1.1, 2.6), rng.uniform(1.2, 3.5)
     axis_x = (outline[1] + outline[2] - outline[0] - outline[3]) / 2
@@ -227,7 +229,7 @@ def _surround(rng: np.random.Generator, canvas: SceneCanvas, outline: NDArray[np
 
 
 def _add_car(rng: np.random.Generator, canvas: SceneCanvas) -> None:
-    """A drawn back or front of a car with its plate."""
+    """Add a drawn back or front of a car with its plate."""
     car = draw_car(rng)
     plate = draw_plate(rng).texture
     aspect = plate.shape[1] / plate.shape[0]
@@ -251,7 +253,7 @@ def _add_car(rng: np.random.Generator, canvas: SceneCanvas) -> None:
 
 
 def _add_sign(rng: np.random.Generator, canvas: SceneCanvas) -> None:
-    """Something that is no plate, on a free place."""
+    """Add an object that is not a plate at a free place."""
     texture, least = draw_sign(rng)
     aspect = texture.shape[1] / texture.shape[0]
     height = max(least, min(_log_uniform(rng, least, 180), 1.1 * canvas.image.shape[1] / aspect))
@@ -262,7 +264,7 @@ def _add_sign(rng: np.random.Generator, canvas: SceneCanvas) -> None:
 
 
 def shoot(rng: np.random.Generator, canvas: SceneCanvas) -> Scene:
-    """Put the camera over a canvas and sort its plates into those that can be told and those that cannot."""
+    """Apply the camera to a canvas and sort its plates into recognisable and ignored ones."""
     height, width = canvas.image.shape[:2]
     rims = [np.vstack([(o + np.roll(o, -1, axis=0)) / 2, o]) for o in canvas.outlines]
     points = np.vstack(rims).astype(np.float32) if rims else np.zeros((0, 2), np.float32)
@@ -288,7 +290,8 @@ def _stacked(boxes: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
 
 
 def _recognisable(clean: NDArray[np.uint8], seen: NDArray[np.uint8], box: NDArray[np.float32]) -> bool:
-    """Whether the pattern of a plate and its rim is still there, by what the final grey shares with the undisturbed."""
+    """Whether a plate's pattern is still recognisable, by correlating the final grey picture with the undisturbed
+    one."""
     margin = max(0.12 * (box[3] - box[1]), 1.0)
     x1, y1 = (int(max(v - margin, 0)) for v in box[:2])
     x2, y2 = int(np.ceil(box[2] + margin)), int(np.ceil(box[3] + margin))

@@ -1,7 +1,7 @@
-"""Things that a plate detector takes for plates and must not: signs, posters, stickers, grilles, lamps, captions.
+"""Objects that a plate detector could mistake for plates: signs, posters, stickers, grilles, lamps, captions.
 
-Each function draws a flat texture (H, W, 4) RGBA. None of them looks like a plate to a person: words instead of
-registrations, other proportions, several lines, no text at all.
+Each function draws a flat texture (H, W, 4) RGBA. To a person, none of them looks like a plate: they have words instead
+of registrations, other proportions, several lines or no text at all.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _face(rng: np.random.Generator) -> str:
 
 
 def _colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
-    """A ground and an ink that stand apart."""
+    """A background and a text colour that contrast."""
     if rng.random() < 0.5:
         return any_colour(rng, 0, 110), any_colour(rng, 170, 255)
     return any_colour(rng, 170, 255), any_colour(rng, 0, 110)
@@ -184,7 +184,7 @@ def grille(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def lamp(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A lamp or reflector: a red or orange rectangle, or a pale round lens, as a pale rectangle could be a plate."""
+    """A lamp or reflector: a red or orange rectangle or a pale round lens (a pale rectangle could be a plate)."""
     coloured = rng.random() < 0.6
     colour = ((230, 30, 30), (250, 160, 30))[rng.integers(2)] if coloured else (240, 242, 240)
     sheet = Sheet(int(rng.integers(60, 200)), int(rng.integers(40, 70)), near(rng, colour, 14))
@@ -240,11 +240,11 @@ SIGNS: tuple[tuple[Callable[[np.random.Generator], NDArray[np.uint8]], int], ...
     (badge, 10),
     (phone_board, 40),
 )
-"""What is drawn, and the least height in pixels at which a person still sees that it is no plate."""
+"""The functions, with the smallest height in pixels at which a person can tell the object from a plate."""
 
 
 def draw_sign(rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
-    """One of them, (H, W, 4) RGBA, and the least height in pixels to show it with."""
+    """A random object, (H, W, 4) RGBA, and its smallest height in pixels."""
     draw, least = SIGNS[rng.integers(len(SIGNS))]
     return draw(rng), least
 
@@ -252,7 +252,7 @@ def draw_sign(rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
 def caption(rng: np.random.Generator, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> None:
     """Write the camera's own overlay into a corner of a picture (H, W, 3), in place: date, time, device.
 
-    Nothing is written where it would touch one of the boxes (n, 4).
+    Nothing is written if it would touch one of the boxes (n, 4).
     """
     height, width = image.shape[:2]
     year, month, day, hour, minute, second = rng.integers((2012, 1, 1, 0, 0, 0), (2030, 13, 29, 24, 60, 60)).tolist()

@@ -1,4 +1,4 @@
-"""What the plate network should answer, and how far off it is."""
+"""Training targets and loss of the plate network."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from redact.detect.plates import STRIDE
 
 MIDDLE_WIDE = 0.16
 MIDDLE_HIGH = 0.22
-"""Spread of the target about a plate's centre, as shares of its width and height."""
+"""Spread of the target around a plate's centre, as shares of its width and height."""
 LEAST_SPREAD = 0.5
-"""In cells: the smallest plates would have no target otherwise."""
+"""In cells; without it, the smallest plates would have no target."""
 INSIDE = 0.3
-"""Cells with at least this target learn the distances."""
+"""Distances are learnt in cells with at least this target."""
 CELLS = 24.0
-"""A plate of more cells than this counts in the plate map like one of this many: near plates would drown far ones."""
+"""In the plate map, larger plates weigh no more than one with this many cells; otherwise near plates would dominate."""
 SHORTEST = 0.25
-"""Least distance, in cells."""
+"""Shortest distance, in cells."""
 DISTANCE_WEIGHT = 1.0
 EPSILON = 1e-6
 
@@ -40,7 +40,7 @@ def targets(
         across = np.exp(-(((x - (left + right) / 2) / max(MIDDLE_WIDE * wide, LEAST_SPREAD)) ** 2) / 2)
         down = np.exp(-(((y - (top + bottom) / 2) / max(MIDDLE_HIGH * high, LEAST_SPREAD)) ** 2) / 2)
         bump = down[:, None] * across[None]
-        # The cell nearest to the centre answers in full.
+        # The cell nearest to the centre gets the full target.
         bump /= max(float(bump.max()), EPSILON)
         better = bump > maps[0]
         area = max(wide * high, 1.0)
@@ -56,10 +56,11 @@ def targets(
 
 
 def loss(answer: torch.Tensor, maps: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the plate map and of the distances. ``answer`` (B, 5, h, w), ``maps`` (B, 6, h, w), ``weight`` (B, h, w).
+    """The losses of the plate map and of the distances. ``answer`` (B, 5, h, w), ``maps`` (B, 6, h, w), ``weight`` (B,
+    h, w).
 
-    The plate map's is the quality focal loss of Li et al., "Generalized Focal Loss", 2020; the distances' is the
-    generalised intersection over union of Rezatofighi et al., 2019, with a smooth difference of logarithms.
+    The plate map has the quality focal loss of Li et al., "Generalized Focal Loss", 2020; the distances have the
+    generalised intersection over union of Rezatofighi et al., 2019, and a smooth difference of logarithms.
     """
     logit, target = answer[:, 0].float(), maps[:, 0]
     off = (target - logit.sigmoid()).abs().square()
@@ -76,7 +77,7 @@ def loss(answer: torch.Tensor, maps: torch.Tensor, weight: torch.Tensor) -> tupl
 
 
 def _giou(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Of boxes given by their (n, 4) distances from a common point."""
+    """Generalised intersection over union of boxes given by their (n, 4) distances from a common point."""
     low, high = torch.minimum(one, other), torch.maximum(one, other)
     shared = (low[:, 0] + low[:, 2]) * (low[:, 1] + low[:, 3])
     hull = (high[:, 0] + high[:, 2]) * (high[:, 1] + high[:, 3])

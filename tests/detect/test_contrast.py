@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from redact.detect import illumination
-from redact.detect.illumination import MOST_GAIN, stretch_contrast
+from redact.detect import contrast
+from redact.detect.contrast import MOST_GAIN, stretch_contrast
 from tests.detect.contract import batch
 from tests.devices import DEVICES
 
@@ -48,5 +48,5 @@ def test_contrast_stretching_works_for_any_size_and_batch(shape: tuple[int, int]
 def test_contrast_stretching_agrees_between_devices(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = stretch_contrast(_street()).float()
     # On the CPU, by the arithmetic that a card has.
-    monkeypatch.setattr(illumination, "HOST", "none")
+    monkeypatch.setattr(contrast, "HOST", "none")
     assert (stretch_contrast(_street().to(device)).float().cpu() - wanted).abs().max() <= 2
