@@ -1,4 +1,4 @@
-"""Runs the documented example, command by command, and looks into what comes out of it."""
+"""Runs the documented walkthrough, command by command, and checks its results."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from tests.media.clips import AudioSpec, make_clip
 PAGE = Path(__file__).parents[1] / "docs" / "walkthrough.md"
 PASSWORD, ARCHIVE = "correct horse battery", "a password for the archive"
 FRAMES, RATE, SIZE = 40, 5, (480, 240)
-COMES = 26
-"""Frame from which the second face is there: it is masked from four seconds before."""
+SECOND_FACE = 26
+"""First frame with the second face, which is masked from four seconds earlier."""
 MUST_HOLD = {"signature", "C2PA manifest", "masks"}
 SHORT = ("4711", "Doe", "AB1")
 SECRETS = (*SHORT, "rita", "Rita", "ahmed", "Ahmed", "olive", "Olive", "bodycam", "agreed in writing")
 
 
 def passers_by(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Two faces that move a little before a wall; the second comes out of it."""
+    """Two faces that move slightly in front of a wall; the second appears out of it."""
     face = cv2.resize(skimage.data.astronaut()[20:220, 120:320], (140, 140), interpolation=cv2.INTER_AREA)
     picture = np.full((size[1], size[0], 3), 120, np.uint8)
     picture[50:190, 20 + index : 160 + index] = face
-    if index >= COMES:
+    if index >= SECOND_FACE:
         picture[60:200, 320 - index : 460 - index] = face[:, ::-1]
     return picture
 
 
 def commands() -> list[list[str]]:
-    """Every command of the page, in order."""
+    """Every command on the page, in order."""
     blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     assert all(line.startswith("$ redact ") for line in lines)
@@ -49,13 +49,13 @@ def commands() -> list[list[str]]:
 
 
 def files() -> dict[str, str]:
-    """What the page says to write."""
+    """The files that the page shows, by name."""
     return dict(re.findall(r"```json (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
 
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Ended]]:
-    """The folder after the last command, and how each command ended."""
+    """The folder after the last command, and the result of each command."""
     folder = tmp_path_factory.mktemp("walk")
     sound = [AudioSpec("aac", 32000)]
     make_clip(folder / "bodycam.mp4", size=SIZE, frames=FRAMES, rate=RATE, picture=passers_by, audio=sound)
@@ -70,18 +70,20 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, En
         for name, value in {"PASSWORD": PASSWORD, "NEW_PASSWORD": PASSWORD, "ARCHIVE_PASSWORD": ARCHIVE}.items():
             patch.setenv(f"REDACT_{name}", value)
         known: dict[str, list[str]] = {}
-        for words in commands():
-            if known.get("KEY") == [] and "KEY" in words:
-                continue  # nothing is open that could be settled
-            passwd = words[:2] == ["user", "passwd"]
+        for arguments in commands():
+            if known.get("KEY") == [] and "KEY" in arguments:
+                continue  # no open items to settle
+            passwd = arguments[:2] == ["user", "passwd"]
             patch.setenv("REDACT_NEW_PASSWORD", f"{PASSWORD} 2" if passwd else PASSWORD)
-            patch.setenv("REDACT_PASSWORD", PASSWORD if passwd or words[-1] == "admin" else f"{PASSWORD} 2")
-            line = " ".join(words)
-            ended[line] = redact(*(one for word in words for one in known.get(word, [word])), "--json")
+            patch.setenv("REDACT_PASSWORD", PASSWORD if passwd or arguments[-1] == "admin" else f"{PASSWORD} 2")
+            line = " ".join(arguments)
+            ended[line] = redact(
+                *(value for argument in arguments for value in known.get(argument, [argument])), "--json"
+            )
             assert ended[line].code == 0, f"{line}\n{ended[line].out}\n{ended[line].err}"
-            if words[:2] == ["release", "show"]:
+            if arguments[:2] == ["release", "show"]:
                 known["TRACK"] = [str(ended[line].document["tracks"][0]["track"])]
-            if words[:2] == ["release", "open"]:
+            if arguments[:2] == ["release", "open"]:
                 known["KEY"] = [item["key"] for item in ended[line].document["items"]]
     return folder, ended
 
@@ -113,10 +115,10 @@ def test_public_pack_contains_no_names(walked: tuple[Path, dict[str, Ended]]) ->
             # Hashes, offsets and Base64 hold three or four such characters by chance: those count as whole words.
             pattern = rf"(?<![\w+/]){secret}(?![\w+/])" if secret in SHORT else re.escape(secret)
             assert not any(re.search(pattern, text) for text in texts), (path.name, secret)
-    told = json.loads((pack / "log.json").read_bytes())
-    assert told["document"] == "published-log"
-    assert {code for span in told["ranges"] for code in span["codes"]} == {"s40(2)-3A"}
-    assert "masks" not in told
+    log = json.loads((pack / "log.json").read_bytes())
+    assert log["document"] == "published-log"
+    assert {code for span in log["ranges"] for code in span["codes"]} == {"s40(2)-3A"}
+    assert "masks" not in log
 
 
 def test_open_items_are_listed_and_settled(walked: tuple[Path, dict[str, Ended]]) -> None:
@@ -131,12 +133,12 @@ def test_open_items_are_listed_and_settled(walked: tuple[Path, dict[str, Ended]]
 def test_court_pack_log_is_complete_without_internal_details(walked: tuple[Path, dict[str, Ended]]) -> None:
     folder, _ = walked
     pack = folder / "court-pack"
-    told = json.loads((pack / "log.json").read_bytes())
-    assert told["section"]["urn"] == "01AB1234526"
-    assert told["outputs"][0]["master"]["clip_first_frame"] == 5
-    assert told["outputs"][0]["master"]["original_name"] == "bodycam.mp4"
-    assert {m["class"] for m in told["masks"]} == {"face"}
-    assert all(m["codes"] == ["TP"] for m in told["masks"])
+    log = json.loads((pack / "log.json").read_bytes())
+    assert log["section"]["urn"] == "01AB1234526"
+    assert log["outputs"][0]["master"]["clip_first_frame"] == 5
+    assert log["outputs"][0]["master"]["original_name"] == "bodycam.mp4"
+    assert {m["class"] for m in log["masks"]} == {"face"}
+    assert all(m["codes"] == ["TP"] for m in log["masks"])
     assert "edited version" in pdf_text(pack / "log.pdf").lower()
     for path in pack.iterdir():
         assert b"MG6D" not in path.read_bytes()

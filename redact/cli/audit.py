@@ -139,21 +139,23 @@ def export(
         with acting(login) as (db, actor):
             from redact.audit.export import ExportRequest
 
-            wish, made = ExportRequest(subject, since), datetime.now(UTC)
+            request, made = ExportRequest(subject, since), datetime.now(UTC)
             with _allowed(db, actor) as session:
                 files = []
                 if output is not None:
-                    files += _write_lines(session, db, wish, output, made=made, overwrite=overwrite)
+                    files += _write_lines(session, db, request, output, made=made, overwrite=overwrite)
                 if pdf is not None:
-                    files += _write_pdfs(session, wish, pdf, organisation=organisation, made=made, overwrite=overwrite)
-            _record_export(db, actor, wish, files)
+                    files += _write_pdfs(
+                        session, request, pdf, organisation=organisation, made=made, overwrite=overwrite
+                    )
+            _record_export(db, actor, request, files)
         for path in files:
             report.print(str(path))
         report.finish({"files": [str(path) for path in files]})
 
 
 def _write_lines(
-    session: Session, db: Database, wish: ExportRequest, target: Path, *, made: datetime, overwrite: bool
+    session: Session, db: Database, request: ExportRequest, target: Path, *, made: datetime, overwrite: bool
 ) -> list[Path]:
     from redact.audit import export
     from redact.audit.keys import PublicKey
@@ -166,7 +168,7 @@ def _write_lines(
     remove_stale_parts(target)
     part = PartFile(target)
     try:
-        for line in export.export(session, wish, key, made):
+        for line in export.export(session, request, key, made):
             part.write(line)
         part.sync()
         part.publish(overwrite=overwrite)
@@ -176,7 +178,7 @@ def _write_lines(
 
 
 def _write_pdfs(
-    session: Session, wish: ExportRequest, target: Path, *, organisation: str, made: datetime, overwrite: bool
+    session: Session, request: ExportRequest, target: Path, *, organisation: str, made: datetime, overwrite: bool
 ) -> list[Path]:
     from sqlalchemy import func, select
 
@@ -190,9 +192,9 @@ def _write_pdfs(
         raise RecordMissing("The audit trail has no events yet.")
     events = (
         TrailEvent(e.seq, e.at, e.actor, e.kind, e.subject, e.body, e.hash)
-        for e in session.scalars(wish.query().execution_options(yield_per=chain.BATCH))
+        for e in session.scalars(request.query().execution_options(yield_per=chain.BATCH))
     )
-    count = session.scalar(select(func.count()).select_from(wish.query().subquery())) or 0
+    count = session.scalar(select(func.count()).select_from(request.query().subquery())) or 0
     printed = AuditHead.model_validate(heads.head_json(newest))
     files: list[Path] = []
     for part in audit_report(events, count=count, head=printed, organisation=organisation, made=made):
@@ -202,13 +204,13 @@ def _write_pdfs(
     return files
 
 
-def _record_export(db: Database, actor: str, wish: ExportRequest, files: list[Path]) -> None:
+def _record_export(db: Database, actor: str, request: ExportRequest, files: list[Path]) -> None:
     from redact.records import accounts
 
     with db.writing(actor) as work:
         accounts.authorise_actor(work, accounts.Right.AUDIT)
         names = [path.name for path in files]
-        work.event("audit.exported", "audit", {"subject": wish.subject, "since": wish.since, "files": names})
+        work.event("audit.exported", "audit", {"subject": request.subject, "since": request.since, "files": names})
 
 
 @contextmanager

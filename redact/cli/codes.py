@@ -47,7 +47,7 @@ def row(code: Code) -> tuple[str, ...]:
         "assessment": code.assessment,
         "reference": code.reference,
     }
-    releases = ", ".join(code.kinds) if code.use == "redaction" else "answers a request"
+    releases = ", ".join(code.kinds) if code.use == "redaction" else "responses only"
     return code.id, code.title, code.statute, releases, ", ".join(name for name, value in required.items() if value)
 
 

@@ -98,14 +98,14 @@ def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
         with db.reading() as session:
             release = releases.find(session, name)
             content, reference = releases.content_digest(session, release), releases.reference(release)
-            looked = second_pass.last_pass(session, reference, content)
-        if looked is None:
-            asked = handlers.request_second_pass(db, actor, reference, content)
+            finished = second_pass.last_pass(session, reference, content)
+        if finished is None:
+            queued = handlers.request_second_pass(db, actor, reference, content)
             with report.working() as progress:
-                looked = _run_to_end(db, asked.id, progress)
-        found = len(looked.result["items"])
+                finished = _run_to_end(db, queued.id, progress)
+        found = len(finished.result["items"])
         report.print(f"{name}: the second detection pass found {found} unmasked item{'' if found == 1 else 's'}")
-        report.finish({"release": name, **looked.result})
+        report.finish({"release": name, **finished.result})
 
 
 def _run_to_end(db: Database, job_id: str, progress: Progress) -> JobRecord:

@@ -59,7 +59,7 @@ def test_policies_check_names_place_of_mistake(tmp_path: Path) -> None:
 def test_codes_list_shows_every_code() -> None:
     ended = redact("codes", "list")
     assert ended.code == 0
-    for expected in ("england-wales", "s31(1)(a)", "limb, balance", "s40(2)-3A", "answers a request"):
+    for expected in ("england-wales", "s31(1)(a)", "limb, balance", "s40(2)-3A", "responses only"):
         assert expected in ended.out
     (known,) = redact("codes", "list", "--list", "england-wales", "--json").document["lists"]
     (code,) = [code for code in known["codes"] if code["id"] == "s30(2)"]

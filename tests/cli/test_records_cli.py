@@ -35,8 +35,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(NEW_PASSWORD, raising=False)
     db = Database()
     for login, role in (("admin", "administrator"), ("officer", "officer"), ("auditor", "auditor")):
-        told = {"full_name": login.title(), "roles": [accounts.Role(role)], "must_change": False}
-        accounts.add(db, "admin", login, PASSWORD, **told)  # type: ignore[arg-type]
+        account = {"full_name": login.title(), "roles": [accounts.Role(role)], "must_change": False}
+        accounts.add(db, "admin", login, PASSWORD, **account)  # type: ignore[arg-type]
     db.close()
     return folder
 
@@ -77,10 +77,10 @@ def test_records_help_has_an_example(command: str) -> None:
 
 
 def test_first_account_gets_one_time_password(nobody: Path) -> None:
-    told = ok("user", "add", "chief", "--role", "administrator", "--json").document
-    password = told["password"]
+    document = ok("user", "add", "chief", "--role", "administrator", "--json").document
+    password = document["password"]
     assert ONE_TIME.fullmatch(password)
-    assert (told["person"]["roles"], told["person"]["must_change"]) == (["administrator"], True)
+    assert (document["person"]["roles"], document["person"]["must_change"]) == (["administrator"], True)
     # It can only be used to set a new password.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDACT_PASSWORD", password)
@@ -96,8 +96,8 @@ def test_first_account_gets_one_time_password(nobody: Path) -> None:
 def test_first_account_takes_password_from_environment(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NEW_PASSWORD, PASSWORD)
     refused("R653", "user", "add", "chief", "--role", "officer")
-    told = ok("user", "add", "chief", "--role", "administrator", "--role", "auditor", "--json")
-    assert PASSWORD not in told.out + told.err
+    document = ok("user", "add", "chief", "--role", "administrator", "--role", "auditor", "--json")
+    assert PASSWORD not in document.out + document.err
     ok("user", "list", "--as", "chief")
 
 
@@ -132,8 +132,10 @@ def test_user_commands_manage_accounts(home: Path, tmp_path: Path, monkeypatch: 
 def test_case_commands_from_receipt_to_closing(home: Path) -> None:
     today = date.today()
     say = ("--as", "officer", "--json")
-    told = ok("case", "new", "FOI-1", "--kind", "foi", "--title", "Arrest", "--received", "2026-05-01", *say).document
-    assert (told["case"]["due_on"], told["case"]["state"]) == ("2026-06-02", "open")  # two bank holidays
+    document = ok(
+        "case", "new", "FOI-1", "--kind", "foi", "--title", "Arrest", "--received", "2026-05-01", *say
+    ).document
+    assert (document["case"]["due_on"], document["case"]["state"]) == ("2026-06-02", "open")  # two bank holidays
     due = today + timedelta(3)
     ok("case", "new", "CC-1", "--kind", "court", "--title", "R v S", "--due", str(due), "--detail", "urn=17", *say)
     ok("case", "new", "IN-1", "--kind", "internal", "--title", "Training", *say)
@@ -187,11 +189,13 @@ def test_retention_run_keeps_marked_footage(home: Path) -> None:
     dry = ok("retention", "run", "--as", "admin")
     assert "1 would be disposed of. Nothing was deleted" in dry.out
     assert list((home / "store").rglob(due))
-    told = ok("retention", "run", "--dispose", "--organisation", "Example Police", "--as", "admin", "--json").document
-    assert [one["sha256"] for one in told["disposed"]] == [due]
+    document = ok(
+        "retention", "run", "--dispose", "--organisation", "Example Police", "--as", "admin", "--json"
+    ).document
+    assert [one["sha256"] for one in document["disposed"]] == [due]
     assert not list((home / "store").rglob(due))
     assert list((home / "store").rglob(kept))
-    (certificate,) = map(Path, told["certificates"])
+    (certificate,) = map(Path, document["certificates"])
     text = "".join(page.extract_text() for page in pypdf.PdfReader(certificate).pages)
     assert "Certificate of disposal" in text
     assert due in re.sub(r"\s", "", text)
@@ -245,8 +249,8 @@ def test_audit_verify_rejects_untrusted_key_in_database(home: Path, tmp_path: Pa
 def test_audit_export_is_verified_elsewhere(home: Path, tmp_path: Path) -> None:
     ok("case", "new", "IN-1", "--kind", "internal", "--title", "t", "--as", "officer")
     trail, pdf, part = tmp_path / "trail.jsonl", tmp_path / "trail.pdf", tmp_path / "part.jsonl"
-    told = ok("audit", "export", "-o", trail, "--pdf", pdf, "--as", "auditor", "--json").document
-    assert told["files"] == [str(trail), str(pdf)]
+    document = ok("audit", "export", "-o", trail, "--pdf", pdf, "--as", "auditor", "--json").document
+    assert document["files"] == [str(trail), str(pdf)]
     text = "".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages)
     assert "case.opened" in text
     ok("audit", "export", "-o", part, "--subject", "case:IN-1", "--as", "auditor")

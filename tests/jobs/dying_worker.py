@@ -1,4 +1,4 @@
-"""A real worker in a process of its own, that gets stuck in a job or dies right after it: ``stuck`` or ``dies``."""
+"""A real worker in a separate process that hangs in a job (``stuck``) or dies right after it (``dies``)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stuck(running: RunningJob, progress: Progress) -> Json:
 
 
 def dies(*positional: Any, **named: Any) -> None:
-    """Takes the footage in, and is not there any more to say so."""
+    """Add the footage, then die before reporting it."""
     added(*positional, **named)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,5 +1,5 @@
-"""A worker in a process of its own that is killed after so many steps: calls from the code of the workbench, of huey
-and of the database's library, of functions in C such as writing and committing, too."""
+"""A worker in a separate process that is killed after a number of steps. A step is a call made from the code of the
+workbench, huey or the database library, including calls to C functions such as writing and committing."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ DONE = "note.made"
 
 
 def once(running: RunningJob, progress: Progress) -> Json:
-    """Work as all of it is: it first looks whether it is there already."""
+    """A job like any other: it first checks whether its result already exists."""
     progress("find", 1, 2)
     with running.db.reading() as session:
-        there = select(Event).where(Event.kind == DONE, Event.subject == running.job.id)
-        if session.scalars(there).first() is not None:
+        existing = select(Event).where(Event.kind == DONE, Event.subject == running.job.id)
+        if session.scalars(existing).first() is not None:
             return {"found": True}
     with running.db.writing(running.owner) as change:
         change.event(DONE, running.job.id, {})
@@ -35,7 +35,7 @@ def once(running: RunningJob, progress: Progress) -> Json:
 
 
 def ask_and_work(home: str, url: str, kill_at: int, steps: Any) -> None:
-    """Ask for a job and do it, and be killed at a step. ``steps`` tells how many there are."""
+    """Queue a job and run it until killed at step ``kill_at``. ``steps`` receives the number of steps."""
     os.environ["REDACT_HOME"] = home
     handlers._HANDLERS = {JobKind.DETECT: once}
     db = Database(url)

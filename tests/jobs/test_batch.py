@@ -1,4 +1,4 @@
-"""Batch logic with a stand-in for the work on one file: what is done, skipped, failed, ignored, and how it is named."""
+"""Batch logic with a stand-in for redacting a file: done, skipped, failed and ignored files, and names of copies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FakeReport:
 
 
 class FakeWork:
-    """Copies the bytes backwards. ``raises`` maps a master's name to what happens to it instead."""
+    """Copies the bytes in reverse. ``raises`` maps the name of a master to the error raised instead."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -124,7 +124,7 @@ def test_batch_ignores_output_folder_inside_masters(work: FakeWork, masters: Pat
     assert [r.outcome for r in _run(masters, masters / "out")] == [Outcome.SKIPPED, Outcome.SKIPPED, Outcome.IGNORED]
 
 
-@pytest.mark.parametrize("output", ["in", "in/../in", "."])  # the folder itself, under another name, around it
+@pytest.mark.parametrize("output", ["in", "in/../in", "."])  # the folder itself, under another name, its parent
 def test_batch_refuses_output_among_masters(masters: Path, tmp_path: Path, output: str) -> None:
     with pytest.raises(SameFile):
         make_plan(masters, tmp_path / output)
@@ -140,9 +140,9 @@ def test_batch_refuses_file_as_folder(masters: Path, tmp_path: Path) -> None:
     [
         (["a.avi", "b.mp4"], ["a.mp4", "b.mp4"]),
         (["a.avi", "a.mp4"], ["a.avi.mp4", "a.mp4.mp4"]),
-        (["a.mp4", "a.MP4"], ["a.mp4.{}.mp4", "a.MP4.{}.mp4"]),  # would meet on a disk that knows no capitals
+        (["a.mp4", "a.MP4"], ["a.mp4.{}.mp4", "a.MP4.{}.mp4"]),  # would collide on a case-insensitive disk
         (["x/a.avi", "y/a.mp4"], ["x/a.mp4", "y/a.mp4"]),
-        (["a.avi", "a.mp4", "a.avi.mov"], ["a.avi.{}.mp4", "a.mp4.mp4", "a.avi.mov.mp4"]),  # a long name is taken
+        (["a.avi", "a.mp4", "a.avi.mov"], ["a.avi.{}.mp4", "a.mp4.mp4", "a.avi.mov.mp4"]),  # the long name is taken
     ],
 )
 def test_copy_names_are_unique(masters: list[str], copies: list[str]) -> None:
@@ -174,7 +174,7 @@ def test_batch_keeps_finished_copies_when_stopped(work: FakeWork, masters: Path,
 
 
 def test_batch_repeats_file_killed_before_its_record(work: FakeWork, masters: Path, tmp_path: Path) -> None:
-    # Not os.fork: a child has none of this process's threads, but the locks that they held.
+    # Not os.fork: the child would inherit locks held by threads that it does not have.
     child = multiprocessing.get_context("spawn").Process(target=_die_after_copy, args=(masters, tmp_path / "out"))
     child.start()
     child.join(120)

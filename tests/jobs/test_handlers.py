@@ -1,4 +1,4 @@
-"""What jobs do with a release: previews, the second look at them, packs; and the command that does them."""
+"""Jobs on a release: previews, second detection passes and packs; and the worker command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RELEASE = "R-1#1"
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with an approved release, to be copied."""
+    """A home folder with an approved release, to be copied."""
     folder = tmp_path_factory.mktemp("approved")
     return made_home(folder, lambda db: approved(db, Store(), folder))
 
@@ -62,7 +62,7 @@ def test_preview_is_rendered_once_per_content(ready: Database) -> None:
     releases.decide(ready, "reviewer", RELEASE, shown, "AB/1")
     second = result(ready, "approver", "preview")
     assert (second["made"], second["content"] == first["content"]) == (True, False)
-    assert not place.exists()  # it shows what the release is no more
+    assert not place.exists()  # it is outdated
     assert (luma(store.folder / second["outputs"][0]["file"])[:, 50, 30] > 30).any()
 
 
@@ -78,14 +78,14 @@ def test_export_makes_pack_once(ready: Database) -> None:
 def test_second_pass_reports_unmasked_detections(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     from redact.pipeline.analysis import Analyser
 
-    looked: list[Path] = []
+    analysed: list[Path] = []
     left = [15.0, 25.0, 65.0, 85.0]
 
-    def seen(path: Path) -> tuple[Track, ...]:
-        looked.append(path)
+    def detections(path: Path) -> tuple[Track, ...]:
+        analysed.append(path)
         frames = list(range(FRAMES))
         return (
-            track(1, "face", frames, [[20.0 + n, 30.0, 60.0 + n, 80.0] for n in frames]),  # masked, all the time
+            track(1, "face", frames, [[20.0 + n, 30.0, 60.0 + n, 80.0] for n in frames]),  # masked throughout
             track(2, "plate", [4, 5, 6, 7, 8, 9], [[160.0, 120.0, 220.0, 140.0]] * 6),  # masked from frame 8 on
             track(3, "face", [3, 4, 10], [[180.0, 20.0, 220.0, 70.0]] * 3),  # masked nowhere
             track(4, "face", [1], [[left[0], left[1], 140.0, 85.0]]),  # under a mask by less than half
@@ -95,7 +95,7 @@ def test_second_pass_reports_unmasked_detections(ready: Database, monkeypatch: p
         with ready.reading() as session:
             release = releases.find(session, RELEASE)
             edited = work_plan(session, release)
-        return TrackSet(edited.media, seen(source), (), {"models": [{"name": "test"}]})
+        return TrackSet(edited.media, detections(source), (), {"models": [{"name": "test"}]})
 
     def work_plan(session: Any, release: Any) -> TrackSet:
         from redact.disclose.release.plan import plan_of
@@ -104,24 +104,24 @@ def test_second_pass_reports_unmasked_detections(ready: Database, monkeypatch: p
 
     monkeypatch.setattr(Analyser, "__init__", lambda self, settings: None)
     monkeypatch.setattr(Analyser, "analyse", analyse)
-    told = result(ready, "approver", "second-look")
-    assert looked == [Store().folder / result(ready, "approver", "preview")["outputs"][0]["file"]]
-    assert {(i["label"], i["first"], i["last"]) for i in told["items"]} == {
+    found = result(ready, "approver", "second-look")
+    assert analysed == [Store().folder / result(ready, "approver", "preview")["outputs"][0]["file"]]
+    assert {(i["label"], i["first"], i["last"]) for i in found["items"]} == {
         ("plate", 4, 7),
         ("face", 3, 4),
         ("face", 10, 10),
         ("face", 1, 1),
     }
-    assert len({item["key"] for item in told["items"]}) == 4
-    assert told["items"][0]["exhibit"] == "AB/1"
+    assert len({item["key"] for item in found["items"]}) == 4
+    assert found["items"][0]["exhibit"] == "AB/1"
     with ready.reading() as session:
-        assert second_pass.suspects_of(session, RELEASE, told["content"]) == told["items"]
+        assert second_pass.suspects_of(session, RELEASE, found["content"]) == found["items"]
         assert second_pass.suspects_of(session, RELEASE, "0" * 64) is None
     shown = {"target": {"track": 2}, "action": "show", "reason": "a prop"}
     releases.decide(ready, "reviewer", RELEASE, shown, "AB/1")
-    told = result(ready, "approver", "second-look")
-    assert ("plate", 4, 7) in {(i["label"], i["first"], i["last"]) for i in told["items"]}
-    assert not any(i["label"] == "plate" and i["last"] > 7 for i in told["items"])  # shown on purpose
+    found = result(ready, "approver", "second-look")
+    assert ("plate", 4, 7) in {(i["label"], i["first"], i["last"]) for i in found["items"]}
+    assert not any(i["label"] == "plate" and i["last"] > 7 for i in found["items"])  # shown on purpose
 
 
 def test_worker_command_stops_on_ctrl_c(home: Path) -> None:
@@ -138,10 +138,10 @@ def test_worker_command_stops_on_ctrl_c(home: Path) -> None:
                 break
             time.sleep(0.1)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        _, errors = running.communicate(timeout=60)
     finally:
         running.kill()
-    assert (running.returncode, b"R900" in said) == (130, True)
+    assert (running.returncode, b"R900" in errors) == (130, True)
 
 
 @pytest.mark.parametrize("db", ["postgresql"], indirect=True)

@@ -1,4 +1,4 @@
-"""Jobs: asked for, watched, stopped, broken off and done again, on both databases."""
+"""Jobs: requested, watched, stopped, interrupted and run again, on both databases."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run(db: Database, job: Job, stop: Callable[[], bool] = never) -> Job:
     return queue.find(db, job.id)
 
 
-def does(monkeypatch: pytest.MonkeyPatch, what: Callable[[RunningJob, Progress], Json]) -> None:
+def set_handlers(monkeypatch: pytest.MonkeyPatch, what: Callable[[RunningJob, Progress], Json]) -> None:
     monkeypatch.setattr(handlers, "_HANDLERS", dict.fromkeys(JobKind, what))
 
 
@@ -74,8 +74,8 @@ def upload(name: str = "u1") -> Path:
 
 
 def intake(db: Database, **more: Any) -> Job:
-    told = {"upload": "u1", "name": "bodycam.mp4", "case": "F-1", **more}
-    return queue.enqueue(db, "officer", "intake", "case:F-1", told)
+    arguments = {"upload": "u1", "name": "bodycam.mp4", "case": "F-1", **more}
+    return queue.enqueue(db, "officer", "intake", "case:F-1", arguments)
 
 
 @pytest.fixture
@@ -84,14 +84,14 @@ def case(db: Database, staff: dict[str, str]) -> None:
 
 
 def test_unique_key_returns_active_job(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    does(monkeypatch, lambda running, progress: {})
+    set_handlers(monkeypatch, lambda running, progress: {})
     with ThreadPoolExecutor(4) as pool:
         ids = {job.id for job in pool.map(lambda n: ask(db, "anna" if n % 2 else "ben", "tracks:ab"), range(8))}
     assert len(ids) == 1 == len(queue.listed(db, "anna", mine=False))
     first = queue.find(db, ids.pop())
     assert ask(db, "anna", "tracks:cd").id != first.id
     run(db, first)
-    assert ask(db, "anna", "tracks:ab").id != first.id  # that one has ended
+    assert ask(db, "anna", "tracks:ab").id != first.id  # the first has finished
 
 
 def test_progress_is_throttled_and_cancels(db: Database) -> None:
@@ -108,7 +108,7 @@ def test_progress_is_throttled_and_cancels(db: Database) -> None:
         seen = queue.find(db, job.id)
         assert (seen.stage, seen.done, seen.total) == ("track", 3, None)
         queue.cancel(db, "anna", job.id)
-        assert ask(db, key="k").id != job.id  # one that is being stopped is nobody's result
+        assert ask(db, key="k").id != job.id  # a job being cancelled is not reused
         progress("track", 4, None)
         time.sleep(queue.PROGRESS_SECONDS)
         with pytest.raises(Cancelled):
@@ -120,8 +120,8 @@ def test_cancel_is_for_owner_and_administrator(db: Database, monkeypatch: pytest
     for stranger in ("ben", "officer", "approver"):
         with pytest.raises(NotAllowed):
             queue.cancel(db, stranger, job.id)
-    assert queue.cancel(db, "admin", job.id).state == JobState.CANCELLED  # it had not been begun
-    does(monkeypatch, lambda running, progress: pytest.fail("was run all the same"))
+    assert queue.cancel(db, "admin", job.id).state == JobState.CANCELLED  # it had not started
+    set_handlers(monkeypatch, lambda running, progress: pytest.fail("should not run"))
     assert run(db, job).state == JobState.CANCELLED
 
     def long(running: RunningJob, progress: Progress) -> Json:
@@ -129,7 +129,7 @@ def test_cancel_is_for_owner_and_administrator(db: Database, monkeypatch: pytest
         progress("find", 1, 2)
         return {}
 
-    does(monkeypatch, long)
+    set_handlers(monkeypatch, long)
     ended = run(db, ask(db))
     assert (ended.state, ended.error_code, ended.cancel_requested) == ("cancelled", "", True)
     again = queue.retry(db, "anna", ended.id)
@@ -145,7 +145,7 @@ def test_stopped_worker_requeues_its_job(db: Database, monkeypatch: pytest.Monke
         progress("find", 1, 2)
         return {"all": "of it"}
 
-    does(monkeypatch, long)
+    set_handlers(monkeypatch, long)
     job = run(db, ask(db), stop=lambda: True)
     assert (job.state, job.attempts, job.worker) == ("queued", 0, "")
     job = run(db, job)
@@ -158,7 +158,7 @@ def test_job_cancelled_while_worker_stops_stays_cancelled(db: Database, monkeypa
         progress("find", 1, 2)
         return {}
 
-    does(monkeypatch, long)
+    set_handlers(monkeypatch, long)
     assert run(db, ask(db), stop=lambda: True).state == JobState.CANCELLED
 
 
@@ -166,7 +166,7 @@ def test_transient_failure_is_retried_later(db: Database, monkeypatch: pytest.Mo
     def short(running: RunningJob, progress: Progress) -> Json:
         raise DeviceMemoryShort("The card is full.")
 
-    does(monkeypatch, short)
+    set_handlers(monkeypatch, short)
     job = run(db, ask(db, key="k"))
     assert (job.state, job.error_code, job.unique_key, job.finished_at) == ("queued", "R410", "k", None)
     assert ask(db, key="k").id == job.id
@@ -179,7 +179,7 @@ def test_transient_failure_is_retried_later(db: Database, monkeypatch: pytest.Mo
     assert (job.state, job.error_code, job.unique_key) == ("failed", "R410", None)
     with db.bookkeeping() as session:
         session.execute(update(Job).values(state="queued", attempts=0, due_at=datetime.now(UTC) - timedelta(seconds=1)))
-    does(monkeypatch, lambda running, progress: {})
+    set_handlers(monkeypatch, lambda running, progress: {})
     assert run(db, job).error_code == ""
 
 
@@ -201,12 +201,12 @@ def test_time_left_is_that_of_current_stage(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("actor", "kind", "told", "error"),
+    ("actor", "kind", "arguments", "error"),
     [
         ("anna", "dig", {}, BadJob),  # no such kind
         ("anna", "detect", {"footage": "../etc"}, BadJob),
-        ("anna", "detect", {"footage": HASH, "models": ["x.pt"]}, BadJob),  # what nobody knows
-        ("officer", "intake", {"upload": "../keys/k", "name": "n", "case": "F-1"}, BadJob),  # out of the folder
+        ("anna", "detect", {"footage": HASH, "models": ["x.pt"]}, BadJob),  # unknown argument
+        ("officer", "intake", {"upload": "../keys/k", "name": "n", "case": "F-1"}, BadJob),  # outside the folder
         ("officer", "intake", {"upload": "a/..", "name": "n", "case": "F-1"}, BadJob),
         ("officer", "intake", {"upload": "/etc/passwd", "name": "n", "case": "F-1"}, BadJob),
         ("anna", "intake", {"upload": "u1", "name": "n", "case": "F-1"}, NotAllowed),  # a reviewer
@@ -215,14 +215,14 @@ def test_time_left_is_that_of_current_stage(db: Database) -> None:
         ("nobody", "detect", {"footage": HASH}, RecordMissing),
     ],
 )
-def test_enqueue_refuses_bad_jobs(db: Database, actor: str, kind: str, told: Json, error: type[Exception]) -> None:
+def test_enqueue_refuses_bad_jobs(db: Database, actor: str, kind: str, arguments: Json, error: type[Exception]) -> None:
     with pytest.raises(error):
-        queue.enqueue(db, actor, kind, "x", told)
+        queue.enqueue(db, actor, kind, "x", arguments)
     assert queue.listed(db, "admin", mine=False) == []
 
 
 def test_job_of_disabled_owner_fails(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    does(monkeypatch, lambda running, progress: pytest.fail("was run all the same"))
+    set_handlers(monkeypatch, lambda running, progress: pytest.fail("should not run"))
     job = ask(db)
     accounts.disable(db, "admin", "anna", "left")
     job = run(db, job)
@@ -233,7 +233,7 @@ def test_job_of_disabled_owner_fails(db: Database, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("case")
 def test_failed_job_keeps_code_and_text(db: Database) -> None:
-    upload().write_text("this is no film")
+    upload().write_text("not footage")
     job = run(db, intake(db))
     assert (job.state, job.error_code) == ("failed", "R202")
     assert "bodycam.mp4" in job.error_text
@@ -263,11 +263,12 @@ def wait_for(db: Database, job: Job, holds: Callable[[Job], bool]) -> Job:
 
 def test_recover_requeues_job_of_killed_worker_only(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
-    does(monkeypatch, lambda running, progress: {"by": "another"})
+    set_handlers(monkeypatch, lambda running, progress: {"by": "another"})
     job = ask(db)
     with process(db, "stuck") as slow:
         assert wait_for(db, job, lambda now: now.done > 1).attempts == 1
-        slow.send_signal(signal.SIGSTOP)  # a lid closed: its heartbeat is old, and it goes on later
+        # As when a laptop lid closes: the heartbeat is old, and the worker continues later.
+        slow.send_signal(signal.SIGSTOP)
         queue.recover(db)
         assert queue.find(db, job.id).state == JobState.RUNNING
         slow.kill()
@@ -311,7 +312,7 @@ def test_detect_repeated_after_lost_result_adds_tracks_once(
     sha256 = run(db, intake(db)).result["footage"]
     monkeypatch.setattr(machine_tracks, "analyse", lambda path, settings, progress: found(path, sha256))
     job = queue.enqueue(db, "anna", "detect", "footage:x", {"footage": sha256})
-    with monkeypatch.context() as patch:  # the end of the work cannot be written down
+    with monkeypatch.context() as patch:  # the result cannot be written
 
         def lost(running: RunningJob, result: Json) -> None:
             raise RecordsUnavailable("The server went away.")
@@ -325,7 +326,7 @@ def test_detect_repeated_after_lost_result_adds_tracks_once(
         rows = session.scalars(select(MachineTracks)).all()
         assert [(row.id, row.provenance["job"]) for row in rows] == [(done.result["tracks_id"], job.id)]
     other = run(db, queue.enqueue(db, "anna", "detect", "footage:x", {"footage": sha256}))
-    assert other.result["tracks_id"] != done.result["tracks_id"]  # somebody asked for another run
+    assert other.result["tracks_id"] != done.result["tracks_id"]  # another run was requested
     assert Store().tracks_path(rows[0].file_sha256).is_file()
 
 
@@ -350,9 +351,9 @@ def test_claim_is_exclusive_and_lost_run_cannot_write(db: Database, monkeypatch:
         assert queue.find(db, job.id).state == JobState.RUNNING  # its heartbeat is fresh
         with db.bookkeeping() as session:
             session.execute(update(Job).values(worker="another", heartbeat_at=datetime.now(UTC) - timedelta(hours=1)))
-        for word in (mine.heartbeat, lambda: mine.done({"too": "late"}), mine.requeue):
+        for write in (mine.heartbeat, lambda: mine.done({"too": "late"}), mine.requeue):
             with pytest.raises(Cancelled):
-                word()
+                write()
     queue.recover(db)
     assert (queue.find(db, job.id).state, queue.find(db, job.id).result) == ("queued", {})
 
@@ -364,7 +365,7 @@ def test_worker_runs_short_jobs_first(db: Database, home: Path, monkeypatch: pyt
         order.append(running.job.kind)
         return {}
 
-    does(monkeypatch, note)
+    set_handlers(monkeypatch, note)
     monkeypatch.setattr(worker, "RECOVER_SECONDS", 0.2)
     ask(db)
     preview = queue.enqueue(db, "anna", "preview", "release:F-1#1", {"release": "F-1#1"})
@@ -376,11 +377,11 @@ def test_worker_runs_short_jobs_first(db: Database, home: Path, monkeypatch: pyt
     thread.start()
     try:
         wait_for(db, preview, lambda now: now.state == JobState.DONE)
-        # A message that never got through is no reason to wait for ever.
+        # A lost message must not leave the job waiting for ever.
         with monkeypatch.context() as patch:
             patch.setattr(queue, "announce", lambda db, job: None)
-            unheard = ask(db)
-        wait_for(db, unheard, lambda now: now.state == JobState.DONE)
+            unannounced = ask(db)
+        wait_for(db, unannounced, lambda now: now.state == JobState.DONE)
     finally:
         over.set()
         thread.join()
@@ -414,8 +415,8 @@ def test_two_workers_run_each_job_once(db: Database, monkeypatch: pytest.MonkeyP
         time.sleep(0.005)
         return {}
 
-    does(monkeypatch, note)
-    monkeypatch.setattr(worker, "RECOVER_SECONDS", 0.02)  # which puts every message in again and again
+    set_handlers(monkeypatch, note)
+    monkeypatch.setattr(worker, "RECOVER_SECONDS", 0.02)  # so that every message is queued again and again
     jobs = [ask(db) for _ in range(20)]
     over = threading.Event()
     workers = [threading.Thread(target=run_worker, args=(db, over.is_set)) for _ in range(2)]
@@ -432,9 +433,9 @@ def test_two_workers_run_each_job_once(db: Database, monkeypatch: pytest.MonkeyP
 
 
 def test_worker_killed_at_any_step_leaves_recoverable_job(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records of jobs and huey's messages lie in two databases, which no transaction joins."""
+    """Job records and huey's messages are in two databases, which no transaction spans."""
     monkeypatch.setattr(queue, "STALE_SECONDS", 0.0)
-    does(monkeypatch, steps.once)
+    set_handlers(monkeypatch, steps.once)
     context = children()
     counted, chance = context.Value("q", 0), random.Random(5)
 
@@ -459,7 +460,7 @@ def test_worker_killed_at_any_step_leaves_recoverable_job(db: Database, monkeypa
         once = session.scalars(select(Event.subject).where(Event.kind == steps.DONE)).all()
     assert sorted(once) == sorted(ids)
     with open_queue(db, lambda job_id: run_job(db, job_id, never, pytest.fail)) as jobs:
-        while jobs.run_next():  # messages of what was done meanwhile
+        while jobs.run_next():  # messages of jobs that are already done
             pass
     queue.delete_old(db)
     assert list(folder_for(queue.RUNNERS).iterdir()) == []
