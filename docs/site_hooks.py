@@ -25,6 +25,7 @@ from redact.environment import VARIABLES  # noqa: E402
 ELSEWHERE = {
     "redact/track/FORMAT.md": "tracks-file.md",
     "models/README.md": "model-registry.md",
+    "ui/README.md": "front-end.md",
     "models/redact_models/weights/plates.md": "plate-detector.md",
     "models/redact_models/weights/plates.curve.png": "plates.curve.png",
     "models/redact_models/weights/plates.worst.jpg": "plates.worst.jpg",

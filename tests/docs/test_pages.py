@@ -24,7 +24,7 @@ from redact.strict_toml import Table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [*DOCS.glob("*.md"), *ROOT.glob("*.md"), ROOT / "models/README.md"]
+PAGES = [*DOCS.glob("*.md"), *ROOT.glob("*.md"), ROOT / "models/README.md", ROOT / "ui/README.md"]
 
 
 def page(name: str) -> str:
