@@ -1,6 +1,6 @@
-"""The disguise of voices: what is gone, what is kept, and that it cannot be undone by shifting it back.
+"""The voice disguise: what is removed, what is kept, and that a pitch shift cannot undo it.
 
-Every measure is also taken of a control, a mere pitch shift or the speech itself, to show that it would notice.
+Every measure is also applied to a control (a plain pitch shift, or the speech itself) to show that it is sensitive.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def test_disguise_is_not_undone_by_pitch_shift() -> None:
     def likeness(sound: Sound) -> float:
         return float(np.corrcoef(fine.ravel(), fine_structure(sound)[:, voiced].ravel())[0, 1])
 
-    undone = shifted(shifted(original, 1.25), 0.8)  # what a mere pitch shift leaves for everyone to undo
+    undone = shifted(shifted(original, 1.25), 0.8)  # what a plain pitch shift leaves to be undone
     assert likeness(undone) > 0.45
     assert waveform_likeness(original, shifted(original, 1.02)) > 0.8
     for ratio in np.arange(0.6, 1.7, 0.05):
@@ -136,7 +136,7 @@ def test_disguise_keeps_band_levels_of_words(seed: int) -> None:
 
 
 def test_disguise_moves_formants_by_secret_amount() -> None:
-    """A hum around 1500 Hz comes out elsewhere, and not always on the same side."""
+    """A hum around 1500 Hz moves, and not always to the same side."""
     generator = np.random.default_rng(5)
     spectrum = np.fft.rfft(generator.standard_normal(4 * RATE))
     frequencies = np.fft.rfftfreq(4 * RATE, 1 / RATE)

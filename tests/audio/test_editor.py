@@ -1,4 +1,4 @@
-"""The editor of a track: which samples change, which do not, and that streaming makes no difference."""
+"""The sound editor: which samples change, which do not, and that block sizes make no difference."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_editor_prefers_stronger_effect_on_overlap() -> None:
 def test_editor_is_independent_of_blocks(effect: SoundEffect) -> None:
     spans = ((0.05, 0.051, effect), (0.1003, 0.5001, effect), (0.6, 9.0, effect))  # the last outlasts the track
     sound = noise(RATE, channels=2)
-    sound[:, 7] = (np.nan, 5.0)  # odd samples outside of spans are nobody's business
+    sound[:, 7] = (np.nan, 5.0)  # unusual samples outside spans are kept
     whole = stream(editor(*spans, channels=2), sound)
     assert whole.shape == sound.shape
     inside = np.zeros(RATE, np.bool_)
@@ -129,7 +129,7 @@ def test_editor_holds_back_little(effect: SoundEffect) -> None:
 
 @pytest.mark.parametrize("effect", list(SoundEffect))
 def test_editor_span_is_independent_of_surrounding_sound(effect: SoundEffect) -> None:
-    """Else a muted word would still be heard in the levels of the disguise next to it."""
+    """Otherwise a muted word could still be heard in the levels of an adjacent disguise."""
     inside = slice(RATE // 4, RATE // 2)
     sound, other = noise(RATE), noise(RATE, seed=1)
     other[:, inside] = sound[:, inside]

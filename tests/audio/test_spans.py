@@ -20,7 +20,7 @@ from redact.settings import SoundEffect, SoundSpan
         ("59.999-1:00", "59.999", "60"),  # both sides need not be written alike
         ("90-01:30.5", "90", "90.5"),  # bare seconds go beyond a minute
         ("00:59:59.999-1:00:00", "3599.999", "3600"),
-        (" 1-2\n", "1", "2"),  # space around the whole is no fault
+        (" 1-2\n", "1", "2"),  # surrounding spaces are allowed
         ("99:59:59.123456789-359999.5", "359999.123456789", "359999.5"),  # most digits: nothing is lost in the float
     ],
 )

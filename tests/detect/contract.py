@@ -1,4 +1,4 @@
-"""What every detector must do, whatever its family. Inherit, and say how to make one."""
+"""Contract tests for every detector family. Inherit from them and say how to make the detector."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def same(one: Detections, other: Detections) -> None:
 
 
 class Answering:
-    """A network that answers the same, whatever it is shown."""
+    """A network that always returns the same output."""
 
     runtime = "test"
 
@@ -67,7 +67,7 @@ class DetectorContract:
     """Holds for any weights, trained or not."""
 
     asked: tuple[str, ...] = ("face",)
-    """Classes it is asked for."""
+    """Requested classes."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -79,11 +79,11 @@ class DetectorContract:
         raise NotImplementedError
 
     def scene(self, x: int, y: int) -> Picture:
-        """A picture of sides that are multiples of 32 with one thing to find, moved right and down from its place."""
+        """A picture with sides that are multiples of 32 and one object, moved right and down from its place."""
         return np.roll(np.asarray(cv2.resize(astronaut(), (320, 256)), np.uint8), (y, x), (0, 1))
 
     def bad_answers(self) -> list[list[torch.Tensor]]:
-        """Outputs for a 64 x 64 frame that are not what the family promises."""
+        """Outputs for a 64 x 64 frame that are invalid for the family."""
         raise NotImplementedError
 
     def test_detector_describes_itself(self, detector: FixedSizeDetector) -> None:
@@ -132,7 +132,7 @@ class TrainedContract(DetectorContract):
     """Holds for weights that find something."""
 
     truth: tuple[float, float, float, float]
-    """xyxy of the thing in ``scene(0, 0)``."""
+    """xyxy of the object in ``scene(0, 0)``."""
     least_iou = 0.5
 
     @pytest.mark.parametrize(("x", "y"), [(0, 0), (96, 0), (0, 64)])

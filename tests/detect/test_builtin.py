@@ -1,4 +1,4 @@
-"""CenterFace and the text network, from the weights that come with the install."""
+"""CenterFace and the text network, with the built-in weights."""
 
 from __future__ import annotations
 

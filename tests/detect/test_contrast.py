@@ -1,4 +1,4 @@
-"""Evening out the light: dark corners beside lamps become readable, and every device does the same."""
+"""Contrast stretching: dark corners beside lamps become readable, with the same result on every device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own weights: what is taken, what is refused, and that nothing is left behind by what is refused."""
+"""A user's own weights: what is accepted, what is refused, and that a refusal leaves no files behind."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_models_folder_is_accessible_to_owner_only(tmp_path: Path) -> None:
         (b"", ImportOptions(), ModelUnusable),
         (b"no model", ImportOptions(trust=True), ModelUnusable),
         (b"\x80\x02}.", ImportOptions(trust=True), ModelUnusable),  # a pickle of something else
-        ("classifier", ImportOptions(), ModelUnusable),  # loads, and then does not answer as a detector does
+        ("classifier", ImportOptions(), ModelUnusable),  # loads, but its output is not a detector's
         ("dense", ImportOptions(name="../up"), BadUsage),
         ("dense", ImportOptions(licence="MIT\n[model.x]"), BadUsage),
         ("dense", ImportOptions(classes={"dog": "plate"}), BadUsage),

@@ -1,6 +1,6 @@
-"""Networks as torch operations, as cards run them, against ONNX Runtime: on the processor's tensors too.
+"""Networks as torch operations, as on a graphics card, against ONNX Runtime; also on the CPU.
 
-Half precision is what cards compute in, and the processor can, slowly.
+Cards compute in half precision; the CPU can do so too, slowly.
 """
 
 from __future__ import annotations

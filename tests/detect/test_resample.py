@@ -1,4 +1,4 @@
-"""Pictures made on the device against those that swscale makes on the processor."""
+"""Pictures made on the device, compared with those from swscale on the CPU."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ rounds down where we round to nearest, and repeats chroma samples where we inter
 
 
 def portrait(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Fine lines, skin, and saturated colours, which another matrix would turn into others. Those pass into each other
+    """Fine lines, skin, and saturated colours, which another matrix would change. The colours blend into each other
     softly: at hard edges of colour swscale repeats chroma samples, and we interpolate."""
     picture = np.asarray(cv2.resize(astronaut(), size, interpolation=cv2.INTER_AREA), np.uint8)
     colours = np.array([[(220, 20, 20), (20, 200, 20), (20, 20, 220)]], np.uint8)

@@ -34,6 +34,7 @@ os._exit(0)
 
 
 def test_first_inference_on_two_threads_does_not_deadlock() -> None:
-    """OpenVINO's binding let one time in three go wrong, which only a process that has not looked yet can show."""
+    """Without the lock, OpenVINO's binding failed one time in three, which only shows in a process without earlier
+    inference."""
     for _ in range(2):
         subprocess.run([sys.executable, "-c", FIRST_AT_ONCE], check=True, timeout=60)

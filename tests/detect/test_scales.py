@@ -1,4 +1,4 @@
-"""Scaling and tiling, with a network that finds white blobs."""
+"""Scaling and tiling with a network that finds white blobs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_sizes(scales: list[DetectionScale], frame: tuple[int, int], sizes: list
     width, height = detector.input_size(*frame)
     detector.detect(torch.zeros((1, 3, height, width), dtype=torch.uint8))
     assert inner.seen == sizes
-    # Frames that were not scaled before come to the same.
+    # Frames that were not scaled before give the same result.
     detector.detect(torch.zeros((1, 3, frame[1], frame[0]), dtype=torch.uint8))
     assert inner.seen == sizes * 2
 

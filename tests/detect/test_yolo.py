@@ -1,4 +1,4 @@
-"""YOLO networks that a user names: exports, converted checkpoints, and files that only claim to be networks."""
+"""A user's YOLO networks: exports, converted checkpoints, and files that only pretend to be networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CELL = 32
 
 
 def spot_network(path: Path, *, layout: str = "dense", names: str | None = str(dict(enumerate(NAMES)))) -> Path:
-    """An ONNX file that answers in YOLO's shapes and finds bright spots, one box a cell of 32 pixels.
+    """An ONNX file with YOLO's output shapes that finds bright spots, one box per cell of 32 pixels.
 
     Red spots are cats, green ones faces, blue ones plates, with the brightness as score. ``layout``: "dense" (B, 7, n),
     as YOLOv8 and 11 export; "end_to_end" (B, n, 6), as YOLO26 does, faces only; "classifier" (B, 3).
@@ -202,7 +202,7 @@ def test_own_weights_run_beside_built_in_ones(tmp_path: Path) -> None:
         ("hostile_names.onnx", ModelUnusable),  # names that are an expression
         ("others.onnx", ModelUnusable),  # knows none of the classes asked for
         ("state.pt", ModelNotTrusted),  # a checkpoint
-        ("state.onnx", ModelNotTrusted),  # one that goes by another name
+        ("state.onnx", ModelNotTrusted),  # a checkpoint with another file name
         ("elsewhere.onnx", ModelUnusable),  # with its weights in another file
         ("classifier.onnx", ModelUnusable),
     ],

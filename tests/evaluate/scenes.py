@@ -1,4 +1,4 @@
-"""Tracks and truth made by hand, on a picture of 200 x 100 pixels."""
+"""Hand-made tracks and truth on a picture of 200 x 100 pixels."""
 
 from __future__ import annotations
 

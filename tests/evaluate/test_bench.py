@@ -1,4 +1,4 @@
-"""Measuring in a process of its own: what comes back, what is measured, and how it ends."""
+"""Measuring in a separate process: its results, what is measured, and how it ends."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_stages_are_grouped_and_unknown_ones_kept() -> None:
     ("size", "pix_fmt", "codec"),
     [
         ((160, 96), "yuv420p", "libx264"),
-        # Odd sides and more than 8 bits: the encoder takes neither as they are.
+        # Odd sides and more than 8 bits, neither of which the encoder accepts unchanged.
         ((161, 97), "yuv444p10le", "libx264"),
         ((160, 96), "yuvj420p", "mjpeg"),
     ],
@@ -137,7 +137,7 @@ def test_transcode_takes_every_frame(tmp_path: Path, size: tuple[int, int], pix_
 
 
 def test_transcode_stopped_by_damage_is_an_error(tmp_path: Path) -> None:
-    """It would take less time than it should, and be no floor."""
+    """A transcode that stops early would take less time and not be a valid floor."""
     path = make_clip(tmp_path / "in.mp4", frames=6)
     with av.open(str(path)) as container:
         places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
@@ -160,7 +160,7 @@ def test_deface_missing_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_deface_failure_is_reported(tmp_path: Path) -> None:
-    """It skips what it takes for no video, and ends with 0 all the same."""
+    """deface skips a file that it does not recognise as video, but exits with code 0."""
     if importlib.util.find_spec("deface") is None:
         pytest.skip("deface is not installed")
     (tmp_path / "in.txt").write_text("Minutes of the meeting.")
@@ -169,7 +169,7 @@ def test_deface_failure_is_reported(tmp_path: Path) -> None:
 
 
 def test_deface_is_ended_when_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in that would run for a minute is gone when the call comes back."""
+    """A stand-in that would run for a minute has ended when the call returns."""
     monkeypatch.setattr(metadata, "version", lambda name: "0")
     stand_in = tmp_path / "python"
     stand_in.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")

@@ -1,4 +1,4 @@
-"""What is left of the picture after masks are drawn: nothing under a fill, a few coarse numbers under the others."""
+"""What remains of the picture under masks: nothing under a fill, a few coarse numbers under mosaic and blur."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_solid_fill_uses_colour_tags() -> None:
 @pytest.mark.parametrize("effect", [Effect.MOSAIC, Effect.BLUR])
 @pytest.mark.parametrize("depth", [8, 10])
 def test_mosaic_depends_only_on_coarse_means(effect: Effect, depth: int) -> None:
-    """Two patterns a plate reader or a person tells apart at a glance, hidden in cells of 24 x 20 pixels."""
+    """Two patterns that are easy to tell apart, hidden in cells of 24 x 20 pixels."""
     y, x = np.mgrid[:100, :120]
     upright = picture(np.where(x // 2 % 2, 200, 40) << (depth - 8), depth=depth)
     level = picture(np.where(y // 2 % 2, 200, 40) << (depth - 8), depth=depth)
@@ -171,7 +171,7 @@ def test_mosaic_is_a_few_coarse_numbers(shape: Shape) -> None:
 
 
 def test_blur_is_made_from_mosaic_cells_only() -> None:
-    """Feeding the blur the mosaic's cells in place of the picture gives the same blur."""
+    """Blurring the mosaic instead of the picture gives the same blur."""
     box = Shape(Form.RECTANGLE, 60.0, 50.0, 96.0, 72.0)
     original = noise(120, 100)
     cells = draw(picture(original), (box, MOSAIC))

@@ -1,4 +1,4 @@
-"""The plan's arithmetic, worked out by hand, with a policy of the tests' own: defaults may be tuned."""
+"""Mask plans computed by hand, with the tests' own policy, as the defaults may be tuned."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_mask_extends_past_border_for_cut_off_boxes(box: tuple[float, float, flo
     assert (NEAR_BORDER, PAST_BORDER) == (0.1, 0.25)
     (plate,) = shapes(0, track(1, "plate", [0], [list(box)]))
     edges = plate.cx - plate.w / 2, plate.cy - plate.h / 2, plate.cx + plate.w / 2, plate.cy + plate.h / 2
-    # Drawn out to a quarter of its size past the border; the margin is of the size it has then.
+    # Extended past the border by a quarter of its size; the margin is computed from the extended size.
     grown = {"left": -25, "top": -15, "right": 640 + 25, "bottom": 480 + 15}
     whole = [grown[side] if side in outwards else v for side, v in zip(grown, box, strict=True)]
     x, y = 0.1 * (whole[2] - whole[0]) + 1, 0.2 * (whole[3] - whole[1]) + 1

@@ -1,4 +1,4 @@
-"""Slates that can be read at any size, watermarks that show what they lie on or less, and text nobody vouches for."""
+"""Slates that are readable at any size, watermarks that reveal nothing, and untrusted text."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_titles_survive_any_text(lines: list[str], size: tuple[int, int]) -> Non
     ("untrusted", "drawn"),
     [
         ("a\nb\0c\td", "a b c d"),  # control characters are spaces
-        ("abc\u202edef\u200b\u2066\ufeff", "abcdef"),  # marks that turn writing around, or are not seen
+        ("abc\u202edef\u200b\u2066\ufeff", "abcdef"),  # marks that reverse the direction of writing, or are invisible
         ("  Heddlu  De   Cymru — ŵ ŷ £ § ½ ", "Heddlu De Cymru — ŵ ŷ £ § ½"),
         ("e\u0301", "é"),
     ],

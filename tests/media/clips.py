@@ -1,9 +1,9 @@
-"""Tiny clips for tests, made with PyAV on the spot. Every frame carries its number in black and white cells.
+"""Small clips for tests, made with PyAV on the fly. Every frame shows its number in black and white cells.
 
 The default picture is a grid of four columns and three rows of cells that fills the *upright* frame: the first cell is
 white, the last black (so a turned or mirrored picture cannot be read), the ten between are the frame's number in Gray
-code, highest bit first (one cell changes a frame, which keeps encoders honest). :func:`read_index` reads it back from
-an upright picture of any size.
+code, highest bit first (one cell changes per frame, so encoders cannot skip frames). :func:`read_index` reads it back
+from an upright picture of any size.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class AudioSpec:
 
 @dataclass(frozen=True)
 class Extras:
-    """Streams and tags that must never travel. Each is left out where it is None or empty."""
+    """Streams and tags that must never be carried over. Each is left out if it is None or empty."""
 
     subtitle: str | None = None
     """Codec of one subtitle stream (``mov_text`` for MP4, ``subrip`` for MKV)."""

@@ -1,6 +1,6 @@
-"""Copy a clip picture by picture with the writer alone: what the tests of the writing half share.
+"""Copies a clip picture by picture with the writer alone, for the tests of writing.
 
-Reads the master with bare PyAV, so that a fault of the reading half can neither break nor mask these tests.
+Reads the master with PyAV directly, so that a fault in reading can neither break these tests nor hide their failures.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def times(path: Path) -> list[Fraction]:
 
 
 def payloads(path: Path, number: int = 0) -> list[bytes]:
-    """Of every packet of sound track ``number``."""
+    """The payloads of all packets of sound track ``number``."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=number) if packet.size]
 

@@ -1,4 +1,4 @@
-"""Which encoder a copy gets. NVENC itself is tested where there is one."""
+"""The choice of encoder for a copy. NVENC itself is tested only where available."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def info(tmp_path: Path) -> MediaInfo:
 
 
 def copy(info: MediaInfo, target: Path, settings: EncodeSettings) -> tuple[str, tuple[str, ...]]:
-    """A copy made with a card asked for: the encoder that was used, and the notes."""
+    """A copy made with a card requested: the encoder used, and the notes."""
     _, table = describe(info.path)
     with CopyWriter(target, info, table, settings, [], card=True) as writer:
         for index, image in enumerate(pictures(info)):

@@ -1,4 +1,4 @@
-"""The rules by which packets and frames become a frame table, on made-up streams. One letter per packet is enough."""
+"""The rules that turn packets and frames into a frame table, on artificial streams with one letter per packet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Packet:
 
 
 def play(packets: list[Packet], *, by_dts: bool = False, delay: int = 0) -> list[tuple[int, bool, bool]]:
-    """Send all, get frames back in order of pts as from a decoder with enough delay. (pts, has picture, corrupt)."""
+    """Send all packets and return frames in order of pts, like a decoder with enough delay: (pts, has picture,
+    corrupt)."""
     order: Order[int] = Order(by_dts=by_dts, delay=delay, field_time=6, second=1000)
     slots: list[Slot[int]] = []
     for seq, p in enumerate(packets):

@@ -1,4 +1,4 @@
-"""The proxy is the master frame by frame, and the strip shows the frames it says."""
+"""The proxy matches the master frame by frame, and the thumbnail strip shows the frames it reports."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def test_proxy_sound_is_aac(tmp_path: Path) -> None:
 
 
 def test_proxy_begins_with_picture_or_sound(tmp_path: Path) -> None:
-    """Browsers take a film to be as long as what is in it, and would not show the end of one that begins late."""
+    """Browsers compute a file's length from its content, and would not show the end of one that begins late."""
     audio = [AudioSpec("aac", start=Fraction(1))]
     master = make_clip(tmp_path / "m.mkv", pts=[1200 + 40 * i for i in range(30)], audio=audio)
     table = table_of(master)
     target = tmp_path / "p.mp4"
     make_proxy(master, target)
     shift = proxy_shift(probe(master), table)
-    assert abs(shift + 1) < Fraction(1, 20)  # the encoder's run-up is at the beginning of the sound
+    assert abs(shift + 1) < Fraction(1, 20)  # the encoder's priming is at the beginning of the sound
     assert times(target) == [table.seconds(index) + shift for index in range(30)]
     assert abs(float(probe(target).audio[0].start)) < 0.05
 

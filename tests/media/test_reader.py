@@ -21,7 +21,8 @@ from tests.media.clips import AudioSpec, index_picture, make_clip, read_index
 
 
 def read(path: Path, *, on_corrupt: OnCorrupt = OnCorrupt.STOP) -> tuple[list[int], FrameTable]:
-    """Frame numbers as the pictures show them (-1 where they show none), and the table; a second pass must agree."""
+    """Frame numbers read from the pictures (-1 if unreadable), and the frame table; a second pass must give the
+    same."""
     info = probe(path)
     shown = []
     with VideoReader(info, interlaced=Interlaced.KEEP, on_corrupt=on_corrupt) as reader:
@@ -233,12 +234,12 @@ def damage(path: Path, numbers: set[int], change: Callable[[bytearray], None]) -
 
 
 def wipe(payload: bytearray) -> None:
-    """Leave nothing."""
+    """Overwrite everything with zeros."""
     payload[:] = bytes(len(payload))
 
 
 def cut_tail(payload: bytearray) -> None:
-    """Leave the head of a frame as it is and fill the rest with noise."""
+    """Keep the head of a frame and fill the rest with noise."""
     half = len(payload) // 4
     payload[half:] = np.random.default_rng(3).integers(0, 256, len(payload) - half, np.uint8).tobytes()
 
@@ -333,7 +334,7 @@ def flip_bits(payload: bytearray) -> None:
 def test_reader_marks_concealed_damage(
     tmp_path: Path, codec: str, pix_fmt: str, change: Callable[[bytearray], None], options: dict[str, str]
 ) -> None:
-    # These decoders fill in what they cannot read and give a frame as if nothing had been.
+    # These decoders conceal what they cannot read and return a frame as if nothing were wrong.
     rng = np.random.default_rng(1)
 
     def noise(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -412,7 +413,7 @@ def test_reader_refuses_index_longer_than_file(tmp_path: Path) -> None:
     data = bytearray(clip.read_bytes())
     box = data.index(b"mdat") - 4
     del data[-40:]
-    data[box : box + 4] = (len(data) - box).to_bytes(4, "big")  # the box fits the file; only the index knows
+    data[box : box + 4] = (len(data) - box).to_bytes(4, "big")  # the atom fits the file; only the index reveals it
     clip.write_bytes(data)
     for choice in OnCorrupt:
         with pytest.raises(TruncatedFile):
@@ -420,7 +421,7 @@ def test_reader_refuses_index_longer_than_file(tmp_path: Path) -> None:
 
 
 def test_reader_refuses_avi_index_longer_than_footage(tmp_path: Path) -> None:
-    # The last chunk is renamed to one of a stream that is not there.
+    # The last chunk becomes one of a stream that does not exist.
     clip = make_clip(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p", frames=6)
     data = bytearray(clip.read_bytes())
     last = data.rindex(b"00dc", 0, data.index(b"idx1"))

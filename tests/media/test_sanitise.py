@@ -54,7 +54,7 @@ def box(kind: bytes, payload: bytes) -> bytes:
 
 
 def add_boxes(path: Path) -> None:
-    """Hide secrets in an MP4 whose moov comes last: in padding, in a box of its own, and in tags inside the moov."""
+    """Hide secrets in an MP4 whose moov comes last: in padding, in an unknown atom, and in tags inside the moov."""
     data = path.read_bytes()
     at = data.rindex(b"moov") - 4
     size = int.from_bytes(data[at : at + 4], "big")
@@ -73,7 +73,7 @@ def add_handler_names(path: Path) -> None:
 
 
 def make_talkative(path: Path, container: str) -> Path:
-    """A master that carries secrets wherever its container has room for them."""
+    """A master with secrets in every place its container allows."""
     mp4 = container in ("mp4", "mov")
     extras = Extras(
         subtitle="mov_text" if mp4 else "subrip",
@@ -135,7 +135,7 @@ def test_masters_cover_every_kind_of_secret(tmp_path: Path) -> None:
 def test_copy_excludes_sound_hidden_by_edit_list(tmp_path: Path) -> None:
     whole = make_clip(tmp_path / "whole.mp4", frames=75, audio=[AudioSpec(frequency=300)])
     data = whole.read_bytes()
-    # The sound track's edit list is told to start a second late: its first second is there and is not heard.
+    # The sound track's edit list starts a second late: its first second is in the file but is not heard.
     at = data.rindex(b"elst")
     media_time = at + 4 + 8 + 4
     first = int.from_bytes(data[media_time : media_time + 4], "big")

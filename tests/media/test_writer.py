@@ -226,7 +226,7 @@ def test_writer_keeps_sound_tracks(tmp_path: Path) -> None:
 
 
 class Delaying:
-    """Gives back what it gets, late, and blanks out samples [start, end)."""
+    """Returns its input late, with samples [start, end) silenced."""
 
     def __init__(self, lag: int, start: int = 0, end: int = 0) -> None:
         self._lag, self._start, self._end = lag, start, end
@@ -535,7 +535,7 @@ def test_part_file_of_killed_export_is_cleaned_up(tmp_path: Path) -> None:
     assert len(leftovers(tmp_path)) == 1
     dead = leftovers(tmp_path)[0].split(".")[-2].split("-")[0]
     others = [
-        tmp_path / f".other.mp4.{dead}-0123456789ab.redact-part",  # another target's
+        tmp_path / f".other.mp4.{dead}-0123456789ab.redact-part",  # of another target
         tmp_path / f".c.mp4.{os.getpid()}-0123456789ab.redact-part",  # of an export that still runs
         tmp_path / f".c.mp4.{dead}-0123456789ab.redact-part.txt",  # not ours
     ]
@@ -566,7 +566,7 @@ def test_part_file_fits_name_of_full_length(tmp_path: Path) -> None:
 
 @contextmanager
 def files_at_most(size: int) -> Iterator[None]:
-    """The kernel refuses to let any file of this process grow past ``size`` bytes, as a full disk would."""
+    """Limit every file of this process to ``size`` bytes, which has the effect of a full disk."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

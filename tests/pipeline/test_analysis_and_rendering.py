@@ -1,4 +1,4 @@
-"""Analysis and rendering end to end on tiny clips, with a detector that finds the one thing in them: a red square."""
+"""Analysis and rendering end to end on small clips, with a detector that finds the red square in them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RedSquares:
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> RedSquares:
-    """Takes the place of the networks, and looks at every frame."""
+    """Replaces the networks and runs on every frame."""
     stand_in = RedSquares()
     monkeypatch.setattr("redact.pipeline.analysis.make_detectors", lambda _settings: [Scheduled(stand_in, 0.0)])
     return stand_in
@@ -102,7 +102,7 @@ def clip(path: Path, **options: Any) -> Path:
 
 
 def shown(path: Path) -> tuple[list[Rgb], list[Fraction]]:
-    """Pictures and times of a file, by bare PyAV."""
+    """Pictures and times of a file, read with PyAV directly."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         times = [Fraction(f.pts or 0) * (f.time_base or 0) for f in frames]
@@ -129,7 +129,7 @@ def redact(source: Path, target: Path, settings: RenderSettings = WRITE) -> tupl
 
 
 def quiet(folder: Path, *kept: Path) -> None:
-    """Nothing is left behind: no file, no thread."""
+    """Check that no file and no thread is left behind."""
     assert sorted(folder.iterdir()) == sorted(kept)
     assert not [t for t in threading.enumerate() if t.name == "prefetch"]
 

@@ -1,4 +1,4 @@
-"""What stood in a box is found again by its looks."""
+"""Locating the content of a box by its appearance."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_appearance_locates_face_walking_past_wall(step: int) -> None:
         if appearance is None:
             appearance = Appearance(picture, box, SCALE)
         else:
-            # Expected where it was: what the camera's motion says of somebody who is not seen to move.
+            # Expected at its old place, as the camera motion says if no movement is detected.
             box = appearance.locate(picture, box)
     np.testing.assert_allclose(box, np.array([36, 76, 92, 148]) + np.array([2, 0, 2, 0]) * step * 39, atol=3)
 

@@ -1,4 +1,4 @@
-"""The tracks file: exact round trips, published schema, and every lie a file can tell."""
+"""The tracks file: exact round trips, the published schema, and every kind of faulty file."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ HOSTILE: list[tuple[bytes, str]] = [
     (b"[]", "not a tracks file"),
     (b"null", "not a tracks file"),
     (b'{"format": 1}', "not a tracks file"),
-    (put("format", value="redact-tracks/2"), "version 2"),  # the next version: not ours to guess
+    (put("format", value="redact-tracks/2"), "version 2"),  # the next version
     (encode(small())[:-200], "is not JSON"),  # a copy that broke off
     (b'{"format":"redact-tracks/1","tracks":' + b"[" * 200_000, "nested too deeply"),
     (b'{"format":"redact-tracks/1","format":"redact-tracks/1"}', "same key twice"),

@@ -52,7 +52,7 @@ def test_cvat_round_trip_is_exact(tracks: TrackSet) -> None:
     data = to_cvat(tracks)
     again = from_cvat(data, tracks.media)
     for a, b in zip(tracks.tracks, again.tracks, strict=True):
-        # Below zero degrees the file says 360 more, which costs digits no eye or pixel could tell.
+        # Angles below zero are written 360 degrees larger, which costs digits far below a pixel.
         np.testing.assert_allclose(a.angles, b.angles, rtol=0, atol=1e-9)
     assert_same(_angles_of(tracks, again), again, tracks_only=True)
     assert to_cvat(tracks) == data
@@ -366,7 +366,7 @@ def test_cvat_file_with_fault_is_refused(data: bytes, where: str) -> None:
     [
         cvat(box(9)),  # one past the last of 9 frames
         cvat(box(0), "<size>10</size>"),
-        cvat(box(0), "<size>8</size>"),  # shorter, and nobody said that only a part was meant
+        cvat(box(0), "<size>8</size>"),  # shorter, without saying that it covers only a part
         cvat(box(0), "<size>9</size><start_frame>1</start_frame>"),
         cvat(box(0), "<start_frame>0</start_frame><stop_frame>9</stop_frame>"),
         cvat(box(0), "<original_size><width>480</width><height>640</height></original_size>"),
@@ -517,7 +517,7 @@ def test_imports_bound_number_of_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def coco(**changes: Any) -> bytes:
-    """The structures of cocodataset.org/#format-data with one annotation, changed as told."""
+    """The structures of cocodataset.org/#format-data with one annotation and the given changes."""
     image = {"id": 3, "width": 640, "height": 480, "file_name": "frame_000002.PNG", "license": 0, "flickr_url": ""}
     annotation = {
         "id": 1,

@@ -1,4 +1,4 @@
-"""Motion of the picture, measured on photographs that are moved by known amounts."""
+"""Motion estimation on photographs that are moved by known amounts."""
 
 from __future__ import annotations
 

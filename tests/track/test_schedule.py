@@ -1,4 +1,4 @@
-"""Which frames detectors see. Times are milliseconds, expectations worked out by hand."""
+"""Schedules of detectors. Times are in milliseconds; expected values were computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From boxes to tracks, on motion that is made up: what every cell does is known exactly."""
+"""Tracking on artificial motion, where the movement of every cell is known exactly."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_tracks_of_crossing_objects_stay_apart() -> None:
     a, b = (100, 120, 140, 172), (300, 100, 340, 152)
     count = 50
     seen = {n: [(moved(a, 4 * n), SURE), (moved(b, -4 * n), SURE - 0.05)] for n in range(0, count, 2)}
-    # The flow knows nothing of either, as at its worst.
+    # The flow shows neither movement, which is the worst case.
     tracks = follow(seen, count)
     assert len(tracks) == 2
     for n in range(count):
@@ -157,7 +157,7 @@ def test_tracks_of_crossing_objects_stay_apart() -> None:
 
 
 def test_track_covers_detections_of_both_detectors() -> None:
-    """Both know faces; on frame 0 the one sees the left of it, the other the right."""
+    """Both find faces; on frame 0, one of them finds the left part and the other the right part."""
     left, right = (100.0, 100.0, 150.0, 160.0), (120.0, 110.0, 170.0, 170.0)
     tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
     tracker.step(0.0, None, [(("face",), detections([(box, SURE)])) for box in (left, right)])
@@ -179,9 +179,9 @@ def test_tracks_are_kept_by_score_and_count(label: str) -> None:
     often = {4 * n: [(FACE, trust.alone - 0.1)] for n in range(trust.often)}
     fewer = {4 * n: [(FACE, trust.alone - 0.1)] for n in range(trust.often - 1)}
     for seen, kept in (
-        ({3: [(FACE, trust.alone - 0.01)]}, trust.often <= 1),  # a glimpse
-        ({3: [(FACE, trust.alone + 0.01)]}, True),  # once, but well
-        (often, True),  # badly, but often enough
+        ({3: [(FACE, trust.alone - 0.01)]}, trust.often <= 1),  # one low score
+        ({3: [(FACE, trust.alone + 0.01)]}, True),  # once, with a high score
+        (often, True),  # low scores, but often enough
         (fewer, False),
     ):
         assert bool(follow(seen, 20, label=label)) is kept

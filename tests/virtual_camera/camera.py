@@ -1,4 +1,4 @@
-"""Films a still: moves a virtual camera over it and says where its boxes are on every frame."""
+"""Moves a virtual camera over a still and returns its boxes on every frame."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class VirtualCamera:
         self._sensor = Sensor(self._look, size, rng)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Every frame, (H, W, 3) RGB. To be asked once: the noise goes on where it was."""
+        """Every frame, (H, W, 3) RGB. Iterate only once, as the noise generator continues."""
         for index in range(self.frame_count):
             yield self._sensor.expose(self._lens.bend_picture(self._average(index / self.fps)))
 
@@ -184,7 +184,7 @@ def make_clip(
     codec: str = "libx264",
     options: Mapping[str, str] | None = None,
 ) -> Truth:
-    """Film ``still`` into the file ``path``, with its truth as MOTChallenge text beside it."""
+    """Write a clip of ``still`` to ``path``, with its truth as MOTChallenge text beside it."""
     camera = VirtualCamera(still, boxes, seed=seed, condition=condition, size=size, fps=fps, seconds=seconds)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(fps), options=dict(options or X264_OPTIONS))

@@ -1,4 +1,4 @@
-"""What light, sensor and lens do to the picture."""
+"""Simulates light, sensor and lens."""
 
 from __future__ import annotations
 

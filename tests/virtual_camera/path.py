@@ -1,4 +1,4 @@
-"""Where a hand-held camera looks, as a smooth function of time."""
+"""The direction of a hand-held camera as a smooth function of time."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class StandardClip:
         return VirtualCamera(self.still.picture, self.still.boxes, seed=self.seed, condition=self.condition)
 
     def build(self, folder: Path) -> Path:
-        """Path of the clip in ``folder``, made if it is not there; its truth lies beside it."""
+        """Path of the clip in ``folder``, created if missing; its truth is beside it."""
         path = folder / f"{self.name}.mp4"
         if not path.exists():
             part = path.with_suffix(f".{os.getpid()}.part.mp4")

@@ -1,4 +1,4 @@
-"""The generator itself: its truth must be where the picture says it is, or every figure is worth nothing."""
+"""The clip generator: its truth must match the picture, or every figure would be meaningless."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random edits for tests, most of which contradict some other."""
+"""Random edits for tests, many of which contradict others."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ PLAIN: st.SearchStrategy[Edit] = st.one_of(
 
 
 def logged(*edits: Edit, actor: str = "anna") -> list[LoggedEdit]:
-    """A log of these, with the ids ``edit-001`` and on."""
+    """An edit log with the ids ``edit-001`` and so on."""
     return [LoggedEdit(f"edit-{i:03}", i, actor, "2026-01-01T00:00:00Z", e) for i, e in enumerate(edits, start=1)]
 
 

@@ -1,4 +1,4 @@
-"""Edits from JSON and back, what stands in whose way, and copies into other footage."""
+"""Edits to JSON and back, conflicts between edits, and copies to other footage."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_conflicts_are_found(mine: Edit, theirs: Edit, stands_in_the_way: bool) 
 
 
 def copied(source: TrackSet, target: MediaRef, *edits: Edit, number: int = 1, shift: float = 0.0) -> dict[int, Any]:
-    """What the copy hides in the target, by frame; the way through JSON included."""
+    """The boxes of the copy in the target by frame, after a round trip through JSON."""
     edited = apply_edits(source, logged(*edits))
     made = copy_track(edited, number, target, new=5, shift_seconds=shift)
     size = {"frame_count": target.pts.size, "width": target.width, "height": target.height}

@@ -1,4 +1,4 @@
-"""The edit algebra: what holds for any log, and the arithmetic of each operation worked out by hand."""
+"""Edits: properties that hold for any log, and each operation with values computed by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def applied(*edits: Edit, tracks: Sequence[Track] = (), count: int = 300) -> Edi
 
 
 def shown(edited: Edited, number: int) -> dict[int, list[float]]:
-    """Boxes by frame; empty where the track is not in sight at all."""
+    """Boxes by frame; empty if the track is visible nowhere."""
     for t in edited.tracks.tracks:
         if t.id == number:
             return {int(f): [float(v) for v in b] for f, b in zip(t.frames, t.boxes, strict=True)}
@@ -82,7 +82,7 @@ def test_replay_from_prefix_equals_full_replay(machine: TrackSet, log: list[Logg
         assert edited.deleted.keys() == alone.deleted.keys()
         for part in ("states", "sounds", "settled", "undone", "skipped"):
             assert getattr(edited, part) == getattr(alone, part), part
-    for earlier in before:  # and nothing was changed behind their back
+    for earlier in before:  # and the earlier results are unchanged
         assert_same(earlier.edited.tracks, apply_edits(machine, earlier.log).tracks)
         assert earlier.edited.states == apply_edits(machine, earlier.log).states
 
@@ -498,7 +498,7 @@ def test_links_group_tracks_and_merges_end_them() -> None:
     assert subjects(types.Link((3, 2)), types.Link((3, 5))) == [1, 2, 2, 4, 2]
     assert subjects(types.Link((2, 3, 5)), types.Unlink(2)) == [1, 2, 3, 4, 3]
     assert subjects(types.Link((2, 3)), types.Unlink(2)) == [1, 2, 3, 4, 5]
-    # A release that shows one of two people must not show the other because tracks of both were merged.
+    # A release that shows one of two people must not show the other because their tracks were merged.
     assert subjects(types.Link((1, 2)), types.Link((3, 4)), types.Merge(1, 3)) == [1, 2, 3, 4, 5]
     # All tracks of a link must be there: else nobody is linked.
     assert subjects(types.Delete(3, "nobody"), types.Link((1, 2, 3))) == [1, 2, 3, 4, 5]
@@ -578,7 +578,7 @@ def test_machine_tracks_are_unchanged_by_edits() -> None:
     edited = apply_edits(machine, logged(*edits, types.Split(1, 50, 8), types.AddBoxes(8, (PlacedBox(60, *BOX, 0),))))
     assert not edited.skipped
     assert_same(machine, before)
-    # A track that no edit reaches is the very same.
+    # A track without edits is the same object.
     assert apply_edits(machine, logged(types.Keyframe(1, 5, BOX))).tracks.tracks[1] is machine.tracks[1]
 
 

@@ -1,4 +1,4 @@
-"""Training: it learns, a stopped run goes on to the same end, and the command leaves weights, card and pictures."""
+"""Training reduces the loss, a stopped run resumes to the same result, and the command writes weights and card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Covered plates and false masks, counted on made-up answers."""
+"""Covered plates and false masks, counted on artificial detections."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PICTURE = AnnotatedPicture(np.zeros((200, 400, 3), np.uint8), np.array([[100, 10
         ([], 0.0, 0),
         ([(100, 100, 200, 120, 0.8)], 0.8, 0),
         ([(100, 100, 150, 120, 0.8)], 0.0, 0),  # half of it
-        ([(100, 100, 150, 120, 0.8), (150, 100, 200, 120, 0.4)], 0.4, 0),  # two halves, as sure as the weaker
+        ([(100, 100, 150, 120, 0.8), (150, 100, 200, 120, 0.4)], 0.4, 0),  # two halves: the lower score counts
         ([(300, 20, 360, 40, 0.9)], 0.0, 1),
         ([(205, 100, 230, 120, 0.9)], 0.0, 0),  # beside the plate: still about it
     ],

@@ -1,4 +1,4 @@
-"""The exported graph answers as the head that was trained does."""
+"""The exported graph gives the same output as the trained head."""
 
 from __future__ import annotations
 

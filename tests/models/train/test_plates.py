@@ -1,4 +1,4 @@
-"""Every layout draws something that reads as a plate: print that stands apart from its ground."""
+"""Every layout draws a legible plate: text that contrasts with its background."""
 
 import numpy as np
 import pytest

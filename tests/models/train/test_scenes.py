@@ -1,4 +1,4 @@
-"""Boxes are where the plates are, the same seed gives the same scene, what cannot be told is not asked for."""
+"""Boxes are where the plates are, equal seeds give equal scenes, and unrecognisable plates are ignored."""
 
 import numpy as np
 import pytest

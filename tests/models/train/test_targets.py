@@ -1,4 +1,4 @@
-"""A network that answered just what is wanted would have every plate found where it is."""
+"""Targets and loss: a network with exactly these outputs finds every plate in its place."""
 
 from __future__ import annotations
 
