@@ -1,4 +1,4 @@
-"""The devices that tests of torch code run on. On a machine without CUDA the same code runs on the CPU's tensors."""
+"""The devices on which tests of torch code run. On a machine without CUDA, the same code runs on CPU tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Killing a test's child process at any chosen step of its work."""
+"""Kills a test's child process at a chosen step of its work."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PRELOADED = ["tests.evidence.factory", "tests.disclose.killable", "tests.jobs.st
 
 
 def children() -> ForkServerContext:
-    """A fork server whose children start with all modules loaded. A process has only one, which preloads what its first
-    user asks for, so all users ask for the same modules."""
+    """A fork server whose children start with all modules loaded. A process has only one, which preloads the modules of
+    its first user, so all users request the same modules."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
@@ -25,7 +25,7 @@ def children() -> ForkServerContext:
 
 @dataclass
 class StepCount:
-    """The number of steps done."""
+    """The number of steps completed."""
 
     done: int = 0
 

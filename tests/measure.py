@@ -1,9 +1,10 @@
 """The project's figures, measured: ``python -m tests.measure faces|plates|all``.
 
-Films the real pictures with the virtual camera, finds and masks, and compares with the truth. Needs shared/data
-(``REDACT_SHARED_DATA`` names the folder). ``--keep DIR`` keeps the clips between runs and shows the worst leaks there.
+Makes clips of the real pictures with the virtual camera, detects and masks, and compares with the truth. Needs
+shared/data (``REDACT_SHARED_DATA`` names the folder). ``--keep DIR`` keeps the clips between runs and shows the worst
+leaks there.
 
-Leaks are counted twice: against the upright hull of each box, as truth files have it, and against the box as turned by
+Leaks are counted twice: against the upright hull of each box, as in truth files, and against the box rotated by
 the camera's roll (in brackets). Over-masking is against the hull.
 """
 
@@ -170,13 +171,13 @@ def measure(clip: StandardClip, keep: Path, scratch: Path, options: argparse.Nam
 
 
 def timed_run(path: Path, copy: Path, preset: Preset) -> float:
-    """Seconds of the whole command, starting up included, as for the peer."""
+    """Seconds of the whole command, including start-up, as for the peer."""
     command = [sys.executable, "-m", "redact", "run", str(path), "-o", str(copy), "--overwrite"]
     return _timed([*command, "--classes", "face", "--preset", preset])
 
 
 def timed_deface(path: Path, copy: Path) -> float:
-    """At its defaults."""
+    """deface with its default settings."""
     return _timed([str(Path(sys.executable).with_name("deface")), str(path), "-o", str(copy)])
 
 

@@ -1,4 +1,4 @@
-"""Clips of a master, the slate before them and the watermark over them, by the numbers the pictures carry."""
+"""Clips of a master, with slate and watermark, checked by the frame numbers in the pictures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Rgb = NDArray[np.uint8]
 
 
 def tracks_of(path: Path, boxes: dict[int, list[float]] | None = None) -> TrackSet:
-    """Tracks as finding would make them, with one thing at ``boxes`` of these frames."""
+    """Tracks as analysis would make them, with one object at ``boxes`` on these frames."""
     info = probe(path)
     table = scan(info, interlaced=Interlaced.DEINTERLACE, on_corrupt=OnCorrupt.MASK)
     media = MediaRef(
@@ -64,7 +64,7 @@ def tracks_of(path: Path, boxes: dict[int, list[float]] | None = None) -> TrackS
 
 
 def shown(path: Path) -> tuple[list[Rgb], list[Fraction]]:
-    """Pictures and their times, by bare PyAV."""
+    """Pictures and their times, read with PyAV directly."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         times = [Fraction(f.pts or 0) * (f.time_base or 0) for f in frames]
@@ -235,7 +235,7 @@ def test_clip_sound_spans_stay_on_master_time(tmp_path: Path) -> None:
     at = report.timeline.slate_frames * rate // 25
 
     def loudest(start: float, end: float) -> float:
-        """Frequency in Hz that is strongest in this stretch of the master."""
+        """The strongest frequency in Hz in this part of the master."""
         part = samples[at + round((start - 0.6) * rate) : at + round((end - 0.6) * rate)]
         assert np.abs(part).max() > 0.05
         return float(np.argmax(np.abs(np.fft.rfft(part))) * rate / part.size)

@@ -1,6 +1,6 @@
-"""Analysis and rendering the way a card does them, against the way the processor does them.
+"""Analysis and rendering as on a graphics card, compared with the CPU.
 
-Where there is no CUDA, the same code runs on the processor's tensors: pictures sent whole and scaled by torch, networks
+Without CUDA, the same code runs on CPU tensors: pictures sent whole and scaled by torch, networks
 as torch operations, batches of many.
 """
 
@@ -53,7 +53,7 @@ def street(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def as_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the processor, but by the code for cards."""
+    """On the CPU, but with the code for cards."""
 
     def torch_network(content: bytes, normalisation: Normalisation, device: torch.device) -> Network:
         return TorchNetwork(plain_graph(content), normalisation, device)
@@ -91,7 +91,7 @@ def test_devices_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 class Crowded:
-    """Finds nothing, and runs out of memory where it is shown more than ``room`` pictures."""
+    """Finds nothing, and runs out of memory if given more than ``room`` pictures."""
 
     labels = ("face",)
     record = ModelRecord("crowded", "0" * 64, "none", "test")
@@ -141,7 +141,7 @@ def test_pictures_are_sent_once_whatever_the_memory(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_pictures_survive_round_trip_to_device(tmp_path: Path, device: str) -> None:
-    """Through a card and back, several under way at once."""
+    """To a card and back, several at once."""
     clip = make_clip(tmp_path / "a.mp4", frames=12)
     there = torch.device(device)
     link, stages = device_transfer.DeviceLink(there), Stages(there)

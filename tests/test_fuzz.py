@@ -1,6 +1,6 @@
-"""Small valid files, mutated a few hundred times: never a crash, a hang, a leak of unmasked frames, or a leftover file.
+"""Small valid files, mutated a few hundred times: no crash, hang, unmasked frame or leftover file may result.
 
-Cases are numbered, and a number always makes the same mutation. They run one after another in a process of its own, so
+Cases are numbered, and a number always gives the same mutation. They run one after another in a separate process, so
 that a crash or a hang there is a failure here. ``python -m tests.test_fuzz 17 203`` runs these cases in the foreground;
 ``REDACT_FUZZ_SECONDS`` is the time budget (a hang or a crash prints where each thread was).
 """
@@ -82,7 +82,7 @@ class BoxEverywhere:
 
 
 def stand_in(settings: AnalyseSettings) -> list[Scheduled]:
-    """Takes the place of :func:`redact.detect.factory.make_detectors`, in processes that tests start."""
+    """Replaces :func:`redact.detect.factory.make_detectors` in processes that tests start."""
     return [Scheduled(BoxEverywhere(), 0.0)]
 
 
@@ -109,7 +109,7 @@ def _overwrite(rng: random.Random, data: bytearray) -> bytearray:
 
 
 def _lie(rng: random.Random, data: bytearray) -> bytearray:
-    """A 32-bit number, wherever it lies, becomes an extreme one."""
+    """Replace a 32-bit number at a random place by an extreme one."""
     at = _place(rng, len(data))
     number = rng.choice((0, 1, 7, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF0, len(data), rng.getrandbits(32)))
     data[at : at + 4] = number.to_bytes(4, rng.choice(("big", "little")))
@@ -147,31 +147,31 @@ def _length(rng: random.Random, data: bytearray) -> int:
 
 
 @dataclass(frozen=True)
-class Box:
-    """A box of an MP4: where its length field lies, and where it ends."""
+class Atom:
+    """An atom of an MP4: the place of its length field, and its end."""
 
     start: int
     end: int
     kind: bytes
 
 
-def boxes(data: bytes | bytearray, start: int, end: int) -> list[Box]:
-    """The boxes from ``start`` to ``end``, and those inside them."""
+def atoms(data: bytes | bytearray, start: int, end: int) -> list[Atom]:
+    """The atoms from ``start`` to ``end``, and those inside them."""
     found = []
     while start + 8 <= end:
         size, kind = int.from_bytes(data[start : start + 4], "big"), bytes(data[start + 4 : start + 8])
         if not 8 <= size <= end - start:
             break
-        found.append(Box(start, start + size, kind))
+        found.append(Atom(start, start + size, kind))
         if kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"dinf"):
-            found += boxes(data, start + 8, start + size)
+            found += atoms(data, start + 8, start + size)
         start += size
     return found
 
 
-def _cut_box(rng: random.Random, data: bytearray) -> bytearray:
-    """A box goes; those around it shrink, or still claim their old lengths."""
-    every = boxes(data, 0, len(data))
+def _cut_atom(rng: random.Random, data: bytearray) -> bytearray:
+    """Remove an atom; those around it shrink or keep their old lengths."""
+    every = atoms(data, 0, len(data))
     gone = rng.choice(every)
     if rng.random() < 0.5:
         for outer in every:
@@ -182,15 +182,15 @@ def _cut_box(rng: random.Random, data: bytearray) -> bytearray:
     return data
 
 
-def _lie_in_box(rng: random.Random, data: bytearray) -> bytearray:
-    """A box's length, or a number in one of the tables that say where and when each picture is."""
-    every = boxes(data, 0, len(data))
-    box = rng.choice([b for b in every if b.kind != b"mdat"])
-    words = (box.end - box.start) // 4
+def _change_atom(rng: random.Random, data: bytearray) -> bytearray:
+    """Change an atom's length, or a number in one of the tables with the places and times of pictures."""
+    every = atoms(data, 0, len(data))
+    atom = rng.choice([b for b in every if b.kind != b"mdat"])
+    words = (atom.end - atom.start) // 4
     word = 0 if rng.random() < 0.3 else rng.randrange(words)
-    old = int.from_bytes(data[box.start + 4 * word : box.start + 4 * word + 4], "big")
+    old = int.from_bytes(data[atom.start + 4 * word : atom.start + 4 * word + 4], "big")
     number = rng.choice((0, 1, old + 1, old - 1, old * 2, old // 2, 0x7FFFFFFF, 0xFFFFFFFF, rng.getrandbits(32)))
-    data[box.start + 4 * word : box.start + 4 * word + 4] = (number % 2**32).to_bytes(4, "big")
+    data[atom.start + 4 * word : atom.start + 4 * word + 4] = (number % 2**32).to_bytes(4, "big")
     return data
 
 
@@ -198,9 +198,9 @@ EVERYWHERE: tuple[Mutation, ...] = (_flip, _overwrite, _lie, _truncate, _drop, _
 
 
 def mutate(seed: int, data: bytes, kind: str) -> bytes:
-    """One mutation mostly, sometimes up to three."""
+    """Usually one mutation, sometimes up to three."""
     rng = random.Random(seed)
-    choices = (*EVERYWHERE, *((_cut_box, _lie_in_box) * 3 if kind == "mp4" else ()))
+    choices = (*EVERYWHERE, *((_cut_atom, _change_atom) * 3 if kind == "mp4" else ()))
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         try:
@@ -214,7 +214,7 @@ def mutate(seed: int, data: bytes, kind: str) -> bytes:
 
 
 def make_bases(folder: Path) -> dict[str, bytes]:
-    """One valid clip of each kind, of 12 frames, dark enough not to be taken for masked."""
+    """One valid clip of each kind with 12 frames, dark enough not to look masked."""
     sound = [AudioSpec()]
     h264 = {"gop": 6, "bframes": 2, "frames": 12, "size": (96, 64), "picture": _picture}
     made = {
@@ -251,7 +251,7 @@ class Outcome:
 
 
 def run_case(seed: int, bases: dict[str, bytes], folder: Path) -> Outcome:
-    """Mutate, probe, analyse, render, and check what came of it. ``folder`` is empty before and after."""
+    """Mutate, probe, analyse, render, and check the result. ``folder`` is empty before and after."""
     kind = KINDS[seed % len(KINDS)]
     on_corrupt = OnCorrupt.MASK if seed // len(KINDS) % 2 else OnCorrupt.STOP
     master, copy = folder / f"in.{kind}", folder / "out.mp4"
@@ -281,7 +281,7 @@ def run_case(seed: int, bases: dict[str, bytes], folder: Path) -> Outcome:
 
 
 def _redact(master: Path, copy: Path, on_corrupt: OnCorrupt) -> FrameTable:
-    """Analysis and rendering; gives the frames as a pass of its own finds them."""
+    """Analyse and render; returns the frame table of a separate pass."""
     find = AnalyseSettings(("plate",), Preset.FAST, DeviceChoice.CPU, on_corrupt=on_corrupt)
     tracks = analysis.analyse(master, find)
     hide = RenderSettings(
@@ -295,7 +295,7 @@ def _redact(master: Path, copy: Path, on_corrupt: OnCorrupt) -> FrameTable:
 
 
 def check_copy(copy: Path, info: MediaInfo, table: FrameTable) -> str:
-    """What is wrong with a finished copy; nothing, it is to be hoped."""
+    """What is wrong with a finished copy; empty if nothing is."""
     shown = times(copy)
     wanted = [table.seconds(index) for index in range(len(table))]
     shift = shown[0] - wanted[0] if shown else 0
@@ -327,7 +327,7 @@ def _work(first: int, count: int, bases: dict[str, bytes], folder: Path, pipe: C
 
 
 def fuzz(seconds: float) -> list[Outcome]:
-    """Run cases from number 0 on until the time is over; up to four times as long where there are too few by then."""
+    """Run cases from number 0 on until the time is up, or up to four times as long if there are too few by then."""
     outcomes: list[Outcome] = []
     started = time.monotonic()
 
@@ -378,7 +378,7 @@ def test_mutated_files_do_no_harm() -> None:
 
 @pytest.mark.parametrize("fault", ["frame not masked", "frame too few"])
 def test_fuzz_checks_detect_violations(tmp_path: Path, fault: str) -> None:
-    """Copies with a fault, made without the workbench."""
+    """Faulty copies, made without the workbench."""
     white = np.full((64, 96, 3), 255, np.uint8)
 
     def picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:

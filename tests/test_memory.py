@@ -1,6 +1,6 @@
 """Memory does not grow with the length of the footage.
 
-``python -m tests.test_memory --full`` measures the real thing, with the real detectors: a 10-minute 1080p clip against
+``python -m tests.test_memory --full`` measures with the real detectors: a 10-minute 1080p clip against
 a 1-minute one. That takes several times as long as the clips.
 """
 
@@ -42,7 +42,7 @@ ROUND = 25
 
 
 def _picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A still street with a square that wanders about a part of it."""
+    """A still street with a square that moves around part of it."""
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     picture = np.stack([x % 256, y % 256, (x + y) // 12 % 256], axis=2).astype(np.uint8)
     left = 300 + 12 * (index % ROUND)
@@ -51,7 +51,7 @@ def _picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _portrait(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The same, with a face that wanders instead of the square."""
+    """The same with a moving face instead of the square."""
     from skimage import data
 
     picture = _picture(index, size)
@@ -97,7 +97,7 @@ def _second(packet: av.Packet[Stream]) -> int:
 
 
 def _with_stand_in(source: Path, target: Path, progress: Progress) -> JobFigures:
-    """Sound is edited, too, so that it goes through memory as samples."""
+    """Sound is edited too, so that it passes through memory as samples."""
     hide = RenderSettings(encode=EncodeSettings(preset="ultrafast"), spans=(SoundSpan(1.0, 2.0, SoundEffect.BLEEP),))
     with patch("redact.pipeline.analysis.make_detectors", stand_in):
         return run_job(source, target, AnalyseSettings(("plate",), Preset.FAST), hide, progress)
@@ -119,7 +119,7 @@ def test_peak_memory_does_not_grow_with_length(tmp_path: Path) -> None:
 
 
 def full(classes: tuple[str, ...], preset: Preset) -> int:
-    """The real thing. Gives the exit code."""
+    """Measure with the real detectors; returns the exit code."""
     ran: list[ProcessResult[JobFigures]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for minutes in (1, 10):

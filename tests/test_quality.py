@@ -1,4 +1,4 @@
-"""What the install finds by itself at its defaults, against exact truth. `tests.measure` gives the full figures."""
+"""Detection with built-in models at default settings, compared with exact truth. `tests.measure` gives full figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def figures(tracks: TrackSet, truth: Truth, *labels: str) -> Report:
-    """Of the classes that were looked for."""
+    """Figures of the classes that were searched for."""
     return evaluate(tracks, Truth(tuple(thing for thing in truth.objects if thing.label in labels)))
 
 
