@@ -352,7 +352,7 @@ def _due(footage: list[RetentionStatus]) -> str:
             f"<span class='whole'>{size(one.size)}</span>",
             moment(one.runs_out) if one.runs_out else "not running",
             chip("⚠", "Due", "warn") if one.due else chip("✓", "Kept", "well"),
-            "<br>".join(text(keeper.why) for keeper in one.kept_by),
+            "<br>".join(text(reason.why) for reason in one.kept_by),
         )
         for one in footage
     ]
