@@ -60,7 +60,7 @@ class LogBuilder:
         self._release: Release = plan.release
 
     def build(self) -> FiledLog:
-        """The full log with the internal section. Raises BadRecord if details are missing."""
+        """The full log with the internal section. Raises BadRecord for missing details, WrongState before approval."""
         plan, kind = self._plan, self._plan.policy.kind
         given = details.of(self._release)
         clipped = tuple(self._clipped()) if given.clip_reason else ()
@@ -276,16 +276,16 @@ class LogBuilder:
         rows = watching.watched(self._session, self._release, self._release.approved_content)
         names = releases.full_names(self._session, {row.person_id for row in rows})
         for person, name in sorted(names.items()):
-            mine = [row for row in rows if row.person_id == person]
+            own_rows = [row for row in rows if row.person_id == person]
             intervals = []
             for output in range(len(self._copies)):
-                spans = sorted((w.first_frame, w.last_frame) for w in mine if w.position == output)
+                spans = sorted((w.first_frame, w.last_frame) for w in own_rows if w.position == output)
                 intervals += [WatchedInterval(**self._spans.of_clip(output, *span)) for span in _joined(spans)]
             yield Reviewer(
                 name=name,
                 role="reviewer",
-                started=min(row.at for row in mine),
-                finished=max(row.at for row in mine),
+                started=min(row.at for row in own_rows),
+                finished=max(row.at for row in own_rows),
                 watched=tuple(intervals),
             )
 

@@ -194,8 +194,8 @@ def set_details(db: Database, actor: str, release_reference: str, details: Mappi
 
 
 def decide(db: Database, actor: str, release_reference: str, untrusted: object, exhibit: str | None = None) -> None:
-    """Record a decision in the form of :mod:`redact.disclose.release.decision_json`. ``exhibit``: to which the
-    track or sound belongs.
+    """Record a decision in the form of :mod:`redact.disclose.release.decision_json`. ``exhibit``: the
+    exhibit of the track or sound.
 
     Raises RecordMissing, NotAllowed, WrongState, and what reading and :func:`check_decision` raise.
     """

@@ -132,7 +132,7 @@ def settle(
             raise BadRecord(f'Several exhibits have an item "{key}".', "Name the exhibit with --exhibit.")
         edit = {"id": secrets.token_hex(8), "op": "settle", "key": key, "reason": reason.strip()}
         edits.setdefault(footage_ids.pop(), []).append(edit)
-    for footage_id, made in edits.items():
+    for footage_id, settled in edits.items():
         footage = clips[footage_id].footage
-        checked = edit_log.parse_sent(made, footage)
+        checked = edit_log.parse_sent(settled, footage)
         edit_log.record(db, actor, clips[footage_id].tracks_id, checked, base_revision=footage.revision)

@@ -206,11 +206,11 @@ class _PackVerifier:
         yield _check_master_hash(sha256, stated)
         if not isinstance(self._log, ReleaseLog):
             return
-        made = [o for o in self._log.outputs if o.master.sha256 == sha256 and o.file in self._tables]
-        if not made:
+        copies = [o for o in self._log.outputs if o.master.sha256 == sha256 and o.file in self._tables]
+        if not copies:
             return
         table = scan(probe(master), interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.MASK, progress=self._progress)
-        for output in made:
+        for output in copies:
             clip = (output.master.clip_first_frame, output.master.clip_last_frame)
             if same_frames(self._tables[output.file], output.slate_frames, table, *clip):
                 text = f"Its frames are frames {clip[0]} to {clip[1]} of the master, at the same times."
