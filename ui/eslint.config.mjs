@@ -51,5 +51,5 @@ export default [
   },
   { files: ["**/static/**"], languageOptions: { globals: globals.browser } },
   { files: ["**/static/pages/connection.js"], languageOptions: { sourceType: "script" } },
-  { files: ["**/tests/frontend/**"], languageOptions: { globals: globals.node } },
+  { files: ["**/tests/frontend/**"], languageOptions: { globals: { ...globals.node, window: "readonly" } } },
 ];

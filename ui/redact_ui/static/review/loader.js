@@ -142,6 +142,7 @@ export class Loader {
     const { edits } = await this.api.get("/edits?after=0");
     const past = new History();
     for (const { id, actor } of edits) this.actors.set(id, actor);
+    this.queue.remember(edits);
     for (const { id, actor, edit } of edits) if (actor === this.info.user) past.push({ id, ...edit });
     for (const { op } of this.model.pending) past.push(op);
     this.history.replace(past);
@@ -156,6 +157,7 @@ export class Loader {
       const { revision, edits } = await this.api.get(`/edits?after=${this.model.revision}`);
       const theirs = edits.filter(({ id }) => !this.queue.mine.has(id));
       for (const { id, actor } of theirs) this.actors.set(id, actor);
+      this.queue.remember(theirs);
       if (theirs.length) this.notices.draw();
       if (revision > this.model.revision) {
         this.model.revision = revision;

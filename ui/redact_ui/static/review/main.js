@@ -9,7 +9,7 @@ import { EditQueue } from "./model/edit_queue.js";
 import { History } from "./model/history.js";
 import { ReleaseDecisions } from "./model/release_decisions.js";
 import { Selection } from "./model/selection.js";
-import { TrackModel, touched } from "./model/track_model.js";
+import { TrackModel } from "./model/track_model.js";
 import { button, h, icon, timecode } from "./view/dom.js";
 import { Inspector } from "./view/inspector.js";
 import { Notices } from "./view/notices.js";
@@ -82,7 +82,7 @@ class Review {
     this.model = new TrackModel(info, (frame) => this.player.seconds(frame));
     this.history = new History();
     this.selection = new Selection();
-    this.queue = new EditQueue(api, info, { touched });
+    this.queue = new EditQueue(api, info);
     /** @type {Map<string, string>} who made each edit */
     const actors = new Map();
     this.notices = new Notices({ queue: this.queue, api, actors, signIn: `${api.base}/sign-in` });

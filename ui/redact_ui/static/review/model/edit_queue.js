@@ -1,6 +1,7 @@
 // Edits on their way to the server. None is ever lost.
 
 import { ApiError } from "./api.js";
+import { touched } from "./edit_rules.js";
 import { Emitter } from "./emitter.js";
 import { actOf } from "./history.js";
 
@@ -31,8 +32,22 @@ const TRANSIENT = [401, 408, 429]; // may pass by itself, or with a new sign-in
 /** @type {Record<number, QueueState>} 403 may only mean that the session has a new token */
 const STATES = { 0: "offline", 401: "signed-out", 403: "saving" };
 
-/** @param {number[]} a @param {number[]} b */
-const overlap = (a, b) => a.some((id) => b.includes(id));
+/**
+ * The tracks and sounds that an edit is about. `known` has the edits that an undo may refer to; an unknown one is about
+ * nothing.
+ * @param {Edit} op @param {ReadonlyMap<string, Edit>} known @returns {string[]}
+ */
+export function subjectsOf(op, known) {
+  if (op.op === "undo" || op.op === "redo") {
+    const meant = known.get(op.edit);
+    return !meant || meant.op === "undo" || meant.op === "redo" ? [] : subjectsOf(meant, known);
+  }
+  if (op.op === "add-sound" || op.op === "change-sound" || op.op === "remove-sound") return [`sound ${op.span}`];
+  return touched(op).map((id) => `track ${id}`);
+}
+
+/** @param {string[]} a @param {string[]} b */
+const overlap = (a, b) => a.some((each) => b.includes(each));
 
 /**
  * Each edit is written to the browser's storage before it is sent. It is removed only once the server has acknowledged
@@ -48,12 +63,11 @@ export class EditQueue extends Emitter {
   /**
    * @param {Api} api
    * @param {Pick<FootageInfo, "id" | "user" | "tracks_id" | "revision">} info
-   * @param {{ touched: (op: Edit) => number[], storage?: Storage }} options `touched` lists the tracks of an edit
+   * @param {Storage} [storage]
    */
-  constructor(api, info, { touched, storage = window.localStorage }) {
+  constructor(api, info, storage = window.localStorage) {
     super();
     this.api = api;
-    this.touched = touched;
     this.storage = storage;
     this.user = info.user;
     this.tracksId = info.tracks_id;
@@ -74,8 +88,10 @@ export class EditQueue extends Emitter {
     /** @type {Waiter[]} */
     this.waiters = [];
     this.count = 0;
-    /** @type {Set<string>} */
+    /** @type {Set<string>} ids of edits made in this window */
     this.mine = new Set();
+    /** @type {Map<string, Edit>} all edits that this window has seen */
+    this.known = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     window.addEventListener("online", () => this.retry());
@@ -108,7 +124,10 @@ export class EditQueue extends Emitter {
     }
     found.sort((a, b) => a.at - b.at || a.count - b.count);
     this.waiting.push(...found);
-    for (const one of found) this.mine.add(one.op.id);
+    for (const { op } of found) {
+      this.mine.add(op.id);
+      this.known.set(op.id, op);
+    }
     if (found.length) this.#send();
     return found.map((entry) => entry.op);
   }
@@ -121,8 +140,14 @@ export class EditQueue extends Emitter {
       this.#store(one);
       this.waiting.push(one);
       this.mine.add(op.id);
+      this.known.set(op.id, op);
     }
     this.#send();
+  }
+
+  /** Remembers recorded edits, so that it is known what an undo is about. @param {EditsAnswer["edits"]} edits */
+  remember(edits) {
+    for (const { id, edit } of edits) this.known.set(id, edit);
   }
 
   /**
@@ -220,30 +245,33 @@ export class EditQueue extends Emitter {
     });
     this.emit("saved", { revision, ids });
     if (foreign) this.emit("foreign");
-    await this.#rebase(revision, foreign);
+    await this.#rebase(revision, foreign, batch[0].base);
   }
 
   /**
-   * The waiting edits were made knowing of this window's edits before them, but of other people's edits only where those
-   * touch other tracks.
-   * @param {number} revision @param {boolean} foreign
+   * The waiting edits were made knowing of this window's edits before them. Other people's edits need not be known to
+   * them where those are about other tracks and sounds; else the server says whether they conflict.
+   * @param {number} revision @param {boolean} foreign @param {number} base of the batch that became `revision`
    */
-  async #rebase(revision, foreign) {
-    /** @type {number[]} */
+  async #rebase(revision, foreign, base) {
+    /** @type {string[]} */
     let theirs = [];
     if (foreign && this.waiting.length) {
       const after = Math.min(...this.waiting.map((one) => one.base));
       try {
         /** @type {EditsAnswer} */
         const { edits } = await this.api.get(`/edits?after=${after}`);
-        theirs = edits.filter((each) => !this.mine.has(each.id)).flatMap((each) => this.touched(each.edit));
+        this.remember(edits);
+        theirs = edits.filter((each) => !this.mine.has(each.id)).flatMap((each) => subjectsOf(each.edit, this.known));
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         return; // the server will find the conflicts
       }
     }
     for (const one of this.waiting) {
-      if (one.base >= revision || overlap(this.touched(one.op), theirs)) continue;
+      // With an older base than the batch, an edit was kept back by other people's edits before.
+      const keptBack = !foreign && one.base < base;
+      if (keptBack || one.base >= revision || overlap(subjectsOf(one.op, this.known), theirs)) continue;
       one.base = revision;
       this.#store(one);
     }
@@ -293,10 +321,10 @@ export class EditQueue extends Emitter {
 
   /** Holds an edit that cannot be recorded as it is, and the later ones that build on it. @param {QueuedEdit} one @param {ApiError} error */
   #hold(one, { status, message, problem }) {
-    const tracks = this.touched(one.op);
+    const subjects = subjectsOf(one.op, this.known);
     const act = actOf(one.op.id);
     const ops = this.waiting.filter(
-      (each) => each === one || each.op.id.startsWith(`${act}_`) || overlap(this.touched(each.op), tracks),
+      (each) => each === one || actOf(each.op.id) === act || overlap(subjectsOf(each.op, this.known), subjects),
     );
     this.waiting = this.waiting.filter((each) => !ops.includes(each));
     this.held.push({

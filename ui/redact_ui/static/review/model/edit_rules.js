@@ -11,6 +11,14 @@ import { layersOf, merged, split, trimmed, visible } from "./visibility.js";
 /** @param {EditedTrack} track */
 const layers = (track) => track.layers ?? layersOf(track);
 
+/** The tracks that an edit is about. @param {Edit} op @returns {number[]} */
+export function touched(op) {
+  if (op.op === "link") return op.tracks;
+  if (op.op === "merge") return [op.track, op.other];
+  if (op.op === "split") return [op.track, op.new];
+  return "track" in op ? [op.track] : [];
+}
+
 /** The tracks and sounds of a footage while edits are applied to them. */
 export class EditReplay {
   /** @param {Iterable<Track>} tracks @param {Iterable<SoundSpan>} sounds @param {Clock} clock */

@@ -2,7 +2,7 @@
 // On which frames a track is in sight follows the server's rules. Boxes are not interpolated here: between keyframes, and
 // on frames that a track did not cover before, they are known once the server has answered.
 
-import { EditReplay, isInSight } from "./edit_rules.js";
+import { EditReplay, isInSight, touched } from "./edit_rules.js";
 import { centred, hull, scaled } from "./geometry.js";
 
 /** @import { Edit, FootageInfo, LoggedEdit, MaskRow, BoxRow, PlacedBox, ResizeEdit, Shape, ShapesAnswer, SoundSpan, Span, Track, TracksAnswer } from "../types.js" */
@@ -17,16 +17,14 @@ export const CHUNK = 250;
 export const named = ({ forms, effects, frames }) => frames.map((rows) =>
   rows.map(([id, cx, cy, w, h, angle, form, effect]) => [id, forms[form], cx, cy, w, h, angle, effects[effect]]));
 
-/** The tracks that an edit is about. @param {Edit} op @returns {number[]} */
-export function touched(op) {
-  if (op.op === "link") return op.tracks;
-  if (op.op === "merge") return [op.track, op.other];
-  if (op.op === "split") return [op.track, op.new];
-  return "track" in op ? [op.track] : [];
-}
-
 /** @param {ResizeEdit} op @param {number} frame */
 const covers = ({ first, last }, frame) => frame >= (first ?? 0) && frame <= (last ?? Infinity);
+
+/** @param {Map<number, Shape>} boxes @param {number} id @param {Shape | undefined} box */
+function replace(boxes, id, box) {
+  if (box) boxes.set(id, box);
+  else boxes.delete(id);
+}
 
 /** The box on `frame`; most rows are of frames without gaps. @param {PlacedBox[]} rows @param {number} frame */
 function boxIn(rows, frame) {
@@ -269,9 +267,9 @@ export class TrackModel {
     const { tracks, skipped } = this.#edited();
     /** @type {Map<number, number>} factors of the edits so far: boxes that are added later grow with them */
     const factors = new Map();
-    /** @type {Set<number>} tracks whose keyframe on this frame was set by one of the edits */
-    const keyed = new Set();
-    const isKeyed = (/** @type {number} */ id) => keyed.has(id) || (this.server.tracks.get(id)?.keyframes.includes(frame) ?? false);
+    /** @type {Map<number, Shape | undefined>} boxes under the keyframes that the edits set on this frame */
+    const under = new Map();
+    const isKeyed = (/** @type {number} */ id) => under.has(id) || (this.server.tracks.get(id)?.keyframes.includes(frame) ?? false);
     for (const op of ops) {
       if (op.id !== undefined && skipped.has(op.id)) continue;
       if (op.op === "resize") {
@@ -282,8 +280,10 @@ export class TrackModel {
       } else if (op.op === "add-boxes") {
         const box = isKeyed(op.track) ? null : boxIn(op.rows, frame);
         if (box) boxes.set(op.track, scaled(box, factors.get(op.track) ?? 1));
+      } else if (op.op === "remove-keyframe") {
+        if (op.frame === frame && under.has(op.track)) replace(boxes, op.track, under.get(op.track));
       } else {
-        if (op.op === "keyframe" && op.frame === frame) keyed.add(op.track);
+        if (op.op === "keyframe" && op.frame === frame && !under.has(op.track)) under.set(op.track, boxes.get(op.track));
         if (op.op === "merge" || op.op === "split") factors.delete(op.track);
         this.#place(boxes, op, frame);
       }
