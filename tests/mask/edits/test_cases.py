@@ -30,7 +30,8 @@ def test_replay_gives_what_the_case_expects(case: Case) -> None:
 
 
 def test_cases_cover_every_operation_with_and_without_effect() -> None:
-    done, skipped = set(), set()
+    done: set[str] = set()
+    skipped: set[str] = set()
     for case in CASES:
         for edit in case.edits:
             (skipped if edit["id"] in case.expected["skipped"] else done).add(edit["op"])
