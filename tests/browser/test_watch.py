@@ -107,6 +107,6 @@ def test_preview_records_only_what_was_played(workbench: Workbench, release: str
         }"""
     )
     assert apart < 1.5 / RATE  # both ended at the same place
-    page.locator("dl.facts", has_text="Watched").get_by_text("all", exact=True).first.wait_for()
+    page.locator("dl.facts", has_text="Watched").get_by_text("100%").first.wait_for()
     if folder := os.environ.get("REDACT_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "release-watched.png", full_page=True)

@@ -70,16 +70,15 @@ def _watched(session: Session, plan: ReleasePlan, items: OpenItems) -> str:
     for exhibit, clip, gaps, share in zip(plan.exhibits, plan.release.clips, items.unwatched, shares, strict=True):
         frames = clip.last_frame - clip.first_frame + 1
         watched_frames = frames - sum(last - first + 1 for first, last in gaps)
-        state = (
-            chip("✓", "all", "well") if watched_frames == frames else chip("◔", _share(watched_frames, frames), "warn")
-        )
+        share_watched = _share(watched_frames, frames)
+        state = chip("✓", share_watched, "well") if watched_frames == frames else chip("◔", share_watched, "warn")
         by = ", ".join(f"{text(names[person])} ({_share(count, frames)})" for person, count in sorted(share.items()))
         lines.append(f"{text(exhibit)} {state} <span class='quiet'>{f'by {by}' if by else 'by no one yet'}</span>")
     return "<br>".join(lines)
 
 
 def _share(part: int, whole: int) -> str:
-    return "all" if part == whole else f"{100 * part // whole}%"
+    return f"{100 * part // whole}%"
 
 
 def _outdated_notice(session: Session, plan: ReleasePlan) -> str:
