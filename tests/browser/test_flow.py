@@ -151,7 +151,7 @@ def test_large_upload_resumes_after_interruption(workbench: Workbench, tmp_path:
     page.locator(".upload input[type=file]").set_input_files(clip)
     words.filter(has_text="8.4 of 27 MB").wait_for()  # the first of four chunks has arrived
     line.send("Network.emulateNetworkConditions", {**slow, "offline": True})
-    words.filter(has_text="nothing that was sent is lost").wait_for()
+    words.filter(has_text="Nothing sent so far is lost").wait_for()
     page.close()
     with workbench.db.reading() as session:
         upload = session.scalars(select(Upload).order_by(Upload.created_at.desc())).first()
@@ -324,7 +324,7 @@ def test_conflicting_edits_are_resolved_by_people(workbench: Workbench, prepared
         card = olga.locator(".rv-aside")
         card.get_by_role("heading", name="rita changed the same mask").wait_for()
         made += [("rita", "keyframe", 1, 10), ("olga", "keyframe", 2, 20)]
-        saved(olga, "1 edit to decide about")
+        saved(olga, "1 edit needs your decision")
         assert edits_of(workbench, prepared) == made
         card.get_by_role("button", name=words).click()
         card.wait_for(state="detached")

@@ -41,7 +41,7 @@ def test_decisions_and_copies_are_in_the_records(workbench: Workbench, tmp_path:
     if folder := os.environ.get("REDACT_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "real-decide.png")
     page.keyboard.press("Enter")
-    expect(chosen).to_contain_text("by a decision on it alone, Rita")
+    expect(chosen).to_contain_text("by an individual decision, Rita")
     with workbench.db.reading() as session:
         release = releases.find(session, name)
         (row,) = releases.decisions_of(session, release)

@@ -283,7 +283,7 @@ export class Timeline extends Emitter {
         this.list.append(row);
       }
       row.setAttribute("aria-selected", String(this.selection.has(id)));
-      row.classList.toggle("rv-looked", id === this.cursor);
+      row.classList.toggle("rv-cursor", id === this.cursor);
     }
     const active = current === null ? undefined : this.rows.get(current);
     if (active) this.body.setAttribute("aria-activedescendant", active.id);
