@@ -20,7 +20,6 @@ from redact.cli import (
     doctor,
     evaluate,
     footage,
-    footage_marks,
     models,
     policies,
     release,
@@ -29,7 +28,6 @@ from redact.cli import (
     serve,
     store,
     user,
-    user_sign_in,
     verify,
     worker,
 )
@@ -73,8 +71,6 @@ app.command()(bench.bench)
 app.command()(batch.batch)
 app.command()(demo.demo)
 app.command()(verify.verify)
-for footage_command in (footage_marks.mark, footage_marks.hold, footage_marks.lift):
-    footage.app.command()(footage_command)
 app.add_typer(case.app, name="case")
 app.add_typer(footage.app, name="footage")
 app.add_typer(release.app, name="release")
@@ -83,8 +79,6 @@ app.add_typer(codes.app, name="codes")
 app.add_typer(store.app, name="store")
 app.add_typer(retention.app, name="retention")
 app.add_typer(audit.app, name="audit")
-for user_command in (user_sign_in.link, user_sign_in.unlink, user_sign_in.sessions, user_sign_in.sign_out):
-    user.app.command()(user_command)
 app.add_typer(user.app, name="user")
 app.add_typer(models.app, name="models")
 app.command()(serve.serve)
