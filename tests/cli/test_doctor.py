@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,23 +45,30 @@ def test_doctor_reports_missing_encoder_and_goes_on(monkeypatch: pytest.MonkeyPa
     assert "weights centerface" in {check["what"] for check in ended.document["checks"]}
 
 
-def test_doctor_and_run_say_how_to_replace_an_opencv_that_cannot_be_loaded(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    class Unloadable:
-        """What Python answers where opencv-python lies on top and the machine has no libxcb."""
+WITHOUT_LIBXCB = """
+import sys
 
-        def find_spec(self, name: str, *_: object) -> None:
-            if name == "cv2":
-                raise ImportError("libxcb.so.1: cannot open shared object file", name="cv2")
+class Unloadable:
+    def find_spec(self, name, *_):
+        if name == "cv2":
+            raise ImportError("libxcb.so.1: cannot open shared object file", name="cv2")
 
-    for name in [name for name in sys.modules if name == "cv2" or name.startswith(("cv2.", "redact.pipeline"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [Unloadable(), *sys.meta_path])
+sys.meta_path.insert(0, Unloadable())
+from redact.cli.main import main
+main()
+"""
+"""The program where opencv-python was installed last and the machine has no libxcb."""
+
+
+def test_doctor_and_run_say_how_to_replace_an_opencv_that_cannot_be_loaded(tmp_path: Path) -> None:
+    def started(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_LIBXCB, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
     remedy = "pip install --force-reinstall --no-deps opencv-python-headless=="
-    checked = redact("doctor")
-    assert checked.code == 1
-    assert "libxcb.so.1" in checked.out and remedy in checked.out
-    started = redact("run", make_clip(tmp_path / "in.mp4", frames=2))
-    assert started.code == 1
-    assert started.err.startswith("R404 OpenCV cannot be loaded (libxcb.so.1") and remedy in started.err
+    checked = started("doctor")
+    assert checked.returncode == 1
+    assert "libxcb.so.1" in checked.stdout and remedy in checked.stdout
+    ran = started("run", make_clip(tmp_path / "in.mp4", frames=2))
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("R404 OpenCV cannot be loaded (libxcb.so.1") and remedy in ran.stderr
