@@ -351,14 +351,14 @@ def _only_exhibit(release: Release) -> str:
 def _clips(untrusted: list[str] | None) -> list[ClipRequest]:
     from redact.disclose.release.releases import ClipRequest
 
-    wishes = []
+    requests = []
     for text in untrusted or []:
         exhibit, colon, span = text.rpartition(":")
         if not colon:
-            wishes.append(ClipRequest(text))
+            requests.append(ClipRequest(text))
         else:
-            wishes.append(ClipRequest(exhibit, *span_of_frames(span)))
-    return wishes
+            requests.append(ClipRequest(exhibit, *span_of_frames(span)))
+    return requests
 
 
 def _sound(untrusted: str) -> dict[str, object]:

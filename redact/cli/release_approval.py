@@ -205,7 +205,7 @@ def approve(
     login: As,
     as_json: opt.Json = False,
 ) -> None:
-    """Approve a release that somebody else prepared. Refused while anything is open, see `release open`.
+    """Approve a release that someone else prepared. Refused while anything is open, see `release open`.
 
     Example: redact release approve FOI-26-17#1 --as chris
     """

@@ -118,7 +118,7 @@ def serve(
 
 
 def _tune_for_edits() -> None:
-    """Keep requests fast while somebody edits.
+    """Keep requests fast during editing.
 
     Libraries and pages are some 300,000 objects. The many small lists in responses with boxes and masks would have the
     garbage collector scan them again and again, three quarters of the time of such a request. Recording an edit takes
@@ -138,7 +138,7 @@ def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # anybody could forge them, and sign-in attempts are throttled by address
+        proxy_headers=False,  # anyone could forge them, and sign-in attempts are throttled by address
         ws="none",
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
@@ -176,7 +176,7 @@ def _announce(report: CommandReport, settings: ServerSettings, address: str, db:
     if password is not None:
         report.print(f"Sign in as {FIRST_LOGIN} with the one-time password {password}")
         report.print("It is shown only once and must be changed at the first sign-in.")
-    # Now, because the command runs until somebody stops it.
+    # Now, because the command runs until it is stopped.
     report.finish(
         {"address": address, **({"login": FIRST_LOGIN, "password": password} if password is not None else {})}
     )

@@ -125,7 +125,7 @@ def roles(
 
 @app.command()
 def passwd(login: Login, *, acting_login: As, as_json: opt.Json = False) -> None:
-    """Change your own password or, as an administrator, give somebody a one-time password.
+    """Change your own password or, as an administrator, give someone a one-time password.
 
     Your new password is prompted for, or read from the file named in REDACT_NEW_PASSWORD_FILE, or from
     REDACT_NEW_PASSWORD. A one-time password is generated and printed once, unless you set it in the same way.
@@ -317,7 +317,7 @@ def _adding(login: str | None) -> Iterator[tuple[Database, str | None]]:
 
 
 def initial_password(login: str) -> tuple[str, bool]:
-    """A password for somebody else, and whether it was generated here rather than set in the environment."""
+    """A password for another person, and whether it was generated here rather than set in the environment."""
     if NEW_PASSWORD in os.environ or NEW_PASSWORD_FILE in os.environ:
         return password_of(login, NEW_PASSWORD), False
     from redact.records import accounts

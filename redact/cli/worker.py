@@ -22,5 +22,5 @@ def worker(as_json: opt.Json = False) -> None:
             from redact.jobs.worker import run_worker
 
         with interrupt.working():
-            run_worker(db, interrupt.stopped, tell=report.print)
+            run_worker(db, interrupt.stopped, report=report.print)
         raise_if_stopped()

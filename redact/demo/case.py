@@ -1,8 +1,8 @@
 """The demo of ``redact serve --demo``: people, two cases, footage, tracks and releases, created step by step.
 
-Nothing in it is canned. Two audit events enclose its creation: one before the first step, which is only recorded where
-there are no accounts, and one after the last. So real cases are never touched, an interrupted run continues where it
-stopped, and a complete demo is left as its users have changed it.
+All results are computed here. Two audit events enclose its creation: one before the first step, which is only recorded
+where there are no accounts, and one after the last. So real cases are never touched, an interrupted run continues where
+it stopped, and a complete demo is left as its users have changed it.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def begin(db: Database) -> bool:
 
 
 def ensure(db: Database, store: Store, progress: Progress) -> Demo:
-    """Create the demo, or complete it, and set a new password for its people, so that nobody has to keep the last one.
+    """Create the demo, or complete it, and set a new password for its people, so that the last one need not be kept.
     Raises as :func:`begin`, and what the steps raise."""
     complete = begin(db)
     password = accounts.generate_password()

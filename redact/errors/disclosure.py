@@ -68,7 +68,7 @@ class LogHoldsInternal(RedactError):
     unharmed = "No log was written and no record was changed."
 
 
-class PublishedLogTells(RedactError):
+class EditionNotNeutral(RedactError):
     """The published edition would contain something that identifies a person."""
 
     code = "R622"

@@ -51,7 +51,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
 card) are reported under their own names."""
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 5.0
-"""How long a process may take to end after it was told to."""
+"""How long a process may take to end when asked to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,10 @@ def as_failure(error: BaseException) -> RedactError:
 
 
 def opencv_unusable(error: ImportError) -> SetupIncomplete:
-    """OpenCV cannot be loaded, with the command that mends it.
+    """OpenCV cannot be loaded, with the command that fixes it.
 
     Two wheels, of which our dependencies each want one, share the folder ``cv2``, and whichever was installed last is
-    loaded. Only ``opencv-python-headless`` does without libraries of the system such as libGL and libxcb.
+    loaded. Only ``opencv-python-headless`` needs no system libraries such as libGL and libxcb.
     """
     version = metadata.version("opencv-python-headless")
     return SetupIncomplete(

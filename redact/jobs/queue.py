@@ -47,7 +47,7 @@ from redact.schema.tables import Job, Json, Person
 
 MAX_ATTEMPTS = 3
 TRANSIENT = (RecordsUnavailable, DeviceMemoryShort)
-"""Errors that may pass by themselves. All others need somebody to act."""
+"""Errors that may pass by themselves. All others need someone to act."""
 RETRY_SECONDS = (15.0, 120.0)
 """Delay after the first transient failure, and after the second."""
 KEPT = timedelta(days=90)
@@ -63,7 +63,7 @@ class StopReason(StrEnum):
     """Why a running job has to stop."""
 
     CANCELLED = "cancelled"
-    """Somebody cancelled it."""
+    """A person cancelled it."""
     STOPPED = "stopped"
     """The worker is stopping: the job goes back into the queue."""
 
@@ -138,7 +138,7 @@ def _added(session: Session, job: Job) -> Job:
         known = session.scalars(query).first()
         if known is not None:
             return known
-        with contextlib.suppress(IntegrityError):  # somebody else added it first
+        with contextlib.suppress(IntegrityError):  # another process added it first
             with session.begin_nested():
                 session.add(job)
             return job
@@ -183,7 +183,7 @@ def listed(
 def cancel(db: Database, actor: str, job_id: str) -> Job:
     """Cancel a job: at once if it is queued, at its next frame if it is running. A finished job is not changed.
 
-    Raises NotAllowed for anybody but its owner and administrators, RecordMissing.
+    Raises NotAllowed for anyone but its owner and administrators, RecordMissing.
     """
     with db.bookkeeping() as session:
         job = _own_job(session, actor, job_id)

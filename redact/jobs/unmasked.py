@@ -1,7 +1,7 @@
 """Unmasked detections: what the second detection pass finds in the rendered copy that should not be visible.
 
 A detected box is in order if masks cover most of it (a mosaic can still look like a face), or if it belongs to a track
-that is shown on purpose. Boxes of a class that the policy shows are in order unless somebody decided otherwise.
+that is shown on purpose. Boxes of a class that the policy shows are in order unless a decision says otherwise.
 """
 
 from __future__ import annotations

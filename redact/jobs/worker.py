@@ -18,22 +18,22 @@ POLL_SECONDS = 0.25
 RECOVER_SECONDS = 5.0
 TIDY_SECONDS = 3600.0
 
-Tell = Callable[[str], None]
+ReportLine = Callable[[str], None]
 
 
-def run_worker(db: Database, stop: Callable[[], bool], tell: Tell = lambda line: None) -> None:
-    """Run jobs until ``stop`` returns True; the current job is then put back. ``tell`` gets a line when a job ends.
+def run_worker(db: Database, stop: Callable[[], bool], report: ReportLine = lambda line: None) -> None:
+    """Run jobs until ``stop`` returns True; the current job is then put back. ``report`` gets a line when a job ends.
 
     Waits while the database cannot be reached.
     """
     reported = ""
     while not stop():
         try:
-            with open_queue(db, lambda job_id: run_job(db, job_id, stop, tell)) as jobs:
+            with open_queue(db, lambda job_id: run_job(db, job_id, stop, report)) as jobs:
                 _work(db, jobs.run_next, stop)
         except RecordsUnavailable as error:
             if error.text != reported:
-                tell(f"{error.code} {error.text}")
+                report(f"{error.code} {error.text}")
             reported = error.text
             _wait(RECOVER_SECONDS, stop)
 
@@ -57,14 +57,14 @@ def _wait(seconds: float, stop: Callable[[], bool]) -> None:
         time.sleep(min(POLL_SECONDS, seconds))
 
 
-def run_job(db: Database, job_id: str, stop: Callable[[], bool], tell: Tell) -> None:
+def run_job(db: Database, job_id: str, stop: Callable[[], bool], report: ReportLine) -> None:
     """Run one job if it is still queued. The outcome goes into its record; only exceptions that end the process are
     raised."""
     with contextlib.suppress(RecordsUnavailable), queue.claim(db, job_id) as running:
         # If the outcome cannot be written, the job counts as interrupted and is run again.
         if running is not None:
             with contextlib.suppress(Cancelled):
-                tell(f"{running.job.kind} {running.job.subject}: {_run(running, stop)}")
+                report(f"{running.job.kind} {running.job.subject}: {_run(running, stop)}")
 
 
 def _run(running: RunningJob, stop: Callable[[], bool]) -> str:

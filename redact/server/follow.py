@@ -108,7 +108,7 @@ def _proxy_pts(proxy: MediaInfo, master: MediaInfo, table: FrameTable) -> NDArra
 
 
 def _sound(box: NDArray[np.float32], width: int, height: int) -> bool:
-    """Whether an edit accepts this box."""
+    """Whether an edit may contain this box."""
     size = np.array([width, height], np.float32)
     large = bool(np.all(box[2:] - box[:2] >= 2))
     return large and bool(np.all(box[:2] >= -size) and np.all(box[2:] <= 2 * size))

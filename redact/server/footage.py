@@ -42,7 +42,7 @@ _NAMES = {"forms": [form.value for form in FORMS], "effects": [effect.value for 
 @router.get("/{footage_id}")
 @limited_read
 def describe(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
-    """What the reviewer needs before anything else."""
+    """The facts about the footage that the reviewer loads first."""
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         row = machine_tracks.newest(session, footage)

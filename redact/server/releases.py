@@ -147,8 +147,8 @@ def preview(
 
 @router.get("/watched")
 def watched(reference: str, services: ServicesDep, user: CaseViewer) -> Json:
-    """How much of the release in its current state was watched: for each output, its frames, the spans nobody has
-    watched yet, and how many frames each person watched."""
+    """How much of the release in its current state was watched: for each output, its frames, the spans not watched yet,
+    and how many frames each person watched."""
     with services.db.reading() as session:
         release = releases.find(session, reference)
         digest = releases.content_digest(session, release)

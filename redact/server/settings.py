@@ -19,7 +19,7 @@ class Throttle:
     of_name_from_source: int = 5
     of_source: int = 30
     of_name: int = 50
-    """From all sources together. High, so that nobody can lock another person out with a few requests."""
+    """From all sources together. High, so that a few requests cannot lock another person out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def section(title: str, **more: Any) -> Iterator[gr.Column]:
 
 
 def module(path: str, elem_class: str) -> gr.HTML:
-    """A placeholder filled by one of our scripts. Its HTML is fixed and contains no text from elsewhere."""
+    """A placeholder that one of our scripts fills. Its HTML is fixed and contains no text from elsewhere."""
     load = f"import('/static/{path}').then(m => m.mount(element))"
     return gr.HTML("", html_template=f'<div class="{elem_class}"></div>', js_on_load=load, apply_default_css=False)
 

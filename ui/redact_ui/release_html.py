@@ -133,7 +133,7 @@ def policy_html(plan: ReleasePlan) -> str:
 
 def preview_html(context: Context, plan: ReleasePlan) -> str:
     """Every clip side by side with its original footage. The HTML only changes when the release or its rendered copies
-    do, so that nobody watching is interrupted."""
+    do, so that viewing is not interrupted."""
     release, name = plan.release, releases.reference(plan.release)
     sections = []
     for number, (clip, exhibit) in enumerate(zip(release.clips, plan.exhibits, strict=True), start=1):

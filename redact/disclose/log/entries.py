@@ -231,8 +231,8 @@ class Reviewer(Frozen):
 class Override(Frozen):
     """What was still open when a supervisor approved the release, and the reason for approving it.
 
-    ``unwatched``: spans of the copies that nobody had watched. ``unsettled``: items of the review queue that nobody had
-    settled. ``second_look``: whether a second detection pass had run over the copies.
+    ``unwatched``: spans of the copies not watched. ``unsettled``: items of the review queue not settled.
+    ``second_look``: whether a second detection pass had run over the copies.
     """
 
     reason: FreeText

@@ -1,6 +1,6 @@
-"""The published edition of a log: when something is hidden and under which law, and nothing else.
+"""The published edition of a log: when something is hidden and under which law, and no more.
 
-Spans of one output are merged across subjects, so that nobody can count people or voices: spans that overlap, or lie
+Spans of one output are merged across subjects, so that people and voices cannot be counted: spans that overlap, or lie
 no more than :data:`CLOSEST` apart, become one range with the codes of all of them.
 """
 
@@ -21,7 +21,7 @@ from redact.disclose.log.release_log import (
     ReleaseLog,
 )
 from redact.disclose.log.sections import PublicSection
-from redact.errors import PublishedLogTells
+from redact.errors import EditionNotNeutral
 
 CLOSEST = 1000
 """Milliseconds: spans with no more than this between them are merged."""
@@ -31,7 +31,7 @@ def published(log: ReleaseLog) -> PublishedLog:
     """The published edition of ``log``, the full log of a public release.
 
     Raises:
-        PublishedLogTells: a reference, the only free text in the edition, contains a name, a serial number or another
+        EditionNotNeutral: a reference, the only free text in the edition, contains a name, a serial number or another
             text that identifies someone in the full log; or a file does not have a neutral name.
     """
     if not isinstance(log.section, PublicSection):
@@ -112,7 +112,7 @@ def _check_chosen_texts(log: ReleaseLog) -> None:
     """Check that references and file names, which people choose, contain nothing that the edition must leave out."""
     for output in log.outputs:
         if re.fullmatch(NEUTRAL_NAME, output.file) is None:
-            raise PublishedLogTells(
+            raise EditionNotNeutral(
                 f'"{output.file}" is not a neutral file name.',
                 "Name files for the public video-1.mp4, video-2.mp4 and so on.",
             )
@@ -124,7 +124,7 @@ def _check_chosen_texts(log: ReleaseLog) -> None:
             name_words & set(re.findall(r"[^\W\d_]+", folded))
         )
         if found:
-            raise PublishedLogTells(
+            raise EditionNotNeutral(
                 f'"{text}" would be published, and it contains "{min(found)}", which identifies a person, a camera or '
                 "a recording in the full log.",
                 "Give the case or request a neutral reference.",

@@ -2,8 +2,8 @@
 
 A pack is built in the store's ``incoming`` folder: masters are hashed again, copies rendered from them and given C2PA
 manifests, files hashed, logs and documents written, and everything signed. The pack moves to ``packs`` inside the
-transaction that records the export. A run killed before that leaves files that ``redact store verify`` reports and
-nobody has received. Delivery copies the folder, which gets its name only once it is complete.
+transaction that records the export. A run killed before that leaves undelivered files, which ``redact store verify``
+reports. Delivery copies the folder, which gets its name only once it is complete.
 """
 
 from __future__ import annotations

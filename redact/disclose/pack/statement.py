@@ -115,7 +115,7 @@ class Predicate(Frozen):
     )
 
     @model_validator(mode="after")
-    def _public_tells_no_master(self) -> Predicate:
+    def _public_names_no_master(self) -> Predicate:
         if self.kind == "public" and self.masters is not None:
             raise ValueError("a public release must not name a master")
         return self

@@ -304,7 +304,7 @@ class _PolicyReader:
             }
         )
         if public and not rule.published_edition:
-            table.refuse("must have published_edition = true: the public gets no other log")
+            table.refuse("must have published_edition = true: the public receives no other log")
         if rule.published_edition:
             # The published edition consists of time ranges and codes: it has no place for any of these.
             for key in ("stills", "samples", "original_name", "camera_serial", "wearer"):

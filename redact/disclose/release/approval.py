@@ -40,8 +40,8 @@ MAKING = ("release.created", "release.clips-set", "release.details-set", "releas
 class OpenItems:
     """What is still open in a release with the digest ``content``.
 
-    ``items``: the review queue, see :func:`redact.disclose.release.review_items.release_items`. ``unwatched``: spans of
-    frames of each output that nobody has watched.
+    ``items``: the review queue, see :func:`redact.disclose.release.review_items.release_items`. ``unwatched``:
+    unwatched spans of frames of each output.
     """
 
     content: str

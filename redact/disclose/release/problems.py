@@ -1,4 +1,4 @@
-"""What prevents a release from being submitted: arguments and decisions the law requires and nobody has given yet."""
+"""What prevents a release from being submitted: missing arguments and decisions that the law requires."""
 
 from __future__ import annotations
 

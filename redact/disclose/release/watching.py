@@ -55,7 +55,7 @@ def watched(session: Session, release: Release, content: str) -> list[Watched]:
 
 
 def unwatched(session: Session, release: Release, content: str) -> list[list[tuple[int, int]]]:
-    """For each output: the spans of frames that nobody has watched yet, in order."""
+    """For each output: the spans of frames not watched yet, in order."""
     rows = watched(session, release, content)
     by_output = []
     for position, clip in enumerate(release.clips):

@@ -72,7 +72,7 @@ def _signer(signer: PublicKey | None, trusted: PublicKey | None, own: PublicKey 
             f"fingerprint of the key in this pack is {own.fingerprint if own else 'missing'}.",
         )
     if signer is None:
-        return broken(PackCheck.SIGNER, f"The trusted key, {trusted.fingerprint}, did not sign this.")
+        return broken(PackCheck.SIGNER, f"The trusted key, {trusted.fingerprint}, did not sign this statement.")
     if signer.fingerprint != trusted.fingerprint:
         return broken(PackCheck.SIGNER, f"It was signed by the key {signer.fingerprint}, which is not the trusted key.")
     if own is not None and own.fingerprint != trusted.fingerprint:

@@ -204,9 +204,7 @@ class RangeFillChecker:
     def result(self, file: str) -> CheckResult:
         """See :class:`MaskChecker`."""
         if self._missing:
-            return broken(
-                PackCheck.MASKS, f"There is no fill where the log says there is: {_listed(self._missing)}.", file
-            )
+            return broken(PackCheck.MASKS, f"There is no fill where the log lists one: {_listed(self._missing)}.", file)
         if empty := [r for n, r in enumerate(self._ranges) if n not in self._seen]:
             return broken(
                 PackCheck.MASKS,

@@ -19,7 +19,7 @@ from redact.disclose.log.csv_table import published_table
 from redact.disclose.log.entries import MaskEntry, milliseconds
 from redact.disclose.log.published_edition import CLOSEST, merged, published
 from redact.disclose.log.release_log import ReleaseLog, dump
-from redact.errors import PublishedLogTells
+from redact.errors import EditionNotNeutral
 from tests.disclose.samples import CODES, SECRETS, Hidden, court_log, foi_log, masks, sha
 
 S40, S31 = "s40(2)-3A", "s31(1)(a)"
@@ -178,7 +178,7 @@ def test_secret_search_finds_secrets_in_full_log() -> None:
 def test_identifying_reference_is_refused(reference: str) -> None:
     log = foi_log()
     telling = log.model_copy(update={"identity": log.identity.model_copy(update={"case_reference": reference})})
-    with pytest.raises(PublishedLogTells):
+    with pytest.raises(EditionNotNeutral):
         published(telling)
 
 
@@ -192,7 +192,7 @@ def test_bare_number_is_not_identifying() -> None:
 def test_published_edition_refuses_other_file_names(name: str) -> None:
     log = foi_log()
     named = log.model_copy(update={"outputs": (log.outputs[0].model_copy(update={"file": name}),)})
-    with pytest.raises(PublishedLogTells):
+    with pytest.raises(EditionNotNeutral):
         published(named)
 
 
