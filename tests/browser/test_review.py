@@ -216,11 +216,11 @@ def test_a_mask_is_rejected_with_a_reason_and_may_come_back(opened: Open) -> Non
 def test_areas_hidden_pictures_classes_and_people(opened: Open) -> None:
     review = opened()
     review.go(30)
-    review.button("Draw fixed area").click()
+    review.button("Draw area").click()
     review.drag((100, 10), (150, 30))
     area = review.op("set-area")
     assert (area["first"], area["last"]) == (0, FRAMES - 1) and _about(area["box"], 100, 10, 150, 30)
-    review.button("Hide whole picture").click()
+    review.button("Hide picture").click()
     hidden = review.op("hide-frames")
     assert (hidden["first"], hidden["last"]) == (30, 30 + 3 * RATE)
     review.go(40)

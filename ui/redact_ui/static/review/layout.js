@@ -62,7 +62,7 @@ export function layOut(root, { base, info }, { notices, commands, overlay, timel
   const editing = info.may_edit
     ? h("div", { class: "rv-tools", role: "group", "aria-label": "New masks" },
         button("Draw box", () => masks.draw(), { key: "N", kind: "rv-primary" }), newClass,
-        button("Draw fixed area", () => masks.area()), button("Hide whole picture", () => masks.hideFrames()),
+        button("Draw area", () => masks.area()), button("Hide picture", () => masks.hideFrames()),
         button("Undo", () => masks.undo(), { picture: "undo", key: "Ctrl+Z" }),
         button("Redo", () => masks.redo(), { picture: "redo", key: "Ctrl+Shift+Z" }))
     : h("p", { class: "rv-hint" }, "You may view this footage, but not change its masks.");
