@@ -93,7 +93,7 @@ from redact.errors.server import (
     RequestTooLarge,
     ServerUnusable,
     SignInThrottled,
-    UploadOutOfStep,
+    UploadOffsetMismatch,
     UploadUnusable,
 )
 from redact.errors.tracks import (
@@ -185,7 +185,7 @@ __all__ = [
     "Unexpected",
     "UnknownClass",
     "UnsupportedMedia",
-    "UploadOutOfStep",
+    "UploadOffsetMismatch",
     "UploadUnusable",
     "WitnessUnusable",
     "WrongState",

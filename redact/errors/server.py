@@ -47,7 +47,7 @@ class RequestTooLarge(RedactError):
     unharmed = "Nothing was added."
 
 
-class UploadOutOfStep(RedactError):
+class UploadOffsetMismatch(RedactError):
     """A chunk of an upload does not follow the bytes received so far. ``received`` is how many there are."""
 
     code = "R714"

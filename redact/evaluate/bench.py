@@ -29,11 +29,11 @@ from redact.detect.runtime import choose_device
 from redact.errors import CorruptFrames, RedactError, Unexpected
 from redact.evaluate.deface_benchmark import DefaceFigures, check_deface, time_deface
 from redact.jobs.failures import as_failure
+from redact.media.containers import open_media
 from redact.media.encoder import Encoder, encoder_for
 from redact.media.encoder_frames import FORMATS, even
 from redact.media.probe import probe
 from redact.media.types import MediaInfo
-from redact.media.untrusted_file import open_media
 from redact.pipeline.stage_times import Stages
 from redact.progress import Progress
 from redact.settings import AnalyseSettings, RenderSettings

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from redact.errors import FrameCountMismatch, NotMedia, NoVideo
 from redact.evaluate.leaks import Report, Tally
 from redact.evaluate.truth import Truth
-from redact.media.untrusted_file import open_media
+from redact.media.containers import open_media
 from redact.track.types import MediaRef
 
 FILL_TOLERANCE = 48

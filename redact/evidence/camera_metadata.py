@@ -16,9 +16,9 @@ import av
 import numpy as np
 
 from redact.errors import RedactError
+from redact.media.containers import open_media
 from redact.media.sound_reader import SoundReader
 from redact.media.types import AudioStream, MediaInfo
-from redact.media.untrusted_file import open_media
 from redact.records.untrusted_text import clean
 from redact.schema.tables import Json
 

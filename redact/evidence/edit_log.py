@@ -94,7 +94,7 @@ def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *
         with db.writing(actor) as work:
             person = accounts.authorise_actor(work, Right.EDIT)
             tracks, footage = _tracks_and_footage(work.session, tracks_id)
-            footage_records.require_held(footage)
+            footage_records.require_stored(footage)
             if not 0 <= base_revision <= footage.revision:
                 raise EditInvalid(f"The edit log of this footage has no revision {base_revision}.", "Reload the page.")
             known = _known_rows(work.session, tracks, person, sent)

@@ -46,7 +46,7 @@ def change_footage(
     with db.writing(actor) as work:
         accounts.authorise_actor(work, Right.INTAKE)
         footage = footage_records.find(work.session, name, case)
-        footage_records.require_held(footage)
+        footage_records.require_stored(footage)
         before = audited_details(footage)
         if details.wearer is not None:
             footage.wearer = details.wearer

@@ -21,7 +21,7 @@ class FootageState(StrEnum):
     """The state of footage. Its record remains after disposal. ``disposing`` means that disposal has begun and not all
     files are removed yet (see :mod:`redact.retention.disposal`): no hold can be placed any more."""
 
-    HELD = "held"
+    STORED = "held"
     DISPOSING = "disposing"
     DISPOSED = "disposed"
 
@@ -61,7 +61,7 @@ def list_footage(session: Session, case: str | None = None) -> list[Footage]:
     return list(session.scalars(query))
 
 
-def require_held(footage: Footage) -> None:
+def require_stored(footage: Footage) -> None:
     """Raise WrongState if the footage has been, or is being, disposed of."""
-    if footage.state != FootageState.HELD:
+    if footage.state != FootageState.STORED:
         raise WrongState(f"The footage {footage.original_name} has been disposed of.", "See `redact footage show`.")

@@ -228,7 +228,7 @@ def _record(work: UnitOfWork, copied: CopiedFile, analysis: _Analysis, request: 
         clock_offset_seconds=details.clock_offset_seconds or 0.0,
         pre_event_seconds=measured if details.pre_event_seconds is None else details.pre_event_seconds,
         retention_class=details.retention_class or load_rules().default,
-        state=FootageState.HELD.value,
+        state=FootageState.STORED.value,
         revision=0,
     )
     work.session.add(footage)
@@ -297,7 +297,7 @@ def _known_footage(session: Session, sha256: str, request: _IntakeRequest) -> Fo
     case, footage = _open_case(session, request.case), _find_by_hash(session, sha256)
     if footage is None:
         return None
-    footage_records.require_held(footage)
+    footage_records.require_stored(footage)
     for exhibit in case.exhibits:
         if exhibit.footage_id == footage.id:
             raise RecordExists(
@@ -309,7 +309,7 @@ def _known_footage(session: Session, sha256: str, request: _IntakeRequest) -> Fo
         if given is not None and given != recorded:
             what = field.replace("_", " ")
             raise BadRecord(
-                f"This footage is already in the store, with {recorded} as its {what}, not {given}.",
+                f"This footage is already in the store, with {recorded or 'no value'} as its {what}, not {given}.",
                 "Leave that detail out to add the footage to the case as recorded.",
             )
     return footage

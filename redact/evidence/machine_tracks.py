@@ -42,7 +42,7 @@ def detect_footage(
     store = store or Store()
     with db.reading() as session:
         accounts.require(accounts.find(session, actor), Right.EDIT)
-    footage_records.require_held(footage)
+    footage_records.require_stored(footage)
     found = analyse(store.master(footage.sha256), settings, progress=progress)
     if found.media.sha256 != footage.sha256:
         store.verified_master(footage.sha256)  # raises StoreDamaged
@@ -72,7 +72,7 @@ def add_machine_tracks(
         with store.publishing(lambda _: _is_recorded(db, sha256)) as publication, db.writing(actor) as work:
             accounts.authorise_actor(work, Right.EDIT)
             known = footage_records.find(work.session, footage.sha256)
-            footage_records.require_held(known)
+            footage_records.require_stored(known)
             publication.tracks(staged, _NAME, sha256)
             row = MachineTracks(
                 footage_id=known.id,

@@ -33,8 +33,8 @@ from pathlib import Path
 
 from redact.errors import FULL_ERRNOS, InputMissing, SourceChanged, StoreDamaged, StoreFull, StoreNotWritable
 from redact.home import PRIVATE, folder_for
+from redact.media.containers import file_size
 from redact.media.hashing import hash_file
-from redact.media.untrusted_file import file_size
 from redact.progress import Progress, silent
 
 MASTERS, DERIVED, TRACKS, PACKS, INCOMING = "masters", "derived", "tracks", "packs", "incoming"

@@ -175,7 +175,7 @@ def _expected_files(db: Database, store: Store) -> dict[str, _ExpectedFile]:
     """The files that should exist, by path within the store."""
     wanted = {}
     with db.reading() as session:
-        for footage in session.scalars(select(Footage).where(Footage.state == FootageState.HELD)):
+        for footage in session.scalars(select(Footage).where(Footage.state == FootageState.STORED)):
             name = f"({footage.original_name})"
             place = _relative(store, store.master_path(footage.sha256))
             wanted[place] = _ExpectedFile(footage.sha256, f"The master {name}", footage.id)
@@ -184,7 +184,7 @@ def _expected_files(db: Database, store: Store) -> dict[str, _ExpectedFile]:
                 place = f"{DERIVED}/{footage.sha256}/{file}"
                 wanted[place] = _ExpectedFile(footage.media["derived"][file], what, footage.id)
         held = select(MachineTracks).join(Footage, MachineTracks.footage_id == Footage.id)
-        for row in session.scalars(held.where(Footage.state == FootageState.HELD)):
+        for row in session.scalars(held.where(Footage.state == FootageState.STORED)):
             place = _relative(store, store.tracks_path(row.file_sha256))
             wanted[place] = _ExpectedFile(row.file_sha256, "The tracks file", row.footage_id)
     return wanted
@@ -203,7 +203,7 @@ def _files(store: Store) -> Iterator[tuple[str, int]]:
 
 def _disposed_ids(db: Database) -> set[int]:
     with db.reading() as session:
-        return set(session.scalars(select(Footage.id).where(Footage.state != FootageState.HELD)))
+        return set(session.scalars(select(Footage.id).where(Footage.state != FootageState.STORED)))
 
 
 def _relative(store: Store, path: Path) -> str:

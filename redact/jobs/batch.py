@@ -36,6 +36,7 @@ from redact.errors import (
 )
 from redact.jobs.failures import as_failure
 from redact.jobs.single_file import redact_file
+from redact.media.containers import FOOTAGE_SUFFIXES
 from redact.media.hashing import hash_file
 from redact.progress import Progress
 from redact.settings import AnalyseSettings, RenderSettings
@@ -43,31 +44,6 @@ from redact.settings import AnalyseSettings, RenderSettings
 if TYPE_CHECKING:
     from redact.pipeline.analysis import Analyser
 
-SUFFIXES = frozenset(
-    f".{name}"
-    for names in (
-        (
-            "mp4",
-            "m4v",
-            "mov",
-            "qt",
-            "3gp",
-            "avi",
-            "divx",
-            "mkv",
-            "webm",
-            "ts",
-            "m2ts",
-            "mts",
-            "m2t",
-            "mpg",
-            "mpeg",
-            "vob",
-        ),
-        ("asf", "wmv", "flv", "mxf", "ogv", "mjpg", "mjpeg", "h264", "264", "hevc", "h265", "265", "ivf"),
-    )
-    for name in names
-)
 """Files with these suffixes count as footage, whatever their content; all others are listed as ignored."""
 
 RECORD_FORMAT = "redact-batch/1"
@@ -141,7 +117,7 @@ def make_plan(folder: Path, output: Path) -> Plan:
     unreadable: list[Path] = []
     for path in sorted(_entries(folder, outside, unreadable)):
         # A broken link counts as missing footage. A pipe or device is not footage: reading it might never end.
-        is_footage = path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists())
+        is_footage = path.suffix.lower() in FOOTAGE_SUFFIXES and (path.is_file() or not path.exists())
         (footage if is_footage else ignored).append(path.relative_to(folder))
     copies = copy_names(footage)
     items = tuple(Item(master, copies[master]) for master in footage)

@@ -5,7 +5,7 @@ Results, as JSON, with paths within the store:
 - ``intake``: footage (its SHA-256), exhibit, duplicate
 - ``detect``: footage, tracks_id, tracks (how many)
 - ``preview``: content, outputs (footage and file of each), made (rendered now, not reused)
-- ``second-look``: content, items (see :mod:`redact.jobs.unmasked`), looked_by (models)
+- ``second-look``: content, items (see :mod:`redact.jobs.second_pass_findings`), looked_by (models)
 - ``export``: log_id, statement_sha256, folder, drafts (a folder or None), new
 """
 
@@ -143,7 +143,7 @@ def _preview(running: RunningJob, reference: str, progress: Progress) -> Json:
                 staged.seal(path.name)
             with store.locked(), running.db.reading() as session:
                 for sha256 in footage:
-                    footage_records.require_held(footage_records.find(session, sha256))
+                    footage_records.require_stored(footage_records.find(session, sha256))
                 for path, place in zip(paths, places, strict=True):
                     path.replace(place)
                 for sha256 in footage:
@@ -173,7 +173,7 @@ def second_detection(running: RunningJob, progress: Progress) -> Json:
     """Run detectors over the rendered preview and report what is neither masked nor meant to be shown."""
     from redact.disclose.release import releases
     from redact.disclose.release.plan import plan_of
-    from redact.jobs.unmasked import SecondPass
+    from redact.jobs.second_pass_findings import SecondPass
     from redact.pipeline.analysis import Analyser
 
     arguments = _arguments(running, SecondPassArguments)
@@ -201,8 +201,8 @@ def second_detection(running: RunningJob, progress: Progress) -> Json:
 def request_second_pass(db: Database, actor: str, reference: str, content: str) -> Job:
     """Queue the second detection pass over a release with this content, or return the active job. Raises as
     :func:`redact.jobs.queue.enqueue`."""
-    key = f"{JobKind.SECOND_DETECTION}:{reference}:{content}"
-    return enqueue(db, actor, JobKind.SECOND_DETECTION, f"release:{reference}", {"release": reference}, unique_key=key)
+    key = f"{JobKind.SECOND_PASS}:{reference}:{content}"
+    return enqueue(db, actor, JobKind.SECOND_PASS, f"release:{reference}", {"release": reference}, unique_key=key)
 
 
 def export(running: RunningJob, progress: Progress) -> Json:
@@ -229,6 +229,6 @@ _HANDLERS: Mapping[JobKind, Callable[[RunningJob, Progress], Json]] = {
     JobKind.INTAKE: intake,
     JobKind.DETECT: detect,
     JobKind.PREVIEW: preview,
-    JobKind.SECOND_DETECTION: second_detection,
+    JobKind.SECOND_PASS: second_detection,
     JobKind.EXPORT: export,
 }

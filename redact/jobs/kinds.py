@@ -71,6 +71,6 @@ JOB_RULES: Mapping[JobKind, JobRules] = {
     JobKind.PREVIEW: JobRules(Right.SEE, ReleaseArguments, timedelta(0)),
     JobKind.EXPORT: JobRules(Right.EXPORT, ReleaseArguments, timedelta(minutes=1)),
     JobKind.INTAKE: JobRules(Right.INTAKE, IntakeArguments, timedelta(minutes=2)),
-    JobKind.SECOND_DETECTION: JobRules(Right.SEE, SecondPassArguments, timedelta(minutes=15)),
+    JobKind.SECOND_PASS: JobRules(Right.SEE, SecondPassArguments, timedelta(minutes=15)),
     JobKind.DETECT: JobRules(Right.EDIT, DetectArguments, timedelta(minutes=20)),
 }

@@ -395,7 +395,7 @@ def delete_old(db: Database) -> None:
             if time.time() - lock.stat().st_mtime >= STALE_SECONDS and not _alive(lock.stem):
                 lock.unlink()
     old = Job.finished_at < datetime.now(UTC) - KEPT
-    found = and_(Job.kind == JobKind.SECOND_DETECTION.value, Job.state == JobState.DONE.value)
+    found = and_(Job.kind == JobKind.SECOND_PASS.value, Job.state == JobState.DONE.value)
     with db.bookkeeping() as session:
         session.execute(delete(Job).where(old, ~found))
 

@@ -9,8 +9,8 @@ import torch
 
 from redact.mask.effects import Levels, cell_grid, cover, fill_colour, obscure
 from redact.mask.raster import spans
+from redact.mask.shapes import Shape
 from redact.mask.titles import Watermark
-from redact.mask.types import Shape
 from redact.media.types import PlanarImage
 from redact.settings import Effect, EffectSettings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 from redact.track.types import TrackSet
 
 
@@ -21,7 +21,7 @@ class Margin:
     distance that the box moves from the previous or to the next frame (whichever is larger), along each axis.
     """
 
-    form: Form
+    form: ShapeKind
     width: float
     height: float
     pixels: float = 2.0
@@ -29,16 +29,16 @@ class Margin:
 
 
 DEFAULT_MARGINS: Mapping[str, Margin] = {
-    "face": Margin(Form.ELLIPSE, 0.26, 0.14),
-    "plate": Margin(Form.RECTANGLE, 0.08, 0.12),
-    "text": Margin(Form.RECTANGLE, 0.06, 0.15),
+    "face": Margin(ShapeKind.ELLIPSE, 0.26, 0.14),
+    "plate": Margin(ShapeKind.RECTANGLE, 0.08, 0.12),
+    "text": Margin(ShapeKind.RECTANGLE, 0.06, 0.15),
 }
 NEAR_BORDER = 0.1
 """A box that ends within this share of its size from the picture's border counts as cut off there."""
 PAST_BORDER = 0.25
 """How far such a box is extended past the border, as a share of its size."""
-FORMS = tuple(Form)
-OTHER_MARGIN = Margin(Form.RECTANGLE, 0.12, 0.12)
+FORMS = tuple(ShapeKind)
+OTHER_MARGIN = Margin(ShapeKind.RECTANGLE, 0.12, 0.12)
 """For classes that only a user's own model has."""
 
 
@@ -74,9 +74,9 @@ class MaskPlan:
             reach = size * np.array([margin.width, margin.height], np.float32) + margin.pixels
             reach += margin.motion * _turned(_speed(track.frames, track.boxes), track.angles)
             form = np.full(len(track), FORMS.index(margin.form), np.uint8)
-            if margin.form is Form.ELLIPSE:
+            if margin.form is ShapeKind.ELLIPSE:
                 # The visible part of a face at the border fills the corners of its box too.
-                form[cut] = FORMS.index(Form.RECTANGLE)
+                form[cut] = FORMS.index(ShapeKind.RECTANGLE)
             rows.append(np.column_stack([centre, size + 2 * reach, track.angles]).astype(np.float32))
             forms.append(form)
             frames.append(track.frames)

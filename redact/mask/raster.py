@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 
 FARTHEST = 1e7
 """Pixels. No picture has larger coordinates or sides, so such a shape is invalid."""
@@ -120,15 +120,16 @@ def _rectangle(a: float, b: float, cos: float, sin: float) -> _Outline:
 def _outline(shape: Shape) -> _Outline | None:
     """The outline of a shape; None for the whole picture, either as requested or because the geometry is invalid."""
     sizes = (shape.cx, shape.cy, shape.w, shape.h)
-    sound = all(math.isfinite(v) and abs(v) <= FARTHEST for v in sizes) and math.isfinite(shape.angle)
-    if shape.form is Form.FULL or not sound or shape.w <= 0 or shape.h <= 0:
+    valid = all(math.isfinite(v) and abs(v) <= FARTHEST for v in sizes) and math.isfinite(shape.angle)
+    if shape.form is ShapeKind.FULL or not valid or shape.w <= 0 or shape.h <= 0:
         return None
     a, b = max(shape.w / 2, LEAST_HALF_SIDE), max(shape.h / 2, LEAST_HALF_SIDE)
     angle = shape.angle % 180.0
     if angle >= 90.0:  # a quarter turn swaps the sides; sine and cosine of the remaining angle are positive
         a, b, angle = b, a, angle - 90.0
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    return _ellipse(a, b, cos, sin) if shape.form is Form.ELLIPSE else _rectangle(a, b, cos, sin)
+    outline = {ShapeKind.ELLIPSE: _ellipse, ShapeKind.RECTANGLE: _rectangle}[shape.form]
+    return outline(a, b, cos, sin)
 
 
 def spans(shape: Shape, width: int, height: int) -> Spans:

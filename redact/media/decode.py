@@ -14,11 +14,11 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from redact.errors import MasterChanged, TruncatedFile, UnsupportedMedia
+from redact.media.containers import open_media, packets_of
 from redact.media.decode_start import Entry
 from redact.media.frame_order import Order, Received, Sent, Slot
 from redact.media.probe import MAX_SIDE, turn_of
 from redact.media.types import MediaInfo
-from redact.media.untrusted_file import open_media, packets_of
 
 # Decoders that conceal errors and flag the frame. The others must be told to fail, or damage would go unnoticed.
 _FLAGS_ERRORS = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video", "h263"})

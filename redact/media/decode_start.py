@@ -17,8 +17,8 @@ from av.packet import Packet
 from av.stream import Stream
 from numpy.typing import NDArray
 
+from redact.media.containers import open_media, packets_of
 from redact.media.types import MediaInfo
-from redact.media.untrusted_file import open_media, packets_of
 
 _TRIES = 4
 """Keyframes tried, each earlier than the last, before decoding starts at the beginning of the file."""
@@ -38,7 +38,7 @@ def entry_before(info: MediaInfo, pts: NDArray[np.int64], index: int) -> Entry |
     """The nearest place at or before frame ``index`` where decoding can start; None for the beginning of the file.
 
     ``pts``: (frames,) int64, the timestamps of the file's frames. Raises what
-    :func:`redact.media.untrusted_file.open_media` raises.
+    :func:`redact.media.containers.open_media` raises.
     """
     if index == 0 or not info.container.startswith("mov") or info.video.codec not in ("h264", "hevc"):
         return None

@@ -15,8 +15,8 @@ import numpy as np
 
 from redact.errors import FrameCountMismatch, NotMedia
 from redact.media.atoms import Layout, read_layout
+from redact.media.containers import open_media
 from redact.media.types import FrameTable, MediaInfo
-from redact.media.untrusted_file import open_media
 
 SOUND_TOLERANCE = Fraction(1, 20)
 """Seconds by which a sound track's start and end may differ, or one and a half packets if that is longer."""

@@ -17,9 +17,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from redact.errors import NotMedia, NoVideo, TruncatedFile, UnsupportedMedia
+from redact.media.containers import VIDEO_DEMUXERS, file_size, open_media, packets_of
 from redact.media.truncation import cut_short
 from redact.media.types import AudioStream, ColourTags, MediaInfo, Scan, VideoStream
-from redact.media.untrusted_file import VIDEO_DEMUXERS, file_size, open_media, packets_of
 
 MIN_SIDE, MAX_SIDE = 16, 8192
 """Smallest and largest side of the coded picture, in pixels."""

@@ -23,7 +23,7 @@ from redact.media.part_file import write_whole
 from redact.media.probe import probe
 from redact.media.reader import Frame, VideoReader, scan
 from redact.media.sound import SoundTrack
-from redact.media.timeline import Cut
+from redact.media.timeline import ClipInterval
 from redact.media.types import FrameTable, MediaInfo, PlanarImage, Scan, VideoStream
 from redact.media.writer import CopyReport, CopyWriter, check_target
 from redact.prefetch import prefetched
@@ -126,14 +126,14 @@ def thumbnail_strip(
     return tuple(wanted)
 
 
-def _late(info: MediaInfo, table: FrameTable) -> Cut | None:
+def _late(info: MediaInfo, table: FrameTable) -> ClipInterval | None:
     """The cut that moves a master which starts late on its timeline to the start of the proxy's; None otherwise.
 
     Browsers compute a file's length from its contents and do not play beyond it.
     """
     first = min([table.seconds(0), *(stream.start for stream in info.audio)]) // table.time_base * table.time_base
     end = table.seconds(len(table) - 1) + table.last_duration * table.time_base
-    return Cut(first, end, -first) if first > 0 else None
+    return ClipInterval(first, end, -first) if first > 0 else None
 
 
 def _small_stream(video: VideoStream) -> VideoStream:

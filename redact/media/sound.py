@@ -21,7 +21,7 @@ from av.container import InputContainer, OutputContainer
 from redact.errors import EncodeFailed
 from redact.media.parity import ExpectedSound
 from redact.media.sound_reader import GAP_SECONDS, Samples, SoundReader, named_layout, open_track, read_packets
-from redact.media.timeline import Cut
+from redact.media.timeline import ClipInterval
 from redact.media.types import AudioStream
 
 FILL_BEYOND_PICTURE_SECONDS = 10
@@ -262,7 +262,7 @@ class EncodedSound:
         *,
         shift: Fraction,
         fill_until: Fraction,
-        cut: Cut | None,
+        cut: ClipInterval | None,
     ) -> None:
         stream = track.stream
         rate = self._rate = aac_rate(stream.sample_rate)
@@ -382,7 +382,7 @@ class _Window:
         return cls(0, _FOREVER)
 
     @classmethod
-    def of(cls, cut: Cut, stream: AudioStream, first: int) -> _Window:
+    def of(cls, cut: ClipInterval, stream: AudioStream, first: int) -> _Window:
         """The samples of ``cut`` in a track whose first sample has number ``first`` in the copy.
 
         The first sample at or after an edge is the first one beyond it, hence ceil for both edges."""

@@ -13,8 +13,8 @@ from av.stream import Discard
 from numpy.typing import NDArray
 
 from redact.errors import EncodeFailed
+from redact.media.containers import open_media
 from redact.media.types import AudioStream
-from redact.media.untrusted_file import open_media
 
 Samples = NDArray[np.float32]
 """Shape (channels, n), full scale -1 to 1."""
@@ -33,7 +33,7 @@ def open_track(path: Path, index: int) -> tuple[InputContainer, av.AudioStream]:
     stream = container.streams[index]
     if not isinstance(stream, av.AudioStream):
         container.close()
-        raise EncodeFailed(f"Stream {index} of the master is no longer sound.")
+        raise EncodeFailed(f"Stream {index} of the master is no longer an audio stream.")
     for other in container.streams:
         if other.index != index:
             other.discard = Discard.all

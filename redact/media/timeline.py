@@ -19,9 +19,9 @@ range."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """The part [``start``, ``end``) of a master's timeline that is in a copy, and by how much it is ``shift`` ed
-    there; all in seconds."""
+class ClipInterval:
+    """The part [``start``, ``end``) of a master's timeline that is in a copy, and the offset ``shift`` that its times
+    get there. All in seconds."""
 
     start: Fraction
     end: Fraction
@@ -40,7 +40,7 @@ class Timeline:
     slate_frames: int
     first: int
     last: int
-    cut: Cut | None
+    cut: ClipInterval | None
 
     def times(self) -> Iterator[Fraction]:
         """The time of every frame of the copy, in seconds from its first frame."""
@@ -80,7 +80,11 @@ def plan_timeline(master: FrameTable, clip: FrameSpan | None = None, slate_secon
     start = master.seconds(span.first)
     end = master.seconds(span.last) + clipped.last_duration * master.time_base
     return Timeline(
-        table, slate_frames, span.first, span.last, Cut(start, end, slate_frames * step * master.time_base - start)
+        table,
+        slate_frames,
+        span.first,
+        span.last,
+        ClipInterval(start, end, slate_frames * step * master.time_base - start),
     )
 
 

@@ -43,7 +43,7 @@ from redact.media.sound import (
     aac_rate,
     survey_sound,
 )
-from redact.media.timeline import Cut
+from redact.media.timeline import ClipInterval
 from redact.media.types import FrameTable, MediaInfo, PlanarImage
 from redact.settings import EncodeSettings, VideoCodec
 
@@ -138,7 +138,7 @@ class CopyWriter:
         *,
         overwrite: bool = False,
         card: bool = False,
-        cut: Cut | None = None,
+        cut: ClipInterval | None = None,
         options: Mapping[str, str] | None = None,
     ) -> None:
         self._target, self._info, self._table, self._settings = target, info, table, settings

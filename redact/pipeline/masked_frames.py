@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from redact.errors import TracksMismatch
 from redact.mask.compositor import Compositor
 from redact.mask.mask_plan import MaskPlan
+from redact.mask.shapes import Shape, ShapeKind
 from redact.mask.titles import Watermark
-from redact.mask.types import Form, Shape
 from redact.media.reader import Frame
 from redact.media.timeline import Timeline
 from redact.pipeline.device_transfer import DeviceLink, PictureTransfer
@@ -31,7 +31,7 @@ class MaskPainter:
     def masks(self, frame: Frame) -> list[tuple[Shape, EffectSettings]]:
         """The masks of one frame of the master, with their effects."""
         if frame.corrupt:
-            return [(Shape(Form.FULL), self.effect)]
+            return [(Shape(ShapeKind.FULL), self.effect)]
         return [(shape, effect) for plan, effect in self.plans for shape in plan.shapes(frame.index)]
 
 

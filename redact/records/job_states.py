@@ -11,7 +11,7 @@ class JobKind(StrEnum):
     INTAKE = "intake"
     DETECT = "detect"
     PREVIEW = "preview"
-    SECOND_DETECTION = "second-look"
+    SECOND_PASS = "second-look"  # noqa: S105 - not a password
     """The stored name is older than the term."""
     EXPORT = "export"
 

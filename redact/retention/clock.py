@@ -74,7 +74,7 @@ class RetentionStatus:
     @property
     def due(self) -> bool:
         """Whether the footage is due for disposal: still held, nothing keeps it, and its clock has run out."""
-        if self.state != FootageState.HELD or self.kept_by:
+        if self.state != FootageState.STORED or self.kept_by:
             return False
         return self.runs_out is not None and self.runs_out <= self.now
 

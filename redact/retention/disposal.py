@@ -55,7 +55,7 @@ def place(db: Database, actor: str, name: str, kind: MarkKind, reason: str, *, c
     with db.writing(actor) as work:
         person = accounts.authorise_actor(work, Right.HOLD)
         footage = find(work.session, name, case)
-        if footage.state != FootageState.HELD:
+        if footage.state != FootageState.STORED:
             raise WrongState(
                 f"{footage.original_name} can no longer be marked or held: {_GONE[FootageState(footage.state)]}."
             )
@@ -137,7 +137,7 @@ def run(db: Database, actor: str, store: Store, *, dry_run: bool = True, now: da
 
 
 def _dispose(db: Database, actor: str, store: Store, due: RetentionStatus, rules: RetentionRules) -> Json:
-    if due.state == FootageState.HELD:
+    if due.state == FootageState.STORED:
         _begin(db, actor, due, rules)
     with db.reading() as session:
         tracks = session.scalars(select(MachineTracks.file_sha256).where(MachineTracks.footage_id == due.footage_id))
@@ -153,7 +153,7 @@ def _begin(db: Database, actor: str, listed: RetentionStatus, rules: RetentionRu
     with db.writing(actor) as work:
         accounts.authorise_actor(work, Right.RETENTION)
         due = next(iter(assess(work.session, rules, listed.now, listed.footage_id)), None)
-        if due is None or due.state != FootageState.HELD:
+        if due is None or due.state != FootageState.STORED:
             raise WrongState(f"Another run is already disposing of {listed.original_name}.")
         if not due.due:
             why = "; ".join(reason.why for reason in due.kept_by) or "its retention clock is running again"

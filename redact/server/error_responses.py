@@ -28,7 +28,7 @@ from redact.errors import (
     StoreFull,
     StoreNotWritable,
     Unexpected,
-    UploadOutOfStep,
+    UploadOffsetMismatch,
 )
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _STATUS: dict[type[RedactError], HTTPStatus] = {
     RequestRefused: HTTPStatus.FORBIDDEN,
     RecordMissing: HTTPStatus.NOT_FOUND,
     EditConflict: HTTPStatus.CONFLICT,
-    UploadOutOfStep: HTTPStatus.CONFLICT,
+    UploadOffsetMismatch: HTTPStatus.CONFLICT,
     RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     SignInThrottled: HTTPStatus.TOO_MANY_REQUESTS,
     ProviderUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -70,7 +70,7 @@ def error_response(error: RedactError) -> JSONResponse:
     body: dict[str, Any] = {"code": error.code, "text": text_of(error)}
     if isinstance(error, EditConflict):
         body |= {"revision": error.revision, "conflicts": list(error.conflicts)}
-    if isinstance(error, UploadOutOfStep):
+    if isinstance(error, UploadOffsetMismatch):
         body["received"] = error.received
     return JSONResponse(body, status_of(error))
 

@@ -46,7 +46,7 @@ def describe(footage_id: int, services: ServicesDep, user: CaseViewer) -> Json:
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
         row = machine_tracks.newest(session, footage)
-        held = footage.state == footage_records.FootageState.HELD
+        held = footage.state == footage_records.FootageState.STORED
         proxy = footage_views.proxy_of(services, footage).video if held else None
         table = footage_views.table_of(services, footage) if held else None
         cuts = footage_views.machine_of(services, session, row).cuts if row is not None and held else ()
@@ -234,7 +234,7 @@ def require_tracks(session: Session, footage: Footage) -> MachineTracks:
 
 def _held_footage(session: Session, footage_id: int) -> Footage:
     footage = footage_views.find_footage(session, footage_id)
-    footage_records.require_held(footage)
+    footage_records.require_stored(footage)
     return footage
 
 

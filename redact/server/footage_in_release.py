@@ -57,7 +57,7 @@ def decisions(
     """
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        footage_records.require_held(footage)
+        footage_records.require_stored(footage)
         found = releases.find(session, release)
         plan = footage_views.cached_plan(services, session, found)
         newest = machine_tracks.newest(session, footage)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from fastapi.responses import HTMLResponse
 
-THEME = "/static/public/theme.css"
+THEME = "/static/public/colours.css"
 
 
 def page(title: str, body: str, *, head: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:

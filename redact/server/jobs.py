@@ -56,7 +56,7 @@ def detect(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: 
     """Detect faces and plates. Optional: ``classes``, ``preset``, ``interlaced``, ``on_corrupt``."""
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-    footage_records.require_held(footage)
+    footage_records.require_stored(footage)
     arguments = {**untrusted, "footage": footage.sha256}
     subject = footage_records.subject(footage.sha256)
     job = queue.enqueue(

@@ -65,7 +65,7 @@ def copy(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: Un
     track, to, shift, copy_id = _parse_request(untrusted)
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        footage_records.require_held(footage)
+        footage_records.require_stored(footage)
         target = next((other for other in _same_case(session, footage) if other.id == to), None)
         if target is None:
             raise RecordMissing("This footage is not in the same case.")
@@ -110,7 +110,7 @@ def _same_case(session: Session, footage: Footage) -> list[Footage]:
     cases = [exhibit.case_id for exhibit in footage.exhibits]
     ids = select(Exhibit.footage_id).where(Exhibit.case_id.in_(cases))
     query = select(Footage).where(
-        Footage.id.in_(ids), Footage.id != footage.id, Footage.state == footage_records.FootageState.HELD
+        Footage.id.in_(ids), Footage.id != footage.id, Footage.state == footage_records.FootageState.STORED
     )
     return list(session.scalars(query.order_by(Footage.id)))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redact.mask.mask_plan import FORMS, MaskPlan
-from redact.mask.types import Form
+from redact.mask.shapes import ShapeKind
 from redact.settings import Effect
 from redact.track.types import COLUMNS, Track, TrackSet
 
@@ -37,7 +37,7 @@ def boxes(tracks: TrackSet, first: int, stop: int) -> list[Rows]:
 
 def masks(tracks: TrackSet, first: int, stop: int, effects: Mapping[int, Effect]) -> list[Rows]:
     """Rows of track, centre, size, angle, form and effect, for each frame from ``first`` up to but not including
-    ``stop``. Form and effect are indices into :data:`redact.mask.mask_plan.FORMS` and :data:`EFFECTS`."""
+    ``stop``. ShapeKind and effect are indices into :data:`redact.mask.mask_plan.FORMS` and :data:`EFFECTS`."""
     segment = _segment(tracks, first, stop)
     ids, starts, _ = _by_frame(segment, first, stop)
     forms, rows = MaskPlan(segment).columns(first, stop)
@@ -47,7 +47,7 @@ def masks(tracks: TrackSet, first: int, stop: int, effects: Mapping[int, Effect]
 
 def fully_masked() -> Rows:
     """The rows for a damaged frame."""
-    return np.array([[NO_TRACK, 0, 0, 0, 0, 0, FORMS.index(Form.FULL), EFFECTS.index(Effect.SOLID)]], np.float64)
+    return np.array([[NO_TRACK, 0, 0, 0, 0, 0, FORMS.index(ShapeKind.FULL), EFFECTS.index(Effect.SOLID)]], np.float64)
 
 
 def _segment(tracks: TrackSet, first: int, stop: int) -> TrackSet:

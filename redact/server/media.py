@@ -95,7 +95,7 @@ def _file(services: Services, footage_id: int, name: str, media_type: str) -> Fi
 
 
 def _held_footage(footage: Footage) -> Footage:
-    if footage.state != footage_records.FootageState.HELD:
+    if footage.state != footage_records.FootageState.STORED:
         raise RecordMissing("The footage has been disposed of.")
     return footage
 
@@ -138,7 +138,7 @@ def _stored_peaks(services: Services, footage: Footage) -> NDArray[np.uint8]:
         np.save(staged.folder / path.name, peaks)
         staged.seal(path.name)
         with services.store.locked(), services.db.reading() as session:
-            footage_records.require_held(footage_records.find(session, footage.sha256))
+            footage_records.require_stored(footage_records.find(session, footage.sha256))
             (staged.folder / path.name).replace(path)
     return peaks
 

@@ -76,7 +76,7 @@ def follow_box(footage_id: int, services: ServicesDep, user: CaseViewer, untrust
     user.require(Right.EDIT)
     with services.db.reading() as session:
         footage = footage_views.find_footage(session, footage_id)
-        footage_records.require_held(footage)
+        footage_records.require_stored(footage)
         table = footage_views.table_of(services, footage)
     untrusted_box, media = untrusted.get("box"), footage.media
     row = [

@@ -94,7 +94,7 @@ class Sessions:
         if found is None or not _is_active(found[0], self._settings, now) or found[1].disabled_at is not None:
             return None
         row, person = found
-        if in_use and now - row.seen_at >= self._settings.seen_every:
+        if in_use and now - row.seen_at >= self._settings.last_seen_interval:
             with self._db.bookkeeping() as session:
                 # Never backwards, and never for a session that has ended in the meantime.
                 live = and_(SignIn.token_hash == hashed, SignIn.ended_at.is_(None), SignIn.seen_at < now)
@@ -199,7 +199,11 @@ def _record_count(work: UnitOfWork, kind: str, subject: str, *conditions: Column
 
 
 def _is_active(row: SignIn, settings: ServerSettings, now: datetime) -> bool:
-    return row.ended_at is None and now - row.seen_at < settings.idle and now - row.created_at < settings.absolute
+    return (
+        row.ended_at is None
+        and now - row.seen_at < settings.session_idle_timeout
+        and now - row.created_at < settings.session_max_age
+    )
 
 
 def _hash(text: str) -> str:

@@ -50,7 +50,8 @@ class ServerSettings:
     """``names`` are additional host names that browsers may use for the server, besides its address and the machine's
     own name.
 
-    Sizes are in bytes. A session ends ``idle`` after its last request and ``absolute`` after its first.
+    Sizes are in bytes. A session ends ``session_idle_timeout`` after its last
+    request and ``session_max_age`` after its first.
     """
 
     host: str = DEFAULT_HOST
@@ -58,9 +59,9 @@ class ServerSettings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     names: tuple[str, ...] = ()
-    idle: timedelta = timedelta(minutes=30)
-    absolute: timedelta = timedelta(hours=12)
-    seen_every: timedelta = timedelta(seconds=60)
+    session_idle_timeout: timedelta = timedelta(minutes=30)
+    session_max_age: timedelta = timedelta(hours=12)
+    last_seen_interval: timedelta = timedelta(seconds=60)
     """How often the time of the last request is saved: each save is a database write."""
     throttle: Throttle = field(default_factory=Throttle)
     largest_body: int = MEBIBYTE

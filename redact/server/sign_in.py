@@ -200,7 +200,11 @@ def _start_session(
     token = services.sessions.begin(person, _source(request), issuer)
     response = RedirectResponse(PASSWORD if person.must_change else local_path(next), 303)
     _set_cookie(
-        services, response, cookie_name(services.settings), token, int(services.settings.absolute.total_seconds())
+        services,
+        response,
+        cookie_name(services.settings),
+        token,
+        int(services.settings.session_max_age.total_seconds()),
     )
     return response
 

@@ -34,7 +34,7 @@ from redact.errors import (
     StoreFull,
     StoreNotWritable,
     UnsupportedMedia,
-    UploadOutOfStep,
+    UploadOffsetMismatch,
     UploadUnusable,
     WrongState,
 )
@@ -75,7 +75,8 @@ def begin(services: ServicesDep, user: CaseViewer, untrusted: UntrustedJson) -> 
     if size > services.settings.largest_upload:
         limit = _gigabytes(services.settings.largest_upload)
         raise RequestTooLarge(
-            f"The file is {_gigabytes(size)}; the limit for uploads is {limit}.", "Add it on the server."
+            f"The file is {_gigabytes(size)}; the limit for uploads is {limit}.",
+            "Ask an administrator to add it on the server.",
         )
     remove_abandoned(services)
     upload_id = str(uuid.uuid4())
@@ -159,7 +160,9 @@ def finish(upload_id: str, services: ServicesDep, user: CaseViewer, untrusted: U
     if upload.state == FINISHED:
         return started(queue.find(services.db, upload.id))
     if upload.received != upload.size:
-        raise UploadOutOfStep("The upload is not complete.", "Send the rest of the file.", received=upload.received)
+        raise UploadOffsetMismatch(
+            "The upload is not complete.", "Send the rest of the file.", received=upload.received
+        )
     try:
         probe(upload_path(upload.id))
     except (NotMedia, NoVideo, UnsupportedMedia) as error:
@@ -203,22 +206,22 @@ def _open_upload(services: Services, user: SignedInUser, upload_id: str) -> Uplo
     with services.db.reading() as session:
         upload = _own_upload(session, user, upload_id)
     if upload.state != RECEIVING:  # another window sent the rest
-        raise UploadOutOfStep("The upload is already finished.", received=upload.received)
+        raise UploadOffsetMismatch("The upload is already finished.", received=upload.received)
     return upload
 
 
 def _lock_at_offset(services: Services, user: SignedInUser, file: BufferedRandom, upload_id: str, offset: int) -> int:
-    """Lock the file for this request and seek to the next byte. Raises UploadOutOfStep."""
+    """Lock the file for this request and seek to the next byte. Raises UploadOffsetMismatch."""
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         received = _open_upload(services, user, upload_id).received
-        raise UploadOutOfStep(
+        raise UploadOffsetMismatch(
             "Another chunk is being received.", "Wait for it to finish.", received=received
         ) from error
     received = _open_upload(services, user, upload_id).received
     if offset != received:
-        raise UploadOutOfStep(
+        raise UploadOffsetMismatch(
             "This chunk does not follow the last one received.",
             "Continue after the last one received.",
             received=received,

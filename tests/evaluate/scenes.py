@@ -8,14 +8,14 @@ import numpy as np
 
 from redact.evaluate import Truth, TruthObject
 from redact.mask.mask_plan import Margin, MaskPolicy
-from redact.mask.types import Form
+from redact.mask.shapes import ShapeKind
 from redact.track.types import MediaRef, Track, TrackSet
 
 WIDTH, HEIGHT = 200, 100
 TIGHT = MaskPolicy(
     {
-        "face": Margin(Form.ELLIPSE, 0.0, 0.0, pixels=0.0, motion=0.0),
-        "plate": Margin(Form.RECTANGLE, 0.0, 0.0, pixels=0.0, motion=0.0),
+        "face": Margin(ShapeKind.ELLIPSE, 0.0, 0.0, pixels=0.0, motion=0.0),
+        "plate": Margin(ShapeKind.RECTANGLE, 0.0, 0.0, pixels=0.0, motion=0.0),
     }
 )
 """Masks that are exactly the tracks' boxes."""

@@ -16,7 +16,7 @@ from redact.mask.compositor import Compositor
 from redact.mask.contact_sheet import contact_sheet
 from redact.mask.effects import LEAST_CELL, LUMA_STEP, MOST_CELLS, cell_grid, fill_colour
 from redact.mask.raster import coverage
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 from redact.media.types import ColourTags, PlanarImage
 from redact.settings import Effect, EffectSettings
 from tests.devices import DEVICES, needs_cuda
@@ -25,7 +25,7 @@ from tests.mask.test_raster import HEIGHT, WIDTH, pixels_inside, shapes
 SUBSAMPLINGS = [(1, 1), (1, 0), (0, 0), (0, 1)]
 SOLID, MOSAIC, BLUR = (EffectSettings(effect) for effect in Effect)
 GREEN = EffectSettings(Effect.SOLID, (0, 255, 0))
-FACE = Shape(Form.ELLIPSE, 60.0, 50.0, 80.0, 96.0)
+FACE = Shape(ShapeKind.ELLIPSE, 60.0, 50.0, 80.0, 96.0)
 
 
 def picture(
@@ -77,7 +77,7 @@ def test_solid_fill_changes_exactly_the_mask(subsampling: tuple[int, int], shape
 def test_effects_cover_mask_exactly_to_its_edge(device: str, effect: Effect, depth: int) -> None:
     # A picture of one odd value: a pixel that an effect wrote to has another one (31 is no multiple of any step).
     image = picture(np.full((HEIGHT, WIDTH), 31 << (depth - 8)), depth=depth, device=device)
-    shape = Shape(Form.RECTANGLE, WIDTH - 8.0, HEIGHT - 8.0, 30.0, 20.0, 10.0)
+    shape = Shape(ShapeKind.RECTANGLE, WIDTH - 8.0, HEIGHT - 8.0, 30.0, 20.0, 10.0)
     after = draw(image, (shape, EffectSettings(effect)))
     assert np.array_equal(after[0] != 31 << (depth - 8), coverage([shape], WIDTH, HEIGHT))
 
@@ -86,7 +86,7 @@ def test_effects_cover_mask_exactly_to_its_edge(device: str, effect: Effect, dep
 @pytest.mark.parametrize("effect", list(Effect))
 @pytest.mark.parametrize("depth", [8, 10])
 def test_compositor_on_card_matches_cpu(effect: Effect, depth: int) -> None:
-    masks = [(FACE, EffectSettings(effect)), (Shape(Form.RECTANGLE, 20.0, 80.0, 50.0, 30.0, 20.0), SOLID)]
+    masks = [(FACE, EffectSettings(effect)), (Shape(ShapeKind.RECTANGLE, 20.0, 80.0, 50.0, 30.0, 20.0), SOLID)]
     before = [plane.numpy() for plane in picture(noise(120, 100, depth), depth=depth).planes]
     one, two = (draw(picture(noise(120, 100, depth), depth=depth, device=name), *masks) for name in ("cpu", "cuda"))
     covered = coverage([shape for shape, _ in masks], 120, 100)
@@ -128,7 +128,7 @@ def test_fill_colours_match_hand_computed_values(
 def test_solid_fill_uses_colour_tags() -> None:
     image = picture(noise(depth=10), depth=10)
     image.colour = ColourTags(matrix=1, full_range=True)
-    assert [int(plane[0, 0]) for plane in draw(image, (Shape(Form.FULL), GREEN))] == [732, 118, 47]
+    assert [int(plane[0, 0]) for plane in draw(image, (Shape(ShapeKind.FULL), GREEN))] == [732, 118, 47]
 
 
 @pytest.mark.parametrize("effect", [Effect.MOSAIC, Effect.BLUR])
@@ -138,7 +138,7 @@ def test_mosaic_depends_only_on_coarse_means(effect: Effect, depth: int) -> None
     y, x = np.mgrid[:100, :120]
     upright = picture(np.where(x // 2 % 2, 200, 40) << (depth - 8), depth=depth)
     level = picture(np.where(y // 2 % 2, 200, 40) << (depth - 8), depth=depth)
-    box = Shape(Form.RECTANGLE, 60.0, 50.0, 96.0, 80.0)
+    box = Shape(ShapeKind.RECTANGLE, 60.0, 50.0, 96.0, 80.0)
     one, two = (draw(image, (box, EffectSettings(effect)))[0] for image in (upright, level))
     covered = coverage([box], 120, 100)
     assert np.array_equal(one[covered], two[covered])
@@ -149,11 +149,11 @@ def test_mosaic_depends_only_on_coarse_means(effect: Effect, depth: int) -> None
     "shape",
     [
         FACE,
-        Shape(Form.RECTANGLE, 60.0, 50.0, 100.0, 25.0),  # a plate
-        Shape(Form.RECTANGLE, 60.0, 50.0, 70.0, 70.0, 45.0),  # its upright box is wider than itself
-        Shape(Form.ELLIPSE, 60.0, 50.0, 14.0, 17.0),  # a far face
-        Shape(Form.ELLIPSE, 118.0, 98.0, 80.0, 96.0),  # all but a corner has left the picture
-        Shape(Form.FULL),
+        Shape(ShapeKind.RECTANGLE, 60.0, 50.0, 100.0, 25.0),  # a plate
+        Shape(ShapeKind.RECTANGLE, 60.0, 50.0, 70.0, 70.0, 45.0),  # its upright box is wider than itself
+        Shape(ShapeKind.ELLIPSE, 60.0, 50.0, 14.0, 17.0),  # a far face
+        Shape(ShapeKind.ELLIPSE, 118.0, 98.0, 80.0, 96.0),  # all but a corner has left the picture
+        Shape(ShapeKind.FULL),
     ],
 )
 def test_mosaic_is_a_few_coarse_numbers(shape: Shape) -> None:
@@ -172,7 +172,7 @@ def test_mosaic_is_a_few_coarse_numbers(shape: Shape) -> None:
 
 def test_blur_is_made_from_mosaic_cells_only() -> None:
     """Blurring the mosaic instead of the picture gives the same blur."""
-    box = Shape(Form.RECTANGLE, 60.0, 50.0, 96.0, 72.0)
+    box = Shape(ShapeKind.RECTANGLE, 60.0, 50.0, 96.0, 72.0)
     original = noise(120, 100)
     cells = draw(picture(original), (box, MOSAIC))
     blurred = draw(picture(original), (box, BLUR))
@@ -202,7 +202,7 @@ def test_mosaic_cells_depend_on_whole_mask(extent: float, width: int, height: in
 @pytest.mark.parametrize("veil", [MOSAIC, BLUR])
 @pytest.mark.parametrize("fill_is_first", [True, False])
 def test_mosaic_reveals_nothing_under_fill(veil: EffectSettings, fill_is_first: bool) -> None:
-    plate = Shape(Form.RECTANGLE, 80.0, 60.0, 50.0, 30.0)
+    plate = Shape(ShapeKind.RECTANGLE, 80.0, 60.0, 50.0, 30.0)
     masks = [(plate, GREEN), (FACE, veil)] if fill_is_first else [(FACE, veil), (plate, GREEN)]
     dark, bright = noise(120, 100), noise(120, 100)
     covered = coverage([plate], 120, 100)
@@ -214,8 +214,10 @@ def test_mosaic_reveals_nothing_under_fill(veil: EffectSettings, fill_is_first: 
 
 @pytest.mark.parametrize("large_is_first", [True, False])
 def test_mosaics_overlap_through_larger_cells(large_is_first: bool) -> None:
-    large = Shape(Form.RECTANGLE, 80.0, 70.0, 128.0, 128.0)  # cells of 32: one spans columns 112 to 143
-    small = Shape(Form.RECTANGLE, 141.0, 70.0, 34.0, 34.0)  # cells of 8.5: one spans 141 to 149, half outside of large
+    large = Shape(ShapeKind.RECTANGLE, 80.0, 70.0, 128.0, 128.0)  # cells of 32: one spans columns 112 to 143
+    small = Shape(
+        ShapeKind.RECTANGLE, 141.0, 70.0, 34.0, 34.0
+    )  # cells of 8.5: one spans 141 to 149, half outside of large
     masks = [(large, MOSAIC), (small, MOSAIC)] if large_is_first else [(small, MOSAIC), (large, MOSAIC)]
     light_left, light_right = np.full((2, 140, 170), 100)
     light_left[:, 112:128], light_left[:, 128:144] = 235, 16
@@ -229,7 +231,7 @@ def test_compositor_draws_into_inference_mode_pictures() -> None:
     with torch.inference_mode():
         image = picture(noise())
         image.planes = tuple(plane.clone() for plane in image.planes)  # type: ignore[assignment]
-    assert (draw(image, (Shape(Form.FULL), SOLID))[0] == 16).all()
+    assert (draw(image, (Shape(ShapeKind.FULL), SOLID))[0] == 16).all()
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,7 @@ def test_compositor_draws_into_inference_mode_pictures() -> None:
 )
 def test_compositor_refuses_picture_of_wrong_size(image: PlanarImage) -> None:
     with pytest.raises(ValueError, match="planes"):
-        Compositor(WIDTH, HEIGHT, "cpu").draw(image, [(Shape(Form.FULL), SOLID)])
+        Compositor(WIDTH, HEIGHT, "cpu").draw(image, [(Shape(ShapeKind.FULL), SOLID)])
 
 
 def test_contact_sheet_shows_all_pairs_side_by_side(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ import pytest
 
 from redact.mask.mask_plan import DEFAULT_MARGINS, NEAR_BORDER, OTHER_MARGIN, PAST_BORDER, Margin, MaskPlan, MaskPolicy
 from redact.mask.raster import coverage
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 from redact.track.types import Track, TrackSet
 from tests.track.factory import media, track
 
 POLICY = MaskPolicy(
     {
-        "face": Margin(Form.ELLIPSE, 0.5, 0.25, pixels=2.0, motion=0.5),
-        "plate": Margin(Form.RECTANGLE, 0.1, 0.2, pixels=1.0, motion=0.5),
+        "face": Margin(ShapeKind.ELLIPSE, 0.5, 0.25, pixels=2.0, motion=0.5),
+        "plate": Margin(ShapeKind.RECTANGLE, 0.1, 0.2, pixels=1.0, motion=0.5),
     }
 )
 
@@ -26,10 +26,10 @@ def shapes(frame: int, *tracks: Track, policy: MaskPolicy | None = POLICY) -> li
 def test_mask_margin_depends_on_size() -> None:
     # 40 x 60 about (120, 130): 40 + 2 * (0.5 * 40 + 2) wide, 60 + 2 * (0.25 * 60 + 2) high.
     (face,) = shapes(3, track(1, "face", [3], [[100, 100, 140, 160]]))
-    assert face == Shape(Form.ELLIPSE, 120, 130, 84, 94, 0)
+    assert face == Shape(ShapeKind.ELLIPSE, 120, 130, 84, 94, 0)
     # 100 x 20 about (250, 210): 100 + 2 * (10 + 1), 20 + 2 * (4 + 1).
     (plate,) = shapes(0, track(1, "plate", [0], [[200, 200, 300, 220]], [15.0]))
-    assert plate == Shape(Form.RECTANGLE, 250, 210, 122, 30, 15)
+    assert plate == Shape(ShapeKind.RECTANGLE, 250, 210, 122, 30, 15)
 
 
 def test_mask_margin_depends_on_motion() -> None:
@@ -86,7 +86,7 @@ def test_mask_of_face_at_border_is_rectangle() -> None:
     cut, whole = track(1, "face", [0], [[0, 200, 40, 260]]), track(2, "face", [0], [[100, 200, 140, 260]])
     tracks = TrackSet(media(1), (cut, whole))
     forms = [s.form for s in MaskPlan(tracks, POLICY).shapes(0)]
-    assert forms == [Form.RECTANGLE, Form.ELLIPSE]
+    assert forms == [ShapeKind.RECTANGLE, ShapeKind.ELLIPSE]
     masked = coverage(MaskPlan(tracks).shapes(0), 640, 480)
     assert masked[200:260, 0:40].all()
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from redact.mask.raster import coverage, rasterise, spans
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 
 WIDTH, HEIGHT = 61, 37
 """Odd, so that the last row and column share no chroma sample with a neighbour."""
 
 shapes = st.builds(
     Shape,
-    st.sampled_from([Form.ELLIPSE, Form.RECTANGLE]),
+    st.sampled_from([ShapeKind.ELLIPSE, ShapeKind.RECTANGLE]),
     cx=st.floats(-20, WIDTH + 20),
     cy=st.floats(-20, HEIGHT + 20),
     w=st.floats(0.01, 90),
@@ -33,7 +33,7 @@ def points_inside(shape: Shape, count: int = 4000) -> NDArray[np.float64]:
     """(n, 2) points x, y of the ideal shape, many of them at its rim, by the definition of :class:`Shape`."""
     rng = np.random.default_rng(7)
     rim = np.where(rng.random(count) < 0.5, 1 - 1e-6, rng.random(count))
-    if shape.form is Form.ELLIPSE:
+    if shape.form is ShapeKind.ELLIPSE:
         turn = rng.uniform(0, 2 * math.pi, count)
         u, v = rim * np.cos(turn), rim * np.sin(turn)
     else:
@@ -59,7 +59,7 @@ def within(shape: Shape, slack: float) -> NDArray[np.bool_]:
     cos, sin = math.cos(math.radians(shape.angle)), math.sin(math.radians(shape.angle))
     u = ((x - shape.cx) * cos + (y - shape.cy) * sin) / (shape.w / 2 + slack)
     v = ((y - shape.cy) * cos - (x - shape.cx) * sin) / (shape.h / 2 + slack)
-    inside: NDArray[np.bool_] = u**2 + v**2 <= 1 if shape.form is Form.ELLIPSE else np.maximum(abs(u), abs(v)) <= 1
+    inside: NDArray[np.bool_] = u**2 + v**2 <= 1 if shape.form is ShapeKind.ELLIPSE else np.maximum(abs(u), abs(v)) <= 1
     return inside
 
 
@@ -68,7 +68,7 @@ def within(shape: Shape, slack: float) -> NDArray[np.bool_]:
 def test_raster_covers_every_touched_pixel(shape: Shape) -> None:
     covered = coverage([shape], WIDTH, HEIGHT)
     assert covered[pixels_inside(shape)].all()
-    if shape.form is Form.RECTANGLE:
+    if shape.form is ShapeKind.RECTANGLE:
         # The centre of a pixel that is touched is at most half a diagonal away; a pixel side more for shapes that grew.
         least = 0.0 if min(shape.w, shape.h) >= 1 else 0.5
         assert not covered[~within(shape, math.sqrt(0.5) + least + 0.02)].any()
@@ -76,7 +76,7 @@ def test_raster_covers_every_touched_pixel(shape: Shape) -> None:
 
 @pytest.mark.parametrize("angle", [3.0, 30.0, 45.0, -75.0, 100.0])
 def test_raster_of_rotated_rectangle_adds_at_most_edge(angle: float) -> None:
-    shape = Shape(Form.RECTANGLE, 30.3, 18.1, 40.0, 11.0, angle)
+    shape = Shape(ShapeKind.RECTANGLE, 30.3, 18.1, 40.0, 11.0, angle)
     covered = coverage([shape], WIDTH, HEIGHT)
     polygon = np.zeros((HEIGHT, WIDTH), np.uint8)
     corners = cv2.boxPoints(((shape.cx, shape.cy), (shape.w, shape.h), shape.angle))
@@ -90,12 +90,12 @@ def test_raster_of_rotated_rectangle_adds_at_most_edge(angle: float) -> None:
 
 @pytest.mark.parametrize("angle", [0.0, 20.0, 90.0])
 def test_raster_of_ellipse_adds_at_most_edge(angle: float) -> None:
-    covered = coverage([Shape(Form.ELLIPSE, 100.0, 100.0, 90.0, 60.0, angle)], 200, 200)
+    covered = coverage([Shape(ShapeKind.ELLIPSE, 100.0, 100.0, 90.0, 60.0, angle)], 200, 200)
     area, rim = math.pi * 45 * 30, math.pi * (45 + 30)
     assert area < covered.sum() < area + 1.1 * rim
 
 
-@pytest.mark.parametrize("form", [Form.ELLIPSE, Form.RECTANGLE])
+@pytest.mark.parametrize("form", [ShapeKind.ELLIPSE, ShapeKind.RECTANGLE])
 @pytest.mark.parametrize(
     ("cx", "cy", "row", "column"),
     [
@@ -111,7 +111,9 @@ def test_raster_of_ellipse_adds_at_most_edge(angle: float) -> None:
         (30.0, -7.999, 0, 30),
     ],
 )
-def test_raster_covers_first_and_last_rows_and_columns(form: Form, cx: float, cy: float, row: int, column: int) -> None:
+def test_raster_covers_first_and_last_rows_and_columns(
+    form: ShapeKind, cx: float, cy: float, row: int, column: int
+) -> None:
     assert coverage([Shape(form, cx, cy, 16.0, 16.0)], WIDTH, HEIGHT)[row, column]
 
 
@@ -119,13 +121,15 @@ def test_raster_covers_first_and_last_rows_and_columns(form: Form, cx: float, cy
 def test_raster_of_aligned_rectangle_is_exact(angle: float) -> None:
     expected = np.zeros((HEIGHT, WIDTH), bool)
     expected[5:15, 10:40] = True
-    assert np.array_equal(coverage([Shape(Form.RECTANGLE, 25.0, 10.0, 30.0, 10.0, angle)], WIDTH, HEIGHT), expected)
-    turned = coverage([Shape(Form.RECTANGLE, 25.0, 10.0, 10.0, 30.0, angle + 90)], WIDTH, HEIGHT)
+    assert np.array_equal(
+        coverage([Shape(ShapeKind.RECTANGLE, 25.0, 10.0, 30.0, 10.0, angle)], WIDTH, HEIGHT), expected
+    )
+    turned = coverage([Shape(ShapeKind.RECTANGLE, 25.0, 10.0, 10.0, 30.0, angle + 90)], WIDTH, HEIGHT)
     assert np.array_equal(turned, expected)
 
 
 def test_raster_rotates_clockwise() -> None:
-    covered = coverage([Shape(Form.RECTANGLE, 30.0, 18.0, 30.0, 2.0, 30.0)], WIDTH, HEIGHT)
+    covered = coverage([Shape(ShapeKind.RECTANGLE, 30.0, 18.0, 30.0, 2.0, 30.0)], WIDTH, HEIGHT)
     assert covered[24, 40]
     assert not covered[12, 40]
 
@@ -133,14 +137,14 @@ def test_raster_rotates_clockwise() -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        Shape(Form.FULL),
-        Shape(Form.ELLIPSE, 9.0, 9.0, 0.0, 5.0),  # no width
-        Shape(Form.RECTANGLE, 9.0, 9.0, 5.0, -1.0),  # corners swapped
-        Shape(Form.ELLIPSE, math.nan, 9.0, 5.0, 5.0),
-        Shape(Form.RECTANGLE, 9.0, 9.0, 5.0, math.inf),
-        Shape(Form.RECTANGLE, 9.0, 9.0, 5.0, 5.0, math.nan),
-        Shape(Form.ELLIPSE, 1e300, 9.0, 5.0, 5.0),  # finite, but no place in any picture
-        Shape(Form.ELLIPSE, 9.0, 9.0, 9e6, 9e6, 33.0),  # sound, and larger than the picture on all sides
+        Shape(ShapeKind.FULL),
+        Shape(ShapeKind.ELLIPSE, 9.0, 9.0, 0.0, 5.0),  # no width
+        Shape(ShapeKind.RECTANGLE, 9.0, 9.0, 5.0, -1.0),  # corners swapped
+        Shape(ShapeKind.ELLIPSE, math.nan, 9.0, 5.0, 5.0),
+        Shape(ShapeKind.RECTANGLE, 9.0, 9.0, 5.0, math.inf),
+        Shape(ShapeKind.RECTANGLE, 9.0, 9.0, 5.0, 5.0, math.nan),
+        Shape(ShapeKind.ELLIPSE, 1e300, 9.0, 5.0, 5.0),  # finite, but no place in any picture
+        Shape(ShapeKind.ELLIPSE, 9.0, 9.0, 9e6, 9e6, 33.0),  # sound, and larger than the picture on all sides
     ],
 )
 def test_raster_of_invalid_shape_covers_everything(shape: Shape) -> None:
@@ -148,20 +152,20 @@ def test_raster_of_invalid_shape_covers_everything(shape: Shape) -> None:
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-9, 0.3])
-@pytest.mark.parametrize("form", [Form.ELLIPSE, Form.RECTANGLE])
-def test_raster_of_tiny_shape_covers_its_pixel(form: Form, size: float) -> None:
+@pytest.mark.parametrize("form", [ShapeKind.ELLIPSE, ShapeKind.RECTANGLE])
+def test_raster_of_tiny_shape_covers_its_pixel(form: ShapeKind, size: float) -> None:
     assert coverage([Shape(form, 20.0, 10.0, size, size, 45.0)], WIDTH, HEIGHT)[10, 20]
     assert coverage([Shape(form, WIDTH - 0.01, HEIGHT - 0.01, size, size)], WIDTH, HEIGHT)[-1, -1]
 
 
 @pytest.mark.parametrize(("cx", "cy"), [(-8.0, 18.0), (WIDTH + 8.0, 18.0), (30.0, -8.0), (30.0, 900.0)])
 def test_raster_of_shape_outside_covers_nothing(cx: float, cy: float) -> None:
-    rows, columns, mask = rasterise(Shape(Form.RECTANGLE, cx, cy, 16.0, 16.0), WIDTH, HEIGHT, "cpu")
+    rows, columns, mask = rasterise(Shape(ShapeKind.RECTANGLE, cx, cy, 16.0, 16.0), WIDTH, HEIGHT, "cpu")
     assert (rows, columns, tuple(mask.shape)) == (slice(0, 0), slice(0, 0), (0, 0))
 
 
 def test_raster_coverage_is_union() -> None:
-    one, two = Shape(Form.ELLIPSE, 10.0, 10.0, 9.0, 9.0), Shape(Form.RECTANGLE, 14.0, 12.0, 9.0, 5.0, 20.0)
+    one, two = Shape(ShapeKind.ELLIPSE, 10.0, 10.0, 9.0, 9.0), Shape(ShapeKind.RECTANGLE, 14.0, 12.0, 9.0, 5.0, 20.0)
     both = coverage([one, two], WIDTH, HEIGHT)
     assert np.array_equal(both, coverage([one], WIDTH, HEIGHT) | coverage([two], WIDTH, HEIGHT))
     assert not coverage([], WIDTH, HEIGHT).any()

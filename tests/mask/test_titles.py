@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from redact.errors import TitleUnusable
 from redact.mask.compositor import Compositor
+from redact.mask.shapes import Shape, ShapeKind
 from redact.mask.titles import Format, Watermark, check_slate, check_watermark, draw_slate
-from redact.mask.types import Form, Shape
 from redact.media.types import ColourTags
 from redact.settings import Effect, EffectSettings, Slate
 from tests.devices import DEVICES
@@ -142,8 +142,8 @@ def test_watermark_keeps_masks_visible(device: str, depth: int) -> None:
     compositor = Compositor(size[1], size[0], device)
     masks = [
         (FACE, MOSAIC),
-        (Shape(Form.RECTANGLE, 30, 20, 60, 40), EffectSettings(Effect.BLUR)),
-        (Shape(Form.RECTANGLE, 60, 50, 80, 20), GREEN),
+        (Shape(ShapeKind.RECTANGLE, 30, 20, 60, 40), EffectSettings(Effect.BLUR)),
+        (Shape(ShapeKind.RECTANGLE, 60, 50, 80, 20), GREEN),
     ]
     plain, marked = (picture(noise(depth=depth), depth=depth, device=device) for _ in range(2))
     compositor.draw(plain, masks)

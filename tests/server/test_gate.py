@@ -127,7 +127,7 @@ def test_responses_allow_no_other_origin(browser: New) -> None:
     rita = browser("rita")
     answer = rita.get(FOOTAGE, origin="http://evil.example")
     assert not [name for name in answer.headers if name.startswith("access-control-allow")]
-    for path in ("/sign-in", FOOTAGE, "/nothing", "/static/public/theme.css"):
+    for path in ("/sign-in", FOOTAGE, "/nothing", "/static/public/colours.css"):
         headers = rita.get(path).headers
         assert "script-src 'self'" in headers["content-security-policy"]
         assert "unsafe-eval" not in headers["content-security-policy"]

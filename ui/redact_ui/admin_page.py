@@ -366,7 +366,7 @@ def _due(footage: list[RetentionStatus]) -> str:
 
 def _stored(session: Session) -> str:
     """Amount of footage, free disk space, database and jobs."""
-    query = select(func.count(), func.coalesce(func.sum(Footage.size), 0)).where(Footage.state == FootageState.HELD)
+    query = select(func.count(), func.coalesce(func.sum(Footage.size), 0)).where(Footage.state == FootageState.STORED)
     count, bytes_ = session.execute(query).one()
     jobs: dict[str, int] = {}
     for name, number in session.execute(select(Job.state, func.count()).group_by(Job.state)):

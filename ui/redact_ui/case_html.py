@@ -75,7 +75,7 @@ def footage_html(session: Session, case: Case) -> str:
 
 def _clip(session: Session, exhibit: Exhibit) -> str:
     footage = exhibit.footage
-    held = footage.state == FootageState.HELD
+    held = footage.state == FootageState.STORED
     row = machine_tracks.newest(session, footage)
     media = footage.media
     strip = (

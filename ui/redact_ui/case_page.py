@@ -64,7 +64,7 @@ class CasePage:
                 if not reference:
                     raise RecordMissing("No case was selected.", "Select one on the work list.")
                 case = cases.find(session, reference)
-                held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
+                held = [e.reference for e in case.exhibits if e.footage.state == FootageState.STORED]
                 detected = [e.reference for e in case.exhibits if machine_tracks.newest(session, e.footage) is not None]
                 logins = [(p.full_name, p.name) for p in accounts.all_people(session) if p.disabled_at is None]
                 classes = [(f"{rule.name}: {rule.days} days", rule.name) for rule in load_rules().classes.values()]
@@ -105,7 +105,7 @@ class CasePage:
                 )
                 if now == known_state:
                     return (lines, now, *[gr.skip()] * (_POLLED - 2))
-                held = [e.reference for e in case.exhibits if e.footage.state == FootageState.HELD]
+                held = [e.reference for e in case.exhibits if e.footage.state == FootageState.STORED]
                 detected = [e.reference for e in case.exhibits if machine_tracks.newest(session, e.footage) is not None]
                 return (
                     lines,
@@ -126,7 +126,7 @@ class CasePage:
     def _detect(self, reference: str, exhibit: str, preset: str, actor: str) -> str:
         with self._context.db.reading() as session:
             footage = footage_records.find(session, _chosen(exhibit, "footage"), reference)
-        footage_records.require_held(footage)
+        footage_records.require_stored(footage)
         queue.enqueue(
             self._context.db,
             actor,

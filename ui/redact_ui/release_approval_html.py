@@ -23,8 +23,8 @@ _SECOND_PASS: Mapping[SecondPassState, tuple[str, str, str, str]] = {
         "○", "not yet", "warn",
         "It has not run on the current copy. It starts automatically once the preview is rendered.",
     ),
-    SecondPassState.WAITS: ("…", "waiting", "plain", "It starts when the jobs before it have finished."),
-    SecondPassState.RUNS: ("▸", "running", "warn", "It is running on the current copy."),
+    SecondPassState.QUEUED: ("…", "waiting", "plain", "It starts when the jobs before it have finished."),
+    SecondPassState.RUNNING: ("▸", "running", "warn", "It is running on the current copy."),
     SecondPassState.FAILED: ("✕", "failed", "bad", "It failed. Run it again in the Preview section."),
     SecondPassState.DONE: ("✓", "done", "well", "It has run on the current copy."),
 }  # fmt: skip

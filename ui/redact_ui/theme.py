@@ -9,7 +9,7 @@ import gradio as gr
 
 STATIC = Path(__file__).parent / "static"
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
-_SHARED = STATIC / "public" / "theme.css"
+_SHARED = STATIC / "public" / "colours.css"
 _SET = {
     "body_background_fill": "ground",
     "body_text_color": "text",

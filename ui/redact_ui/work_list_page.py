@@ -313,7 +313,7 @@ def _may_approve(session: Session, release: Release, person: Person) -> bool:
     if not accounts.may(person, Right.APPROVE):
         return False
     policy, _ = releases.rules_of(release)
-    return not (policy.four_eyes and person.name in approval.makers(session, release))
+    return not (policy.four_eyes and person.name in approval.contributors(session, release))
 
 
 def _failed_jobs(session: Session, person: Person) -> Iterator[str]:

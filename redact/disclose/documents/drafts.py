@@ -218,7 +218,7 @@ def subject_access_document(log: ReleaseLog) -> Document:
         *([para(f"We needed more than one month to respond: {section.extended}")] if section.extended else []),
         para(enclosed, *([] if section.supply == "copy" else [todo("place, date and what to bring")])),
         para(
-            "You are visible in it. Other parts of the picture and sound are hidden. The enclosed log lists the times."
+            "You can be seen in it. Other parts of the picture and sound are hidden. The enclosed log lists the times."
         ),
     ]
     blocks += _restriction_blocks(section)

@@ -8,7 +8,7 @@ from redact.disclose.log.release_log import MaskSample, MaskSamples
 from redact.disclose.pack.redacted_copies import RedactedCopy
 from redact.disclose.release.resolved import ResolvedClip
 from redact.mask.mask_plan import MaskPlan
-from redact.mask.types import Shape
+from redact.mask.shapes import Shape
 from redact.settings import Effect, EffectSettings
 
 SAMPLE_EVERY = 12

@@ -32,7 +32,7 @@ from redact.records.validation import checked
 from redact.schema import tables
 from redact.schema.tables import Edit, Event, Json, Person, Release
 
-MAKING = ("release.created", "release.clips-set", "release.details-set", "release.submitted")
+CONTRIBUTIONS = ("release.created", "release.clips-set", "release.details-set", "release.submitted")
 """Events whose actor helped to make the release; edits and decisions have tables of their own."""
 
 
@@ -59,12 +59,12 @@ def open_items(session: Session, store: Store, plan: ReleasePlan) -> OpenItems:
     return OpenItems(plan.content, tuple(items), tuple(tuple(spans) for spans in unwatched), state, error)
 
 
-def makers(session: Session, release: Release) -> set[str]:
+def contributors(session: Session, release: Release) -> set[str]:
     """Logins of everyone with a part in the release: edits of its footage, decisions, clips, details."""
     footage = {clip.footage_id for clip in release.clips}
     edited = select(Person.name).join(Edit, Edit.person_id == Person.id).where(Edit.footage_id.in_(footage))
     decided = select(Person.name).join(tables.Decision, tables.Decision.person_id == Person.id)
-    acted = select(Event.actor).where(Event.subject == release_subject(release), Event.kind.in_(MAKING))
+    acted = select(Event.actor).where(Event.subject == release_subject(release), Event.kind.in_(CONTRIBUTIONS))
     return (
         set(session.scalars(edited))
         | set(session.scalars(decided.where(tables.Decision.release_id == release.id)))
@@ -90,7 +90,7 @@ def approve(
         release = releases.find(work.session, reference)
         releases.require_state(release, ReleaseState.IN_REVIEW)
         policy, _ = releases.rules_of(release)
-        if policy.four_eyes and person.name in makers(work.session, release):
+        if policy.four_eyes and person.name in contributors(work.session, release):
             raise NotAllowed(
                 f"{person.name} has worked on release {releases.reference(release)} and cannot approve it.",
                 "Ask another approver.",

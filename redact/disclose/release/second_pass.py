@@ -1,6 +1,6 @@
 """The second detection pass over the rendered copies of a release, as recorded.
 
-:mod:`redact.jobs.unmasked` runs the pass; this module reports its progress and what it found.
+:mod:`redact.jobs.second_pass_findings` runs the pass; this module reports its progress and what it found.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ class SecondPassState(StrEnum):
     """Progress of the second detection pass over the current content of a release."""
 
     NONE = "none"
-    WAITS = "waits"
-    RUNS = "runs"
+    QUEUED = "waits"
+    RUNNING = "runs"
     FAILED = "failed"
     DONE = "done"
 
 
 def last_pass(session: Session, reference: str, content: str) -> Job | None:
     """The newest finished second pass over a release with this content digest; None if there is none."""
-    done = (Job.kind == JobKind.SECOND_DETECTION.value, Job.state == JobState.DONE.value)
+    done = (Job.kind == JobKind.SECOND_PASS.value, Job.state == JobState.DONE.value)
     query = select(Job).where(*done, Job.subject == f"release:{reference}").order_by(Job.finished_at.desc())
     return next((job for job in session.scalars(query) if job.result["content"] == content), None)
 
 
 def suspects_of(session: Session, reference: str, content: str) -> list[Json] | None:
-    """Unmasked suspects that pass found, in the form of :mod:`redact.jobs.unmasked`; None if there was no pass."""
+    """Unmasked suspects that pass found, as :mod:`redact.jobs.second_pass_findings` gives them; None if there was no
+    pass."""
     job = last_pass(session, reference, content)
     items: list[Json] | None = None if job is None else job.result["items"]
     return items
@@ -44,12 +45,12 @@ def state_of(session: Session, release: Release, content: str) -> tuple[SecondPa
     """The state of the pass over this content and, if it failed, the reason."""
     if last_pass(session, releases.reference(release), content) is not None:
         return SecondPassState.DONE, ""
-    query = select(Job).where(Job.kind == JobKind.SECOND_DETECTION.value, Job.subject == release_subject(release))
+    query = select(Job).where(Job.kind == JobKind.SECOND_PASS.value, Job.subject == release_subject(release))
     newest = session.scalars(query.order_by(Job.created_at.desc()).limit(1)).first()
     if newest is None:
         return SecondPassState.NONE, ""
     if newest.state in ACTIVE:
-        return SecondPassState.RUNS if newest.state == JobState.RUNNING else SecondPassState.WAITS, ""
+        return SecondPassState.RUNNING if newest.state == JobState.RUNNING else SecondPassState.QUEUED, ""
     if newest.state == JobState.FAILED:
         return SecondPassState.FAILED, newest.error_text
     return SecondPassState.NONE, ""

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from redact.mask.effects import cell_grid, fill_colour
 from redact.mask.raster import spans
-from redact.mask.types import Shape
+from redact.mask.shapes import Shape
 from redact.media.types import PlanarImage
 from redact.settings import Effect, EffectSettings
 

@@ -15,7 +15,7 @@ from redact.disclose.pack import c2pa_manifest
 from redact.disclose.verify.findings import CheckResult, PackCheck, absent, broken, held
 from redact.disclose.verify.mask_check import Sample, exposed, has_area
 from redact.errors import Cancelled, RedactError
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 from redact.media.parity import read_contents
 from redact.media.probe import probe
 from redact.media.reader import VideoReader
@@ -140,7 +140,7 @@ class SampleMaskChecker:
             if settings is None:
                 self._invalid += 1
             else:
-                shape = Shape(Form(sample.form), sample.cx, sample.cy, sample.w, sample.h, sample.angle)
+                shape = Shape(ShapeKind(sample.form), sample.cx, sample.cy, sample.w, sample.h, sample.angle)
                 self._by_frame[sample.frame].append(Sample(sample.frame, shape, settings))
         self._unsampled = sorted(set(required) - self._by_frame.keys())
         self._unvisited = set(self._by_frame)

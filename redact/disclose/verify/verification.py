@@ -35,11 +35,11 @@ from redact.disclose.verify.untrusted_copy import (
 )
 from redact.disclose.verify.untrusted_pack import PackFolder, is_file, list_pack_folder, small_file
 from redact.errors import LogUnreadable, MasterChanged, NothingToVerify, RedactError
+from redact.media.containers import file_size
 from redact.media.hashing import hash_file, unchanged
 from redact.media.probe import probe
 from redact.media.reader import scan
 from redact.media.types import FrameTable
-from redact.media.untrusted_file import file_size
 from redact.progress import Progress, silent
 from redact.settings import Interlaced, OnCorrupt
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from redact.mask.edits.layers import BoxRows, EditMark, EditMarkKind, Layers, resolve
 from redact.mask.edits.result import Edited, Origin, Skipped, TrackKind, TrackState
-from redact.mask.edits.shapes import cut, merged, trimmed, with_found
+from redact.mask.edits.track_operations import cut, merged, trimmed, with_found
 from redact.mask.edits.types import (
     WHOLE_FRAME_LABEL,
     AddBoxes,

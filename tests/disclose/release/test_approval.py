@@ -25,7 +25,7 @@ from redact.evidence import edit_log
 from redact.evidence.edit_log import SentEdit
 from redact.evidence.store import Store
 from redact.jobs import handlers, queue
-from redact.jobs.unmasked import _distinct_keys
+from redact.jobs.second_pass_findings import _distinct_keys
 from redact.jobs.worker import run_job
 from redact.mask.edits.types import Box, Edit, Keyframe, Settle, Undo
 from redact.mask.risk_queue import Risk, RiskKind
@@ -269,7 +269,7 @@ def test_preview_requests_second_pass_once(ready: Database) -> None:
 
     run("preview")
     (asked,) = passes()
-    assert (asked.state, still_open(ready).second_pass) == ("queued", SecondPassState.WAITS)
+    assert (asked.state, still_open(ready).second_pass) == ("queued", SecondPassState.QUEUED)
     run("preview")
     assert len(passes()) == 1
     second_pass(ready)  # this completes the queued one

@@ -14,7 +14,7 @@ from redact.disclose.verify.findings import CheckOutcome
 from redact.disclose.verify.mask_check import Sample, exposed, has_area
 from redact.disclose.verify.untrusted_copy import RangeFillChecker
 from redact.mask.compositor import Compositor
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 from redact.media.types import PlanarImage
 from redact.settings import Effect, EffectSettings
 from tests.disclose.samples import at
@@ -47,11 +47,11 @@ def samples(masks: Sequence[tuple[Shape, EffectSettings]]) -> list[Sample]:
 
 
 SHAPES = [
-    Shape(Form.ELLIPSE, 100.3, 80.2, 60, 75, 0),
-    Shape(Form.RECTANGLE, 200, 90, 80, 24, 17),
-    Shape(Form.ELLIPSE, 4, 170, 50, 60, 0),  # extends beyond the picture
-    Shape(Form.RECTANGLE, 150, 90, 6, 5, 0),  # smaller than its rims
-    Shape(Form.FULL),
+    Shape(ShapeKind.ELLIPSE, 100.3, 80.2, 60, 75, 0),
+    Shape(ShapeKind.RECTANGLE, 200, 90, 80, 24, 17),
+    Shape(ShapeKind.ELLIPSE, 4, 170, 50, 60, 0),  # extends beyond the picture
+    Shape(ShapeKind.RECTANGLE, 150, 90, 6, 5, 0),  # smaller than its rims
+    Shape(ShapeKind.FULL),
 ]
 
 
@@ -93,14 +93,14 @@ def test_chroma_alone_is_reported() -> None:
 
 
 def test_overlapping_masks_are_all_found() -> None:
-    big, small = Shape(Form.ELLIPSE, 120, 90, 90, 100), Shape(Form.ELLIPSE, 150, 95, 60, 70)
-    bar = Shape(Form.RECTANGLE, 120, 90, 40, 90)
+    big, small = Shape(ShapeKind.ELLIPSE, 120, 90, 90, 100), Shape(ShapeKind.ELLIPSE, 150, 95, 60, 70)
+    bar = Shape(ShapeKind.RECTANGLE, 120, 90, 40, 90)
     for masks in (
         [(big, MOSAIC), (small, MOSAIC)],
         [(small, BLUR), (big, MOSAIC)],
         [(big, MOSAIC), (bar, RED)],
         [(big, BLACK), (bar, RED)],
-        [(bar, BLACK), (Shape(Form.ELLIPSE, 140, 90, 50, 60), BLACK)],
+        [(bar, BLACK), (Shape(ShapeKind.ELLIPSE, 140, 90, 50, 60), BLACK)],
         [(big, MOSAIC), (big, MOSAIC)],
     ):
         assert exposed(drawn(masks), samples(masks)) == [], masks
@@ -109,16 +109,16 @@ def test_overlapping_masks_are_all_found() -> None:
 
 
 def test_mask_outside_picture_is_ignored() -> None:
-    assert exposed(footage(), samples([(Shape(Form.ELLIPSE, -200, 50, 40, 40), BLACK)])) == []
+    assert exposed(footage(), samples([(Shape(ShapeKind.ELLIPSE, -200, 50, 40, 40), BLACK)])) == []
 
 
 def test_fill_area_is_found_anywhere() -> None:
-    small = Shape(Form.ELLIPSE, 210, 30, 14, 16)
+    small = Shape(ShapeKind.ELLIPSE, 210, 30, 14, 16)
     assert has_area(drawn([(small, RED)]), [(0, 0, 0), (200, 30, 40)])
     assert not has_area(drawn([(small, RED)]), [(0, 0, 0)])
     assert not has_area(footage(), [(0, 0, 0)])
     # A line is not a mask.
-    assert not has_area(drawn([(Shape(Form.RECTANGLE, 100, 60, 120, 3), BLACK)]), [(0, 0, 0)])
+    assert not has_area(drawn([(Shape(ShapeKind.RECTANGLE, 100, 60, 120, 3), BLACK)]), [(0, 0, 0)])
 
 
 def ranged(first: int, last: int, effects: tuple[str, ...] = ("solid",)) -> PublishedRange:

@@ -19,7 +19,7 @@ from redact.disclose.release import decision_json, releases
 from redact.disclose.release.decisions import ClassTarget, key_of, latest
 from redact.disclose.release.plan import ReleasePlan
 from redact.mask.mask_plan import MaskPlan
-from redact.mask.types import Form, Shape
+from redact.mask.shapes import Shape, ShapeKind
 from redact.schema.tables import Json
 from redact.track.types import Source, Track, TrackSet
 
@@ -147,13 +147,17 @@ def _covered(box: NDArray[np.float32], shapes: list[Shape]) -> bool:
 
 
 def _inside(shape: Shape, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
-    if shape.form is Form.FULL:
+    if shape.form is ShapeKind.FULL:
         return np.ones(x.shape, bool)
     turn = np.radians(shape.angle)
     right, down = x - shape.cx, y - shape.cy
     along = np.abs(right * np.cos(turn) + down * np.sin(turn)) / (shape.w / 2)
     across = np.abs(down * np.cos(turn) - right * np.sin(turn)) / (shape.h / 2)
-    inside = along**2 + across**2 <= 1 if shape.form is Form.ELLIPSE else np.maximum(along, across) <= 1
+    match shape.form:
+        case ShapeKind.ELLIPSE:
+            inside = along**2 + across**2 <= 1
+        case ShapeKind.RECTANGLE:
+            inside = np.maximum(along, across) <= 1
     return np.asarray(inside, bool)
 
 

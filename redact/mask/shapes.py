@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Form(StrEnum):
+class ShapeKind(StrEnum):
     """Outline of a mask."""
 
     ELLIPSE = "ellipse"
@@ -21,7 +21,7 @@ class Shape:
     Pixel centres are at half-integers (pixel 0 spans 0 to 1). ``FULL`` ignores the geometry and covers the frame.
     """
 
-    form: Form
+    form: ShapeKind
     cx: float = 0.0
     cy: float = 0.0
     w: float = 0.0

@@ -1,4 +1,4 @@
-"""Opens untrusted files.
+"""The containers that are accepted, and opening untrusted files.
 
 FFmpeg follows a playlist, fetches a URL or opens another file if its input tells it to. Here it may open only one
 regular local file, by its absolute path, with a demuxer from a short list of those that read nothing else.
@@ -22,6 +22,14 @@ from redact.errors import EmptyFile, InputMissing, NotMedia
 VIDEO_DEMUXERS = ("mov", "avi", "matroska", "webm", "mpegts", "mpeg", "asf")
 # Accepted only to distinguish sound files (NoVideo) from files that are not media at all (NotMedia).
 AUDIO_DEMUXERS = ("wav", "mp3", "aac", "flac", "ogg", "amr", "aiff")
+# fmt: off
+FOOTAGE_SUFFIXES = frozenset((
+    ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".avi", ".divx", ".mkv", ".webm", ".ts", ".m2ts", ".mts", ".m2t", ".mpg",
+    ".mpeg", ".vob", ".asf", ".wmv", ".flv", ".mxf", ".ogv", ".mjpg", ".mjpeg", ".h264", ".264", ".hevc", ".h265",
+    ".265", ".ivf",
+))
+# fmt: on
+"""Suffixes that mark a file as footage in a folder; formats that are not accepted then count as failed, not skipped."""
 
 _GEN_PTS = 1
 """AVFMT_FLAG_GENPTS"""
