@@ -32,7 +32,7 @@ def page(name: str) -> str:
 
 
 def rows(text: str, head: str) -> list[tuple[str, str]]:
-    """Of the table that begins with this line."""
+    """The rows of the table with this header."""
     _, _, after = text.partition(f"{head}\n|---|---|\n")
     table, _, _ = after.partition("\n\n")
     return re.findall(r"^\| (.+) \| (.+) \|$", table, re.MULTILINE)
@@ -52,11 +52,11 @@ def test_roles_match_accounts() -> None:
 def test_reviewer_keys_match_script() -> None:
     (script,) = (ROOT / "ui/redact_ui/static/review").rglob("keys.js")
     text = script.read_text(encoding="utf-8")
-    does = {key: what.lower() for key, what in re.findall(r'^  \["([^"]+)", "[^"]+", "([^"]+)"', text, re.MULTILINE)}
-    listed = rows(page("reviewer.md"), "| Key | What it does |")
+    actions = {key: what.lower() for key, what in re.findall(r'^  \["([^"]+)", "[^"]+", "([^"]+)"', text, re.MULTILINE)}
+    listed = rows(page("reviewer.md"), "| Key | Action |")
     assert len(listed) > 8
     for keys, what in listed:
-        assert ", ".join(does[key] for key in keys.split(", ")) == what.lower()
+        assert ", ".join(actions[key] for key in keys.split(", ")) == what.lower()
 
 
 def commands(group: object, path: str) -> Iterator[tuple[str, str]]:
