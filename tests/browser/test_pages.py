@@ -207,6 +207,6 @@ def test_case_page_retries_stopped_job(filled: Filled) -> None:
     page = filled.bench.page("rita")
     page.goto(filled.address("case"))
     page.get_by_role("button", name="Retry: Adding footage").click()
-    page.get_by_text("The job will be tried again.").wait_for(timeout=PATIENCE)
+    page.get_by_text("The job will be retried.").wait_for(timeout=PATIENCE)
     known = queue.listed(filled.bench.db, "rita", subject=f"case:{filled.case}")
     assert len(known) == 2 and known[0].arguments == known[1].arguments

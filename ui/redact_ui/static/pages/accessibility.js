@@ -1,5 +1,5 @@
-// What Gradio's pages lack for people who use the keyboard or a screen reader: a title for each page, whether a section is
-// open, and lists that Tab does not get lost in.
+// Adds what Gradio's pages lack for people who use the keyboard or a screen reader: a title for each page, the state of
+// each section (open or closed), and lists that Tab can leave.
 const TITLE = "Redaction workbench";
 let scheduled = false;
 

@@ -5,7 +5,7 @@ const token = () => {
   return field instanceof HTMLInputElement ? field.value : "";
 };
 
-/** What a refusal says. @typedef {{ text?: string, code?: string, received?: number }} Problem */
+/** The body of an error response. @typedef {{ text?: string, code?: string, received?: number }} Problem */
 
 /** The server refused a request. */
 export class RequestRefused extends Error {
@@ -14,18 +14,18 @@ export class RequestRefused extends Error {
     super(text ?? "The server refused the request.");
     this.code = code;
     this.status = status;
-    this.received = received; // bytes of an upload that the server has
+    this.received = received; // bytes of an upload received so far
   }
 }
 
-/** @param {unknown} problem @returns {string} a text for people, with the error's code */
+/** @param {unknown} problem @returns {string} the text to show, with the error's code */
 export function textOf(problem) {
   if (problem instanceof RequestRefused) return `${problem.message} (${problem.code ?? problem.status})`;
   return "The server cannot be reached. Try again.";
 }
 
 /**
- * Sends a request and resolves to its answer. Throws RequestRefused for any answer but 2xx, and what `fetch` throws.
+ * Sends a request and resolves to its response. Throws RequestRefused for any status but 2xx, and what `fetch` throws.
  * @template Answer
  * @param {string} address @param {{ method?: string, body?: Blob | object, signal?: AbortSignal }} [options]
  * @returns {Promise<Answer>}

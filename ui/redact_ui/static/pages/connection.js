@@ -1,10 +1,10 @@
-// On every page of the workbench: says when the server does not answer, and marks the requests that the page makes while
-// nobody uses it. Loaded before Gradio, whose requests all go through here.
+// On every page of the workbench: reports when the server does not respond, and marks automatic requests made while the
+// page is not in use. Loaded before Gradio, whose requests all pass through here.
 (() => {
-  const ACTIVE = 60_000; // ms since the last key, click or turn of the wheel for which somebody counts as present
+  const ACTIVE = 60_000; // ms after a key, click or scroll for which the page counts as in use
   const SIGNED_OUT = "You are signed out or your session has expired. Changes on this page are no longer saved.";
   const UNREACHED = "The server cannot be reached. Changes on this page are not saved until it can.";
-  const FAILED = "The server could not do that. Nothing was changed. Try again, or tell your administrator.";
+  const FAILED = "The request failed. Nothing was changed. Try again, or tell your administrator.";
   const send = window.fetch.bind(window);
   let active = Date.now();
   /** @type {HTMLElement | null} */
@@ -17,7 +17,7 @@
     addEventListener(name, seen, { capture: true, passive: true });
   }
 
-  /** Shows a banner, or takes it away if there is no text. @param {string} text @param {boolean} [signIn] */
+  /** Shows a banner, or removes it if there is no text. @param {string} text @param {boolean} [signIn] */
   function show(text, signIn = false) {
     if (banner?.dataset.words === text) return;
     banner?.remove();

@@ -1,17 +1,17 @@
 // Which frames of a preview have been watched.
 //
-// What counts as watched, going by what the browser reports through requestVideoFrameCallback:
-//   - Two pictures that followed each other during playback count, and so do the frames between them. The screen must have
-//     had a new picture at least every BLINK seconds of the clock, the pictures must be no more than GAP seconds of footage
-//     apart, and the footage must not have gone on faster than the clock and the chosen speed allow.
-//   - One picture alone does not count. Neither does the target of a seek until playback goes on from there, nor frames
-//     stepped through during a pause. A run ends with a seek, a pause, another source, or when the preview or the page is
-//     out of sight.
-// What this allows: browsers leave out frames when they play fast or are busy, at speed 8 on a 60 Hz screen three of four.
-// So at any speed whatever is visible for GAP seconds of footage was on the screen at least once, and at speed 1 whatever
-// is visible for BLINK seconds. Whether anybody looked at the screen cannot be measured here.
+// What counts as watched, as reported by the browser's requestVideoFrameCallback:
+//   - Two consecutive pictures during playback count, and so do the frames between them. The screen must have
+//     shown a new picture at least every BLINK seconds, the pictures must be no more than GAP seconds of footage
+//     apart, and the footage must not have advanced faster than the clock and the chosen speed allow.
+//   - A single picture does not count. Nor does the target of a seek until playback continues from there, nor frames
+//     stepped through during a pause. A run ends with a seek, a pause or another source, or when preview or page is
+//     hidden.
+// What this allows: browsers drop frames when they play fast or are busy, at speed 8 on a 60 Hz screen three of four.
+// So at any speed, anything visible for GAP seconds of footage was on the screen at least once; at speed 1, anything
+// visible for BLINK seconds. Whether anyone looked at the screen cannot be measured here.
 
-/** A picture on the screen: its frame, when it came (`at`, s), its number, the playback speed. @typedef {{ frame: number, at: number | null, pictures: number, speed: number, played: boolean }} Picture */
+/** A picture on the screen: its frame, when it appeared (`at`, s), its number, the playback speed. @typedef {{ frame: number, at: number | null, pictures: number, speed: number, played: boolean }} Picture */
 /** First and last frame. @typedef {[number, number]} Span */
 
 export const BLINK = 0.1;
@@ -35,12 +35,12 @@ export class Coverage {
     this.last = null;
   }
 
-  /** Playback begins on this picture. How long it has been on the screen does not matter. @param {number} frame */
+  /** Playback begins on this picture, however long it has been on the screen. @param {number} frame */
   stands(frame) {
     this.last = { frame, at: null, pictures: 0, speed: 0, played: true };
   }
 
-  /** A picture came on the screen. @param {number} frame @param {number} at seconds of the clock @param {number} pictures its number @param {number} speed */
+  /** A picture appeared on the screen. @param {number} frame @param {number} at seconds of the clock @param {number} pictures its number @param {number} speed */
   presented(frame, at, pictures, speed) {
     const before = this.last;
     const now = { frame, at, pictures, speed, played: false };
@@ -61,7 +61,7 @@ export class Coverage {
   #follows(before, now) {
     if (now.frame <= before.frame + 1) return true;
     const footage = this.times[now.frame] - this.times[before.frame];
-    // Of pictures that came while this page was busy the browser reports only the count.
+    // For pictures that appeared while this page was busy, the browser reports only the count.
     const pictures = before.at === null ? 1 : Math.max(1, now.pictures - before.pictures);
     if (footage > GAP * pictures) return false;
     if (before.at === null) return true;
@@ -82,7 +82,7 @@ export class Coverage {
     return this.spans.splice(0, most);
   }
 
-  /** Puts spans back that could not be sent. @param {Span[]} spans */
+  /** Puts back spans that could not be sent. @param {Span[]} spans */
   back(spans) {
     this.spans.unshift(...spans);
   }

@@ -1,9 +1,9 @@
-// The buttons beside jobs that are running or have failed. Gradio replaces the lines every two seconds: the focus returns
-// to the button it was on.
+// The buttons beside jobs that are running or have failed. Gradio replaces the lines every two seconds; the focus then
+// returns to its button.
 import { request, textOf } from "./api.js";
 
 const BUTTON = ".job button[data-job]";
-const SHOWN = 8000; // ms for which a message stays
+const SHOWN = 8000; // ms for which a message is shown
 
 /** The job's button that an event is about. @param {EventTarget | null} target */
 function buttonOf(target) {
@@ -29,7 +29,7 @@ export function mount(element) {
     message.className = "quiet";
     try {
       await request(`/api/jobs/${job}/${act}`, { method: "POST", body: {} });
-      message.textContent = act === "cancel" ? "The job will stop." : "The job will be tried again.";
+      message.textContent = act === "cancel" ? "The job will stop." : "The job will be retried.";
       setTimeout(() => {
         message.textContent = "";
       }, SHOWN);

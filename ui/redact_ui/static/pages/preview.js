@@ -1,5 +1,5 @@
-// The preview of a release: records which frames have been watched, shows what is left, and keeps the footage beside it in
-// step. Knows nothing of Gradio: it looks for `section.watch` on the page.
+// The preview of a release: records which frames have been watched, shows what is left, and keeps the original footage
+// in step. Independent of Gradio: it finds `section.watch` on the page.
 import { RequestRefused, request, textOf } from "./api.js";
 import { BLINK, Coverage, frameAt } from "./coverage.js";
 
@@ -13,8 +13,8 @@ const SEND_EVERY = 5000; // ms
 const FRAMES_AT_ONCE = 20000;
 const MOST_SPANS = 500;
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8];
-const IN_STEP = 0.02; // s between the two videos that nobody notices
-const FAR = 0.5; // s from which on the footage jumps instead of catching up
+const IN_STEP = 0.02; // s between the two videos, too little to notice
+const FAR = 0.5; // s from which the footage jumps instead of catching up
 const SEEK_TIMEOUT = 2; // s
 const BAR_WIDTH = 200; // px at least
 
@@ -40,7 +40,7 @@ async function frameTimes(footage, first, last) {
     const count = Math.min(FRAMES_AT_ONCE, last - from + 1);
     /** @type {{ pts: number[] }} */
     const chunk = await request(`/api/footage/${footage}/frames?from=${from}&count=${count}`);
-    if (!chunk.pts.length) throw new Error("The frames of this footage are not known.");
+    if (!chunk.pts.length) throw new Error("The frame times of this footage are missing.");
     pts.push(...chunk.pts);
   }
   const times = pts.map((value) => ((value - pts[0]) * top) / bottom);
@@ -71,9 +71,9 @@ class Preview {
     this.bar = find(section, "canvas.coverage", HTMLCanvasElement);
     this.message = find(section, ".coverage-words", HTMLElement);
     this.next = document.createElement("button");
-    /** @type {number | null} the frame that came on the screen last */
+    /** @type {number | null} the frame shown last */
     this.shown = null;
-    /** @type {number | null} the same, unless a seek is under way: then the picture may be from before it */
+    /** @type {number | null} the same; null during a seek, when the picture may be from before it */
     this.standing = null;
     /** @type {number | null} the first frame of the span that was played last */
     this.tried = null;
@@ -134,13 +134,13 @@ class Preview {
   /** @param {Span} span */
   async #play([first]) {
     const { copy } = this;
-    // If this computer could not show the span completely at one speed, the next slower one is used.
+    // If this computer cannot show the whole span at one speed, the next slower one is used.
     if (first === this.tried && this.standing !== null && this.standing > first) {
       copy.playbackRate = SPEEDS.findLast((speed) => speed < copy.playbackRate) ?? SPEEDS[0];
     }
     this.tried = first;
-    // The first frame counts only if playback goes on from it. So it must be on the screen before playback begins, with a
-    // short run-up where there is footage before it.
+    // The first frame counts only if playback continues from it. So it must be on the screen before playback begins,
+    // with a short run-up if there is footage before it.
     copy.pause();
     this.standing = null;
     copy.currentTime = Math.max(0, this.times[first] - BLINK);
@@ -162,13 +162,13 @@ class Preview {
       coverage.broken();
     };
     for (const name of ["seeking", "emptied"]) copy.addEventListener(name, moved);
-    // The picture that a seek leads to may come before the seek is over.
+    // The target picture of a seek may appear before the seek ends.
     copy.addEventListener("seeked", () => {
       if (this.shown === frameAt(this.times, copy.currentTime)) this.standing = this.shown;
     });
-    // At its end the video is paused as well.
+    // A video that has ended is paused as well.
     copy.addEventListener("pause", () => (copy.ended && !copy.seeking ? coverage.ended() : coverage.broken()));
-    // The picture on which playback begins came earlier, and the browser does not report it again.
+    // The first picture of playback was shown earlier, and the browser does not report it again.
     copy.addEventListener("play", () => {
       if (this.standing !== null && this.#isVisible()) coverage.stands(this.standing);
     });
@@ -201,7 +201,7 @@ class Preview {
     if (!this.master.paused) this.#keepStep(mediaTime);
   }
 
-  /** While both play, the footage plays a little faster or slower until it is level with the copy. @param {number} seconds */
+  /** While both play, the footage plays a little faster or slower until it is in step with the copy. @param {number} seconds */
   #keepStep(seconds) {
     if (this.master.seeking) return;
     const behind = this.start + seconds - this.master.currentTime;
@@ -228,7 +228,7 @@ class Preview {
     }
   }
 
-  /** Sends what has been watched since. What cannot be sent is kept, and sent the next time. */
+  /** Sends the spans watched since the last call. Those that cannot be sent are kept for the next call. */
   async send() {
     if (this.sending) return;
     const spans = this.coverage.taken(MOST_SPANS);
@@ -239,7 +239,7 @@ class Preview {
     } catch (problem) {
       const status = problem instanceof RequestRefused ? problem.status : 0;
       if (status === 0 || status >= 500) this.coverage.back(spans);
-      this.say(status === 0 ? "The server cannot be reached. What you watch is kept on this page and sent as soon as it can be." : textOf(problem));
+      this.say(status === 0 ? "The server cannot be reached. What you watch is kept on this page and sent later." : textOf(problem));
     } finally {
       this.sending = false;
     }
@@ -297,13 +297,13 @@ async function open(section) {
 
 export function mount() {
   const known = new WeakSet();
-  const look = () => {
+  const mountSections = () => {
     for (const section of document.querySelectorAll("section.watch")) {
       if (known.has(section) || !(section instanceof HTMLElement)) continue;
       known.add(section);
       open(section);
     }
   };
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
-  look();
+  new MutationObserver(mountSections).observe(document.body, { childList: true, subtree: true });
+  mountSections();
 }

@@ -1,8 +1,8 @@
-// Uploads files in chunks, one file after the other. After a lost connection, a closed page or a restarted browser the same
-// file goes on from where it stopped. Knows nothing of Gradio but the place it was put in.
+// Uploads files in chunks, one file after the other. After a lost connection, a closed page or a restarted browser the
+// same file resumes where it stopped. Independent of Gradio, except for its place on the page.
 import { RequestRefused, request, textOf } from "./api.js";
 
-/** An upload as the server knows it. @typedef {{ id: string, case: string, name: string, size: number, received: number }} Upload */
+/** An upload, as sent by the server. @typedef {{ id: string, case: string, name: string, size: number, received: number }} Upload */
 
 const CHUNK = 8 * 1024 * 1024;
 const RETRY_AFTER = [1, 2, 4, 8, 15, 30]; // seconds
@@ -28,7 +28,7 @@ const wait = (seconds) =>
 /** @param {number} bytes */
 const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
 
-/** The reference of the case that the page shows. */
+/** The reference of the case on the page. */
 const caseReference = () => new URLSearchParams(location.search).get("case") ?? "";
 
 /** One file that is being uploaded, with its line on the page. */
@@ -71,7 +71,7 @@ class FileUpload {
     }
   }
 
-  /** The unfinished upload of this very file, or a new one. @returns {Promise<Upload>} */
+  /** The unfinished upload of this file, or a new one. @returns {Promise<Upload>} */
   async begin() {
     /** @type {{ uploads: Upload[] }} */
     const { uploads } = await this.retrying(() => request(UPLOADS));
@@ -98,7 +98,7 @@ class FileUpload {
         const answer = await this.retrying(() => request(address, { method: "PATCH", body, signal: this.stopped.signal }));
         at = answer.received;
       } catch (problem) {
-        // The server has more, or less, than this page thought: go on from what it has.
+        // The server has received more, or less, than this page assumed: continue from there.
         if (!(problem instanceof RequestRefused) || problem.status !== 409 || problem.received === undefined) throw problem;
         await this.pause(1);
         /** @type {Upload} */
@@ -118,7 +118,7 @@ class FileUpload {
     this.say(`${megabytes(at)} of ${megabytes(this.file.size)} MB${time}`);
   }
 
-  /** Repeats a request as long as only the connection or the server is at fault. @template Answer @param {() => Promise<Answer>} send */
+  /** Repeats a request while only the connection or the server is at fault. @template Answer @param {() => Promise<Answer>} send */
   async retrying(send) {
     for (let turn = 0; ; turn++) {
       try {
@@ -141,7 +141,7 @@ class FileUpload {
   }
 }
 
-/** Lists uploads that were begun earlier and are not complete. @param {HTMLElement} list */
+/** Lists unfinished uploads of earlier visits. @param {HTMLElement} list */
 async function showUnfinished(list) {
   const reference = caseReference();
   /** @type {{ uploads: Upload[] }} */
@@ -190,7 +190,7 @@ export function mount(element) {
   let before = Promise.resolve();
   const send = (/** @type {File[]} */ chosen) => {
     for (const file of chosen) {
-      const reference = chosen.length > 1 ? "" : exhibit.value.trim(); // one reference cannot stand for several files
+      const reference = chosen.length > 1 ? "" : exhibit.value.trim(); // one reference cannot apply to several files
       const upload = new FileUpload(file, { exhibit: reference, wearer: wearer.value.trim() }, list);
       upload.say("Waiting for the file before it.");
       before = before.then(() => upload.run());

@@ -12,7 +12,7 @@ import { SPEEDS } from "./view/player.js";
 /** @import { ReviewQueue } from "./view/review_queue.js" */
 /** @import { Timeline } from "./view/timeline.js" */
 
-/** The parts of the page that change. @typedef {ReturnType<typeof layOut>} Fields */
+/** The elements of the page that change. @typedef {ReturnType<typeof layOut>} Fields */
 
 /** "+01:00" of an ISO time; "Z" is +00:00. @param {string} iso */
 export function offsetOf(iso) {
@@ -21,7 +21,7 @@ export function offsetOf(iso) {
 }
 
 /**
- * The time `seconds` after `iso` by the camera's clock, whatever the viewer's own time zone is.
+ * The time `seconds` after `iso` by the camera's clock, whatever the viewer's time zone.
  * @param {string} iso @param {number} seconds
  */
 export function clockTime(iso, seconds) {
@@ -40,7 +40,7 @@ function chooser(name, choices, selected, then) {
 }
 
 /**
- * Puts the page into `root`. `base` is where the workbench's pages begin.
+ * Builds the page in `root`. `base` is the base URL of the workbench's pages.
  * @param {HTMLElement} root @param {{ base: string, info: FootageInfo }} page
  * @param {{ notices: Notices, commands: Commands, overlay: Overlay, timeline: Timeline, reviewQueue: ReviewQueue, inspector: Inspector }} parts
  * @param {{ speed: (value: number) => void, style: (value: string) => void, release: (value: string | null) => void }} changed

@@ -12,12 +12,12 @@ import { counted } from "./view/dom.js";
 /** @import { ReviewQueue } from "./view/review_queue.js" */
 
 const REVIEW_ITEMS_AFTER = 700; // ms after an edit
-const BUCKETS = 4000; // of the waveform
+const BUCKETS = 4000; // number of waveform values
 const RETRY = 3000; // ms
-const CHUNKS_KEPT = 40; // before and after the visible one
+const CHUNKS_KEPT = 40; // chunks loaded before and after the visible one
 const TRACKS_AT_ONCE = 250;
 
-/** Passes over a failed request, which will be made again anyway; throws any other error. @param {unknown} error */
+/** Ignores a failed request, which will be repeated anyway; rethrows any other error. @param {unknown} error */
 export function ignoreApiError(error) {
   if (!(error instanceof ApiError)) throw error;
 }
@@ -43,12 +43,12 @@ export class Loader {
     this.reviewQueue = reviewQueue;
     this.actors = actors;
     this.stopped = stopped;
-    /** @type {Map<string, string>} chunks on their way, and of which revision */
+    /** @type {Map<string, string>} chunks being loaded, and their revision */
     this.fetching = new Map();
-    this.decisions = 0; // how often the decisions of the release have changed
+    this.decisions = 0; // number of changes to the decisions of the release
     /** @type {Promise<void>} */
     this.lanes = Promise.resolve();
-    /** @type {Set<string>} edits without effect that the person has been told about */
+    /** @type {Set<string>} edits without effect that were reported */
     this.reported = new Set();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
@@ -72,10 +72,10 @@ export class Loader {
     }
   }
 
-  /** Loads all lanes in chunks that are shown as they come; later only those that have changed. */
+  /** Loads all lanes in chunks, shown as they arrive; later only those that have changed. */
   async tracks() {
     const before = this.lanes;
-    // One after the other: each builds on the lanes held.
+    // One after the other: each builds on the lanes loaded before.
     this.lanes = before.catch(() => undefined).then(() => this.#tracks());
     await this.lanes;
   }
@@ -114,7 +114,7 @@ export class Loader {
     this.say(`One of your edits has no effect. ${mine.reason}`);
   }
 
-  /** Loads the review queue: that of the release, or of the whole footage if there is no valid release. */
+  /** Loads the review queue of the release, or of the whole footage if there is no valid release. */
   async reviewItems() {
     const { reference, trouble } = this.release;
     const query = reference === null || trouble ? "" : `?release=${encodeURIComponent(reference)}`;
@@ -136,7 +136,7 @@ export class Loader {
     }
   }
 
-  /** Loads what this person did before, in this window or another, so that it can be undone. */
+  /** Loads this person's earlier edits, from any window, so that they can be undone. */
   async past() {
     /** @type {EditsAnswer} */
     const { edits } = await this.api.get("/edits?after=0");
@@ -161,7 +161,7 @@ export class Loader {
       if (theirs.length) this.notices.draw();
       if (revision > this.model.revision) {
         this.model.revision = revision;
-        this.queue.seen(revision);
+        this.queue.rebase(revision);
         await this.refresh();
       } else if (this.model.server.revision < revision) {
         await this.refresh();
@@ -199,7 +199,7 @@ export class Loader {
     }
   }
 
-  /** Another release, or other decisions in it: masks and review queue change. */
+  /** The release or its decisions have changed: reloads masks and review queue. */
   decisionsChanged() {
     this.decisions += 1;
     this.model.outdateShapes();
@@ -207,7 +207,7 @@ export class Loader {
     this.reviewItems().catch(() => undefined);
   }
 
-  /** Loads the boxes and masks around the visible frame that are missing or out of date. */
+  /** Loads missing or outdated boxes and masks around the visible frame. */
   chunks() {
     const here = Math.floor(this.player.wanted / CHUNK);
     const last = Math.floor((this.info.frames - 1) / CHUNK);
@@ -228,7 +228,7 @@ export class Loader {
     const wanted = `${revision} ${decisions}`;
     if (!this.model.isStale(kind, number) || this.fetching.get(key) === wanted) return;
     this.fetching.set(key, wanted);
-    // Without a valid release all masks are shown.
+    // Without a valid release, all masks are shown.
     const inRelease = kind === "shapes" && reference !== null && !trouble ? `&release=${encodeURIComponent(reference)}` : "";
     const query = `revision=${revision}&from=${number * CHUNK}&count=${CHUNK}`;
     try {
@@ -239,13 +239,13 @@ export class Loader {
       } else {
         /** @type {ShapesAnswer} */
         const answer = await this.api.get(`/shapes?${query}${inRelease}`);
-        if (decisions !== this.decisions) return; // of another release, or from before a decision
+        if (decisions !== this.decisions) return; // for another release, or from before a decision
         this.model.setShapes(number, answer.revision ?? revision, named(answer));
       }
       this.overlay.draw();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (inRelease && error.status >= 400 && error.status < 500) this.release.load(); // it says what is wrong
+      if (inRelease && error.status >= 400 && error.status < 500) this.release.load(); // the error is shown
       setTimeout(() => this.chunks(), RETRY);
     } finally {
       if (this.fetching.get(key) === wanted) this.fetching.delete(key);

@@ -25,7 +25,8 @@ const AROUND = 5; // seconds of the timeline before and after an item of the rev
 
 /**
  * Fills `element` with the reviewer. `csrf` is the session's token. `release` is the reference of the release whose policy
- * the masks are drawn with, or null. `base` is where the workbench's pages begin. `opened` resolves once the page is built.
+ * determines how masks are drawn, or null. `base` is the base URL of the workbench's pages. `opened` resolves once the
+ * page is built.
  * @param {{ element: HTMLElement, footage: number, csrf: string, release?: string | null, base?: string }} options
  */
 export function mount({ element, footage, csrf, release = null, base = "" }) {
@@ -44,14 +45,14 @@ export function mount({ element, footage, csrf, release = null, base = "" }) {
   return { opened, unmount: async () => (await opened).unmount() };
 }
 
-/** Loads what is known of the footage, with a button to try again if that fails. @param {HTMLElement} root @param {Api} api */
+/** Loads the facts about the footage, with a button to try again if that fails. @param {HTMLElement} root @param {Api} api */
 async function load(root, api) {
   for (;;) {
     root.replaceChildren(h("p", { class: "rv-loading", role: "status" }, "Opening the footage…"));
     try {
       /** @type {FootageInfo} */
       const info = await api.get("");
-      if (!info.time_base) throw new ApiError(200, { text: "The footage has been disposed of. Only its records are left." });
+      if (!info.time_base) throw new ApiError(200, { text: "The footage has been disposed of. Only its records remain." });
       api.csrf = info.csrf ?? api.csrf;
       return info;
     } catch (error) {
@@ -83,7 +84,7 @@ class Review {
     this.history = new History();
     this.selection = new Selection();
     this.queue = new EditQueue(api, info);
-    /** @type {Map<string, string>} who made each edit */
+    /** @type {Map<string, string>} the person who made each edit */
     const actors = new Map();
     this.notices = new Notices({ queue: this.queue, api, actors, signIn: `${api.base}/sign-in` });
     const { model, player, selection, queue, history, notices } = this;
@@ -116,7 +117,7 @@ class Review {
     this.stop.signal.addEventListener("abort", stop);
   }
 
-  /** Loads everything, and keeps it up to date from then on. */
+  /** Loads everything, then keeps it up to date. */
   async start() {
     const { info, loader, timeline } = this;
     for (const op of this.queue.resume()) {
@@ -165,7 +166,7 @@ class Review {
     this.root.remove();
   }
 
-  /** Connects the events of all parts. */
+  /** Connects the events of all components. */
   #connect() {
     const { player, overlay, timeline, selection, reviewQueue, release } = this;
     const { masks, selecting, sounds, queueing } = this.commands;
@@ -229,7 +230,7 @@ class Review {
     queue.on("foreign", () => loader.others());
   }
 
-  /** The tracks are not what the screen shows any more. */
+  /** The tracks have changed: updates everything that shows them. */
   changed() {
     this.timeline.update();
     this.inspector.draw();
@@ -257,7 +258,7 @@ class Review {
 
   /** Shows another release, or none. @param {string | null} reference */
   #choose(reference) {
-    // On a page of its own the address names the release, so that a reload shows the same.
+    // On a page of its own, the URL names the release, so that a reload shows the same.
     const here = new URL(window.location.href);
     if (here.pathname === `${this.api.base}/review/${this.info.id}`) {
       if (reference === null) here.searchParams.delete("release");

@@ -1,4 +1,4 @@
-// Everything that keys and buttons do.
+// All commands of keys and buttons.
 
 import { CopyCommands } from "./copy_commands.js";
 import { DecisionCommands } from "./decision_commands.js";
@@ -34,7 +34,7 @@ export function makeCommands(shared) {
   return { masks, selecting, sounds, queueing, copying, deciding, viewing };
 }
 
-/** Runs the action of a key: the method of that name. @param {Commands} commands @param {string} action */
+/** Runs the action of a key: the method with that name. @param {Commands} commands @param {string} action */
 export function run(commands, action) {
   for (const owner of Object.values(commands)) {
     const method = Reflect.get(owner, action);

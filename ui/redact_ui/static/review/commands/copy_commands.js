@@ -43,7 +43,7 @@ export class CopyCommands {
       this.say("This case has no other footage to copy to.");
       return;
     }
-    const act = newAct(); // the same for every try, so that nothing is copied twice
+    const act = newAct(); // the same for every attempt, so that nothing is copied twice
     const title = `Copy ${counted(tracks.length, "mask")} to other footage`;
     await askCopy(this.root, { title, others, send: (answer) => this.#send(tracks, act, answer) });
   }
@@ -69,7 +69,7 @@ export class CopyCommands {
     return null;
   }
 
-  /** Resolves to null, or to what went wrong. @param {number} to @param {string} act @param {Copied[]} made */
+  /** Resolves to null, or to an error text. @param {number} to @param {string} act @param {Copied[]} made */
   async #undo(to, act, made) {
     const edits = made.flatMap((one) => one.edits).reverse();
     const ops = edits.map((edit, i) => ({ id: `${act}u_${i}`, op: "undo", edit }));

@@ -13,7 +13,7 @@ function policyText(policy) {
   return `hidden, ${(PICTURE_EFFECTS[policy.effect] ?? policy.effect).toLowerCase()}${policy.codes.length ? `, ${policy.codes.join(", ")}` : ""}`;
 }
 
-/** The decision in force. What the policy alone decided is not filled in. @param {Outcome} outcome */
+/** The decision in force; empty if only the policy applies. @param {Outcome} outcome */
 function inForce({ hidden, by, effect, codes, reason }) {
   const decided = by !== "policy";
   return { action: hidden ? "hide" : "show", effect: decided ? effect : null, codes: decided ? codes : [], reason: decided ? reason : "" };
@@ -37,7 +37,7 @@ export class DecisionCommands {
     if (!current) {
       this.say(release.reference === null ? "Select a release above the picture first." : release.trouble || "Loading the release…");
     } else if (!current.may_decide) {
-      this.say(`The release is ${RELEASE_STATES[current.state]}: it takes no decisions, or none from you.`);
+      this.say(`The release is ${RELEASE_STATES[current.state]}: you cannot record decisions in it.`);
     } else if (!current.same_tracks) {
       this.say("The release uses an earlier detection run on this footage. Choose its clips again on the release page first.");
     } else if (selection.sound !== null) {

@@ -3,7 +3,7 @@
 /** @import { Edit, LoggedEdit, ResizeEdit, Shared } from "../types.js" */
 /** @import { History } from "../model/history.js" */
 
-const DRAFT_PAUSE = 350; // ms without a key press until resizing becomes one edit
+const DRAFT_PAUSE = 350; // ms without a key press after which resizing becomes one edit
 
 /** A new name for an act. The edits of one act are undone together. */
 export const newAct = () =>
@@ -21,7 +21,7 @@ export class EditRecorder {
     this.acts = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
-    /** @type {(edit: string) => void} called with each edit that is undone */
+    /** @type {(edit: string) => void} called with the id of each undone edit */
     this.onUndone = () => undefined;
   }
 

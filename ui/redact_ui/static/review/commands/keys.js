@@ -1,4 +1,4 @@
-// All keys of the reviewer in one table, which is also what the help shows.
+// All keys of the reviewer in one table, which the help also shows.
 
 /** @typedef {"Playback" | "Selecting tracks" | "Masks" | "Sound" | "Review queue" | "View" | "General"} Group */
 
@@ -81,7 +81,7 @@ export const GRAB_KEYS = [
   ["Alt+Arrows", "Turn the box by one degree or by fifteen, or move the start of the sound"],
   ["Ctrl+Arrows", "Move by one pixel, or by a hundredth of a second"],
   ["Enter", "Place it here"],
-  ["Esc", "Leave it as it was"],
+  ["Esc", "Cancel"],
 ];
 
 /** @type {[string, string][]} */
@@ -112,7 +112,7 @@ const SAME_KEY = { "=": "+", _: "-" };
  * @param {Pick<KeyboardEvent, "key" | "code" | "altKey" | "ctrlKey" | "metaKey" | "shiftKey" | "getModifierState">} event
  */
 export function nameOf(event) {
-  // Alt may turn a key into another letter, Caps Lock into another case. Some keyboards have the brackets on AltGr.
+  // Alt may change a key's letter, and Caps Lock its case. Some keyboards have the brackets on AltGr.
   const altGraph = event.getModifierState("AltGraph");
   const letter = /^(Key[A-Z]|Digit\d)$/.test(event.code) && event.altKey && !altGraph ? event.code.slice(-1) : event.key;
   const key = letter.length === 1 ? (SAME_KEY[letter] ?? letter.toLowerCase()) : letter;
@@ -124,7 +124,7 @@ export function nameOf(event) {
   return [...modifiers.filter(Boolean), key].join("+");
 }
 
-/** Whether the key belongs to what has the focus: a text field, a list, an open dialog. @param {KeyboardEvent} event */
+/** Whether the focused element takes the key: a text field, a list, an open dialog. @param {KeyboardEvent} event */
 function isTaken(event) {
   if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return true;
   const target = event.composedPath()[0];
@@ -136,7 +136,7 @@ function isTaken(event) {
 }
 
 /**
- * Runs the action of each key while `element` is visible. `grabbed` is asked first: it returns whether the key was meant
+ * Runs the action of each key while `element` is visible. `grabbed` is called first and returns whether it used the key
  * for a box or a sound that is being placed. Returns a function that stops listening.
  * @param {HTMLElement} element @param {(action: string) => void} run
  * @param {{ mayEdit: boolean, grabbed: (event: KeyboardEvent) => boolean }} options

@@ -15,7 +15,7 @@ import { counted } from "../view/dom.js";
 /** @import { SoundCommands } from "./sound_commands.js" */
 /** @import { ViewCommands } from "./view_commands.js" */
 
-/** What POST follow takes. @typedef {{ track: number, frame: number, box: Box, angle: number, direction: "on" | "back", seconds: number }} FollowRequest */
+/** The body of POST follow. @typedef {{ track: number, frame: number, box: Box, angle: number, direction: "on" | "back", seconds: number }} FollowRequest */
 
 const NEW_SECONDS = 3;
 const FOLLOW_SECONDS = 3;
@@ -57,7 +57,7 @@ export class MaskCommands {
     this.viewing = viewing;
     /** @type {QueueCommands | null} */
     this.queueing = null;
-    this.label = "face"; // class of new masks
+    this.label = "face"; // the class of new masks
   }
 
   undo() { this.recorder.undo(); }
@@ -98,7 +98,7 @@ export class MaskCommands {
     else this.say("The mask is not on this frame.");
   }
 
-  /** Handles a key for the grabbed box or sound. Returns whether it was one. @param {KeyboardEvent} event */
+  /** Handles a key for the grabbed box or sound. Returns whether it was used. @param {KeyboardEvent} event */
   handleGrabbed(event) {
     const owner = [this.overlay, this.timeline.sound].find((each) => each.grabbed);
     if (!owner) return false;
@@ -210,7 +210,7 @@ export class MaskCommands {
     }
   }
 
-  /** Exchanges two tracks that were confused when they passed each other: from here on each is the other. */
+  /** Swaps two tracks that were confused when they passed each other, from this frame on. */
   swap() {
     const { ids, size } = this.selection;
     if (size === 2) {
@@ -273,7 +273,7 @@ export class MaskCommands {
     this.recorder.make(rejected.map((track) => ({ op: "restore", track })));
   }
 
-  /** Sets the class of the selected tracks, or asks for it. @param {string | null} label */
+  /** Sets the class of the selected tracks; asks for it if none is given. @param {string | null} label */
   async setClass(label) {
     const chosen = label ?? (await askText(this.root, { title: "Class of the selected tracks", label: "Class", act: "Set class" }));
     if (chosen) this.recorder.make(this.#live().map(({ id }) => ({ op: "set-class", track: id, label: chosen })));
@@ -300,7 +300,7 @@ export class MaskCommands {
   }
 
   /**
-   * Has the tracker follow a box. What it finds becomes boxes of the track, as part of `act` if one is given.
+   * Lets the tracker follow a box. The boxes found are added to the track, as part of `act` if one is given.
    * @param {FollowRequest} request @param {string} [act]
    */
   async follow(request, act) {
@@ -324,7 +324,7 @@ export class MaskCommands {
     this.say(`Tracked for ${counted(rows.length, "frame")}.`);
   }
 
-  /** A box that the server accepts: at most a picture's size outside the picture, at least a pixel wide and high. @param {Box} box @returns {Box} */
+  /** A box within the server's limits: at most a picture's size outside the picture, at least a pixel wide and high. @param {Box} box @returns {Box} */
   limited([left, top, right, bottom]) {
     const { width, height } = this.model.info;
     const [l, t] = [clamp(left, -width, 2 * width - 1), clamp(top, -height, 2 * height - 1)];
@@ -338,7 +338,7 @@ export class MaskCommands {
     return tracks.filter((track) => track !== undefined).filter((track) => track.deleted === null);
   }
 
-  /** The main track. Says so if there is none. */
+  /** The main track. Shows a message if there is none. */
   #track() {
     const { main } = this.selection;
     const track = main === null ? null : (this.model.tracks().get(main) ?? null);
@@ -346,7 +346,7 @@ export class MaskCommands {
     return track;
   }
 
-  /** The main track if it has an outline. Says so if it has none. */
+  /** The main track if it has an outline. Otherwise shows a message. */
   #outlined() {
     const track = this.#track();
     if (track?.kind !== "frame") return track;
@@ -362,7 +362,7 @@ export class MaskCommands {
     this.recorder.make([{ op: "set-span", track: track.id, first, last }]);
   }
 
-  /** Resizes all selected masks. Key presses in a row become one edit of each mask. @param {number} factor */
+  /** Resizes all selected masks. Consecutive key presses become one edit of each mask. @param {number} factor */
   #resize(factor) {
     if (!this.#track()) return;
     const tracks = this.#live().filter((track) => track.kind !== "frame").map((track) => track.id);

@@ -23,7 +23,7 @@ export class QueueCommands {
     this.reviewQueue = reviewQueue;
     this.recorder = recorder;
     this.masks = masks;
-    /** @type {Map<string, string>} by act, the detection that it made a mask of */
+    /** @type {Map<string, string>} by act, the detection it masked */
     this.masked = new Map();
     recorder.onUndone = (edit) => this.#undone(edit);
   }
@@ -32,7 +32,7 @@ export class QueueCommands {
     if (!this.reviewQueue.next()) this.say(this.reviewQueue.loaded ? "The review queue is empty." : "Loading the review queue…");
   }
 
-  /** Accepts the current item; with several tracks selected, all of their items as well. */
+  /** Accepts the current item; with several tracks selected, all their items. */
   accept() {
     const { item } = this.reviewQueue;
     const selected = this.selection.size > 1 ? this.reviewQueue.open.filter((each) => this.selection.has(each.track ?? -1)) : [];
@@ -42,7 +42,7 @@ export class QueueCommands {
     if (items.length > 1) this.say(`${items.length} items accepted.`);
   }
 
-  /** Rejects the mask, or an item without a mask: a detection, a damaged picture. Both need a reason. */
+  /** Rejects the mask, or an item without a mask (a detection, a damaged picture). Asks for a reason. */
   async reject() {
     const { item } = this.reviewQueue;
     const bare = item && (item.track ?? null) === null && !this.selection.size && this.selection.sound === null;
@@ -52,24 +52,24 @@ export class QueueCommands {
       this.#settle([item], reason);
       this.nextItem();
     } else if ((await this.masks.remove()) && item && this.selection.has(item.track ?? -1)) {
-      this.nextItem(); // the mask's items went with it, and come back with it
+      this.nextItem(); // the mask's items disappear and return with it
     }
   }
 
-  /** Whether the current item is a detection without a mask that is on the screen. */
+  /** Whether the current item is a detection without a mask, and is on the screen. */
   get isAtDetection() {
     const { item } = this.reviewQueue;
     return Boolean(item?.box) && item !== null && item.first <= this.player.wanted && this.player.wanted <= item.last;
   }
 
-  /** Makes a mask of the detection on the screen. */
+  /** Masks the detection on the screen. */
   async maskDetection() {
     const { item } = this.reviewQueue;
     if (item?.box && this.isAtDetection) await this.#mask(item, item.box);
   }
 
   /**
-   * The tracker follows the box from the frame of the detection to both ends of its time.
+   * The tracker follows the box from the frame of the detection to both ends of its span.
    * @param {ReviewItem} item @param {Box} found
    */
   async #mask({ key, first, last, frame = first, label = "face" }, found) {
@@ -93,7 +93,7 @@ export class QueueCommands {
     this.say("The detection is masked now. Q goes to the next item.");
   }
 
-  /** Opens again what an edit had settled here. @param {string} edit */
+  /** Reopens the item that an edit settled here. @param {string} edit */
   #undone(edit) {
     const settled = this.model.pending.find(({ op }) => op.id === edit)?.op;
     this.reviewQueue.unsettle(settled?.op === "settle" ? settled.key : this.masked.get(actOf(edit)));

@@ -12,7 +12,7 @@ export class SelectionCommands {
     this.timeline = timeline;
     this.say = say;
     this.go = go;
-    /** @type {((track: number, other: number) => void) | null} called once with a second track, when one is being selected */
+    /** @type {((track: number, other: number) => void) | null} called once with the second track when it is selected */
     this.pairing = null;
   }
 
@@ -23,7 +23,7 @@ export class SelectionCommands {
   cursorUp() { this.timeline.moveCursor(-1); }
   cursorDown() { this.timeline.moveCursor(1); }
 
-  /** Adds the lane under the cursor to the selection, or takes it out. */
+  /** Adds the lane under the cursor to the selection, or removes it. */
   toggleLane() {
     const track = this.timeline.cursor ?? this.selection.main;
     if (track !== null) this.picked({ track, more: true });

@@ -9,7 +9,7 @@ import { askReason } from "../view/dialogs.js";
 const NEW_SECONDS = 3;
 const SHORTEST = 0.01;
 
-/** To milliseconds, from zero on. @param {number} seconds */
+/** Rounds to milliseconds, not below zero. @param {number} seconds */
 const rounded = (seconds) => Math.round(Math.max(seconds, 0) * 1000) / 1000;
 
 export class SoundCommands {

@@ -1,4 +1,4 @@
-// Playback, moving about in the clip, and zooming.
+// Playback, moving through the clip, and zooming.
 
 import { showHelp } from "../view/dialogs.js";
 

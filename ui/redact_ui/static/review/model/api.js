@@ -1,12 +1,12 @@
-// Requests to the server about one clip of footage.
+// Server requests for one piece of footage.
 
 import { Emitter } from "./emitter.js";
 
 const FRAMES_AT_ONCE = 20000;
 
-/** @typedef {{ text?: string, code?: string, conflicts?: string[], revision?: number }} Problem what a refusal says */
+/** @typedef {{ text?: string, code?: string, conflicts?: string[], revision?: number }} Problem the body of an error response */
 
-/** Any answer but 2xx. `status` is 0 if there was no answer. */
+/** Any status but 2xx. `status` is 0 without a response. */
 export class ApiError extends Error {
   /** @param {number} status @param {Problem} [problem] */
   constructor(status, problem) {
@@ -18,7 +18,7 @@ export class ApiError extends Error {
 }
 
 /**
- * Events: "signed" when the session ends or begins again.
+ * Events: "signed" when the session ends or is renewed.
  * @extends {Emitter<{ signed: { out: boolean } }>}
  */
 export class Api extends Emitter {

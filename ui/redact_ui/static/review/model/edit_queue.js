@@ -1,4 +1,4 @@
-// Edits on their way to the server. None is ever lost.
+// Edits waiting to be recorded by the server. None is ever lost.
 
 import { ApiError } from "./api.js";
 import { touched } from "./edit_rules.js";
@@ -9,17 +9,17 @@ import { actOf } from "./history.js";
 /** @import { Api } from "./api.js" */
 
 /**
- * One edit as it is kept in the browser's storage, under `key`: made on the tracks `tracks` knowing of revision `base`.
+ * One edit as kept in the browser's storage, under `key`: an edit of the tracks `tracks`, based on revision `base`.
  * @typedef {{ key: string, op: LoggedEdit, tracks: number | null, base: number, at: number, count: number }} QueuedEdit
  */
 
 /**
- * Edits that the server does not take as they are: they wait for the person's decision.
+ * Edits that the server did not accept: they wait for the person's decision.
  * @typedef {{ ops: QueuedEdit[], kind: "conflict" | "refused", text: string, conflicts: string[], revision?: number }} HeldEdits
  */
 
 /**
- * "offline": no answer; "trouble": a fault of the server's; "refused": no edit of this person is accepted.
+ * "offline": no response; "trouble": a server error; "refused": no edit of this person is accepted.
  * @typedef {"saved" | "saving" | "offline" | "trouble" | "signed-out" | "refused"} QueueState
  */
 
@@ -28,13 +28,13 @@ import { actOf } from "./history.js";
 const EDITS_AT_ONCE = 100;
 const FIRST_WAIT = 1000; // ms
 const LONGEST_WAIT = 30000;
-const TRANSIENT = [401, 408, 429]; // may pass by itself, or with a new sign-in
+const TRANSIENT = [401, 408, 429]; // may pass by itself or after a new sign-in
 /** @type {Record<number, QueueState>} 403 may only mean that the session has a new token */
 const STATES = { 0: "offline", 401: "signed-out", 403: "saving" };
 
 /**
- * The tracks and sounds that an edit is about. `known` has the edits that an undo may refer to; an unknown one is about
- * nothing.
+ * The tracks and sounds that an edit concerns. `known` has the edits that an undo may refer to; an undo of an unknown
+ * edit concerns none.
  * @param {Edit} op @param {ReadonlyMap<string, Edit>} known @returns {string[]}
  */
 export function subjectsOf(op, known) {
@@ -54,9 +54,10 @@ const overlap = (a, b) => a.some((each) => b.includes(each));
  * it or the person has discarded it. All windows of one person share the storage; an edit sent by two of them is recorded
  * once, because it has an id.
  *
- * Events: "change" (another state); "held" (an entry of `held` came or went); "saved"; "foreign" (other people's edits
- * came in between); "dropped" (ids of discarded edits); "elsewhere" (ids of edits that another window has sent).
- * @extends {Emitter<{ change: undefined, held: undefined, saved: { revision: number, ids: string[] }, foreign: undefined,
+ * Events: "change" (another state); "held" (an entry of `held` was added or removed); "saved"; "foreign" (other
+ * people's edits came in between); "dropped" (ids of discarded edits); "elsewhere" (ids of edits that another window
+ * has sent). @extends {Emitter<{ change: undefined, held: undefined, saved: { revision: number, ids: string[] },
+ * foreign: undefined,
  *   dropped: string[], elsewhere: string[] }>}
  */
 export class EditQueue extends Emitter {
@@ -83,14 +84,14 @@ export class EditQueue extends Emitter {
     this.wait = FIRST_WAIT;
     this.stored = true; // false once the storage is full or missing
     this.busy = false;
-    this.single = false; // the next request carries one edit only
-    this.renewed = false; // the token was fetched again
+    this.single = false; // the next request has only one edit
+    this.renewed = false; // the token was renewed
     /** @type {Waiter[]} */
     this.waiters = [];
     this.count = 0;
     /** @type {Set<string>} ids of edits made in this window */
     this.mine = new Set();
-    /** @type {Map<string, Edit>} all edits that this window has seen */
+    /** @type {Map<string, Edit>} all edits known to this window */
     this.known = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
@@ -104,7 +105,7 @@ export class EditQueue extends Emitter {
     });
   }
 
-  /** The number of edits that the server does not have. */
+  /** The number of edits not recorded yet. */
   get unsaved() {
     return this.waiting.length + this.held.reduce((n, entry) => n + entry.ops.length, 0);
   }
@@ -119,7 +120,7 @@ export class EditQueue extends Emitter {
       try {
         found.push({ key, ...JSON.parse(this.storage.getItem(key) ?? "") });
       } catch {
-        continue; // not one of ours
+        continue; // an entry of something else
       }
     }
     found.sort((a, b) => a.at - b.at || a.count - b.count);
@@ -145,7 +146,7 @@ export class EditQueue extends Emitter {
     this.#send();
   }
 
-  /** Remembers recorded edits, so that it is known what an undo is about. @param {EditsAnswer["edits"]} edits */
+  /** Remembers recorded edits, which an undo may refer to. @param {EditsAnswer["edits"]} edits */
   remember(edits) {
     for (const { id, edit } of edits) this.known.set(id, edit);
   }
@@ -161,7 +162,7 @@ export class EditQueue extends Emitter {
     });
   }
 
-  /** Keeps the other people's edits and throws away this entry's. @param {HeldEdits} entry */
+  /** Keeps other people's edits and discards this entry's. @param {HeldEdits} entry */
   discard(entry) {
     this.held = this.held.filter((each) => each !== entry);
     for (const one of entry.ops) this.storage.removeItem(one.key);
@@ -169,7 +170,7 @@ export class EditQueue extends Emitter {
     this.#heldChanged();
   }
 
-  /** Sends this entry's edits again, on top of what other people did. @param {HeldEdits} entry */
+  /** Sends this entry's edits again, after those of other people. @param {HeldEdits} entry */
   resend(entry) {
     this.held = this.held.filter((each) => each !== entry);
     for (const one of entry.ops) {
@@ -181,12 +182,12 @@ export class EditQueue extends Emitter {
     this.#send();
   }
 
-  /** A newer revision is on the screen: edits from now on are made knowing of it. @param {number} revision */
-  seen(revision) {
+  /** A newer revision is on the screen: later edits are based on it. @param {number} revision */
+  rebase(revision) {
     this.base = Math.max(this.base, revision);
   }
 
-  /** Sends what waits at once. */
+  /** Sends the waiting edits at once. */
   retry() {
     clearTimeout(this.timer);
     this.wait = FIRST_WAIT;
@@ -249,8 +250,8 @@ export class EditQueue extends Emitter {
   }
 
   /**
-   * The waiting edits were made knowing of this window's edits before them. Other people's edits need not be known to
-   * them where those are about other tracks and sounds; else the server says whether they conflict.
+   * The waiting edits are based on this window's earlier edits. Other people's edits of other tracks and sounds do not
+   * matter to them; for the rest, the server decides whether they conflict.
    * @param {number} revision @param {boolean} foreign @param {number} base of the batch that became `revision`
    */
   async #rebase(revision, foreign, base) {
@@ -269,7 +270,7 @@ export class EditQueue extends Emitter {
       }
     }
     for (const one of this.waiting) {
-      // With an older base than the batch, an edit was kept back by other people's edits before.
+      // An edit with an older base than the batch was already held back by other people's edits.
       const keptBack = !foreign && one.base < base;
       if (keptBack || one.base >= revision || overlap(subjectsOf(one.op, this.known), theirs)) continue;
       one.base = revision;
@@ -278,7 +279,7 @@ export class EditQueue extends Emitter {
   }
 
   /**
-   * Returns how long to wait before the next try, in ms.
+   * Returns the delay before the next attempt, in ms.
    * @param {QueuedEdit[]} batch @param {ApiError} error
    */
   async #failed(batch, error) {
@@ -293,7 +294,7 @@ export class EditQueue extends Emitter {
       this.#hold(batch[0], error);
       return 0;
     }
-    // Nothing else is thrown away: what is refused now may be accepted once a right is given back.
+    // Nothing else is discarded: a refused edit may be accepted once a right is restored.
     const refused = error.status >= 400 && error.status < 500 && !TRANSIENT.includes(error.status);
     this.state = STATES[error.status] ?? (error.status ? "trouble" : "offline");
     if (refused && (error.status !== 403 || this.renewed)) [this.state, this.refusal] = ["refused", error.message];
@@ -305,7 +306,7 @@ export class EditQueue extends Emitter {
     return pause;
   }
 
-  /** After a new sign-in in another window the session has a new token. */
+  /** Fetches the session's new token, after a sign-in in another window. */
   async #renew() {
     try {
       /** @type {{ csrf: string, user: string }} */
@@ -319,7 +320,7 @@ export class EditQueue extends Emitter {
     this.#changed();
   }
 
-  /** Holds an edit that cannot be recorded as it is, and the later ones that build on it. @param {QueuedEdit} one @param {ApiError} error */
+  /** Holds an edit that cannot be recorded, and later ones that build on it. @param {QueuedEdit} one @param {ApiError} error */
   #hold(one, { status, message, problem }) {
     const subjects = subjectsOf(one.op, this.known);
     const act = actOf(one.op.id);

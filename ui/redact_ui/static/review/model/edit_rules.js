@@ -1,4 +1,5 @@
-// What each edit does to the tracks: the rules of redact/mask/edits/replay.py. Both replay tests/mask/edits/cases.
+// The effect of each edit on the tracks, as in redact/mask/edits/replay.py. Both are tested with
+// tests/mask/edits/cases.
 
 import { contains, cut, joined, spansOf, without } from "./spans.js";
 import { layersOf, merged, split, trimmed, visible } from "./visibility.js";
@@ -6,12 +7,12 @@ import { layersOf, merged, split, trimmed, visible } from "./visibility.js";
 /** @import { Edit, LoggedEdit, SoundSpan, Span, Track } from "../types.js" */
 /** @import { Clock, Layers } from "./visibility.js" */
 
-/** A track with what this window's edits know of it. @typedef {Track & { layers?: Layers, mergedInto?: number }} EditedTrack */
+/** A track with the state that this window's edits keep. @typedef {Track & { layers?: Layers, mergedInto?: number }} EditedTrack */
 
 /** @param {EditedTrack} track */
 const layers = (track) => track.layers ?? layersOf(track);
 
-/** The tracks that an edit is about. @param {Edit} op @returns {number[]} */
+/** The tracks that an edit concerns. @param {Edit} op @returns {number[]} */
 export function touched(op) {
   if (op.op === "link") return op.tracks;
   if (op.op === "merge") return [op.track, op.other];
@@ -36,7 +37,7 @@ export class EditReplay {
     this.skipped = new Set();
   }
 
-  /** The tracks that are in sight somewhere, rejected ones among them. @returns {Map<number, Track>} */
+  /** The tracks visible on at least one frame, including rejected ones. @returns {Map<number, Track>} */
   tracks() {
     return new Map([...this.all].filter(([, track]) => track.mergedInto === undefined && track.first <= track.last));
   }
@@ -46,7 +47,7 @@ export class EditReplay {
     if (!this.#apply(op) && op.id !== undefined) this.skipped.add(op.id);
   }
 
-  /** False if the edit makes no sense. @param {Edit} op @returns {boolean} */
+  /** False if the edit is not possible. @param {Edit} op @returns {boolean} */
   #apply(op) {
     switch (op.op) {
       case "draw":
@@ -78,7 +79,7 @@ export class EditReplay {
       case "remove-sound":
         return this.#sound(op);
       default:
-        return true; // about no track
+        return true; // concerns no track
     }
   }
 
@@ -100,7 +101,7 @@ export class EditReplay {
     return true;
   }
 
-  /** The track with other layers, which no longer is the machine's own. @param {EditedTrack} track @param {Layers} now */
+  /** The track with other layers; it then counts as edited. @param {EditedTrack} track @param {Layers} now */
   #shape(track, now) {
     const shown = visible(now, this.clock);
     const filled = without(shown, without(now.rows, now.still));
@@ -159,7 +160,7 @@ export class EditReplay {
     const isLinked = (/** @type {Track} */ each) => this.#group(each.subject).length > 1;
     const bothLinked = track.subject !== other.subject && isLinked(track) && isLinked(other);
     this.#shape({ ...track, origin, weak }, merged(layers(track), layers(other), this.clock));
-    // Nobody can say which of two people the merged track shows: it stays linked with neither.
+    // The merged track may show either person, so it is linked with neither.
     if (bothLinked) this.#leaveGroup(op.track);
     this.#leaveGroup(op.other);
     const left = this.all.get(op.other);

@@ -1,4 +1,4 @@
-// Events whose names and details the type checker knows.
+// Events with names and details known to the type checker.
 
 /** @template {Record<string, unknown>} Events by name, what each event carries */
 export class Emitter extends EventTarget {

@@ -18,19 +18,19 @@ export const centred = ([left, top, right, bottom], angle = 0) => [
   (left + right) / 2, (top + bottom) / 2, right - left, bottom - top, angle,
 ];
 
-/** The box before it is turned. @param {Shape} shape @returns {Box} */
+/** The box before rotation. @param {Shape} shape @returns {Box} */
 export const edges = ([cx, cy, w, h]) => [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
 
 /** @param {Shape} shape @param {number} factor @returns {Shape} */
 export const scaled = ([cx, cy, w, h, angle], factor) => [cx, cy, Math.max(w * factor, 1), Math.max(h * factor, 1), angle];
 
-/** [x, y] turned about the origin. @param {number} x @param {number} y @param {number} degrees @returns {Point} */
+/** [x, y] rotated about the origin. @param {number} x @param {number} y @param {number} degrees @returns {Point} */
 export function turn(x, y, degrees) {
   const [c, s] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
   return [x * c - y * s, x * s + y * c];
 }
 
-/** The upright box that encloses a turned one. @param {Shape} shape @returns {Box} */
+/** The upright box that encloses a rotated one. @param {Shape} shape @returns {Box} */
 export function enclosing([cx, cy, w, h, angle]) {
   const radians = (angle * Math.PI) / 180;
   const [c, s] = [Math.abs(Math.cos(radians)), Math.abs(Math.sin(radians))];
@@ -44,8 +44,8 @@ export function hull(one, other) {
 }
 
 /**
- * Moves the side or corner `[ux, uy]` by `[dx, dy]` along the box's own sides. The opposite corner stays where it is, or
- * the centre does.
+ * Moves the side or corner `[ux, uy]` by `[dx, dy]` along the box's own sides. The opposite corner stays fixed, or the
+ * centre with `aboutCentre`.
  * @param {Shape} shape @param {Point} corner @param {Point} by @param {boolean} [aboutCentre] @returns {Shape}
  */
 export function resized([cx, cy, w, h, angle], [ux, uy], [dx, dy], aboutCentre = false) {

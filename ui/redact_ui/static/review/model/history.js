@@ -1,4 +1,4 @@
-// What can be undone and redone.
+// The edits that can be undone and redone.
 
 /** @import { Edit, LoggedEdit } from "../types.js" */
 /** @typedef {{ name: string, ids: string[] }} Act */
@@ -17,7 +17,7 @@ export class History {
     this.known = new Set();
   }
 
-  /** Takes edits in the order in which they were made, "undo" and "redo" among them. @param {LoggedEdit} op */
+  /** Adds an edit, which may be an "undo" or "redo". Call this in the order of the edits. @param {LoggedEdit} op */
   push(op) {
     if (this.known.has(op.id)) return;
     this.known.add(op.id);
@@ -37,7 +37,7 @@ export class History {
     }
   }
 
-  /** Drops edits that were not recorded after all. @param {string[]} ids */
+  /** Removes edits that were not recorded. @param {string[]} ids */
   forget(ids) {
     /** @param {Act[]} acts */
     const keep = (acts) =>
@@ -50,7 +50,7 @@ export class History {
     [this.done, this.undone, this.known] = [done, undone, known];
   }
 
-  /** The edits that undo the last act, or null. They take effect here once they are pushed. @returns {Edit[] | null} */
+  /** The edits that undo the last act, or null. They take effect here once pushed. @returns {Edit[] | null} */
   undo() {
     const act = this.done.at(-1);
     return act ? [...act.ids].reverse().map((edit) => ({ op: "undo", edit })) : null;

@@ -1,4 +1,4 @@
-// What one release does with the tracks and sounds of this footage.
+// How one release treats the tracks and sounds of this footage.
 
 import { ApiError } from "./api.js";
 import { Emitter } from "./emitter.js";
@@ -14,7 +14,7 @@ export const SOUND_EFFECTS = { mute: "Mute", bleep: "Bleep", disguise: "Disguise
 export const RELEASE_STATES = { draft: "draft", "in-review": "in review", approved: "approved", exported: "exported", withdrawn: "withdrawn" };
 
 /**
- * The release in whose light the masks are shown, or none. Events: "change" (another release, or other decisions in it).
+ * The release whose decisions apply to the masks shown, or none. Events: "change" (another release or other decisions).
  * @extends {Emitter<{ change: undefined }>}
  */
 export class ReleaseDecisions extends Emitter {
@@ -23,7 +23,7 @@ export class ReleaseDecisions extends Emitter {
     super();
     this.api = api;
     this.reference = reference;
-    /** @type {ReleaseState | null} as the server has it now */
+    /** @type {ReleaseState | null} its current state on the server */
     this.current = null;
     this.trouble = ""; // why the release cannot be loaded: it may have been withdrawn
     /** @type {ListedRelease[]} */
@@ -32,7 +32,7 @@ export class ReleaseDecisions extends Emitter {
     this.tracks = new Map();
     /** @type {Map<number, Outcome>} */
     this.sounds = new Map();
-    /** @type {Map<string, PolicyOutcome>} what the policy does with each class */
+    /** @type {Map<string, PolicyOutcome>} the policy's treatment of each class */
     this.policies = new Map();
     this.requests = 0;
   }
@@ -59,13 +59,13 @@ export class ReleaseDecisions extends Emitter {
     try {
       /** @type {ReleaseState} */
       const state = await this.api.get(`/decisions?release=${encodeURIComponent(this.reference)}`);
-      if (request !== this.requests) return; // a later request is on its way
+      if (request !== this.requests) return; // there is a later request
       const changed = this.current?.content !== state.content || this.current?.state !== state.state;
       this.#set(state, "");
       if (changed) this.emit("change");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (request !== this.requests || ![400, 403, 404].includes(error.status)) return; // the next time will do
+      if (request !== this.requests || ![400, 403, 404].includes(error.status)) return; // repeated later
       this.#set(null, error.message);
       this.emit("change");
     }
@@ -92,7 +92,7 @@ export class ReleaseDecisions extends Emitter {
   }
 
   /**
-   * Sends decisions one after the other. Resolves to null, or to what went wrong and after how many.
+   * Sends decisions one after the other. Resolves to null, or to an error text with the number saved before.
    * @param {Decision[]} decisions @returns {Promise<string | null>}
    */
   async decide(decisions) {

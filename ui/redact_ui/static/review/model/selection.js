@@ -31,7 +31,7 @@ export class Selection extends Emitter {
     this.emit("change");
   }
 
-  /** `more` adds the track to the selection, or takes it out. @param {number | null} id @param {boolean} more */
+  /** `more` adds the track to the selection, or removes it. @param {number | null} id @param {boolean} more */
   pick(id, more) {
     if (id === null) this.set([]);
     else if (!more) this.set([id]);

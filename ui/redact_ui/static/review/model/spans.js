@@ -14,14 +14,14 @@ export function joined(spans) {
   return out;
 }
 
-/** What lies between `first` and `last`. @param {readonly Span[]} spans @param {number} first @param {number} last */
+/** The frames between `first` and `last`. @param {readonly Span[]} spans @param {number} first @param {number} last */
 export function cut(spans, first, last) {
   return spans
     .filter(([a, b]) => a <= last && b >= first)
     .map(([a, b]) => /** @type {Span} */ ([Math.max(a, first), Math.min(b, last)]));
 }
 
-/** `spans` without the frames of `others`; both are joined. @param {readonly Span[]} spans @param {readonly Span[]} others */
+/** `spans` without the frames of `others`. Both must be joined. @param {readonly Span[]} spans @param {readonly Span[]} others */
 export function without(spans, others) {
   let left = [...spans];
   for (const [first, last] of others) {

@@ -1,6 +1,6 @@
-// What is known of the tracks: the server's answers, and over them this window's edits that are not in them yet.
-// On which frames a track is in sight follows the server's rules. Boxes are not interpolated here: between keyframes, and
-// on frames that a track did not cover before, they are known once the server has answered.
+// The tracks: the server's responses, plus this window's edits that they do not include yet.
+// The frames on which a track is visible follow the server's rules. Boxes are not interpolated here: between keyframes,
+// and on frames that a track did not cover before, they come with the server's response.
 
 import { EditReplay, isInSight, touched } from "./edit_rules.js";
 import { centred, hull, scaled } from "./geometry.js";
@@ -26,7 +26,7 @@ function replace(boxes, id, box) {
   else boxes.delete(id);
 }
 
-/** The box on `frame`; most rows are of frames without gaps. @param {PlacedBox[]} rows @param {number} frame */
+/** The box on `frame`. Most lists of rows have no gaps. @param {PlacedBox[]} rows @param {number} frame */
 function boxIn(rows, frame) {
   const at = frame - rows[0][0];
   const row = rows[at]?.[0] === frame ? rows[at] : rows.find((each) => each[0] === frame);
@@ -43,16 +43,16 @@ export class TrackModel {
     this.server = { revision: -1, tracks: new Map(), sounds: new Map() };
     /** @type {{ boxes: Map<number, Chunk<BoxRow>>, shapes: Map<number, Chunk<MaskRow>> }} */
     this.chunks = { boxes: new Map(), shapes: new Map() };
-    /** @type {{ op: LoggedEdit, revision: number | null }[]} without a revision until it is saved */
+    /** @type {{ op: LoggedEdit, revision: number | null }[]} no revision until it is saved */
     this.pending = [];
-    /** @type {ResizeEdit[] | null} edits that are still being made */
+    /** @type {ResizeEdit[] | null} edits in progress */
     this.draft = null;
     /** @type {{ tracks: Map<number, Track>, sounds: Map<number, SoundSpan>, skipped: Set<string>, lanes: Track[] | null } | null} */
     this.cache = null;
   }
 
   /**
-   * Takes all tracks, or those that differ from the revision `after`, which must be the one held.
+   * Stores all tracks, or those that differ from the revision `after`, which must be the current one.
    * @param {Pick<TracksAnswer, "revision" | "after" | "tracks" | "gone" | "changed" | "sounds">} answer
    */
   setTracks({ revision, after, tracks, gone, changed, sounds }) {
@@ -80,7 +80,7 @@ export class TrackModel {
     return this.server.tracks.has(id);
   }
 
-  /** Takes a chunk, unless the one held is newer. @param {number} number @param {number} revision @param {BoxRow[][]} frames */
+  /** Stores a chunk, unless the current one is newer. @param {number} number @param {number} revision @param {BoxRow[][]} frames */
   setBoxes(number, revision, frames) {
     if (this.#isNewer("boxes", number, revision)) this.chunks.boxes.set(number, { revision, frames });
   }
@@ -112,7 +112,7 @@ export class TrackModel {
     return !held || held.outdated === true || held.revision < this.revision;
   }
 
-  /** The masks have changed though no track has: a release decides differently. */
+  /** The masks have changed but no track has: decisions of the release have. */
   outdateShapes() {
     for (const held of this.chunks.shapes.values()) held.outdated = true;
   }
@@ -129,7 +129,7 @@ export class TrackModel {
     for (const entry of this.pending) if (ids.includes(entry.op.id)) entry.revision = revision;
   }
 
-  /** Takes back edits that will not be made. @param {string[]} ids */
+  /** Removes edits that will not be recorded. @param {string[]} ids */
   drop(ids) {
     this.pending = this.pending.filter((entry) => !ids.includes(entry.op.id));
     this.cache = null;
@@ -141,17 +141,17 @@ export class TrackModel {
     this.cache = null;
   }
 
-  /** The times of the frames have become known. */
+  /** The frame times have been loaded. */
   timesChanged() {
     this.cache = null;
   }
 
-  /** The edits that an answer of `revision` does not include yet, oldest first. @param {number} revision @returns {(Edit & { id?: string })[]} */
+  /** The edits that a response of `revision` does not include yet, oldest first. @param {number} revision @returns {(Edit & { id?: string })[]} */
   after(revision) {
     const seen = new Set();
     const undone = new Set();
     for (const { op } of this.pending) {
-      // An edit that the server has already may be meant as well. One that comes later may not.
+      // The edit may already be on the server. It cannot be a later one.
       const known = op.op === "undo" && (seen.has(op.edit) || !this.pending.some((entry) => entry.op.id === op.edit));
       if (op.op === "undo" && known) undone.add(op.edit);
       if (op.op === "redo") undone.delete(op.edit);
@@ -164,7 +164,7 @@ export class TrackModel {
     return this.draft ? [...ops, ...this.draft] : ops;
   }
 
-  /** The boxes of the tracks on `frame`; null where nothing is known yet. @param {number} frame @returns {Map<number, Shape> | null} */
+  /** The boxes of the tracks on `frame`; null if they are not loaded yet. @param {number} frame @returns {Map<number, Shape> | null} */
   boxesAt(frame) {
     const chunk = this.chunks.boxes.get(Math.floor(frame / CHUNK));
     /** @type {Map<number, Shape>} */
@@ -180,7 +180,7 @@ export class TrackModel {
     return track === null ? null : (this.boxesAt(frame)?.get(track) ?? null);
   }
 
-  /** The nearest known box of a track, for a keyframe where it is out of sight. @param {number} track @param {number} frame */
+  /** The nearest known box of a track, for a keyframe where it is not visible. @param {number} track @param {number} frame */
   nearestBox(track, frame) {
     for (let away = 0; away < 2 * CHUNK; away++) {
       for (const at of [frame - away, frame + away]) {
@@ -191,7 +191,7 @@ export class TrackModel {
     return null;
   }
 
-  /** The masks on `frame`, this window's edits included. @param {number} frame @returns {MaskRow[]} */
+  /** The masks on `frame`, including this window's edits. @param {number} frame @returns {MaskRow[]} */
   shapesAt(frame) {
     const number = Math.floor(frame / CHUNK);
     const chunk = this.chunks.shapes.get(number);
@@ -202,7 +202,7 @@ export class TrackModel {
     const base = new Map();
     for (const [id, ...box] of this.chunks.boxes.get(number)?.frames[frame % CHUNK] ?? []) base.set(id, box);
     const tracks = this.tracks();
-    // Masks without a box of their own here: damaged frames, and masks that hold on after their track's end.
+    // Masks without a box here: damaged frames, and masks that continue past their track's end.
     const out = rows.filter(([id]) => !base.has(id) && (tracks.get(id)?.deleted ?? null) === null);
     for (const [track, box] of this.boxesAt(frame) ?? []) {
       const row = known.get(track);
@@ -211,7 +211,7 @@ export class TrackModel {
         out.push(row);
         continue;
       }
-      // The margin of the last known mask is kept. Without one, a little more than the box is shown.
+      // The margin of the last known mask is kept. Without one, the box is enlarged a little.
       const kind = tracks.get(track)?.kind;
       const [form, effect] = row ? [row[1], row[7]] : [kind === "frame" ? "full" : "rectangle", "solid"];
       const margin = row && was ? [row[4] / was[2], row[5] / was[3]] : kind === "object" ? [1.2, 1.2] : [1, 1];
@@ -220,7 +220,7 @@ export class TrackModel {
     return out;
   }
 
-  /** All tracks by number, as GET tracks gives them, with this window's edits applied. */
+  /** All tracks by number, as in GET tracks, with this window's edits applied. */
   tracks() {
     return this.#edited().tracks;
   }
@@ -229,13 +229,13 @@ export class TrackModel {
     return this.#edited().sounds;
   }
 
-  /** The tracks in the order of the lanes: by their first frame. @returns {Track[]} */
+  /** The tracks in lane order: by first frame. @returns {Track[]} */
   lanes() {
     const edited = this.#edited();
     return (edited.lanes ??= [...edited.tracks.values()].sort((a, b) => a.first - b.first || a.id - b.id));
   }
 
-  /** A number that no track or span has. It is random, so that two people who draw at once do not get the same one. */
+  /** An unused track or span number. It is random, so that two people who draw at once get different ones. */
   newId() {
     for (;;) {
       const id = 100000 + (crypto.getRandomValues(new Uint32Array(1))[0] % 900000);
@@ -243,7 +243,7 @@ export class TrackModel {
     }
   }
 
-  /** Forgets edits that every answer held includes. */
+  /** Removes edits that all stored responses include. */
   #prune() {
     const revisions = [this.server.revision];
     for (const kind of Object.values(this.chunks)) for (const chunk of kind.values()) revisions.push(chunk.revision);
@@ -265,9 +265,9 @@ export class TrackModel {
   /** Applies `ops` to the boxes on `frame`. @param {Map<number, Shape>} boxes @param {(Edit & { id?: string })[]} ops @param {number} frame */
   #move(boxes, ops, frame) {
     const { tracks, skipped } = this.#edited();
-    /** @type {Map<number, number>} factors of the edits so far: boxes that are added later grow with them */
+    /** @type {Map<number, number>} factors of the edits so far, which also apply to boxes added later */
     const factors = new Map();
-    /** @type {Map<number, Shape | undefined>} boxes under the keyframes that the edits set on this frame */
+    /** @type {Map<number, Shape | undefined>} boxes under the keyframes set by the edits on this frame */
     const under = new Map();
     const isKeyed = (/** @type {number} */ id) => under.has(id) || (this.server.tracks.get(id)?.keyframes.includes(frame) ?? false);
     for (const op of ops) {
@@ -289,7 +289,7 @@ export class TrackModel {
       }
     }
     if (this.server.revision < 0) return; // the lanes are still being loaded
-    // A track that the edits touch has a mask where it is in sight, and nowhere else.
+    // An edited track has a mask exactly where it is visible.
     for (const id of ops.flatMap(touched)) {
       const track = tracks.get(id);
       if (!(track && isInSight(track, frame))) boxes.delete(id);

@@ -1,13 +1,13 @@
-// On which frames a track is in sight: the rules of redact/mask/edits/layers.py and shapes.py, without the boxes.
+// The frames on which a track is visible, by the rules of redact/mask/edits/layers.py and shapes.py, without the boxes.
 
 import { contains, cut, joined, without } from "./spans.js";
 
 /** @import { Span, Track } from "../types.js" */
 
-/** A keyframe; out of sight from here on; in sight again, as the rows say. @typedef {"key" | "out" | "in"} Mark */
+/** A keyframe; hidden from here; visible again, according to the rows. @typedef {"key" | "out" | "in"} Mark */
 
 /**
- * `rows`: frames on which a box is known, under the marks. `still`: those of `rows` on which it only stands still.
+ * `rows`: frames with a known box, ignoring the marks. `still`: those of `rows` on which it only stands still.
  * @typedef {{ rows: Span[], still: Span[], marks: Map<number, Mark> }} Layers
  */
 
@@ -25,7 +25,7 @@ const inOrder = (marks) => [...marks].sort((a, b) => a[0] - b[0]);
 export const isHidden = (marks, frame) => inOrder(marks).findLast(([at]) => at <= frame)?.[1] === "out";
 
 /**
- * The layers of a track as the server sent it. Rows hidden by a mark of the server's stay unknown.
+ * The layers of a track as sent by the server. Rows that its marks hide stay unknown.
  * @param {Pick<Track, "runs" | "filled" | "keyframes" | "outsides">} track @returns {Layers}
  */
 export function layersOf({ runs, filled, keyframes, outsides }) {
@@ -38,27 +38,27 @@ export function layersOf({ runs, filled, keyframes, outsides }) {
   return { rows, still: joined(filled), marks };
 }
 
-/** The frames on which a track is in sight. @param {Layers} layers @param {Clock} clock */
+/** The frames on which a track is visible. @param {Layers} layers @param {Clock} clock */
 export function visible({ rows, still, marks }, { frames, seconds }) {
   const ordered = inOrder(marks);
   const after = (/** @type {number} */ frame) => ordered.find(([at]) => at > frame)?.[0] ?? frames;
   const hidden = ordered.filter(([, mark]) => mark === "out").map(([at]) => /** @type {Span} */ ([at, after(at) - 1]));
-  const seen = without(rows, hidden);
+  const remaining = without(rows, hidden);
   const keys = ordered.filter(([, mark]) => mark === "key").map(([at]) => at);
   const breaks = ordered.filter(([, mark]) => mark !== "key").map(([at]) => at);
   const sameRun = (/** @type {number} */ p, /** @type {number} */ q) => !breaks.some((at) => p < at && at <= q);
   const near = (/** @type {number} */ p, /** @type {number} */ q) => seconds(q) - seconds(p) <= BRIDGE_SECONDS + SLACK;
-  const evidence = without(seen, still);
+  const evidence = without(remaining, still);
   /** @type {Span[]} */
   const lines = [];
   keys.slice(1).forEach((key, i) => {
     const close = seconds(key) - seconds(keys[i]) <= LINE_SECONDS + SLACK;
     if (sameRun(keys[i], key) && (close || !cut(evidence, keys[i] + 1, key - 1).length)) lines.push([keys[i], key]);
   });
-  const known = joined([...seen, ...keys.map((key) => /** @type {Span} */ ([key, key])), ...lines]);
+  const known = joined([...remaining, ...keys.map((key) => /** @type {Span} */ ([key, key])), ...lines]);
   /** @type {Span[]} */
   const fillers = [];
-  for (const key of keys.filter((each) => !contains(seen, each))) {
+  for (const key of keys.filter((each) => !contains(remaining, each))) {
     const before = known.findLast(([, last]) => last < key)?.[1];
     const alone = !contains(known, key - 1);
     if (alone && before !== undefined && sameRun(before, key) && near(before, key)) fillers.push([before + 1, key - 1]);
@@ -76,7 +76,7 @@ export function visible({ rows, still, marks }, { frames, seconds }) {
   return joined([...known, ...fillers]);
 }
 
-/** A track that is in sight from `first` to `last` only. @param {Layers} layers @param {Span} span @param {Clock} clock @returns {Layers} */
+/** A track limited to the frames from `first` to `last`. @param {Layers} layers @param {Span} span @param {Clock} clock @returns {Layers} */
 export function trimmed(layers, [first, last], clock) {
   const shown = visible(layers, clock);
   const [low, high] = shown.length ? [shown[0][0], shown[shown.length - 1][1]] : [clock.frames, -1];
@@ -94,13 +94,13 @@ export function trimmed(layers, [first, last], clock) {
   let ends = visible(rest, clock);
   if (!ends.length) ends = shown;
   if (!ends.length) return rest;
-  // It stands still from its ends out to `first` and `last`.
+  // It stands still from its ends to `first` and `last`.
   /** @type {Span[]} */
   const added = joined([[first, Math.min(last, ends[0][0] - 1)], [Math.max(first, ends[ends.length - 1][1] + 1), last]]);
   return { marks, rows: joined([...layers.rows, ...added]), still: joined([...layers.still, ...added]) };
 }
 
-/** What lies before `frame`, and what lies from it on. @param {Layers} layers @param {number} frame @param {Clock} clock @returns {[Layers, Layers]} */
+/** The part before `frame`, and the part from `frame` on. @param {Layers} layers @param {number} frame @param {Clock} clock @returns {[Layers, Layers]} */
 export function split({ rows, still, marks }, frame, clock) {
   const end = clock.frames - 1;
   const all = joined([...rows, ...visible({ rows, still, marks }, clock)]);
@@ -114,7 +114,7 @@ export function split({ rows, still, marks }, frame, clock) {
   ];
 }
 
-/** Two tracks as one, with short gaps from one to the other bridged. @param {Layers} one @param {Layers} other @param {Clock} clock @returns {Layers} */
+/** Two tracks merged, with short gaps between them bridged. @param {Layers} one @param {Layers} other @param {Clock} clock @returns {Layers} */
 export function merged(one, other, clock) {
   const [a, b] = [visible(one, clock), visible(other, clock)];
   const ends = [...one.marks, ...other.marks].filter(([, mark]) => mark === "out").map(([at]) => at);

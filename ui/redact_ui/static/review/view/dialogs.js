@@ -9,10 +9,10 @@ const REASONS = ["Not personal data", "Not a face or plate", "Already hidden by 
 const AS_POLICY = "As the policy says";
 const LONGEST_REASON = 1000;
 
-/** A choice and the text that stands for it. @typedef {readonly [value: string, text: string]} Choice */
+/** A value and its label. @typedef {readonly [value: string, text: string]} Choice */
 
 /**
- * Opens a modal dialog. Once it closes, the focus goes back to where it was, even if that element has been made again.
+ * Opens a modal dialog. When it closes, the focus returns to where it was, even if that element has been replaced.
  * @param {HTMLElement} within @param {HTMLElement} content @param {string} name
  */
 function open(within, content, name) {
@@ -30,7 +30,7 @@ function open(within, content, name) {
   return dialog;
 }
 
-/** "Cancel" and the act itself. @param {string} act @param {() => void} close @param {string} [kind] */
+/** "Cancel" and the button that carries out the act. @param {string} act @param {() => void} close @param {string} [kind] */
 const dialogButtons = (act, close, kind = "rv-primary") =>
   h("div", { class: "rv-ends" },
     h("button", { type: "button", class: "rv-button", onclick: close }, "Cancel"),
@@ -50,9 +50,8 @@ function check(form, name, value) {
 const textOf = (data, name) => String(data.get(name) ?? "").trim();
 
 /**
- * Shows a form until it has been sent. `send` resolves to null, or to what went wrong, which is shown; what was filled in
- * stays. Resolves to whether the form was sent.
- * @param {HTMLElement} within @param {string} title
+ * Shows a form until it has been sent. `send` resolves to null, or to an error text, shown without clearing the form.
+ * Resolves to whether the form was sent. @param {HTMLElement} within @param {string} title
  * @param {(close: () => void) => { form: HTMLFormElement, send: () => Promise<string | null> }} make
  * @returns {Promise<boolean>}
  */
@@ -81,7 +80,7 @@ function askUntilSent(within, title, make) {
 }
 
 /**
- * Asks for a reason; null if the person cancels. Enter takes the first reason.
+ * Asks for a reason; null if the person cancels. Enter selects the first reason.
  * @param {HTMLElement} within @param {{ title: string, act: string }} question @returns {Promise<string | null>}
  */
 export function askReason(within, { title, act }) {
@@ -131,16 +130,16 @@ export function askText(within, { title, label, act, longest = 100 }) {
   });
 }
 
-/** What the person decided. @typedef {{ scope: string, action: string, effect: string | null, codes: string[], reason: string }} DecisionAnswer */
+/** The person's decision. @typedef {{ scope: string, action: string, effect: string | null, codes: string[], reason: string }} DecisionAnswer */
 
 /**
- * `now` is the decision in force, `policy` what the policy does, in words, `note` a warning or "".
+ * `now` is the decision in force, `policy` describes the policy's rule, `note` is a warning or "".
  * @typedef {{ title: string, scopes: Choice[], policy: string, effects: Choice[], codes: ReasonCode[], note: string,
  *   now: { action: string, effect: string | null, codes: string[], reason: string } }} DecisionQuestion
  */
 
 /**
- * Asks what a release is to do.
+ * Asks for a decision in a release.
  * @param {HTMLElement} within
  * @param {DecisionQuestion & { send: (answer: DecisionAnswer) => Promise<string | null> }} question
  */
@@ -194,7 +193,7 @@ export function askDecision(within, { title, scopes, now, policy, effects, codes
 }
 
 /**
- * Asks where masks are to be copied to, and to what time there.
+ * Asks for the footage to copy masks to, and the time there.
  * @param {HTMLElement} within
  * @param {{ title: string, others: OtherFootage[], send: (answer: { to: number, shift: number }) => Promise<string | null> }} question
  */

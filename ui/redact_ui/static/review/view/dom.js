@@ -1,10 +1,10 @@
-// Page elements without markup: text from a person or a file gets into the page as text only.
+// Page elements without markup: text from a person or a file is only ever inserted as text.
 
 /** @typedef {string | number | boolean | null | undefined | ((event: Event) => void)} Attribute */
 
 /**
- * Makes an element. An attribute whose name begins with "on" is an event handler; true sets an attribute, false and null
- * leave it out.
+ * Creates an element. An attribute whose name begins with "on" is an event handler; true sets an attribute, false and
+ * null omit it.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag @param {Record<string, Attribute>} [attributes] @param {(Node | string | null)[]} children
  * @returns {HTMLElementTagNameMap[Tag]}
@@ -36,7 +36,7 @@ const ICONS = {
   redo: "M15 5v4h-5a5 5 0 0 0 0 10h6v-2h-6a3 3 0 0 1 0-6h5v4l6-5z",
 };
 
-/** One of the reviewer's own icons, which look the same with any font. @param {string} name */
+/** One of the reviewer's own icons, which do not depend on fonts. @param {string} name */
 export function icon(name) {
   const namespace = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(namespace, "svg");
@@ -49,9 +49,8 @@ export function icon(name) {
 }
 
 /**
- * A button with its name as text, or as a label for its icon. Its key is shown in the tooltip. Pressing it does not take
- * the focus from the picture.
- * @param {string} name @param {() => void} press
+ * A button with its name as text, or as a label for its icon. The tooltip shows its key. Pressing it leaves the focus
+ * on the picture. @param {string} name @param {() => void} press
  * @param {{ picture?: string | null, key?: string | null, kind?: string }} [options]
  */
 export function button(name, press, { picture = null, key = null, kind = "" } = {}) {
@@ -88,7 +87,7 @@ export function surface(canvas) {
 }
 
 /**
- * Calls `down` when the main button is pressed on `element`, then `moved` and `up`. If `down` returns false, nothing more.
+ * Calls `down` when the main button is pressed on `element`, then `moved` and `up`, unless `down` returns false.
  * @param {HTMLElement} element @param {(event: PointerEvent) => boolean | void} down
  * @param {(event: PointerEvent) => void} moved @param {(event: PointerEvent) => void} [up]
  */

@@ -1,4 +1,4 @@
-// What is selected, and the commands for it.
+// The selection, and the commands for it.
 
 import { PICTURE_EFFECTS, SOUND_EFFECTS } from "../model/release_decisions.js";
 import { button, counted, h, timecode } from "./dom.js";
@@ -10,7 +10,7 @@ export const CLASSES = ["face", "plate", "person", "screen", "document", "tattoo
 const ORIGINS = { machine: "Found by a detector", manual: "Drawn by hand", corrected: "Found by a detector, then corrected" };
 const DECIDED_BY = { policy: "by the policy", class: "by a decision on the class", own: "by an individual decision" };
 
-/** "Hidden: solid for s40(2)", with who decided and why. @param {Outcome} outcome @param {Record<string, string>} effects */
+/** "Hidden: solid for s40(2)", with the person and the reason. @param {Outcome} outcome @param {Record<string, string>} effects */
 function outcomeLines({ hidden, effect, codes, reason, subject, by, who, at }, effects) {
   const text = hidden ? `Hidden: ${(effects[effect] ?? effect).toLowerCase()}` : "Shown";
   const decided = who && at ? `, ${who}, ${new Date(at).toLocaleString("en-GB")}` : "";
@@ -174,7 +174,7 @@ export class Inspector {
     return h("div", { class: "rv-inrelease" }, h("h3", {}, `In ${this.release.reference}`, decidable ? act : ""), ...lines);
   }
 
-  /** @param {string | null} label the class of all that is selected, or null */
+  /** @param {string | null} label the class of the whole selection, or null */
   #classes(label) {
     const known = [...new Set([...CLASSES, ...this.model.lanes().map((track) => track.label)])];
     const field = h("select", {

@@ -26,7 +26,7 @@ export class MaskPainter {
     this.view = { k: 1, x: 0, y: 0 };
   }
 
-  /** Pixels of the screen for one of the picture, in each direction: they need not be square. @returns {Point} */
+  /** Screen pixels per picture pixel, in each direction: picture pixels need not be square. @returns {Point} */
   get scale() {
     const { width, height } = this.info;
     return [(this.canvas.clientWidth / width) * this.view.k, (this.canvas.clientHeight / height) * this.view.k];
@@ -104,7 +104,7 @@ export class MaskPainter {
     context.setLineDash([]);
   }
 
-  /** An unmasked detection in the redacted copy: fainter away from the frame that it was found on. @param {CanvasRenderingContext2D} context @param {ReviewItem} detection @param {number} frame */
+  /** An unmasked detection in the redacted copy, fainter away from its own frame. @param {CanvasRenderingContext2D} context @param {ReviewItem} detection @param {number} frame */
   detection(context, detection, frame) {
     if (!detection.box || frame < detection.first || frame > detection.last) return;
     this.#path(context, "rectangle", centred(detection.box));
@@ -120,7 +120,7 @@ export class MaskPainter {
     context.globalAlpha = 1;
   }
 
-  /** Where the eight handles and the one for turning are on the screen. @param {Shape} shape @returns {Point[]} */
+  /** Screen positions of the eight handles and the rotation handle. @param {Shape} shape @returns {Point[]} */
   places([cx, cy, w, height, angle]) {
     const places = CORNERS.map(([ux, uy]) => {
       const [dx, dy] = turn((ux * w) / 2, (uy * height) / 2, angle);

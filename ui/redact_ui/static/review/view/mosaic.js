@@ -9,7 +9,7 @@ const TILES = 9; // along the shorter side
 const small = document.createElement("canvas");
 
 /**
- * Paints the part of the video under `shape` in a few tiles. `toScreen` maps pixels of the picture to the canvas.
+ * Paints the video under `shape` as a few tiles. `toScreen` maps pixels of the picture to the canvas.
  * @param {CanvasRenderingContext2D} context @param {HTMLVideoElement} video @param {Shape} shape
  * @param {{ info: { width: number, height: number }, smooth: boolean, toScreen: (x: number, y: number) => Point }} options
  */

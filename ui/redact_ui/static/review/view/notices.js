@@ -1,11 +1,11 @@
-// What the page tells the person: what is going on, whether everything is saved, and what needs a decision.
+// Messages to the person: what is happening, whether everything is saved, and what needs a decision.
 
 import { button, counted, h } from "./dom.js";
 
 /** @import { Api } from "../model/api.js" */
 /** @import { EditQueue, HeldEdits } from "../model/edit_queue.js" */
 
-/** A card, made by `make` unless the card for `key` is there already with the same `detail`. @typedef {{ key: unknown, make: () => HTMLElement, detail?: string }} CardRequest */
+/** A card, made by `make` unless there is already one for `key` with the same `detail`. @typedef {{ key: unknown, make: () => HTMLElement, detail?: string }} CardRequest */
 
 export class Notices {
   /** @param {{ queue: EditQueue, api: Api, actors: Map<string, string>, signIn: string }} options `actors`: names by edit; `signIn`: address of the sign-in page */
@@ -47,7 +47,7 @@ export class Notices {
   }
 
   /**
-   * Masks have been copied to other footage. `undo` resolves to null, or to what went wrong.
+   * Masks have been copied to other footage. `undo` resolves to null, or to an error text.
    * @param {{ name: string, link: string, count: number, undo: () => Promise<string | null> }} copy
    */
   copied({ name, link, count, undo }) {
@@ -88,7 +88,7 @@ export class Notices {
       const who = [...new Set(entry.conflicts.map((id) => this.actors.get(id)).filter(Boolean))].join(", ");
       wanted.push({ key: entry, make: () => this.#held(entry, who), detail: who });
     }
-    // A card that is there already stays, so that nothing jumps while it is read or about to be pressed.
+    // Existing cards are kept, so that nothing jumps while a person reads or is about to click.
     const before = new Map(this.shown.map((each) => [each.key, each]));
     this.shown = wanted.map(({ key, make, detail }) => {
       const known = before.get(key);

@@ -10,8 +10,8 @@ import { CORNERS, MaskPainter, TURN_HANDLE } from "./mask_painter.js";
 
 /** @typedef {"draw" | "area"} NewKind a box for a new track, or for a fixed area */
 
-/** A new box moved by keys. @typedef {{ kind: NewKind, shape: Shape }} GrabbedNew */
-/** The selected mask moved by keys. @typedef {{ kind: "grab", track: number, frame: number, shape: Shape }} GrabbedMask */
+/** A new box that the keys move. @typedef {{ kind: NewKind, shape: Shape }} GrabbedNew */
+/** The selected mask, moved by keys. @typedef {{ kind: "grab", track: number, frame: number, shape: Shape }} GrabbedMask */
 /** @typedef {{ kind: "draw", start: Point, shape: Shape | null, frame: number }} DrawDrag */
 /** @typedef {{ kind: "pan", from: Point, view: View }} PanDrag */
 /**
@@ -76,7 +76,7 @@ export class Overlay extends Emitter {
     this.stage.classList.toggle("rv-drawing", Boolean(mode));
   }
 
-  /** Lets go of what is being dragged or grabbed, without an edit. True if there was anything. */
+  /** Cancels a drag or grab, without an edit. Returns whether there was one. */
   cancel() {
     const any = Boolean(this.drag || this.mode || this.grabbed);
     [this.drag, this.grabbed] = [null, null];
@@ -85,7 +85,7 @@ export class Overlay extends Emitter {
     return any;
   }
 
-  /** Puts a new box in the middle of the view for the arrow keys. The mouse may draw another one. @param {NewKind} mode */
+  /** Puts a new box in the middle of the view, to be moved by arrow keys. The mouse may draw another instead. @param {NewKind} mode */
   grabNew(mode) {
     this.setMode(mode);
     const { width, height } = this.stage.getBoundingClientRect();
@@ -117,7 +117,7 @@ export class Overlay extends Emitter {
     this.draw();
   }
 
-  /** Sets the grabbed box where it is. */
+  /** Places the grabbed box. */
   place() {
     const { grabbed } = this;
     if (!grabbed) return;
@@ -135,7 +135,7 @@ export class Overlay extends Emitter {
     this.#viewed();
   }
 
-  /** Zooms about `at`, else about the selected mask or the middle. @param {number} factor @param {Point | null} [at] */
+  /** Zooms about `at`, or about the selected mask or the middle. @param {number} factor @param {Point | null} [at] */
   zoom(factor, at = null) {
     const { width, height } = this.stage.getBoundingClientRect();
     const selected = this.model.boxOf(this.selection.main, this.player.frame);
@@ -152,7 +152,7 @@ export class Overlay extends Emitter {
     this.#viewed();
   }
 
-  /** Paints everything known of the frame on the screen. */
+  /** Paints the masks, boxes and handles of the frame on the screen. */
   draw() {
     const { canvas, player, model } = this;
     const context = surface(canvas);
@@ -187,7 +187,7 @@ export class Overlay extends Emitter {
     this.emit("painted");
   }
 
-  /** A new frame is on the screen. A mask held by the mouse during playback goes where the mouse is. */
+  /** A new frame is on the screen. A mask held by the mouse during playback moves to the mouse. */
   onFrame() {
     if (this.grabbed?.kind === "grab" && this.grabbed.frame !== this.player.frame) this.grabbed = null;
     if (this.drag?.kind === "follow") this.drag.rows.set(this.player.frame, [...this.drag.shape]);
@@ -233,7 +233,7 @@ export class Overlay extends Emitter {
     return /** @type {number | null} */ (found);
   }
 
-  /** The smallest mask under the pointer, a selected one first. A hidden picture is clicked by its lane only. @param {MouseEvent} event */
+  /** The smallest mask under the pointer, preferring a selected one. Whole-picture masks can only be clicked by lane. @param {MouseEvent} event */
   #trackAt(event) {
     const [x, y] = this.painter.toPicture(event);
     /** @type {number | null} */

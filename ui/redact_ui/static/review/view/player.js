@@ -1,4 +1,4 @@
-// The picture, one frame at a time. Frames are counted by the server's frame table; the video element only shows them.
+// The picture, one frame at a time. The server's frame table numbers the frames; the video element only shows them.
 
 import { Emitter } from "../model/emitter.js";
 import { clamp } from "../model/geometry.js";
@@ -20,9 +20,9 @@ export class Player extends Emitter {
     this.start = start; // seconds of the video element at which the first frame is shown: sound may come before it
     this.tick = numerator / denominator;
     this.pts = new Float64Array(frames);
-    this.known = 0; // the number of frames whose time is known
+    this.known = 0; // number of frames with a known time
     this.frame = 0; // on the screen
-    this.wanted = 0; // on its way to the screen
+    this.wanted = 0; // requested, but not shown yet
     this.playing = false;
     this.target = 0; // of the last seek
     /** @type {number | undefined} a frame to show once its time is known */
@@ -65,7 +65,7 @@ export class Player extends Emitter {
     return low;
   }
 
-  /** Goes to `frame`. If it is called again before the frame is there, only the last call counts. @param {number} frame */
+  /** Goes to `frame`. If called again before the frame is shown, only the last call counts. @param {number} frame */
   show(frame) {
     const wanted = clamp(Math.round(frame), 0, this.frames - 1);
     this.later = wanted < this.known ? undefined : wanted;
@@ -101,7 +101,7 @@ export class Player extends Emitter {
     if (!this.playing) return;
     this.playing = false;
     this.video.pause();
-    // The element's own clock runs ahead of the picture: the frame on the screen is the one that is meant.
+    // The element's clock runs ahead of the picture: the frame on the screen counts.
     this.wanted = this.frame;
     this.#seek();
     this.emit("pause");
@@ -126,7 +126,7 @@ export class Player extends Emitter {
     const start = this.seconds(this.wanted);
     const next = this.wanted + 1 < this.known ? this.seconds(this.wanted + 1) : this.end;
     this.target = this.wanted;
-    // The middle of the frame's time: every program rounds its edges in its own way.
+    // The middle of the frame's time: programs round its edges differently.
     this.video.currentTime = this.start + (start + next) / 2;
   }
 
@@ -136,7 +136,7 @@ export class Player extends Emitter {
       this.#seek();
       return;
     }
-    // The picture reaches the screen a moment later. It reports that itself, unless it is the picture from before.
+    // The picture reaches the screen a moment later and is then reported, unless it has not changed.
     const arrived = () => !this.playing && !this.video.seeking && this.target === this.wanted && this.#shown(this.wanted);
     requestAnimationFrame(() => requestAnimationFrame(arrived));
   }

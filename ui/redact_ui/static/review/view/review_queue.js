@@ -1,4 +1,4 @@
-// The review queue: places that are likely to be wrong, the most likely first. Each is settled by one key.
+// The review queue: places where masks may be wrong, most likely first. One key settles each.
 
 import { Emitter } from "../model/emitter.js";
 import { button, counted, h, timecode } from "./dom.js";
@@ -13,7 +13,7 @@ const NAMES = {
 const SHOWN = 200;
 
 /**
- * Events: "go" (to an item), "accept", "reject" and "mask" (a detection without a mask is to get one).
+ * Events: "go" (to an item), "accept", "reject" and "mask" (mask an unmasked detection).
  * @extends {Emitter<Record<"go" | "accept" | "reject" | "mask", { item: ReviewItem }>>}
  */
 export class ReviewQueue extends Emitter {
@@ -25,12 +25,12 @@ export class ReviewQueue extends Emitter {
     this.mayEdit = mayEdit;
     /** @type {ReviewItem[]} */
     this.items = [];
-    /** @type {Set<string>} keys of items settled here that the server's last answer still has */
+    /** @type {Set<string>} keys of items settled here but still in the server's last response */
     this.settled = new Set();
     /** @type {string | null} */
     this.current = null;
     this.loaded = false;
-    this.waiting = false; // the next item was asked for before the items came
+    this.waiting = false; // go to the next item once the items are loaded
     this.list = h("ol", { class: "rv-risks" });
     this.title = h("h2", {}, "Review queue");
     this.element = h("section", { class: "rv-card rv-riskcard", "aria-label": "Review queue" }, this.title, this.list);
@@ -48,13 +48,13 @@ export class ReviewQueue extends Emitter {
     return this.items.filter((item) => this.#isOpen(item));
   }
 
-  /** A rejected mask needs no check, whatever the server's last answer says. @param {ReviewItem} item */
+  /** A rejected mask needs no check, even if the server's last response lists it. @param {ReviewItem} item */
   #isOpen(item) {
     const track = this.model.tracks().get(item.track ?? -1);
     return !this.settled.has(item.key) && (track?.deleted ?? null) === null;
   }
 
-  /** Goes to the item after the current one, after the last one to the first, or to the first one once the items are loaded. */
+  /** Goes to the next item, from the last to the first; if items are still loading, to the first once they are. */
   next() {
     this.waiting = !this.loaded;
     const { open } = this;
@@ -96,7 +96,7 @@ export class ReviewQueue extends Emitter {
       ...open.slice(0, SHOWN).map((item) => this.#entry(item)),
       ...(rest > 0 ? [h("li", { class: "rv-empty" }, `and ${rest} more`)] : []),
     );
-    // Only the list scrolls: the page must not jump while the person works in it.
+    // Only the list scrolls: the page must not jump during work.
     const current = this.list.querySelector("[aria-current]");
     if (current instanceof HTMLElement) {
       const top = current.offsetTop - this.list.offsetTop;

@@ -1,4 +1,4 @@
-// The lane of the sound: its waveform, and the spans that are hidden.
+// The sound lane: the waveform and the hidden spans.
 
 import { clamp } from "../model/geometry.js";
 import { button, drags, h } from "./dom.js";
@@ -19,7 +19,7 @@ const SHORTEST_DRAG = 0.03; // seconds; a shorter drag is a click
 const SHORTEST = 0.01; // seconds
 const [STEP, FINE_STEP] = [0.1, 0.01];
 
-/** Part of the timeline, which sends its events. */
+/** Part of the timeline, which emits its events. */
 export class SoundLane {
   /** @param {Timeline} timeline @param {HTMLElement} tools the buttons beside the lane */
   constructor(timeline, tools) {
@@ -31,7 +31,7 @@ export class SoundLane {
     this.mayEdit = mayEdit;
     /** @type {number[] | null} */
     this.peaks = null;
-    /** @type {{ view: string, peaks: number[], heights: number[] } | null} the waveform as it was painted last */
+    /** @type {{ view: string, peaks: number[], heights: number[] } | null} the waveform as last painted */
     this.bars = null;
     /** @type {NewDrag | SpanDrag | null} */
     this.drag = null;
@@ -69,7 +69,7 @@ export class SoundLane {
     return this.timeline.at(frame + clamp(within, 0, 1));
   }
 
-  /** Works out the waveform's bars again only when another part of the clip is in view. @param {CanvasRenderingContext2D} context @param {number[]} peaks @param {Colours} colours */
+  /** Recomputes the waveform's bars only when another part of the clip is in view. @param {CanvasRenderingContext2D} context @param {number[]} peaks @param {Colours} colours */
   #drawWave(context, peaks, colours) {
     const { player } = this;
     const { first, last, width } = this.timeline;
@@ -114,7 +114,7 @@ export class SoundLane {
     this.timeline.playhead(context, HEIGHT, colours);
   }
 
-  /** The arrow keys move `span` from now on, until it is placed or let go of. @param {SoundSpan} span */
+  /** Lets the arrow keys move `span` until it is placed or released. @param {SoundSpan} span */
   grab(span) {
     this.grabbed = { ...span, was: span };
     this.timeline.draw();
@@ -135,7 +135,7 @@ export class SoundLane {
     this.timeline.draw();
   }
 
-  /** Sets the grabbed span where it is. */
+  /** Places the grabbed span. */
   place() {
     if (!this.grabbed) return;
     const { id, start, end, effect, was } = this.grabbed;
@@ -144,7 +144,7 @@ export class SoundLane {
     if (start !== was.start || end !== was.end) this.timeline.emit("sound-changed", { id, start, end, effect });
   }
 
-  /** Lets go of the grabbed span. True if there was one. */
+  /** Releases the grabbed span. Returns whether there was one. */
   cancel() {
     const any = this.grabbed !== null;
     this.grabbed = null;

@@ -35,9 +35,9 @@ export class Timeline extends Emitter {
     this.width = 10; // of the lanes, in pixels
     /** @type {Map<number, HTMLElement>} */
     this.rows = new Map();
-    /** @type {string | null} the class of tracks that is listed; null for all */
+    /** @type {string | null} the listed class of tracks; null for all */
     this.only = null;
-    /** @type {number | null} the lane that the keys moved to without selecting it */
+    /** @type {number | null} the lane reached by keys without selecting it */
     this.cursor = null;
     /** @type {Track[] | null} the listed tracks */
     this.shown = null;
@@ -105,7 +105,7 @@ export class Timeline extends Emitter {
     this.draw();
   }
 
-  /** Paints in the next animation frame, once however often it is called. */
+  /** Schedules one painting for the next animation frame. */
   draw() {
     this.painting ??= requestAnimationFrame(() => {
       this.painting = undefined;
@@ -151,7 +151,7 @@ export class Timeline extends Emitter {
     this.#view(this.first + part * span, span);
   }
 
-  /** Shows the track's lane, with its time across most of the width. @param {{ id: number, first: number, last: number }} track */
+  /** Shows the track's lane, with its span across most of the width. @param {{ id: number, first: number, last: number }} track */
   zoomTo(track) {
     const span = Math.max((track.last - track.first + 1) * 1.3, LEAST_FRAMES);
     this.#view((track.first + track.last + 1) / 2 - span / 2, Math.min(span, this.model.info.frames));
@@ -168,7 +168,7 @@ export class Timeline extends Emitter {
     this.draw();
   }
 
-  /** During playback the view moves on when the playhead leaves it. */
+  /** Moves the view when the playhead leaves it during playback. */
   follow() {
     const { frame } = this.player;
     if (frame < this.first || frame >= this.last) this.#view(frame - (this.last - this.first) * 0.05, this.last - this.first);
@@ -202,7 +202,7 @@ export class Timeline extends Emitter {
       if (row instanceof HTMLElement) this.#pick(Number(row.dataset.track), event);
     });
     drags(this.ruler, (event) => this.#scrub(event), (event) => this.#scrub(event));
-    // The list lies over the lanes and takes their presses.
+    // The list covers the lanes and receives their clicks.
     drags(
       this.body,
       (event) => {
@@ -254,7 +254,7 @@ export class Timeline extends Emitter {
     }
   }
 
-  /** Makes the names of the visible lanes: elements, for screen readers and for the thumbnails. */
+  /** Builds the names of the visible lanes as elements, for screen readers and thumbnails. */
   #rows() {
     const { shown } = this;
     if (!shown) return;
@@ -303,7 +303,7 @@ export class Timeline extends Emitter {
         role: "option", id: `rv-track-${track.id}`, class: "rv-row", "data-track": track.id,
         "aria-setsize": total, "aria-posinset": place + 1,
       },
-      // The server has a thumbnail of a track once it knows it.
+      // The server has a thumbnail only of tracks it knows.
       this.model.isSaved(track.id) ? picture : h("span", { class: "rv-thumb rv-nothumb" }),
       h("span", { class: "rv-name" }, track.label), " ",
       h("span", { class: "rv-number" }, `${track.id}`),
@@ -320,7 +320,7 @@ export class Timeline extends Emitter {
   prepare(canvas, height) {
     const ratio = window.devicePixelRatio || 1;
     this.width = Math.max(this.element.clientWidth - HEAD - BAR, 10);
-    const [w, tall] = [Math.round(this.width * ratio), Math.round(height * ratio)]; // in the screen's own pixels
+    const [w, tall] = [Math.round(this.width * ratio), Math.round(height * ratio)]; // in device pixels
     if (canvas.width !== w || canvas.height !== tall) {
       [canvas.width, canvas.height] = [w, tall];
       [canvas.style.width, canvas.style.height] = [`${this.width}px`, `${height}px`];

@@ -10,7 +10,7 @@
 export const LANE = 34;
 
 /**
- * Paints a lane. `at` gives the pixel of a frame's left edge.
+ * Paints a lane. `at` returns the pixel of a frame's left edge.
  * @param {CanvasRenderingContext2D} context @param {Track} track @param {number} top
  * @param {{ at: (frame: number) => number, width: number, colours: Colours, selected: boolean }} view
  */
@@ -32,7 +32,7 @@ export function drawLane(context, track, top, { at, width, colours, selected }) 
   context.fillStyle = track.deleted === null ? colours[track.origin] : colours.rejected;
   for (const [first, last] of track.runs) bar(first, last, 11, 12);
   if (track.deleted !== null) return;
-  // The shape tells them apart as well as the colour: weak spans are half as high, filled ones are hatched.
+  // Shape as well as colour distinguishes them: weak spans are half as high, filled ones are hatched.
   for (const [first, last] of track.weak) {
     context.fillStyle = colours.paper;
     bar(first, last, 11, 12);
