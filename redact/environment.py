@@ -26,7 +26,7 @@ SVT_LOG = "SVT_LOG"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable: what it does, and what happens where it is not set."""
+    """One variable: what it does, and what happens if it is not set."""
 
     name: str
     meaning: str
@@ -53,7 +53,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         PASSWORD,
         "The password of that login. Other processes of the same user can read it; prefer the file.",
-        "The command asks on the terminal, and fails where there is none.",
+        "The command asks on the terminal, and fails if there is none.",
     ),
     Variable(
         NEW_PASSWORD_FILE,
@@ -79,7 +79,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         ORGANISATION,
         "The organisation named on disposal certificates and on printed extracts of the audit trail.",
-        "They name no organisation, unless `--organisation` does.",
+        "No organisation is named, unless `--organisation` is given.",
     ),
     Variable(DEBUG, "`1` prints the traceback of an unexpected error (R999).", "Only the error text is printed."),
     Variable(

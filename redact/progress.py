@@ -1,4 +1,4 @@
-"""Progress reports of long-running work, and the way to cancel it."""
+"""Progress reports of long-running work, and how to cancel it."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Table:
             self.refuse(f"{key} is not a list of {'texts' if least == 1 else f'at least {least} texts'}")
         lines = tuple(self._line(item, key, LONGEST_LINE) for item in value)
         if len(set(lines)) < len(lines):
-            self.refuse(f"{key} lists something twice")
+            self.refuse(f"{key} lists an item twice")
         return lines
 
     def member(self, key: str, kind: type[_Member]) -> _Member:

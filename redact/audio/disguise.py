@@ -7,8 +7,8 @@ absent from the result, so no pitch shift can restore them. R. V. Shannon et al.
 understand words ("Speech recognition with primarily temporal cues", Science 270, 1995).
 
 Band levels alone still outline the speaker's vocal tract. Formants are therefore moved along the frequency axis, and
-the long-term spectrum is tilted, by secret amounts that drift (:mod:`redact.audio.disguise_secret`). What remains is
-what is needed to understand the words: what is said, how fast, how loud, and with what accent.
+the long-term spectrum is tilted, by secret amounts that drift (:mod:`redact.audio.disguise_secret`). Enough remains to
+understand speech: words, pace, loudness and accent.
 
 All channels get the same disguised sound, made from the mean of their powers. Disguising each channel separately would
 give several versions of one voice, and their differences would show where each speaker stood; mixing samples instead of
@@ -174,7 +174,7 @@ class VocoderCarrier:
         self._period = round(sample_rate / PITCH_HZ)
         self._buzz = _one_period(self._period, sample_rate)
         self._phase = 0
-        self._noise_part = _noise_part(np.fft.rfftfreq(size, 1 / sample_rate))
+        self._noise_share = _noise_share(np.fft.rfftfreq(size, 1 / sample_rate))
         self._recent: Samples = np.zeros((OVERLAP - 1) * hop, np.float32)
 
     def shape(self, gains: Samples) -> Samples:
@@ -186,7 +186,7 @@ class VocoderCarrier:
         buzz = self._buzz[(self._phase + np.arange(hiss.size)) % self._period]
         self._phase = (self._phase + count * self._hop) % self._period
         spectrum = np.fft.rfft(_overlapping(buzz, self._hop) * self._window)
-        spectrum += np.fft.rfft(_overlapping(hiss, self._hop) * self._window) * self._noise_part
+        spectrum += np.fft.rfft(_overlapping(hiss, self._hop) * self._window) * self._noise_share
         frames = np.fft.irfft(spectrum * gains, n=self._window.size)
         windowed: Samples = (frames * (self._window / 2)).astype(np.float32)
         return windowed
@@ -209,7 +209,7 @@ def _basis(knots: tuple[float, ...], frequencies: NDArray[np.float64]) -> NDArra
     return np.stack([np.interp(np.log(frequencies), np.log(knots), row) for row in unit])
 
 
-def _noise_part(frequencies: NDArray[np.floating]) -> Samples:
+def _noise_share(frequencies: NDArray[np.floating]) -> Samples:
     """Share of noise in the carrier's amplitude, by frequency."""
     rise = np.clip((frequencies - NOISE_FROM_HZ) / (NOISE_ONLY_HZ - NOISE_FROM_HZ), 0.0, 1.0)
     part: Samples = np.maximum(NOISE_FLOOR, np.sin(0.5 * np.pi * rise)).astype(np.float32)
@@ -224,7 +224,7 @@ def _one_period(period: int, sample_rate: int) -> Samples:
     """
     number = np.arange(1, (period - 1) // 2 + 1)
     pitch = sample_rate / period
-    amplitude = 2 / np.sqrt(period) * np.sqrt(1 - _noise_part(number * pitch).astype(np.float64) ** 2)
+    amplitude = 2 / np.sqrt(period) * np.sqrt(1 - _noise_share(number * pitch).astype(np.float64) ** 2)
     phase = -np.pi * number * (number - 1) / number.size
     angle = 2 * np.pi * np.outer(np.arange(period) / period, number) + phase
     period_samples: Samples = (np.cos(angle) @ amplitude).astype(np.float32)

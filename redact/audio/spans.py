@@ -1,4 +1,4 @@
-"""Spans of sound: from text a person types to exact edges in seconds."""
+"""Parses and checks spans of sound; their edges are exact seconds."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def verify(session: Session, trusted: Iterable[PublicKey], known: Iterable[Signe
     """Verify the whole chain and report every fault.
 
     ``trusted``: keys accepted as signers of the head. ``known``: heads recorded elsewhere (in released logs, in files).
-    The chain must still contain each of them, which detects a chain rewritten by somebody who has the key.
+    The chain must still contain each of them, which detects a chain rewritten by someone who has the key.
     """
     faults: list[Fault] = []
     hashes, peaks, events = _recompute(session, faults)

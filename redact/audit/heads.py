@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from redact.audit.chain import SignedHead
 from redact.canonical_json import canonical
-from redact.errors import WitnessUnusable
+from redact.errors import HeadsFileUnusable
 from redact.home import folder_for
 from redact.schema.tables import Export, as_text
 
@@ -60,7 +60,7 @@ def parse_head(untrusted_record: object) -> SignedHead:
 
 
 def known_heads(session: Session) -> list[SignedHead]:
-    """The heads in the file and in exported release logs. Raises WitnessUnusable."""
+    """The heads in the file and in exported release logs. Raises HeadsFileUnusable."""
     rows = session.execute(select(Export.head_count, Export.head_hash).order_by(Export.id))
     exported = [SignedHead(count, hashed, "", "", "") for count, hashed in rows]
     path = heads_file()
@@ -69,12 +69,12 @@ def known_heads(session: Session) -> list[SignedHead]:
     except FileNotFoundError:
         return exported
     except OSError as error:
-        raise WitnessUnusable(f'"{path}" cannot be read: {error.strerror}.', "Check its permissions.") from error
+        raise HeadsFileUnusable(f'"{path}" cannot be read: {error.strerror}.', "Check its permissions.") from error
     return [*exported, *_parse_lines(path, text)]
 
 
 def record_head(head: SignedHead, at: datetime | None = None) -> None:
-    """Add a head to the file, unless it is already the last one. Raises WitnessUnusable."""
+    """Add a head to the file, unless it is already the last one. Raises HeadsFileUnusable."""
     path = heads_file()
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE_FILE)
@@ -84,7 +84,7 @@ def record_head(head: SignedHead, at: datetime | None = None) -> None:
             if not known or known[-1] != head:
                 _append(file, canonical({**head_json(head), "noted_at": as_text(at or datetime.now(UTC))}) + b"\n")
     except OSError as error:
-        raise WitnessUnusable(f'"{path}" cannot be written: {error.strerror}.', "Check its permissions.") from error
+        raise HeadsFileUnusable(f'"{path}" cannot be written: {error.strerror}.', "Check its permissions.") from error
 
 
 def _append(file: BufferedRandom, line: bytes) -> None:
@@ -103,7 +103,7 @@ def _parse_lines(path: Path, text: bytes) -> list[SignedHead]:
         try:
             heads.append(parse_head(json.loads(line)))
         except (ValueError, TypeError, RecursionError) as error:
-            raise WitnessUnusable(
+            raise HeadsFileUnusable(
                 f'Line {number} of "{path}" is not a chain head.', "Restore the file from a copy."
             ) from error
     return heads

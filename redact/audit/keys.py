@@ -57,7 +57,7 @@ class PublicKey:
 
     @classmethod
     def from_pem(cls, untrusted_pem: bytes) -> PublicKey:
-        """Raises :class:`~redact.errors.KeyUnusable` for anything but one Ed25519 public key."""
+        """Parse one Ed25519 public key. Raises :class:`~redact.errors.KeyUnusable` for anything else."""
         try:
             key = serialization.load_pem_public_key(untrusted_pem)
         except Exception as error:  # the library passes on any error of its parsers
@@ -310,7 +310,7 @@ def _read(path: Path) -> bytes | None:
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or open_folder:
             raise KeyExposed(
                 f'"{path}" or its folder is accessible to other users of this computer.',
-                "Remove their access (chmod go-rwx). If somebody may have read the key, tell those who rely on it.",
+                "Remove their access (chmod go-rwx). If anyone may have read the key, inform those who rely on it.",
             )
         return file.read()
 

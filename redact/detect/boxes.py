@@ -49,15 +49,15 @@ def take(found: Detections, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Detec
     )
 
 
-def join(parts: list[Detections]) -> Detections:
+def join(results: list[Detections]) -> Detections:
     """All rows of several results on the same frame."""
-    if not parts:
+    if not results:
         return Detections.empty()
     return Detections(
-        np.concatenate([p.boxes for p in parts]),
-        np.concatenate([p.scores for p in parts]),
-        tuple(label for p in parts for label in p.labels),
-        np.concatenate([p.angles for p in parts]),
+        np.concatenate([each.boxes for each in results]),
+        np.concatenate([each.scores for each in results]),
+        tuple(label for each in results for label in each.labels),
+        np.concatenate([each.angles for each in results]),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
+import torch.nn.functional as F  # noqa: N812 - its conventional name
 from numpy.typing import NDArray
 from onnx import numpy_helper
 

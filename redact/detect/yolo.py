@@ -100,16 +100,18 @@ class YoloDetector:
         best = np.argsort(-values, kind="stable")[:MOST_CANDIDATES]
         label, anchor, values = label[best], anchor[best], values[best]
         centre, half = row[:2, anchor].T, row[2:4, anchor].T / 2
-        return suppress(self._found(np.hstack([centre - half, centre + half]), values, label), NMS_IOU)
+        return suppress(self._detections(np.hstack([centre - half, centre + half]), values, label), NMS_IOU)
 
     def _sparse(self, row: NDArray[np.float32]) -> Detections:
         """(n, 6): xyxy, score, class index, without duplicates."""
         row = row[row[:, 4] > self._threshold]
         columns = {column: position for position, column in enumerate(self._columns)}
         row = row[[int(c) in columns for c in row[:, 5]]] if len(row) else row
-        return self._found(row[:, :4], row[:, 4], np.array([columns[int(c)] for c in row[:, 5]], np.intp))
+        return self._detections(row[:, :4], row[:, 4], np.array([columns[int(c)] for c in row[:, 5]], np.intp))
 
-    def _found(self, boxes: NDArray[np.float32], scores: NDArray[np.float32], label: NDArray[np.intp]) -> Detections:
+    def _detections(
+        self, boxes: NDArray[np.float32], scores: NDArray[np.float32], label: NDArray[np.intp]
+    ) -> Detections:
         solid = (boxes[:, 2:] > boxes[:, :2]).all(1)
         names = tuple(self._names[i] for i in label[solid])
         return Detections(

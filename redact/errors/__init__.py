@@ -70,6 +70,7 @@ from redact.errors.records import (
     BadRecord,
     ChainBroken,
     FootageHeld,
+    HeadsFileUnusable,
     NotAllowed,
     RecordExists,
     RecordMissing,
@@ -80,7 +81,6 @@ from redact.errors.records import (
     StoreDamaged,
     StoreFull,
     StoreNotWritable,
-    WitnessUnusable,
     WrongState,
 )
 from redact.errors.server import (
@@ -133,6 +133,7 @@ __all__ = [
     "EncodeFailed",
     "FootageHeld",
     "FrameCountMismatch",
+    "HeadsFileUnusable",
     "InputMissing",
     "JobGivenUp",
     "KeyExposed",
@@ -187,6 +188,5 @@ __all__ = [
     "UnsupportedMedia",
     "UploadOffsetMismatch",
     "UploadUnusable",
-    "WitnessUnusable",
     "WrongState",
 ]

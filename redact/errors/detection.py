@@ -42,7 +42,7 @@ class RegistryInvalid(RedactError):
 
 
 class ModelNotTrusted(RedactError):
-    """The weights file contains code, and nobody has said that they trust its origin."""
+    """The weights file contains code, and the user has not confirmed that they trust its origin."""
 
     code = "R406"
     unharmed = "Nothing in it was run."

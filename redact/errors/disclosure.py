@@ -111,7 +111,7 @@ class ManifestFailed(RedactError):
 
 
 class NotVerified(RedactError):
-    """A check of a pack or copy failed, or it has nothing that could be checked."""
+    """A check of a pack or copy failed, or the pack or copy contains nothing to check."""
 
     code = "R642"
     unharmed = "Nothing was changed."

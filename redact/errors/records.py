@@ -103,7 +103,7 @@ class FootageHeld(RedactError):
     unharmed = "Nothing of it was disposed of."
 
 
-class WitnessUnusable(RedactError):
+class HeadsFileUnusable(RedactError):
     """The file of recorded chain heads cannot be read or written."""
 
     code = "R672"

@@ -16,7 +16,7 @@ class JobGivenUp(RedactError):
     """The program ended in the middle of a job several times, so the job is not tried again."""
 
     code = "R701"
-    unharmed = "What was there before the job was not changed."
+    unharmed = "Existing records and files were not changed."
 
 
 class SignInThrottled(RedactError):
@@ -51,7 +51,7 @@ class UploadOffsetMismatch(RedactError):
     """A chunk of an upload does not follow the bytes received so far. ``received`` is how many there are."""
 
     code = "R714"
-    unharmed = "What was received before was kept."
+    unharmed = "The chunks received so far were kept."
 
     def __init__(self, happened: str, todo: str = "", *, received: int = 0) -> None:
         super().__init__(happened, todo)
@@ -73,7 +73,7 @@ class ProviderMisconfigured(RedactError):
 
 
 class ProviderUnusable(RedactError):
-    """The sign-in provider cannot be reached, or its answer is not valid."""
+    """The sign-in provider cannot be reached, or its response is not valid."""
 
     code = "R717"
     unharmed = "No record was changed."
@@ -83,4 +83,4 @@ class UploadUnusable(RedactError):
     """The uploaded file is not footage that can be read."""
 
     code = "R718"
-    unharmed = "It was not kept, and the case is as it was."
+    unharmed = "The file was not kept, and the case was not changed."

@@ -33,7 +33,7 @@ class EditInvalid(RedactError):
 class EditConflict(RedactError):
     """Another user changed the same thing in the meantime.
 
-    ``revision`` is the current one of the edit log, ``conflicts`` the ids of the edits in the way.
+    ``revision`` is the current one of the edit log, ``conflicts`` the ids of the conflicting edits.
     """
 
     code = "R521"

@@ -98,7 +98,7 @@ def silent_start(info: MediaInfo, first: Fraction) -> float:
 
 
 def _sound_starts(path: Path, track: AudioStream, limit: Fraction) -> Fraction | None:
-    """The time of the first sound above the noise floor, ``limit`` if there is none before it, or None if unknown."""
+    """The time of the first sound above the noise floor, ``limit`` if none starts before it, or None if unknown."""
     reader = SoundReader(path, track, end=track.start, fill_until=limit + 10)
     blocks = reader.blocks()
     try:

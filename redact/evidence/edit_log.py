@@ -1,9 +1,9 @@
 """The edit log: append-only, each entry recorded with its event in one transaction.
 
 Edits belong to one set of machine tracks and refer to its track ids; revisions count through the footage. A client
-sends its edits with the last revision it has seen. Edits recorded since then by others, or by the same person in
+sends its edits with the last revision it has received. Edits recorded since then by others, or by the same person in
 another window, are no obstacle unless they concern the same tracks or sounds: then nothing is recorded and the client
-is told.
+receives a conflict.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def record(db: Database, actor: str, tracks_id: int, sent: Sequence[SentEdit], *
 
     Edits already in the log, resent because the response was lost, are not added twice. Submitted and approved
     releases of the footage become drafts again, unless the edits only settle items of the review queue, which changes
-    no picture. Undoing such a settlement raises a doubt, so it does turn them into drafts.
+    no picture. Undoing such a settlement does turn them into drafts, because the item is open again.
 
     Raises EditConflict if something recorded after ``base_revision`` conflicts; EditReused for a known id with other
     content; EditInvalid if ``base_revision`` does not exist yet; RecordMissing, NotAllowed; WrongState if the footage
@@ -187,7 +187,7 @@ def _check_conflicts(
     base_revision: int,
     known: set[str],
 ) -> None:
-    """Raise EditConflict if an edit that the sender has not seen conflicts with ``new``."""
+    """Raise EditConflict if an edit that the sender has not received conflicts with ``new``."""
     unseen = [e for e in logged_edits(session, tracks.id, after=base_revision) if e.id not in known]
     if not unseen:
         return
@@ -199,7 +199,7 @@ def _check_conflicts(
     if conflicting:
         who = " and ".join(sorted({e.actor for e in conflicting.values()}))
         raise EditConflict(
-            f"{who} changed the same tracks or sounds meanwhile.",
+            f"{who} changed the same tracks or sounds in the meantime.",
             "Review those changes, then make the edit again or drop it.",
             revision=footage.revision,
             conflicts=tuple(conflicting),

@@ -53,7 +53,7 @@ UNRECORDED = re.compile(rf"{PREVIEW.pattern}|{re.escape(WAVEFORM)}")
 
 @dataclass(frozen=True, slots=True)
 class CopiedFile:
-    """A file copied completely, with no change to the source meanwhile."""
+    """A file copied completely, while the source did not change."""
 
     sha256: str
     size: int
@@ -113,8 +113,8 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep others from moving files into the store meanwhile. Never take this lock inside a transaction: elsewhere
-        the transaction starts inside the lock, and the two would deadlock."""
+        """Keep other processes from moving files into the store during the block. Never take this lock inside a
+        transaction: elsewhere the transaction starts inside the lock, and the two would deadlock."""
         with _writing("The store"):
             file = (self.folder / LOCK).open("ab")
         with file:
@@ -194,7 +194,7 @@ class Staging:
     def copy_in(self, source: Path, progress: Progress = silent) -> CopiedFile:
         """Copy ``source`` to :attr:`master` and hash it; the copy is on the disk when this returns.
 
-        Raises InputMissing, EmptyFile, SourceChanged if the file was changed or replaced meanwhile, StoreFull and
+        Raises InputMissing, EmptyFile, SourceChanged if the file was changed or replaced during the copy, StoreFull and
         StoreNotWritable.
         """
         file_size(source)
@@ -207,7 +207,7 @@ class Staging:
             with out:
                 before = _fingerprint(os.fstat(file.fileno()))
                 done, total = 0, before[0]
-                # Stop at the original size even if somebody keeps appending.
+                # Stop at the original size even if another process keeps appending.
                 while done <= total and (block := _next_block(file, source)):
                     digest.update(block)
                     done += len(block)

@@ -18,7 +18,7 @@ fixed size leaves many cells on large faces and letters. Here, the cell size dep
 
 Remaining risk: an attacker with clear pictures of a few candidates and a network trained on exactly this effect can do
 better than chance. While a mask moves relative to the object under it, each frame gives new means of the same object;
-few cells and coarse levels make combining them slow, but not impossible. If nobody may be recognised, use the solid
+few cells and coarse levels make combining them slow, but not impossible. If no one may be recognisable, use the solid
 fill.
 """
 

@@ -92,7 +92,7 @@ class TrackRisks:
 
 def risk_queue(edited: Edited, table: FrameTable) -> tuple[Risk, ...]:
     """The items still to be reviewed, in order. ``table`` is the frame table of the tracks' footage."""
-    return left_of(risks_by_track(edited, table, {}), edited, table)
+    return unsettled(risks_by_track(edited, table, {}), edited, table)
 
 
 def risks_by_track(edited: Edited, table: FrameTable, before: Mapping[int, TrackRisks]) -> Mapping[int, TrackRisks]:
@@ -111,7 +111,7 @@ def risks_by_track(edited: Edited, table: FrameTable, before: Mapping[int, Track
     return found
 
 
-def left_of(found: Mapping[int, TrackRisks], edited: Edited, table: FrameTable) -> tuple[Risk, ...]:
+def unsettled(found: Mapping[int, TrackRisks], edited: Edited, table: FrameTable) -> tuple[Risk, ...]:
     """The unsettled risks of tracks and of the whole picture, in order."""
     every = [*_damaged(table), *(risk for one in found.values() for risk in one.risks)]
     left = [risk for risk in every if risk.key not in edited.settled]
@@ -129,12 +129,12 @@ def filled_spans(track: Track, seconds: NDArray[np.float64]) -> list[Span]:
 def weak_spans(track: Track, seconds: NDArray[np.float64]) -> list[Span]:
     """Spans in which all detections have low scores, from the first to the last of them, of :data:`WEAK_SECONDS` and
     longer."""
-    seen = np.flatnonzero(track.sources == Source.DETECTOR)
-    if not seen.size:
+    detected = np.flatnonzero(track.sources == Source.DETECTOR)
+    if not detected.size:
         return []
-    doubtful = track.scores[seen] < TRUST.get(track.label, OTHER_TRUST).sure
-    groups = np.split(np.arange(seen.size), np.flatnonzero(np.diff(doubtful)) + 1)
-    rows = [(seen[group[0]], seen[group[-1]]) for group in groups if doubtful[group[0]]]
+    doubtful = track.scores[detected] < TRUST.get(track.label, OTHER_TRUST).sure
+    groups = np.split(np.arange(detected.size), np.flatnonzero(np.diff(doubtful)) + 1)
+    rows = [(detected[group[0]], detected[group[-1]]) for group in groups if doubtful[group[0]]]
     spans = [(int(track.frames[first]), int(track.frames[last])) for first, last in rows]
     return [span for span in spans if _lasts(span, seconds) >= WEAK_SECONDS]
 
@@ -157,7 +157,7 @@ def _of_track(track: Track, seconds: NDArray[np.float64], shots: _Shots, size: t
         yield _risk(RiskKind.WEAK, track, (first, last), 1 - lowest, text)
     if np.count_nonzero(track.sources == Source.DETECTOR) == 1:
         ends = (int(track.frames[0]), int(track.frames[-1]))
-        yield _risk(RiskKind.SINGLE, track, ends, float(track.scores.max()), "Seen by the detector on one frame only")
+        yield _risk(RiskKind.SINGLE, track, ends, float(track.scores.max()), "Detected on one frame only")
     runs = _spans(track, np.ones(len(track), bool))
     for first, last in runs:
         place, end = np.searchsorted(track.frames, (first, last))

@@ -154,8 +154,8 @@ def _drawable(untrusted_text: str, what: str, longest: int) -> str:
         )
     composed = unicodedata.normalize("NFC", untrusted_text)
     # Drop format characters: those that change the direction of writing, join letters or are invisible.
-    seen = (c for c in composed if unicodedata.category(c) != "Cf")
-    text = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in seen).split())
+    visible = (c for c in composed if unicodedata.category(c) != "Cf")
+    text = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in visible).split())
     if strange := sorted({c for c in text if not _has_picture(c)}):
         codes = ", ".join(f"U+{ord(c):04X}" for c in strange[:8])
         raise TitleUnusable(

@@ -74,7 +74,7 @@ class Layout:
 
 
 def read_layout(file: BinaryIO, size: int, *, signed: bool = False) -> Layout:
-    """Check every atom of ``file``, an MP4 or MOV of ``size`` bytes, and return what they say.
+    """Check every atom of ``file``, an MP4 or MOV of ``size`` bytes, and return the layout.
 
     A ``signed`` file may contain one C2PA manifest, of which only the outer structure is checked. Raises
     :class:`~redact.errors.FrameCountMismatch` for an atom that the muxer does not write for a copy, padding that is not
@@ -86,16 +86,16 @@ def read_layout(file: BinaryIO, size: int, *, signed: bool = False) -> Layout:
         found.setdefault(atom.kind, []).append(atom)
     for kind in ("ftyp", "moov", "mdat"):
         if len(found.get(kind, ())) != 1:
-            raise _strange(f'it has {len(found.get(kind, ()))} atoms of kind "{kind}" where one is expected')
+            raise _invalid(f'it has {len(found.get(kind, ()))} atoms of kind "{kind}" where one is expected')
     for padding in (*found.get("free", ()), *found.get("wide", ())):
         _check_padding(file, padding)
     if found["ftyp"][0].end - found["ftyp"][0].content > MAX_BRANDS:
-        raise _strange("it lists more brands than a copy has")
+        raise _invalid("it lists more brands than a copy has")
     _check_manifest(file, found.get("uuid", []))
     leaves = _leaves(file, found["moov"][0])
     scales = [_movie_scale(file, atom) for atom in leaves if atom.kind == "mvhd"]
     if len(scales) != 1 or scales[0] == 0:
-        raise _strange("it does not give its unit of time")
+        raise _invalid("it does not give its unit of time")
     ends = tuple(Fraction(_edits_length(file, atom), scales[0]) for atom in leaves if atom.kind == "elst")
     return Layout(found["mdat"][0].end - found["mdat"][0].content, ends)
 
@@ -126,7 +126,7 @@ def _edits_length(file: BinaryIO, elst: Atom) -> int:
     version, entries = struct.unpack(">B3xI", _read(file, 8))
     layout = ">QqI" if version else ">IiI"
     if elst.end - elst.content != 8 + entries * struct.calcsize(layout):
-        raise _strange("an edit list has the wrong size")
+        raise _invalid("an edit list has the wrong size")
     return sum(struct.unpack(layout, _read(file, struct.calcsize(layout)))[0] for _ in range(entries))
 
 
@@ -138,7 +138,7 @@ def _check_sample_entry(file: BinaryIO, entry: Atom) -> None:
         file.seek(entry.content + 8)
         version = struct.unpack(">H", _read(file, 2))[0]
         if version not in _AUDIO_PREFIX:
-            raise _strange(f"its sound description has an unknown version ({version})")
+            raise _invalid(f"its sound description has an unknown version ({version})")
         prefix = _AUDIO_PREFIX[version]
     for child in _atoms(file, Atom("entry", entry.content + prefix, entry.end), _ENTRY_CHILDREN):
         if child.kind == "wave":
@@ -160,9 +160,9 @@ def _atoms(file: BinaryIO, parent: Atom, allowed: frozenset[str] | None = None) 
             header = 16
         kind = raw_kind.decode("latin-1")
         if size < header or position + size > parent.end:
-            raise _strange(f'its atom "{kind!a}" has an impossible size')
+            raise _invalid(f'its atom "{kind!a}" has an impossible size')
         if kind not in allowed:
-            raise _strange(f'it has an atom "{kind!a}" in "{parent.kind}" that does not belong in a copy')
+            raise _invalid(f'it has an atom "{kind!a}" in "{parent.kind}" that does not belong in a copy')
         children.append(Atom(kind, position + header, position + size))
         position += size
     return children
@@ -171,29 +171,29 @@ def _atoms(file: BinaryIO, parent: Atom, allowed: frozenset[str] | None = None) 
 def _check_padding(file: BinaryIO, atom: Atom) -> None:
     length = atom.end - atom.content
     if length > MAX_PADDING:
-        raise _strange(f"it has {length} bytes of padding")
+        raise _invalid(f"it has {length} bytes of padding")
     file.seek(atom.content)
     if any(_read(file, length)):
-        raise _strange("its padding is not empty")
+        raise _invalid("its padding is not empty")
 
 
 def _check_manifest(file: BinaryIO, atoms: list[Atom]) -> None:
     if len(atoms) > 1:
-        raise _strange("it has more than one manifest")
+        raise _invalid("it has more than one manifest")
     for atom in atoms:
         file.seek(atom.content)
         head, inner = file.read(len(_C2PA)), atom.content + len(_C2PA)
         size, kind = struct.unpack(">I4s", _read(file, 8))
         if head != _C2PA or kind != b"jumb" or inner + size != atom.end or size > MAX_MANIFEST:
-            raise _strange('it has a "uuid" atom that is not a C2PA manifest')
+            raise _invalid('it has a "uuid" atom that is not a C2PA manifest')
 
 
 def _read(file: BinaryIO, length: int) -> bytes:
     data = file.read(length)
     if len(data) != length:
-        raise _strange("it ends in the middle of an atom")
+        raise _invalid("it ends in the middle of an atom")
     return data
 
 
-def _strange(what: str) -> FrameCountMismatch:
+def _invalid(what: str) -> FrameCountMismatch:
     return FrameCountMismatch(f"The written file is not valid: {what}.", "Please report this as a defect.")

@@ -20,7 +20,7 @@ from redact.media.frame_order import Order, Received, Sent, Slot
 from redact.media.probe import MAX_SIDE, turn_of
 from redact.media.types import MediaInfo
 
-# Decoders that conceal errors and flag the frame. The others must be told to fail, or damage would go unnoticed.
+# Decoders that conceal errors and flag the frame. The others must be set to fail, or damage would go unnoticed.
 _FLAGS_ERRORS = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video", "h263"})
 _WITHOUT_PTS = ("avi",)
 # Streams without frame boundaries. They may start within a frame, before the first timestamp; that is not a frame.
@@ -108,7 +108,7 @@ class _Pass:
         context, codec = self._stream.codec_context, self._video.codec
         context.copy_opaque = True
         # One packet in, its outcome out. With frame threads, errors appear at a later packet, PyAV drops an error that
-        # comes together with a finished frame, and H.264's damage flags are sometimes set too late to be seen
+        # comes together with a finished frame, and H.264's damage flags are sometimes set too late to be read
         # (measured: in one run in five on a damaged last frame), so two passes over a file could disagree.
         context.thread_type = "SLICE"
         if codec in _FLAGS_ERRORS:

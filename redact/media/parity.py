@@ -154,9 +154,9 @@ def _check_sound(number: int, track: StreamContents, expected: ExpectedSound) ->
     tolerance = max(SOUND_TOLERANCE, track.longest * Fraction(3, 2))
     # Samples before time 0 are an encoder's priming, which players skip.
     start = max(min(track.times), Fraction(0))
-    for word, is_at, should in (("starts", start, expected.start), ("ends", track.end, expected.end)):
+    for edge, is_at, should in (("starts", start, expected.start), ("ends", track.end, expected.end)):
         if abs(is_at - should) > tolerance:
-            raise _mismatch(f"sound track {number} {word} at {float(is_at):.3f} s, not at {float(should):.3f} s")
+            raise _mismatch(f"sound track {number} {edge} at {float(is_at):.3f} s, not at {float(should):.3f} s")
     if np.any(np.diff([float(time) for time in track.times]) <= 0):
         raise _mismatch(f"sound track {number} runs backwards")
 

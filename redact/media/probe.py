@@ -99,7 +99,7 @@ def _choose_video(container: InputContainer, path: Path) -> AvVideoStream:
 
 @dataclass(frozen=True, slots=True)
 class _FirstFrames:
-    """What the first decoded frames show, which takes precedence over the headers."""
+    """Properties of the first decoded frames, which take precedence over the headers."""
 
     first: VideoFrame | None
     interlaced: bool
@@ -107,7 +107,7 @@ class _FirstFrames:
 
 
 def _first_frames(container: InputContainer, stream: AvVideoStream) -> _FirstFrames:
-    first, interlaced, encrypted, seen = None, False, False, 0
+    first, interlaced, encrypted, frame_count = None, False, False, 0
     # One thread: no decoder thread may still run when the container is closed after a few frames.
     stream.codec_context.thread_count = 1
     packets = packets_of(container, stream)
@@ -121,8 +121,8 @@ def _first_frames(container: InputContainer, stream: AvVideoStream) -> _FirstFra
         for frame in frames:
             first = first or frame
             interlaced = interlaced or frame.interlaced_frame
-            seen += 1
-        if packet is None or seen >= _SAMPLE_FRAMES:
+            frame_count += 1
+        if packet is None or frame_count >= _SAMPLE_FRAMES:
             break
     packets.close()
     return _FirstFrames(first, interlaced, encrypted)

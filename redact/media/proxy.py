@@ -66,7 +66,7 @@ def make_proxy(
         if table is None:
             table = scan(info, interlaced=interlaced, on_corrupt=OnCorrupt.MASK, progress=progress)
         small = _small_stream(info.video)
-        cut = _late(info, table)
+        cut = _late_start_cut(info, table)
         moved = replace(table, pts=table.pts + int(cut.shift / table.time_base)) if cut else table
         with (
             CopyWriter(
@@ -90,7 +90,7 @@ def make_proxy(
 
 def proxy_shift(info: MediaInfo, table: FrameTable) -> Fraction:
     """Seconds by which the frames of the proxy of ``info`` are later than the master's."""
-    cut = _late(info, table)
+    cut = _late_start_cut(info, table)
     return cut.shift if cut else timeline_shift(info, table)
 
 
@@ -126,8 +126,8 @@ def thumbnail_strip(
     return tuple(wanted)
 
 
-def _late(info: MediaInfo, table: FrameTable) -> ClipInterval | None:
-    """The cut that moves a master which starts late on its timeline to the start of the proxy's; None otherwise.
+def _late_start_cut(info: MediaInfo, table: FrameTable) -> ClipInterval | None:
+    """The cut that removes the gap before the first frame of a late-starting master; None for other masters.
 
     Browsers compute a file's length from its contents and do not play beyond it.
     """

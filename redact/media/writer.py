@@ -274,7 +274,7 @@ class CopyWriter:
             short = ":bframes=0" if len(self._table) <= _SHORT_CLIP else ""
             options["x265-params"] = f"log-level=error{short}"
         if encoder.name == "libsvtav1":
-            # The library otherwise prints a page about itself; only the environment can stop it.
+            # Otherwise the library prints a long banner; only the environment can turn it off.
             os.environ.setdefault(environment.SVT_LOG, "1")
             # Its temporal filter blends pictures with their neighbours, which is not wanted in evidence.
             options["svtav1-params"] = "enable-tf=0"

@@ -93,10 +93,14 @@ class Analyser:
             ):
                 decoder = reader.decoder
                 for batch, results in batches:
-                    for seen, *found in zip(batch, *results, strict=True):
+                    for queued, *found in zip(batch, *results, strict=True):
                         with stages("track"):
-                            tracker.step(seen.seconds, seen.motion, [one for one in found if one is not None])
-                        progress("find", seen.index + 1, total)
+                            tracker.step(
+                                queued.seconds,
+                                queued.motion,
+                                [one for one in found if one is not None],
+                            )
+                        progress("find", queued.index + 1, total)
             with stages("track"):
                 tracks = tracker.finish()
         table = reader.table
@@ -129,9 +133,9 @@ class Analyser:
                 if starts:
                     self._feed.take(held[0], held[1].inputs, sizes, last, stages)
                 yield held[1]
-            seen = _ScheduledFrame(frame.index, seconds, motion, [None] * len(self._passes))
-            self._feed.take(frame, seen.inputs, sizes, runs, stages)
-            held = (frame, seen)
+            queued = _ScheduledFrame(frame.index, seconds, motion, [None] * len(self._passes))
+            self._feed.take(frame, queued.inputs, sizes, runs, stages)
+            held = (frame, queued)
         if held is not None:
             self._feed.take(held[0], held[1].inputs, sizes, last, stages)
             yield held[1]
@@ -145,11 +149,11 @@ class Analyser:
         """Frames in order, divided where some detector has a full batch."""
         batch: list[_ScheduledFrame] = []
         waiting = [0] * len(self._passes)
-        for seen in frames:
+        for queued in frames:
             # Once memory has run short, fewer pictures are queued on the card as well.
             most = max((batched.limit for batched in self._batched), default=1)
-            batch.append(seen)
-            waiting = [n + (x is not None) for n, x in zip(waiting, seen.inputs, strict=True)]
+            batch.append(queued)
+            waiting = [n + (x is not None) for n, x in zip(waiting, queued.inputs, strict=True)]
             if max(waiting, default=0) >= most or len(batch) >= most * 16:
                 yield batch
                 batch, waiting = [], [0] * len(self._passes)
@@ -164,9 +168,9 @@ class Analyser:
 
         def jobs(batch: list[_ScheduledFrame]) -> list[Callable[[], list[_Found | None]]]:
             return [
-                partial(self._detect, i, [seen.inputs[i] for seen in batch], size, info, stages)
+                partial(self._detect, i, [queued.inputs[i] for queued in batch], size, info, stages)
                 for i, size in enumerate(sizes)
-                if any(seen.inputs[i] is not None for seen in batch)
+                if any(queued.inputs[i] is not None for queued in batch)
             ]
 
         return jobs

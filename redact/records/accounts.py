@@ -83,7 +83,7 @@ def require(person: Person, right: Right) -> None:
     """Raise NotAllowed unless the person has ``right``."""
     if not may(person, right):
         roles = ", ".join(role.value for role, rights in RIGHTS.items() if right in rights)
-        raise NotAllowed(f"{person.name} may not {right}.", f"Ask somebody with one of these roles: {roles}.")
+        raise NotAllowed(f"{person.name} may not {right}.", f"Ask someone with one of these roles: {roles}.")
 
 
 def find(session: Session, name: str) -> Person:
@@ -102,7 +102,8 @@ def authorise_actor(work: UnitOfWork, right: Right) -> Person:
 def authorise(session: Session, name: str, right: Right) -> Person:
     """The person with this login, who must have ``right``. Raises NotAllowed, RecordMissing.
 
-    A password set by an administrator must be changed first: until then, the administrator could be the one acting.
+    A password set by an administrator must be changed first: until then, the administrator could act in the person's
+    name.
     """
     person = find(session, name)
     require(person, right)
@@ -189,7 +190,7 @@ def set_roles(db: Database, actor: str, name: str, roles: Iterable[Role], reason
             raise BadRecord(f"{person.name} already has exactly these roles.")
         others = [p for p in all_people(work.session) if p is not person and may(p, Right.ADMINISTER)]
         if may(person, Right.ADMINISTER) and not others and Role.ADMINISTRATOR.value not in wanted:
-            raise BadRecord("The last administrator must keep that role.", "Make somebody else an administrator first.")
+            raise BadRecord("The last administrator must keep that role.", "Make another user an administrator first.")
         before, person.roles = person.roles, wanted
         content = {"reason": reason, "before": before, "after": wanted}
         work.event("person.roles-set", f"person:{person.name}", content)
@@ -201,7 +202,7 @@ def generate_password() -> str:
 
 
 def set_password(db: Database, actor: str, name: str, password: str) -> None:
-    """Set one's own password or, as an administrator, anybody's, which they must then change before doing anything
+    """Set your own password or, as an administrator, another user's, who must then change it before doing anything
     else. All the person's sessions end.
 
     Raises BadRecord, NotAllowed, RecordMissing.
@@ -225,7 +226,7 @@ def link(db: Database, actor: str, name: str, issuer: str, subject: str, *, keep
     """Link a person to ``subject`` at the sign-in provider ``issuer``; each such identity can be linked only once.
 
     Without ``keep_password``, the person can then sign in only through the provider. Administrators must keep a
-    password: somebody has to be able to sign in when the provider is down.
+    password, so that they can sign in when the provider is down.
 
     Raises BadRecord, NotAllowed, RecordExists, RecordMissing.
     """
@@ -239,13 +240,13 @@ def link(db: Database, actor: str, name: str, issuer: str, subject: str, *, keep
             raise BadRecord(f"{person.name} is disabled.")
         if person.issuer is not None or other is not None:
             raise RecordExists(
-                f"{person.name if person.issuer else 'Somebody else'} is already linked to the provider.",
+                f"{person.name if person.issuer else 'Another user'} is already linked to the provider.",
                 f"First remove that link with `redact user unlink {person.name if other is None else other.name}`.",
             )
         if not keep_password:
             if may(person, Right.ADMINISTER):
                 raise BadRecord("An administrator must keep a password, for when the provider is down.")
-            # A random password that nobody knows: checking it takes as long as for any other account.
+            # An unknown random password: checking it takes as long as for any other account.
             person.password_hash, person.must_change = _HASHER.hash(secrets.token_bytes(32)), False
         person.issuer, person.subject = issuer, subject
         content = {"issuer": issuer, "subject": subject, "password": "kept" if keep_password else "removed"}

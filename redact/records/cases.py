@@ -166,7 +166,7 @@ def add_member(db: Database, actor: str, reference: str, name: str, role: str) -
         accounts.authorise_actor(work, Right.CASES)
         case, person = _find_open(work, reference), accounts.find(work.session, name)
         if person.disabled_at is not None:
-            raise BadRecord(f"{person.name} is disabled.", "Choose somebody with an active account.")
+            raise BadRecord(f"{person.name} is disabled.", "Choose a user with an active account.")
         if any(m.person_id == person.id and m.role == role for m in case.members):
             raise RecordExists(f"{person.name} is already {role} in case {case.reference}.")
         case.members.append(CaseMember(person_id=person.id, role=role))

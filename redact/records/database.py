@@ -113,7 +113,8 @@ class Database:
 
     @contextmanager
     def writing(self, actor: str) -> Iterator[UnitOfWork]:
-        """One change with its events, committed completely or not at all; ``actor`` is the login of who makes it.
+        """One change with its events, committed completely or not at all; ``actor`` is the login of the person making
+        it.
 
         Raises RecordsUnavailable if the database cannot be written. An exception in the block rolls the change back.
         """
@@ -136,7 +137,7 @@ class Database:
 
     @contextmanager
     def bookkeeping(self) -> Iterator[Session]:
-        """A change that is not an act of a person (a job's progress, when a session was last active), without an event;
+        """A change that is not a person's action (a job's progress, when a session was last active), without an event;
         committed completely or not at all. Raises the same errors as :meth:`writing`."""
         try:
             with self._one_writer(), Session(self._writing, expire_on_commit=False) as session:

@@ -21,7 +21,7 @@ from redact.evidence.frame_tables import frame_table
 from redact.evidence.store import PROXY
 from redact.mask.edits.edited_tracks import Replayed, replayed
 from redact.mask.edits.result import Edited
-from redact.mask.risk_queue import Risk, TrackRisks, left_of, risks_by_track
+from redact.mask.risk_queue import Risk, TrackRisks, risks_by_track, unsettled
 from redact.media.probe import probe
 from redact.media.proxy import proxy_shift
 from redact.media.types import FrameTable, MediaInfo
@@ -114,7 +114,7 @@ def risks_of(services: Services, edited: Edited, table: FrameTable, key: tuple[i
     def size(value: Mapping[int, TrackRisks]) -> int:
         return _RISK_BYTES * (1 + sum(1 + len(one.risks) for one in value.values()))
 
-    return left_of(services.cache.get(("risks", *key), make, size), edited, table)
+    return unsettled(services.cache.get(("risks", *key), make, size), edited, table)
 
 
 def cached_plan(services: Services, session: Session, release: Release) -> ReleasePlan:

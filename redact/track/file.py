@@ -149,13 +149,13 @@ def decode(untrusted: bytes) -> TrackSet:
     provenance = top["provenance"]
     if not isinstance(provenance, dict):
         raise unreadable("provenance", "is not an object")
-    seen: set[int] = set()
+    ids: set[int] = set()
     tracks = []
     for i, item in enumerate(listing(top["tracks"], "tracks")):
         track = _track(item, f"tracks[{i}]", count)
-        if track.id in seen:
+        if track.id in ids:
             raise unreadable(f"tracks[{i}].id", f"is {track.id}, the id of an earlier track")
-        seen.add(track.id)
+        ids.add(track.id)
         tracks.append(track)
     return TrackSet(media, tuple(tracks), tuple(cuts), provenance)
 

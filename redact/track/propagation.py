@@ -37,32 +37,32 @@ class Propagator:
 
     def forwards(self, boxes: Boxes, motion: Motion) -> Boxes:
         """(n, 4) boxes on the previous frame -> the same objects on this frame."""
-        carried = by_camera(boxes, motion.camera)
+        moved = by_camera(boxes, motion.camera)
         for i in np.flatnonzero(self.inside(boxes) >= LEAST_VISIBLE):
             centre, reach = self._core(boxes[i])
             cells = self._cells(centre - reach, centre + reach)
             moves = motion.flow[cells].reshape(-1, 2).astype(np.float32)
             if len(moves) >= FEWEST_CELLS:
-                carried[i] = _by_flow(boxes[i], self._centres[cells].reshape(-1, 2), moves, motion.camera)
-        return carried
+                moved[i] = _by_flow(boxes[i], self._centres[cells].reshape(-1, 2), moves, motion.camera)
+        return moved
 
     def backwards(self, boxes: Boxes, motion: Motion) -> Boxes:
         """(n, 4) boxes on this frame -> the same objects on the previous frame."""
         camera = inverse(motion.camera)
-        carried = by_camera(boxes, camera)
+        moved = by_camera(boxes, camera)
         for i in np.flatnonzero(self.inside(boxes) >= LEAST_VISIBLE):
             centre, reach = self._core(boxes[i])
             # The content of the box came from near the place that the camera motion gives; of the cells there, those
             # that moved into the box are used.
-            from_low, from_high = carried[i][:2], carried[i][2:]
+            from_low, from_high = moved[i][:2], moved[i][2:]
             slack = (from_high - from_low) * SEARCH + 2 * self._cell
             cells = self._cells(from_low - slack, from_high + slack)
             moves = motion.flow[cells].reshape(-1, 2).astype(np.float32)
             points = self._centres[cells].reshape(-1, 2) + moves
             core = (np.abs(points - centre) <= reach).all(1)
             if np.count_nonzero(core) >= FEWEST_CELLS:
-                carried[i] = _by_flow(boxes[i], points[core], -moves[core], camera)
-        return carried
+                moved[i] = _by_flow(boxes[i], points[core], -moves[core], camera)
+        return moved
 
     def inside(self, boxes: Boxes) -> NDArray[np.float32]:
         """(n,) share of each box that lies within the picture."""

@@ -130,12 +130,12 @@ class Tracker:
     def _propagate_forwards(self, motion: Motion, seconds: float) -> None:
         if not self._open:
             return
-        carried = self._propagator.forwards(np.array([t.box for t in self._open], np.float32), motion)
-        visible = self._propagator.inside(carried) > 0
+        propagated = self._propagator.forwards(np.array([t.box for t in self._open], np.float32), motion)
+        visible = self._propagator.inside(propagated) > 0
         lost = []
-        for track, box, seen in zip(self._open, carried, visible, strict=True):
+        for track, box, in_view in zip(self._open, propagated, visible, strict=True):
             track.box = box
-            if seen:
+            if in_view:
                 track.rows.append(_TrackRow(self._index, seconds, box, track.angle, 0.0, Source.PROPAGATED))
             if seconds - track.last >= LOST_SECONDS - 1e-6:
                 lost.append(track)
@@ -155,11 +155,11 @@ class Tracker:
             free[[d for _, d in pairs]] = False
             taken = {id(t) for t, _ in pairs}
             candidates = [t for t in candidates if id(t) not in taken]
-        born = [(self._born(found, int(d)), int(d)) for d in np.flatnonzero(free)]
+        born = [(self._start_track(found, int(d)), int(d)) for d in np.flatnonzero(free)]
         self._propagate_backwards(matched + born, found)
         self._open += [track for track, _ in born]
 
-    def _born(self, found: Detections, row: int) -> _OpenTrack:
+    def _start_track(self, found: Detections, row: int) -> _OpenTrack:
         box = found.boxes[row]
         now = self._motions[-1][0]
         return _OpenTrack(found.labels[row], box, float(found.angles[row]), now, self._index, now, whole=now)
@@ -193,7 +193,7 @@ class Tracker:
         for track, row in pairs:
             before = track.box
             ends.append(track.hit if track.hits else -1)
-            self._hit(track, found, row)
+            self._add_detection(track, found, row)
             if track.hits > 1 and _partial(before, track.box):
                 # The earlier boxes covered only part of the object.
                 ends[-1] = min(ends[-1], held)
@@ -216,7 +216,7 @@ class Tracker:
                 if visible[i]:
                     _fill(track, _TrackRow(frame, seconds, boxes[i].copy(), track.angle, 0.0, Source.PROPAGATED))
 
-    def _hit(self, track: _OpenTrack, found: Detections, row: int) -> None:
+    def _add_detection(self, track: _OpenTrack, found: Detections, row: int) -> None:
         now = self._motions[-1][0]
         box = self._whole(found.boxes[row], track.label, track)
         if track.rows and track.rows[-1].frame == self._index:

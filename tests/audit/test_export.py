@@ -16,7 +16,7 @@ from redact.audit import chain, export, heads
 from redact.audit.export import ExportReport, ExportRequest
 from redact.audit.keys import load_or_create
 from redact.canonical_json import canonical
-from redact.errors import BadRecord, RecordMissing, WitnessUnusable
+from redact.errors import BadRecord, HeadsFileUnusable, RecordMissing
 from redact.records.database import FILE, Database
 from redact.schema.tables import Event
 
@@ -183,5 +183,5 @@ def test_damaged_heads_file_is_reported(home: Path, records: Database, line: byt
     path = home / "audit" / heads.FILE
     path.write_bytes(line + b"\n" + path.read_bytes())
     for use in (known, record_head):
-        with pytest.raises(WitnessUnusable, match="Line 1"):
+        with pytest.raises(HeadsFileUnusable, match="Line 1"):
             use(records)

@@ -7,7 +7,7 @@ import pytest
 
 from redact.mask.edits.edited_tracks import apply_edits, replayed
 from redact.mask.edits.types import Box, Draw, Edit, HideFrames, Keyframe, LoggedEdit, Outside, Settle
-from redact.mask.risk_queue import Risk, left_of, risk_queue, risks_by_track
+from redact.mask.risk_queue import Risk, risk_queue, risks_by_track, unsettled
 from redact.media.types import FrameTable
 from redact.track.types import MediaRef, Source, Track, TrackSet
 
@@ -128,5 +128,5 @@ def test_review_queue_recomputes_only_changed_tracks() -> None:
         made = replayed(machine, log[:stop], [made])
         now = risks_by_track(made.edited, table, found)
         assert {number for number in now if now[number] is not found[number]} == again
-        assert left_of(now, made.edited, table) == risk_queue(apply_edits(machine, log[:stop]), table) != ()
+        assert unsettled(now, made.edited, table) == risk_queue(apply_edits(machine, log[:stop]), table) != ()
         found = now

@@ -226,7 +226,7 @@ def test_provider_identity_links_to_one_person(db: Database) -> None:
         with pytest.raises(BadRecord, match="one line of printable text"):
             link("anna", untrusted)
     link("anna", "one")
-    with pytest.raises(RecordExists, match="Somebody else"):
+    with pytest.raises(RecordExists, match="Another user"):
         link("ben", "one")
     with pytest.raises(RecordExists, match="anna is already linked"):
         link("anna", "two")

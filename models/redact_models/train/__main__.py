@@ -62,38 +62,38 @@ def _run(options: argparse.Namespace) -> None:
     real = [measured for measured in sets.values() if measured.samples is not drawn]
     card.sheet(real, options.threshold, options.work / "worst.jpg")
     names = ", ".join(folder.name for folder in options.data) or "no pictures"
-    learnt_from = f"drawn scenes over {len(pictures)} pictures ({names})"
+    training_data = f"drawn scenes over {len(pictures)} pictures ({names})"
     if options.start:
         digest = hashlib.sha256(options.start.read_bytes()).hexdigest()
-        learnt_from += f", starting from weights of SHA-256 `{digest}`"
-    card.write(target, recipe, learnt_from, sets, options.threshold)
+        training_data += f", starting from weights of SHA-256 `{digest}`"
+    card.write(target, recipe, training_data, sets, options.threshold)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m redact_models.train",
-        description="Train a plate detector, measure it on what it has not seen, and write its card.",
-        epilog="Folders are in YOLO format (images/ and labels/, any class is a plate). Without any, drawn plates on "
-        "drawn streets are all it learns from. A run that was stopped goes on when it is started again.",
+        description="Train a plate detector, measure it on held-out pictures, and write its card.",
+        epilog="Folders are in YOLO format (images/ and labels/, any class is a plate). Without any, only drawn "
+        "plates on drawn streets are used. A stopped run resumes when it is started again.",
     )
     add = parser.add_argument
-    add("--data", type=Path, action="append", default=[], help="folder to learn from; a tenth of it is held out")
-    add("--held-out", type=Path, action="append", default=[], help="folder to measure on only")
+    add("--data", type=Path, action="append", default=[], help="training folder; a tenth of it is held out")
+    add("--held-out", type=Path, action="append", default=[], help="folder used only for measurement")
     add(
         "--footage",
         nargs=2,
         action="append",
         default=[],
         metavar=("VIDEO", "TRACKS"),
-        help="reviewed footage and its corrected tracks, to learn from",
+        help="reviewed footage and its corrected tracks, for training",
     )
     add("--recipe", choices=RECIPES, default="full" if torch.cuda.is_available() else "small")
-    add("--start", type=Path, help="weights of this recipe to go on from, best with --recipe tune")
-    add("--threshold", type=float, default=0.55, help="score that the card's figures are for")
-    add("--workers", type=int, default=2, help="processes that draw scenes")
+    add("--start", type=Path, help="weights of this recipe to start from, best with --recipe tune")
+    add("--threshold", type=float, default=0.55, help="score threshold of the card's figures")
+    add("--workers", type=int, default=2, help="number of processes that draw scenes")
     add("--work", type=Path, default=Path("training"), help="folder of the checkpoint")
-    add("--name", default="plates", help="of the weights")
-    add("-o", "--out", type=Path, default=Path("models/redact_models/weights"), help="folder of weights and card")
+    add("--name", default="plates", help="name of the weights")
+    add("-o", "--out", type=Path, default=Path("models/redact_models/weights"), help="output folder")
     return parser
 
 

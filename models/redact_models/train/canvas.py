@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from redact_models.train.degrade import noise_piece
+from redact_models.train.degrade import noise_patch
 
 
 class SceneCanvas:
@@ -58,8 +58,8 @@ def in_space(rng: np.random.Generator, aspect: float, height: float, tilt: float
     turned = turned @ np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
     turned = turned @ np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
     distance = aspect * height * float(rng.uniform(2.5, 8))
-    seen = turned[:, :2] * (distance / (distance + turned[:, 2:]))
-    return np.asarray(seen - (seen.min(axis=0) + seen.max(axis=0)) / 2, np.float64)
+    projected = turned[:, :2] * (distance / (distance + turned[:, 2:]))
+    return np.asarray(projected - (projected.min(axis=0) + projected.max(axis=0)) / 2, np.float64)
 
 
 def paste(
@@ -96,7 +96,7 @@ def paste(
     place = image[y1:y2, x1:x2]
     lit = cv2.multiply(cv2.merge([red, green, blue]), _light(rng, canvas, place, reflects), dtype=cv2.CV_32F)
     if rng.random() < 0.5:
-        lit += noise_piece(rng, y2 - y1, x2 - x1)[..., :1] * np.float32(rng.uniform(1, 5))
+        lit += noise_patch(rng, y2 - y1, x2 - x1)[..., :1] * np.float32(rng.uniform(1, 5))
     cover = alpha.astype(np.float32) * np.float32(1 / 255)
     most = 0.1 * (around[3] - around[1]) + 0.2
     blur = float(np.clip(canvas.softness * rng.uniform(0.6, 1.3) + rng.uniform(0.0, 0.6), 0, most))

@@ -30,29 +30,29 @@ class MeasuredSet:
     """A set of pictures with the results for each, as they are and when rotated."""
 
     samples: Sequence[Sample]
-    seen: Sequence[MeasuredPicture]
+    upright: Sequence[MeasuredPicture]
     tilted: Sequence[MeasuredPicture]
 
 
 def measure_set(detector: Detector, samples: Sequence[Sample]) -> MeasuredSet:
     """Measure a detector on a set of pictures."""
-    seen, tilted = [], []
+    upright, tilted = [], []
     for number, sample in enumerate(samples):
         picture = sample.load()
-        seen.append(measure_picture(detector, picture))
+        upright.append(measure_picture(detector, picture))
         tilted.append(measure_picture(detector, turned(picture, TILT if number % 2 else -TILT)))
-    return MeasuredSet(samples, seen, tilted)
+    return MeasuredSet(samples, upright, tilted)
 
 
 def _conditions(measured: MeasuredSet, threshold: float) -> list[tuple[str, int, float]]:
     """Name, number of plates and recall of each condition that occurs."""
-    seen = measured.seen
-    rows = [("all", [s.best for s in seen]), ("day", [s.best for s in seen if not s.dark])]
-    rows += [("night", [s.best for s in seen if s.dark]), ("small", [s.best[s.small] for s in seen])]
+    upright = measured.upright
+    rows = [("all", [s.best for s in upright]), ("day", [s.best for s in upright if not s.dark])]
+    rows += [("night", [s.best for s in upright if s.dark]), ("small", [s.best[s.small] for s in upright])]
     rows += [("tilted", [s.best for s in measured.tilted])]
     found = []
-    for name, parts in rows:
-        best = np.concatenate(parts) if parts else np.zeros(0)
+    for name, scores in rows:
+        best = np.concatenate(scores) if scores else np.zeros(0)
         if len(best):
             found.append((name, len(best), float((best >= threshold).mean())))
     return found
@@ -63,7 +63,7 @@ def _table(sets: Mapping[str, MeasuredSet], threshold: float) -> str:
     lines = ["| pictures | condition | plates | covered | false masks per picture |", "|---|---|---|---|---|"]
     for name, measured in sets.items():
         for condition, plates, share in _conditions(measured, threshold):
-            on = {"all": measured.seen, "tilted": measured.tilted}.get(condition)
+            on = {"all": measured.upright, "tilted": measured.tilted}.get(condition)
             false = f"{false_masks(on, threshold):.2f}" if on else ""
             lines.append(f"| {name} | {condition} | {plates} | {100 * share:.1f} % | {false} |")
     return "\n".join(lines)
@@ -76,8 +76,8 @@ def _plot(sets: Mapping[str, MeasuredSet], path: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(6, 5), dpi=110, layout="constrained")
     for name, measured in sets.items():
-        best = np.concatenate([s.best for s in measured.seen])
-        false = np.concatenate([s.false for s in measured.seen])
+        best = np.concatenate([s.best for s in measured.upright])
+        false = np.concatenate([s.false for s in measured.upright])
         right = np.array([(best >= t).sum() for t in THRESHOLDS])
         wrong = np.array([(false >= t).sum() for t in THRESHOLDS])
         axes.plot(right / max(len(best), 1), right / np.maximum(right + wrong, 1), marker=".", label=name)
@@ -90,9 +90,9 @@ def _plot(sets: Mapping[str, MeasuredSet], path: Path) -> None:
 
 def sheet(sets: Sequence[MeasuredSet], threshold: float, path: Path) -> None:
     """Write the pictures with the worst misses and false masks: plates in green, masks in red."""
-    pairs = [pair for measured in sets for pair in zip(measured.samples, measured.seen, strict=True)]
-    ranked = sorted(pairs, key=lambda pair: _badness(pair[1], threshold), reverse=True)
-    tiles = [_tile(sample, seen, threshold) for sample, seen in ranked[:WORST]]
+    pairs = [pair for measured in sets for pair in zip(measured.samples, measured.upright, strict=True)]
+    ranked = sorted(pairs, key=lambda pair: _error_score(pair[1], threshold), reverse=True)
+    tiles = [_tile(sample, result, threshold) for sample, result in ranked[:WORST]]
     if not tiles:
         return
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % 4)
@@ -100,17 +100,17 @@ def sheet(sets: Sequence[MeasuredSet], threshold: float, path: Path) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
-def _badness(seen: MeasuredPicture, threshold: float) -> float:
-    missed = float((seen.best < threshold).sum())
-    return 10 * missed + float(seen.false.max(initial=0.0))
+def _error_score(result: MeasuredPicture, threshold: float) -> float:
+    missed = float((result.best < threshold).sum())
+    return 10 * missed + float(result.false.max(initial=0.0))
 
 
-def _tile(sample: Sample, seen: MeasuredPicture, threshold: float) -> NDArray[np.uint8]:
+def _tile(sample: Sample, result: MeasuredPicture, threshold: float) -> NDArray[np.uint8]:
     image = sample.load().image.copy()
     thick = max(2, image.shape[1] // 300)
-    for box in grown(seen.found.boxes[seen.found.scores >= threshold]).astype(int):
+    for box in grown(result.found.boxes[result.found.scores >= threshold]).astype(int):
         cv2.rectangle(image, box[:2].tolist(), box[2:].tolist(), (255, 40, 40), thick)
-    for box in seen.plates.astype(int):
+    for box in result.plates.astype(int):
         cv2.rectangle(image, box[:2].tolist(), box[2:].tolist(), (40, 255, 40), thick)
     scale = TILE / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -120,7 +120,7 @@ def _tile(sample: Sample, seen: MeasuredPicture, threshold: float) -> NDArray[np
     return tile
 
 
-def write(target: Path, recipe: Recipe, learnt_from: str, sets: Mapping[str, MeasuredSet], threshold: float) -> None:
+def write(target: Path, recipe: Recipe, training_data: str, sets: Mapping[str, MeasuredSet], threshold: float) -> None:
     """Write the card of the weights at ``target`` with two pictures beside it. Only drawn pictures are shown there, as
     the others may not be ours to publish."""
     curve, worst = (target.with_name(f"{target.stem}.{part}") for part in ("curve.png", "worst.jpg"))
@@ -134,7 +134,7 @@ def write(target: Path, recipe: Recipe, learnt_from: str, sets: Mapping[str, Mea
         sha256=hashlib.sha256(content).hexdigest(),
         date=date.today().isoformat(),
         recipe=recipe,
-        learnt_from=learnt_from,
+        training_data=training_data,
         threshold=threshold,
         table=_table(sets, threshold),
         curve=curve.name,
@@ -145,13 +145,13 @@ def write(target: Path, recipe: Recipe, learnt_from: str, sets: Mapping[str, Mea
 
 CARD = """# {name}
 
-Finds number plates in footage from body-worn, dash and hand-held cameras, so that they can be hidden. It is not for
-reading plates, and what it misses may still be a plate.
+Finds number plates in footage from body-worn, dash and hand-held cameras, so that they can be hidden. It does
+not read plates, and it can miss some.
 
 - file: `{file}`, {megabytes:.1f} MB, ONNX
 - SHA-256: `{sha256}`
 - trained on {date} by `python -m redact_models.train` with `{recipe}`
-- training data: {learnt_from}
+- training data: {training_data}
 - licence: AGPL-3.0-or-later; the weights of its trunk are PP-OCRv6's (Apache-2.0)
 
 ## Figures at a threshold of {threshold}

@@ -183,8 +183,8 @@ def _soften(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
         height, width = image.shape[:2]
         share = float(rng.uniform(0.45, 0.9))
         small = cv2.resize(image, (round(width * share), round(height * share)), interpolation=cv2.INTER_AREA)
-        way = cv2.INTER_LINEAR if rng.random() < 0.6 else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(small, (width, height), interpolation=way), np.uint8)
+        method = cv2.INTER_LINEAR if rng.random() < 0.6 else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(small, (width, height), interpolation=method), np.uint8)
     return image
 
 
@@ -208,7 +208,7 @@ def _field(coarse: bool) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(small, (FIELD_SIDE, FIELD_SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def noise_piece(rng: np.random.Generator, height: int, width: int, coarse: bool = False) -> NDArray[np.float32]:
+def noise_patch(rng: np.random.Generator, height: int, width: int, coarse: bool = False) -> NDArray[np.float32]:
     """A random piece (height, width, 3) of unit normal noise, repeating where the picture is larger than the field.
 
     Coarse noise has grains of about four pixels.
@@ -224,9 +224,9 @@ def _noise(image: NDArray[np.uint8], rng: np.random.Generator, shot: float, read
     """Sensor noise with variance read² + shot x level; part of it is coarse and coloured, as left by a denoiser."""
     height, width = image.shape[:2]
     table = np.sqrt(read * read + shot * np.arange(256, dtype=np.float32)).astype(np.float32)
-    noise = noise_piece(rng, height, width)
+    noise = noise_patch(rng, height, width)
     if rng.random() < 0.5:
-        noise = cv2.scaleAdd(noise_piece(rng, height, width, coarse=True), float(rng.uniform(0.3, 1.0)), noise)
+        noise = cv2.scaleAdd(noise_patch(rng, height, width, coarse=True), float(rng.uniform(0.3, 1.0)), noise)
     if rng.random() < 0.3:
         noise = cv2.blur(noise, (2, 2)) * np.float32(1.7)
     scaled = cv2.LUT(image, table)

@@ -129,17 +129,17 @@ def lettering(
     rows = max([g.shape[0] for g in glyphs if g is not None], default=GLYPH_HEIGHT)
     gap = np.zeros((rows, max(1, int(spacing * GLYPH_HEIGHT))), np.uint8)
     space = np.zeros((rows, GLYPH_HEIGHT // 3), np.uint8)
-    parts: list[NDArray[np.uint8]] = []
+    spaced: list[NDArray[np.uint8]] = []
     for glyph in glyphs:
         if glyph is None:
-            parts.append(space)
+            spaced.append(space)
             continue
         padded = glyph
         if glyph.shape[0] < rows:
             padded = np.zeros((rows, glyph.shape[1]), np.uint8)
             padded[: glyph.shape[0]] = glyph
-        parts += [padded, gap]
-    line = np.hstack(parts) if parts else np.zeros((rows, GLYPH_HEIGHT), np.uint8)
+        spaced += [padded, gap]
+    line = np.hstack(spaced) if spaced else np.zeros((rows, GLYPH_HEIGHT), np.uint8)
     if weight > 0:
         line = cv2.dilate(line, np.ones((3, 3 + 2 * weight), np.uint8))
     elif weight < 0:

@@ -125,8 +125,8 @@ class _TrainingState:
         for group in self._learner.param_groups:
             group["lr"] = self._recipe.rate * _rate(self.step * self._recipe.batch / self._recipe.scenes)
         with torch.autocast(maps.device.type, torch.bfloat16):
-            answer = self._head(features)
-        plate, distance = loss(answer, maps, weight)
+            prediction = self._head(features)
+        plate, distance = loss(prediction, maps, weight)
         self._learner.zero_grad()
         (plate + distance).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._head.parameters(), self._recipe.clip)
@@ -183,12 +183,12 @@ def _batches(
         recipe.batch,
         num_workers=workers,
         drop_last=True,
-        worker_init_fn=_alone,
+        worker_init_fn=_limit_to_one_core,
         multiprocessing_context=context,
     )
 
 
-def _alone(worker: int) -> None:
+def _limit_to_one_core(worker: int) -> None:
     """Limit a process that draws scenes to one core: libraries with several threads would wait for each other."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -113,12 +113,12 @@ def _share(mask: NDArray[np.float32], plates: NDArray[np.float32]) -> float:
     return float(shared.max() / max(float((mask[2:] - mask[:2]).prod()), 1e-6))
 
 
-def recall(seen: Sequence[MeasuredPicture], threshold: float) -> float:
+def recall(results: Sequence[MeasuredPicture], threshold: float) -> float:
     """Share of plates covered by masks with at least this score."""
-    best = np.concatenate([s.best for s in seen])
+    best = np.concatenate([s.best for s in results])
     return float((best >= threshold).mean()) if len(best) else 1.0
 
 
-def false_masks(seen: Sequence[MeasuredPicture], threshold: float) -> float:
+def false_masks(results: Sequence[MeasuredPicture], threshold: float) -> float:
     """Average number of masks per picture that are on no plate."""
-    return sum(int((s.false >= threshold).sum()) for s in seen) / max(len(seen), 1)
+    return sum(int((s.false >= threshold).sum()) for s in results) / max(len(results), 1)

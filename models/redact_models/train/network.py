@@ -89,7 +89,7 @@ class _Block(nn.Sequential):
             nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)
         )
 
-    def parts(self) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    def layers(self) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
         convolution, norm = self[0], self[1]
         assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
         return convolution, norm
@@ -120,8 +120,8 @@ class PlateHead(nn.Module):
         x = _doubled(self.coarse(coarse)) + self.sixteenth(sixteenth)
         x = _doubled(self.sixteenth_out(x)) + self.eighth(eighth)
         x = _doubled(self.eighth_out(x)) + self.fine(fine)
-        answer: torch.Tensor = self.answer(self.last(self.fine_out(x)))
-        return answer
+        prediction: torch.Tensor = self.answer(self.last(self.fine_out(x)))
+        return prediction
 
 
 def _doubled(x: torch.Tensor) -> torch.Tensor:
@@ -169,7 +169,7 @@ def from_onnx(content: bytes) -> PlateHead:
     try:
         with torch.no_grad():
             for block, (weight, bias) in zip(blocks, convolutions[: len(blocks)], strict=True):
-                convolution, norm = block.parts()
+                convolution, norm = block.layers()
                 convolution.weight.copy_(weight)
                 norm.bias.copy_(bias)
             (plate, plate_bias), (reach, reach_bias) = convolutions[len(blocks) :]
@@ -207,7 +207,7 @@ class _Writer:
         return self.node("Conv", [x, self._constant(weight), self._constant(bias)], output, **shape)
 
     def block(self, block: _Block, x: str) -> str:
-        convolution, norm = block.parts()
+        convolution, norm = block.layers()
         assert norm.running_mean is not None and norm.running_var is not None
         gain = norm.weight / (norm.running_var + norm.eps).sqrt()
         weight = (convolution.weight * gain[:, None, None, None]).detach()

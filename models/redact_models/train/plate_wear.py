@@ -26,10 +26,10 @@ def sticker(rng: np.random.Generator, sheet: Sheet) -> None:
 def dirt(rng: np.random.Generator, sheet: Sheet) -> None:
     """A layer of mud, thicker in patches."""
     coarse = rng.random((4, 10), np.float32)
-    film = cv2.resize(coarse, (sheet.width, sheet.height), interpolation=cv2.INTER_CUBIC)
-    film = np.clip(film - rng.uniform(0.2, 0.7), 0, 1) * rng.uniform(0.3, 0.9)
+    layer = cv2.resize(coarse, (sheet.width, sheet.height), interpolation=cv2.INTER_CUBIC)
+    layer = np.clip(layer - rng.uniform(0.2, 0.7), 0, 1) * rng.uniform(0.3, 0.9)
     colour = np.array(near(rng, (104, 92, 78), 24), np.float32)
-    sheet.pixels[:] = np.clip(sheet.pixels + (colour - sheet.pixels) * film[..., None], 0, 255).astype(np.uint8)
+    sheet.pixels[:] = np.clip(sheet.pixels + (colour - sheet.pixels) * layer[..., None], 0, 255).astype(np.uint8)
 
 
 def cover(rng: np.random.Generator, sheet: Sheet) -> None:

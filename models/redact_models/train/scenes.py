@@ -40,7 +40,7 @@ class AnnotatedPicture:
 class Scene:
     """A training picture. image: (H, W, 3) RGB; boxes: (n, 4) x1, y1, x2, y2 of recognisable plates, clipped.
 
-    ignore: (m, 4) areas that count neither way: plates that are too small, too far outside, too dark or too blurred.
+    ignore: (m, 4) areas that count neither method: plates that are too small, too far outside, too dark or too blurred.
     """
 
     image: NDArray[np.uint8]
@@ -102,13 +102,13 @@ def _photograph(rng: np.random.Generator, picture: AnnotatedPicture, size: tuple
     canvas = SceneCanvas(_colours(rng, image), 0.35 * max(zoom - 1, 0))
     _dim(rng, canvas)
     for box in boxes:
-        seen = (box - np.tile(origin, 2)) * zoom
-        if seen[2] <= 0 or seen[3] <= 0 or seen[0] >= width or seen[1] >= height:
+        moved = (box - np.tile(origin, 2)) * zoom
+        if moved[2] <= 0 or moved[3] <= 0 or moved[0] >= width or moved[1] >= height:
             continue
-        if rng.random() < (0.75 if zoom > 2.5 else 0.5) and seen[3] - seen[1] >= TOO_SMALL:
-            _replace(rng, canvas, seen)
+        if rng.random() < (0.75 if zoom > 2.5 else 0.5) and moved[3] - moved[1] >= TOO_SMALL:
+            _replace(rng, canvas, moved)
         else:
-            canvas.add_plate(box_outline(seen))
+            canvas.add_plate(box_outline(moved))
     return canvas
 
 
@@ -123,8 +123,8 @@ def _cut(
     y2 = min(y + round(height / zoom) + 1, image.shape[0])
     part = image[y1:y2, x1:x2]
     scaled = (max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom)))
-    way = cv2.INTER_AREA if zoom < 0.7 else cv2.INTER_LINEAR
-    part = cv2.resize(part, scaled, interpolation=way)
+    method = cv2.INTER_AREA if zoom < 0.7 else cv2.INTER_LINEAR
+    part = cv2.resize(part, scaled, interpolation=method)
     canvas = np.full((height, width, 3), rng.integers(0, 160), np.uint8)
     left, top = round((x1 - x) * zoom), round((y1 - y) * zoom)
     part = part[: height - top, : width - left]
@@ -246,9 +246,9 @@ def _add_car(rng: np.random.Generator, canvas: SceneCanvas) -> None:
     flat = box_outline(np.concatenate([middle, middle]) + np.array([-aspect, -1, aspect, 1]) * tall / 2)
     corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
     onto = cv2.getPerspectiveTransform(corners, outline.astype(np.float32))
-    seen = cv2.perspectiveTransform(flat[None].astype(np.float32), onto)[0].astype(np.float64)
-    paste(rng, canvas, plate, seen, reflects=True)
-    canvas.outlines.append(seen)
+    onto_car = cv2.perspectiveTransform(flat[None].astype(np.float32), onto)[0].astype(np.float64)
+    paste(rng, canvas, plate, onto_car, reflects=True)
+    canvas.outlines.append(onto_car)
     canvas.taken.append(hull(outline))
 
 
@@ -270,7 +270,7 @@ def shoot(rng: np.random.Generator, canvas: SceneCanvas) -> Scene:
     points = np.vstack(rims).astype(np.float32) if rims else np.zeros((0, 2), np.float32)
     bent, moved = bend(canvas.image, points, rng)
     image = expose(bent, moved, rng)
-    clean, seen = (cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (3, 3)) for picture in (bent, image))
+    clean, final = (cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (3, 3)) for picture in (bent, image))
     boxes: list[NDArray[np.float32]] = []
     ignore: list[NDArray[np.float32]] = []
     for number in range(len(rims)):
@@ -280,7 +280,7 @@ def shoot(rng: np.random.Generator, canvas: SceneCanvas) -> Scene:
         area, inside = float(np.prod(whole[2:] - whole[:2])), float(np.prod(box[2:] - box[:2]))
         if inside <= 0:
             continue
-        fine = box[3] - box[1] >= TOO_SMALL and inside >= INSIDE_SHARE * area and _recognisable(clean, seen, box)
+        fine = box[3] - box[1] >= TOO_SMALL and inside >= INSIDE_SHARE * area and _recognisable(clean, final, box)
         (boxes if fine else ignore).append(box)
     return Scene(image, _stacked(boxes), _stacked(ignore))
 
@@ -289,13 +289,13 @@ def _stacked(boxes: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def _recognisable(clean: NDArray[np.uint8], seen: NDArray[np.uint8], box: NDArray[np.float32]) -> bool:
+def _recognisable(clean: NDArray[np.uint8], final: NDArray[np.uint8], box: NDArray[np.float32]) -> bool:
     """Whether a plate's pattern is still recognisable, by correlating the final grey picture with the undisturbed
     one."""
     margin = max(0.12 * (box[3] - box[1]), 1.0)
     x1, y1 = (int(max(v - margin, 0)) for v in box[:2])
     x2, y2 = int(np.ceil(box[2] + margin)), int(np.ceil(box[3] + margin))
-    before, after = (picture[y1:y2, x1:x2].astype(np.float32).ravel() for picture in (clean, seen))
+    before, after = (picture[y1:y2, x1:x2].astype(np.float32).ravel() for picture in (clean, final))
     spread_before, spread_after = float(before.std()), float(after.std())
     if spread_before < 1 or spread_after < 0.5:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+from torch.nn import functional as F  # noqa: N812 - its conventional name
 
 from redact.detect.plates import STRIDE
 
@@ -55,21 +55,21 @@ def targets(
     return maps, weight
 
 
-def loss(answer: torch.Tensor, maps: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The losses of the plate map and of the distances. ``answer`` (B, 5, h, w), ``maps`` (B, 6, h, w), ``weight`` (B,
-    h, w).
+def loss(prediction: torch.Tensor, maps: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The losses of the plate map and of the distances. ``prediction`` (B, 5, h, w), ``maps`` (B, 6, h, w), ``weight``
+    (B, h, w).
 
     The plate map has the quality focal loss of Li et al., "Generalized Focal Loss", 2020; the distances have the
     generalised intersection over union of Rezatofighi et al., 2019, and a smooth difference of logarithms.
     """
-    logit, target = answer[:, 0].float(), maps[:, 0]
+    logit, target = prediction[:, 0].float(), maps[:, 0]
     off = (target - logit.sigmoid()).abs().square()
     plates = maps[:, 5].sum().clamp(min=1.0)
     each = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
     plate = (off * each * weight).sum() / plates
     rows = maps[:, 5] > 0
     share = maps[:, 5][rows]
-    found = answer[:, 1:].float().permute(0, 2, 3, 1)[rows]
+    found = prediction[:, 1:].float().permute(0, 2, 3, 1)[rows]
     wanted = maps[:, 1:5].permute(0, 2, 3, 1)[rows]
     apart = F.smooth_l1_loss(found, wanted, reduction="none", beta=0.1).sum(1)
     distance = ((apart + 1 - _giou(found.clamp(max=6).exp(), wanted.exp())) * share).sum() / plates

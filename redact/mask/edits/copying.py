@@ -23,7 +23,7 @@ def copy_track(
     source = {t.id: t for t in edited.tracks.tracks}[track]
     media = edited.tracks.media
     times = _seconds(media) + shift_seconds
-    frames, rows = _carried(source, times, _seconds(target))
+    frames, rows = _copied_rows(source, times, _seconds(target))
     if not frames.size:
         return ()
     scale = np.array([target.width / media.width, target.height / media.height])
@@ -48,7 +48,9 @@ def _seconds(media: MediaRef) -> Floats:
     return seconds
 
 
-def _carried(track: Track, times: Floats, wanted: Floats) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], BoxRows]:
+def _copied_rows(
+    track: Track, times: Floats, wanted: Floats
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], BoxRows]:
     """Target frames for which the track is visible on the source frame before or after, and the hull of these two."""
     slack = 1e-4
     before = np.searchsorted(times, wanted + slack, "right") - 1

@@ -91,10 +91,10 @@ class BoxRows:
         return rows
 
     @staticmethod
-    def joined(parts: Iterable[BoxRows]) -> BoxRows:
-        """All rows in order of frames; if several have the same frame, the one from the last of ``parts``."""
-        some = list(parts)
-        columns = [np.concatenate([getattr(part, f.name) for part in some]) for f in fields(BoxRows)]
+    def joined(layers: Iterable[BoxRows]) -> BoxRows:
+        """All rows in order of frames; if several have the same frame, the one from the last of ``layers``."""
+        given = list(layers)
+        columns = [np.concatenate([getattr(rows, f.name) for rows in given]) for f in fields(BoxRows)]
         whole = BoxRows(*columns)
         order = np.argsort(whole.frames, kind="stable")
         ordered = whole.frames[order]

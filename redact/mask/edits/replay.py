@@ -10,7 +10,7 @@ import numpy as np
 
 from redact.mask.edits.layers import BoxRows, EditMark, EditMarkKind, Layers, resolve
 from redact.mask.edits.result import Edited, Origin, Skipped, TrackKind, TrackState
-from redact.mask.edits.track_operations import cut, merged, trimmed, with_found
+from redact.mask.edits.track_operations import cut, merged, trimmed, with_retracked
 from redact.mask.edits.types import (
     WHOLE_FRAME_LABEL,
     AddBoxes,
@@ -268,7 +268,7 @@ class Replay:
                 layers = replace(layers, scale=layers.scale.times(edit.factor, edit.first or 0, edit.last))
             case AddBoxes():
                 self._check_frame(edit.rows[-1].frame)
-                layers = replace(layers, rows=with_found(layers.rows, edit.rows))
+                layers = replace(layers, rows=with_retracked(layers.rows, edit.rows))
         state.reshape(layers)
         return [state]
 

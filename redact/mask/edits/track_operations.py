@@ -24,8 +24,8 @@ from redact.mask.edits.types import Box, PlacedBox
 from redact.track.types import Source
 
 
-def with_found(rows: BoxRows, found: tuple[PlacedBox, ...]) -> BoxRows:
-    """The rows with those of a re-track job's frames replaced by its boxes."""
+def with_retracked(rows: BoxRows, found: tuple[PlacedBox, ...]) -> BoxRows:
+    """The rows, with those on a re-track job's frames replaced by its boxes."""
     table = np.array(found, np.float64)
     frames = table[:, 0].astype(np.int32)
     made = BoxRows.made(frames, np.zeros((frames.size, 5)), RowKind.FOLLOWED, Source.PROPAGATED)
@@ -99,10 +99,10 @@ def trimmed(layers: Layers, first: int, last: int, seconds: Floats) -> Layers:
         marks[0] = EditMark(EditMarkKind.OUT)
     if last + 1 < count:
         marks[last + 1] = EditMark(EditMarkKind.OUT)
-    return _stretched(new, layers, first, last, seconds=seconds)
+    return _extended(new, layers, first, last, seconds=seconds)
 
 
-def _stretched(layers: Layers, before: Layers, first: int, last: int, *, seconds: Floats) -> Layers:
+def _extended(layers: Layers, before: Layers, first: int, last: int, *, seconds: Floats) -> Layers:
     """The track extended to ``first`` and ``last`` by standing still; if it has no rows, at its place ``before``."""
     # Rows do not include the track's size factor, so the boxes that stand still are read without it.
     shown = resolve(replace(layers, scale=SizeFactors()), seconds)

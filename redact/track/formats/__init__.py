@@ -40,7 +40,7 @@ def import_(path: Path, kind: Kind, media: MediaRef) -> TrackSet:
     """Read tracks of ``media`` in another format; the classes of MOTChallenge text are in ``labels.txt`` beside it.
 
     If the file covers fewer frames than ``media`` has, ``provenance["imported"]`` has an entry ``frames_described``.
-    Nobody examined the other frames, so they have no boxes, and a command should say so.
+    The other frames were not annotated, so they have no boxes, and commands should say so.
 
     Raises :class:`redact.errors.InputMissing`, :class:`redact.errors.TracksUnreadable` or
     :class:`redact.errors.TracksMismatch`.

@@ -27,7 +27,7 @@ from redact.track.file import (
     real,
     unreadable,
 )
-from redact.track.formats.common import TrackGatherer, corner_and_size, corners, described, label_list
+from redact.track.formats.common import TrackGatherer, corner_and_size, corners, frames_described, label_list
 from redact.track.types import MediaRef, TrackSet
 
 _SOURCES = {name: source for source, name in SOURCE_NAMES.items()}
@@ -108,7 +108,7 @@ def from_coco(data: bytes, media: MediaRef) -> TrackSet:
         annotation = _fields(item, where)
         _add(rows, annotation, frames, labels, where)
     order = sorted(frames.values())
-    spread = described(media, order[0], order[-1], len(order)) if order else described(media, 0, 0, 0)
+    spread = frames_described(media, order[0], order[-1], len(order)) if order else frames_described(media, 0, 0, 0)
     return TrackSet(media, rows.tracks(), provenance={"imported": {"format": "coco", **spread}})
 
 

@@ -196,7 +196,7 @@ def turn_within_half(angle: float) -> float:
     return 180.0 if turned == -180.0 else turned
 
 
-def described(media: MediaRef, first: int, last: int, count: int) -> dict[str, object]:
+def frames_described(media: MediaRef, first: int, last: int, count: int) -> dict[str, object]:
     """Provenance entry for a file that covers fewer frames than the footage has; empty if it covers all of them."""
     if count == media.pts.size:
         return {}

@@ -36,7 +36,7 @@ from redact.track.formats.common import (
     MAX_BOXES,
     Columns,
     build_track,
-    described,
+    frames_described,
     integer_text,
     label_list,
     real_text,
@@ -149,7 +149,7 @@ def from_cvat(data: bytes, media: MediaRef) -> TrackSet:
     Boxes keep their rotation; an ellipse, polygon or mask is replaced by its bounding box; other shapes do not enclose
     an area and are refused, as are annotations of single images. Keyframes have the source in the attribute
     ``box_source``, else *detector*; frames between keyframes are *filled*. So are frames that a task left out
-    (``frame_filter``); those just before a first keyframe get its box, because nobody examined them.
+    (``frame_filter``); those just before a first keyframe get its box, because they were not annotated.
 
     Raises :class:`redact.errors.TracksUnreadable`, and :class:`redact.errors.TracksMismatch` if the size, length or
     hash shows that the annotations are of another video.
@@ -173,7 +173,7 @@ def from_cvat(data: bytes, media: MediaRef) -> TrackSet:
             tracks.append(track)
             total += len(track)
     shown = len(range(task.first, task.last + 1, task.step))
-    imported: dict[str, object] = {"format": "cvat", **described(media, task.first, task.last, shown)}
+    imported: dict[str, object] = {"format": "cvat", **frames_described(media, task.first, task.last, shown)}
     return TrackSet(media, tuple(tracks), provenance={"imported": imported})
 
 
@@ -323,22 +323,22 @@ def _spread(found: _CvatTrack, task: _CvatTask, media: MediaRef, room: int) -> T
         elif not shape.outside:
             runs.append([shape])
             floors.append(shapes[i - 1].frame + 1 if i else 0)
-    parts = []
+    per_run = []
     for run, floor in zip(runs, floors, strict=True):
         start = max(floor, run[0].frame - task.step + 1)
         end = run[-1].frame if run[-1].outside else max(run[-1].frame + 1, min(task.last + task.step, media.pts.size))
         room -= end - start
         if room < 0:
             raise too_many()
-        parts.append(_fill(run, np.arange(start, end, dtype=np.int64)))
-    if not parts:
+        per_run.append(_fill(run, np.arange(start, end, dtype=np.int64)))
+    if not per_run:
         return None
     columns = Columns(
-        np.concatenate([part.frames for part in parts]),
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.angles for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.sources for part in parts]),
+        np.concatenate([columns.frames for columns in per_run]),
+        np.concatenate([columns.boxes for columns in per_run]),
+        np.concatenate([columns.angles for columns in per_run]),
+        np.concatenate([columns.scores for columns in per_run]),
+        np.concatenate([columns.sources for columns in per_run]),
     )
     return build_track(media, found.number, found.label, columns)
 
@@ -362,7 +362,7 @@ def _fill(run: list[_CvatShape], frames: NDArray[np.int64]) -> Columns:
     sources = np.full(frames.size, Source.FILLED, np.uint8)
     own = [shape.source if shape.source is not None else _implied(shape) for shape in run]
     sources[stated] = np.array(own, np.uint8)[before[stated]]
-    scores = np.array(_carried([shape.score for shape in run]))[before]
+    scores = np.array(_filled_scores([shape.score for shape in run]))[before]
     return Columns(frames, boxes, angles, scores, sources)
 
 
@@ -370,10 +370,10 @@ def _implied(shape: _CvatShape) -> Source:
     return Source.DETECTOR if shape.keyframe else Source.FILLED
 
 
-def _carried(scores: list[float | None]) -> list[float]:
-    """As CVAT does with attributes: a shape without a score has that of the shape before it."""
-    value, carried = 1.0, []
+def _filled_scores(scores: list[float | None]) -> list[float]:
+    """Scores with gaps filled as CVAT fills attributes: a shape without a score has that of the shape before it."""
+    value, filled = 1.0, []
     for score in scores:
         value = value if score is None else score
-        carried.append(value)
-    return carried
+        filled.append(value)
+    return filled

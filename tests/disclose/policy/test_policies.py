@@ -101,7 +101,7 @@ def test_shipped_policies_suit_their_audience() -> None:
         ("court", FACE, '[class.face]\naction = "default"', "must be hide or show"),
         ("court", FACE, '[class.face]\naction = "show"', r"\[class.face\] lacks reason"),
         ("court", 'codes = ["TP"]', "codes = []", r"\[class.face\] codes"),
-        ("court", 'codes = ["TP"]', 'codes = ["TP", "TP"]', r"\[class.face\] codes lists something twice"),
+        ("court", 'codes = ["TP"]', 'codes = ["TP", "TP"]', r"\[class.face\] codes lists an item twice"),
         ("court", "stills = true", "stills = 1", "stills is neither true nor false"),
         ("court", "stills = true\n", "", r"\[log\] lacks stills"),
         ("court", "four_eyes = true\n", "", r"\[approval\] lacks four_eyes"),
@@ -165,7 +165,7 @@ def test_four_eyes_rule_can_be_switched_off_for_court(key: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("published_edition = true", "published_edition = false", "the public gets no other log"),
+        ("published_edition = true", "published_edition = false", "the public receives no other log"),
         ("stills = false", "stills = true", "stills"),
         ("samples = false", "samples = true", "samples"),
         ("original_name = false", "original_name = true", "original_name"),

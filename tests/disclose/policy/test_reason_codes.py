@@ -130,7 +130,7 @@ def test_valid_code_list_is_read() -> None:
         (HEAD + ENTRY.replace('"T"', '" "'), r"\[code.X1\] title is not a line"),
         (HEAD + ENTRY.replace('["court"]', "[]"), r"\[code.X1\] kinds"),
         (HEAD + ENTRY.replace('["court"]', '["courts"]'), r"\[code.X1\] kinds is 'courts'"),
-        (HEAD + ENTRY.replace('["court"]', '["court", "court"]'), r"\[code.X1\] kinds lists something twice"),
+        (HEAD + ENTRY.replace('["court"]', '["court", "court"]'), r"\[code.X1\] kinds lists an item twice"),
         (HEAD + ENTRY.replace("code.X1", 'code."X 1"'), "is not a valid code"),
         (HEAD + ENTRY.replace("code.X1", 'code."X,1"'), "is not a valid code"),
         (HEAD + ENTRY + ENTRY.replace("code.X1", "code.x1"), "differ only in case"),
