@@ -95,7 +95,7 @@ def error_table() -> Iterator[str]:
 
 def variable_table() -> Iterator[str]:
     """Every environment variable."""
-    yield from ("| Variable | What it does | Where it is not set |", "|---|---|---|")
+    yield from ("| Variable | Purpose | If not set |", "|---|---|---|")
     for variable in VARIABLES:
         yield f"| `{variable.name}` | {variable.meaning} | {variable.unset} |"
 

@@ -58,7 +58,7 @@ def _parse_time(untrusted_text: str, shown: str) -> Fraction:
 def exact_edges(span: SoundSpan) -> tuple[Fraction, Fraction]:
     """Start and end in seconds, as the decimal numbers they were written as.
 
-    The float nearest to 10.3 is slightly larger. Its shortest decimal form is 10.3 again, and that is what was meant:
+    The float nearest to 10.3 is slightly larger. Its shortest decimal form is 10.3 again, as intended:
     with its binary value, the sample at 10.3 s would fall outside the span.
 
     Raises:
@@ -73,7 +73,7 @@ def check_spans(spans: Iterable[SoundSpan], duration: Fraction | float) -> None:
     """Refuse spans that lie outside the footage. ``duration`` is that of the footage in seconds.
 
     An end past the end of the footage is allowed and is not clipped here: sound often lasts a little longer than the
-    picture, and what was meant to be hidden "up to the end" must not be heard there.
+    picture, and sound to be hidden "up to the end" must not be heard there.
 
     Raises:
         BadSpan: a span starts at or after the end of the footage, or is not valid in itself.

@@ -1,4 +1,4 @@
-"""The audit chain: every event holds the hash of the one before it, and a signed head holds their number.
+"""The audit chain: every event holds the hash of the previous event, and a signed head holds their number.
 
 An event's hash is ``sha256(domain || previous || canonical JSON)``. The events' hashes are the leaves of an RFC 6962
 Merkle tree (see :mod:`redact.audit.merkle`), whose root covers all of them. The roots of its full subtrees, the peaks,
@@ -84,7 +84,7 @@ def event_hash(previous: str, event: Event) -> str:
 
 def append(session: Session, events: Sequence[Event], key: SigningKey) -> None:
     """Number and hash ``events``, add them, and sign the new head. Call it inside the writer's transaction: nothing
-    else may append meanwhile."""
+    else may append at the same time."""
     head = session.get(Head, 1)
     count, last = (head.count, head.hash) if head else (0, START)
     peaks = [bytes.fromhex(p) for p in head.peaks] if head else []

@@ -179,9 +179,9 @@ def has_codec(name: str, mode: str) -> bool:
 
 def weights() -> Iterator[Check]:  # noqa: D103
     from redact.detect.entries import WeightState
-    from redact.detect.registry import everything
+    from redact.detect.registry import all_models
 
-    for model in everything().models:
+    for model in all_models().models:
         state = model.state()
         remedy = "" if state is WeightState.OK else model.place.remedy
         origin = f"{model.place}, {model.licence}; SHA-256 {model.sha256[:16]}"

@@ -27,7 +27,7 @@ def list_models(as_json: opt.Json = False) -> None:
     with CommandReport("models list", as_json) as report:
         from redact.detect import registry
 
-        known = registry.everything()
+        known = registry.all_models()
         records = [record(known, model, model.state()) for model in known.models]
         columns = ("name", "classes", "licence", "where", "state", "presets")
         report.print_table(columns, [[joined(row[column]) for column in columns] for row in records])
@@ -43,7 +43,7 @@ def verify(as_json: opt.Json = False) -> None:
     with CommandReport("models verify", as_json) as report:
         from redact.detect import registry
 
-        known = registry.everything()
+        known = registry.all_models()
         states = [(model, model.state()) for model in known.models]
         report.print_table(("name", "state", "SHA-256"), [(model.name, state, model.sha256) for model, state in states])
         failed = [failure(model, state) for model, state in states if state != "ok"]
@@ -108,7 +108,7 @@ def add(
             notes.append(f"It runs only on request: redact run IN --classes {','.join(model.classes)}")
         for note in notes:
             report.print(note)
-        report.finish({"model": record(registry.everything(), model, model.state()), "notes": notes})
+        report.finish({"model": record(registry.all_models(), model, model.state()), "notes": notes})
 
 
 def parse_names(untrusted_text: str | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ _ALSO_SHORT = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 class Batches:
-    """Batches of at most ``most`` items. One that does not fit is halved and tried again; the smaller size is kept.
+    """Batches of at most ``most`` items. A batch that does not fit is halved and tried again; the smaller size is kept.
 
     Sizes are powers of two, so that a device sees few different ones: for each new size, libraries spend time on
     choosing their fastest method.

@@ -55,7 +55,7 @@ def make_detectors(settings: AnalyseSettings) -> list[Scheduled]:
     :class:`redact.errors.RegistryInvalid`, and the errors of loading weights.
     """
     device = choose_device(settings.device)
-    known = registry.everything()
+    known = registry.all_models()
     tier = known.own[Family.YOLO][settings.preset]
     named = [
         YoloDetector(registry.unregistered(Path(path)), settings.classes, tier.threshold, device)

@@ -110,7 +110,7 @@ def _checked_name(asked: str | None, path: Path) -> str:
 
 
 def _check_new(name: str, digest: str) -> None:
-    for model in registry.everything().models:
+    for model in registry.all_models().models:
         if digest in (model.sha256, model.source_sha256):
             raise ModelExists(f"These weights are already registered as {model.name}.", "There is nothing to do.")
         if name == model.name:

@@ -59,7 +59,7 @@ def added() -> Registry:
     return parse_added(added_text())
 
 
-def everything() -> Registry:
+def all_models() -> Registry:
     """Added models, then built-in ones. Raises :class:`RegistryInvalid`."""
     own, base = added(), builtin()
     presets = {preset: {**own.presets.get(preset, {}), **base.presets.get(preset, {})} for preset in Preset}

@@ -19,7 +19,7 @@ from redact.strict_toml import Table, is_line, parse_table
 _Kind = TypeVar("_Kind", Family, Preset)
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LONGEST_PERIOD = 2.0
-"""Seconds. Tracks bridge only a few seconds without a detection, and whoever appears in between must be found."""
+"""Seconds. Tracks bridge only a few seconds without a detection, and people who appear in between must be found."""
 LARGEST_SIDE = 16384
 LARGEST_SHARE = 4.0
 

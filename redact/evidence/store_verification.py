@@ -61,7 +61,7 @@ class _ExpectedFile:
 def verify_store(db: Database, store: Store, progress: Progress = silent) -> StoreReport:
     """Read every master, derived file, tracks file and pack and compare it with the records. ``progress`` counts bytes.
 
-    Footage may be added and disposed of meanwhile.
+    Footage may be added and disposed of at the same time.
     """
     # Under the lock, nothing is moved into the store, and everything moved earlier has been recorded.
     with store.locked():

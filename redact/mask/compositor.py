@@ -45,7 +45,7 @@ class Compositor:
     def draw(
         self, image: PlanarImage, masks: Sequence[tuple[Shape, EffectSettings]], watermark: Watermark | None = None
     ) -> None:
-        """Hide what lies under ``masks``, in place, and draw the ``watermark`` over the rest.
+        """Hide the picture under ``masks``, in place, and draw the ``watermark`` over the rest.
 
         A chroma sample is hidden if any masked pixel shares it; unmasked pixels that share it lose their colour. Where
         masks overlap, their order does not affect what is hidden:
@@ -61,17 +61,17 @@ class Compositor:
         self._check(image)
         layers = [layer for shape, settings in masks if (layer := self._layer(image, shape, settings)) is not None]
         fills = [layer for layer in layers if layer.settings.effect is Effect.SOLID]
-        veils = [layer for layer in layers if layer.settings.effect is not Effect.SOLID]
-        veils.sort(key=lambda layer: layer.extent, reverse=True)
+        coverings = [layer for layer in layers if layer.settings.effect is not Effect.SOLID]
+        coverings.sort(key=lambda layer: layer.extent, reverse=True)
         # Pictures created in inference mode can only be modified in inference mode.
         with torch.inference_mode():
             for layer in fills:
                 self._fill(image, layer)
-            for layer in veils:
-                self._veil(image, layer)
+            for layer in coverings:
+                self._obscure(image, layer)
             if watermark is not None:
                 watermark.draw(image)
-            if veils or watermark is not None:
+            if coverings or watermark is not None:
                 for layer in fills:
                     self._fill(image, layer)
 
@@ -100,7 +100,7 @@ class Compositor:
             cover(plane[rows, columns], mask, level)
 
     @staticmethod
-    def _veil(image: PlanarImage, layer: _Layer) -> None:
+    def _obscure(image: PlanarImage, layer: _Layer) -> None:
         height, width = layer.luma[2].shape
         grid = cell_grid(layer.extent, width, height)
         for index, (plane, (rows, columns, mask)) in enumerate(zip(image.planes, layer.windows(), strict=True)):

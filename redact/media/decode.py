@@ -185,7 +185,7 @@ class _Pass:
         try:
             frames = self._stream.codec_context.decode(packet)
         except av.BlockingIOError:
-            # The decoder is stuck on an older packet. Reset it: what was inside is lost and will be marked as lost.
+            # The decoder is stuck on an older packet. Reset it: the packets inside are lost and will be marked as lost.
             self._stream.codec_context.flush_buffers()
             self._failed(seq)
             return
@@ -197,7 +197,7 @@ class _Pass:
 
     def _failed(self, seq: int) -> None:
         if self._order is not None:
-            self._order.spoiled(seq)
+            self._order.mark_damaged(seq)
 
     def _note(self, seq: int, packet: Packet[Stream], *, shown: bool) -> None:
         sent = Sent(
@@ -217,10 +217,10 @@ class _Pass:
         packet.opaque = sent
         self._order.sent(sent)
         if packet.is_corrupt:
-            self._order.spoiled(seq)
+            self._order.mark_damaged(seq)
             if self._info.container in _PARSED:
                 # A parser finds a frame's end in the next packet, so the mark of a gap can land on the wrong frame.
-                self._order.spoiled(seq + 1)
+                self._order.mark_damaged(seq + 1)
 
     def _start(self, *, by_dts: bool) -> Order[VideoFrame]:
         tick, rate = self._video.time_base, self._video.average_rate

@@ -92,7 +92,7 @@ class _Damage:
         self._bad = [-1]
         self._starts: list[tuple[int, int]] = []
 
-    def spoil(self, seq: int) -> None:
+    def add(self, seq: int) -> None:
         at = bisect_left(self._bad, seq)
         if at == len(self._bad) or self._bad[at] != seq:
             self._bad.insert(at, seq)
@@ -159,9 +159,9 @@ class Order(Generic[P]):
         if len(self._pending) > IN_FLIGHT:
             self._lose(next(iter(self._pending.values())))
 
-    def spoiled(self, seq: int) -> None:
+    def mark_damaged(self, seq: int) -> None:
         """Mark packet ``seq`` as damaged, whether or not it gives a frame."""
-        self._damage.spoil(seq)
+        self._damage.add(seq)
         packet = self._pending.get(seq)
         if packet is not None and packet.optional:
             self._expect(packet)  # what it contained before the damage is unknown
@@ -183,7 +183,7 @@ class Order(Generic[P]):
         duration = frame.duration or (note.duration if note else 0)
         self._previous_end = key + max(1, duration)
         if frame.corrupt:
-            self._damage.spoil(seq)
+            self._damage.add(seq)
         elif frame.clean_start and note is not None and note.keyframe:
             self._damage.start(seq, key)
             self._first_start = self._first_start or (seq, key)
@@ -260,7 +260,7 @@ class Order(Generic[P]):
         self._lost.add(packet.seq)
         if packet.optional or self._leads_the_stream(packet):
             return
-        self._damage.spoil(packet.seq)
+        self._damage.add(packet.seq)
         if self._by_dts:
             later = [w.key for w in self._held if w.seq > packet.seq]
             key = min(later) if later else self._arrived

@@ -98,7 +98,7 @@ class SoundWriter(Protocol):
     """Writes one track."""
 
     def pull(self, until: Fraction) -> None:
-        """Write what is heard up to ``until`` seconds on the master's timeline."""
+        """Write the sound up to ``until`` seconds on the master's timeline."""
         ...
 
     def finish(self) -> ExpectedSound:

@@ -204,7 +204,7 @@ class CopyWriter:
         self._next += 1
 
     def finish(self, check: Callable[[], None] | None = None) -> CopyReport:
-        """Write what is left, verify the file, rename it to the target, and report on it.
+        """Write the remaining packets, verify the file, rename it to the target, and report on it.
 
         ``check`` is called just before the renaming; if it raises, the file is not renamed.
         """

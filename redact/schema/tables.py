@@ -309,7 +309,7 @@ class Watched(Record):
     first_frame: Mapped[int]
     last_frame: Mapped[int]
     content: Mapped[str]
-    """Digest of the content that was shown: what was watched before an edit does not count after it."""
+    """Digest of the content that was shown: frames watched before an edit do not count after it."""
     at: Mapped[datetime]
 
 

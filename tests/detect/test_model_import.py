@@ -119,7 +119,7 @@ def test_export_is_added_unchanged_and_only_once(tmp_path: Path) -> None:
     (home() / registry.FOLDER / "a.onnx").write_bytes(b"left by an adding that was killed")
     add(path, ImportOptions(presets=(Preset.FAST,)))
     add(spot_network(tmp_path / "b.onnx", names=str(["x", "face", "y"])), ImportOptions(classes={"face": "face"}))
-    known = registry.everything()
+    known = registry.all_models()
     assert [model.name for model in known.models] == ["a", "b", "centerface", "plates", "ppocr-text"]
     assert known.models[0].verified_bytes() == path.read_bytes()
     assert [known.found_by(known.models[0], preset) for preset in Preset] == [NAMES, (), ()]

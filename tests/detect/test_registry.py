@@ -137,7 +137,7 @@ def test_registry_paths_stay_in_package(key: str) -> None:
 def test_registry_refuses_names_of_built_in_models(folder: Path) -> None:
     (folder / registry.FILE).write_text(MODEL.replace("own]", "centerface]"))
     with pytest.raises(RegistryInvalid, match="centerface"):
-        registry.everything()
+        registry.all_models()
 
 
 def test_registry_allows_two_detectors_of_one_class(folder: Path) -> None:

@@ -329,7 +329,7 @@ _WEIGHTS = {
 
 def _models() -> str:
     rows = []
-    for model in registry.everything().models:
+    for model in registry.all_models().models:
         weights = str(model.state())
         rows.append(
             (

@@ -67,7 +67,7 @@ def trunk_graph() -> onnx.ModelProto:
 
 
 def _without_identities(graph: onnx.GraphProto) -> None:
-    """Remove identity nodes, of which the converter that made the file left 147."""
+    """Remove identity nodes; the original converter left 147 of them."""
     kept = {name for name, _ in TAPS}
     source: dict[str, str] = {}
     nodes = []

@@ -82,7 +82,7 @@ def yolo_folder(folder: Path) -> list[PictureFile]:
 
 
 def split(pictures: list[PictureFile]) -> tuple[list[PictureFile], list[PictureFile]]:
-    """The pictures to train on, and those held out: the last of each ride (files whose names differ by a final number),
+    """The training pictures and the held-out ones: the last of each ride (files whose names differ by a final number),
     because neighbouring frames are almost the same picture."""
     train: list[PictureFile] = []
     held: list[PictureFile] = []

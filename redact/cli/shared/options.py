@@ -138,12 +138,12 @@ def parse_classes(untrusted_text: str, *, closed: bool) -> tuple[str, ...]:
 
     Raises :class:`UnknownClass`, :class:`redact.errors.RegistryInvalid` or, for an empty list, :class:`BadUsage`.
     """
-    from redact.detect.registry import everything
+    from redact.detect.registry import all_models
 
     names = tuple(dict.fromkeys(name.strip() for name in untrusted_text.split(",") if name.strip()))
     if not names:
         raise BadUsage("--classes is empty.", "Name at least one class, as in --classes face,plate.")
-    known = sorted({label for model in everything().models for label in model.classes})
+    known = sorted({label for model in all_models().models for label in model.classes})
     for name in names:
         if closed and name not in known:
             raise UnknownClass(f"No model detects the class {name!r}.", f"The classes are {', '.join(known)}.")

@@ -233,11 +233,11 @@ def resolve(layers: Layers, seconds: Floats) -> BoxRows:
     if marks.frames.size:
         rows = rows.take(~marks.hidden(rows.frames))
     if marks.keys.size:
-        rows = _Weave(rows, marks, seconds).rows()
+        rows = _RowCombiner(rows, marks, seconds).rows()
     return _scaled(rows, marks, layers.scale)
 
 
-class _Weave:
+class _RowCombiner:
     """Combines rows and keyframes of one track. Works on columns; the frames of keyframes are handled last."""
 
     def __init__(self, rows: BoxRows, marks: _MarkColumns, seconds: Floats) -> None:

@@ -135,7 +135,7 @@ def _settled(marks: dict[int, EditMark], shown: BoxRows) -> dict[int, EditMark]:
 
 
 def _steady(rows: BoxRows, marks: dict[int, EditMark]) -> BoxRows:
-    """The rows, with those that stand still at another place than the row before them fixed there."""
+    """The rows, with those that stand still at a different place from the row before them fixed there."""
     keys = [f for f, mark in marks.items() if mark.kind is EditMarkKind.KEY]
     still = (rows.kinds == RowKind.HELD) & ~np.isin(rows.frames, keys)
     last = np.maximum.accumulate(np.where(still, -1, np.arange(len(rows))))
