@@ -91,7 +91,7 @@ $(NODE)/.installed: ui/package.json ui/package-lock.json
 		npm ci --prefix ui --ignore-scripts --no-audit --no-fund --fetch-retries=1; then touch $@; else \
 		echo "$(NO_NODE)" >&2; [ -z "$$REDACT_REQUIRE_NODE" ]; fi
 
-# Files go to the workers in the order of tests/conftest.py, the longest first.
+# Files with slow tests go to the workers first, see tests/conftest.py.
 test: lint
 	@if [ -e $(NODE)/.installed ]; then npm test --silent --prefix ui; fi
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from tests.cli.runner import Ended, redact
 from tests.media.clips import AudioSpec, make_clip
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[1] / "docs" / "walkthrough.md"
 PASSWORD, ARCHIVE = "correct horse battery", "a password for the archive"
 FRAMES, RATE, SIZE = 40, 5, (480, 240)

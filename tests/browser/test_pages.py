@@ -26,6 +26,8 @@ from tests.browser.real import Workbench
 from tests.media.clips import make_clip
 from tests.track.factory import track
 
+pytestmark = pytest.mark.slow
+
 AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENCE = 30_000  # ms

@@ -41,6 +41,8 @@ from tests.browser.reviewing import Reviewing, about
 from tests.evidence.factory import padded_copy
 from tests.media.clips import AudioSpec, make_clip
 
+pytestmark = pytest.mark.slow
+
 FRAMES, RATE = 120, 25
 BY_KEY = {"f": 1, "d": -1, "v": 10, "c": -10}
 RED = (220, 30, 30)

@@ -17,6 +17,8 @@ from tests.browser.conftest import FRAMES, RATE, SCROLL, Open, usual
 from tests.browser.fake import RELEASE, Fake, moving
 from tests.media.clips import make_clip
 
+pytestmark = pytest.mark.slow
+
 BY_KEY = {"f": 1, "d": -1, "v": 10, "c": -10}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 from sqlalchemy import select, update
 
@@ -18,6 +19,8 @@ from tests.browser.page_actions import case_page, inert, press, reviewer, saved
 from tests.browser.real import Workbench
 from tests.media.clips import make_clip
 from tests.track.factory import track
+
+pytestmark = pytest.mark.slow
 
 HOSTILE = (
     "<script>window.hit=1</script><img src=x onerror=window.hit=2>\"'><svg onload=window.hit=3> ${window.hit=4} "

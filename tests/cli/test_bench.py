@@ -12,6 +12,8 @@ from redact.evaluate.bench import STAGES
 from tests.cli.runner import QUICK, finish, listing, redact, start
 from tests.media.clips import AudioSpec, make_clip
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

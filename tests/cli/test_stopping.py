@@ -13,6 +13,8 @@ import pytest
 from tests.cli.runner import QUICK, ROOT, finish, listing, start
 from tests.media.clips import AudioSpec, make_clip
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:

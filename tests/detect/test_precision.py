@@ -21,6 +21,8 @@ from tests.detect.contract import Picture, astronaut, batch, plate
 from tests.detect.test_yolo import checkpoint
 from tests.devices import DEVICES
 
+pytestmark = pytest.mark.slow
+
 
 def scene() -> Picture:
     picture = np.asarray(cv2.resize(astronaut(), (256, 192)), np.uint8)

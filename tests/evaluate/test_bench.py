@@ -22,6 +22,8 @@ from redact.media.encoder import Encoder
 from redact.progress import Progress, silent
 from tests.media.clips import make_clip
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 X264 = Encoder("libx264", {"crf": "20", "preset": "veryfast"}, 8)
 
