@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Preset(StrEnum):
-    """How thorough detection is. The rules are the same for all three; only sizes and intervals differ."""
+    """Thoroughness of detection. The rules are the same for all three; only sizes and intervals differ."""
 
     FAST = "fast"
     BALANCED = "balanced"
@@ -20,7 +20,7 @@ FLOW_SIDES = {Preset.FAST: 320, Preset.BALANCED: 416, Preset.THOROUGH: 480}
 
 
 class Effect(StrEnum):
-    """How the picture under a mask is hidden."""
+    """Effect that hides the picture under a mask."""
 
     SOLID = "solid"
     MOSAIC = "mosaic"
@@ -36,7 +36,7 @@ class EffectSettings:
 
 
 class DeviceChoice(StrEnum):
-    """Where networks run. ``auto`` uses CUDA if available; the log says which was used."""
+    """Device that runs networks. ``auto`` uses CUDA if available; the log says which was used."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -44,14 +44,14 @@ class DeviceChoice(StrEnum):
 
 
 class OnCorrupt(StrEnum):
-    """What to do at damaged frames: stop, or mask them completely."""
+    """Handling of damaged frames: stop, or mask them completely."""
 
     STOP = "stop"
     MASK = "mask"
 
 
 class Interlaced(StrEnum):
-    """What to do with interlaced footage."""
+    """Handling of interlaced footage."""
 
     DEINTERLACE = "deinterlace"
     KEEP = "keep"
@@ -66,14 +66,14 @@ class VideoCodec(StrEnum):
 
 
 class AudioMode(StrEnum):
-    """What happens to the sound outside the edited spans."""
+    """Handling of the sound outside the edited spans."""
 
     KEEP = "keep"
     MUTE = "mute"
 
 
 class SoundEffect(StrEnum):
-    """How a span of sound is hidden."""
+    """Effect that hides a span of sound."""
 
     MUTE = "mute"
     BLEEP = "bleep"
@@ -147,7 +147,7 @@ ENCODE_DEFAULTS: dict[VideoCodec, EncodeDefault] = {
 
 @dataclass(frozen=True, slots=True)
 class AnalyseSettings:
-    """What to detect, and how thoroughly."""
+    """Settings for detection."""
 
     classes: tuple[str, ...] = ("face", "plate")
     preset: Preset = Preset.BALANCED
@@ -160,7 +160,7 @@ class AnalyseSettings:
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """How a redacted copy is made."""
+    """Settings for a redacted copy."""
 
     effect: EffectSettings = field(default_factory=EffectSettings)
     effects: Mapping[int, EffectSettings] = field(default_factory=dict)
@@ -171,7 +171,7 @@ class RenderSettings:
     interlaced: Interlaced = Interlaced.DEINTERLACE
     on_corrupt: OnCorrupt = OnCorrupt.STOP
     device: DeviceChoice = DeviceChoice.AUTO
-    """Where masks are drawn."""
+    """The device on which masks are drawn."""
     overwrite: bool = False
     clip: FrameSpan | None = None
     """The part of the master to copy; None for all of it."""

@@ -18,7 +18,7 @@ WARP_SHIFT = (0.13, 0.20)
 """Formants move by a factor between exp(0.13) and exp(0.20), up or down: always enough to change the voice, never so
 much that one vowel becomes another. Adult vocal tracts differ by about that factor."""
 WARP_SPREAD, WARP_DRIFT = 0.03, 0.05
-"""How far each knot's logarithm is from the common shift, and how far it drifts from there."""
+"""Offset of each knot's logarithm from the common shift, and its drift from there."""
 TILT_KNOTS = (150.0, 600.0, 2000.0, 6000.0)
 """Hz."""
 TILT_SPREAD_DB, TILT_DRIFT_DB = 4.0, 3.0

@@ -22,7 +22,7 @@ FOREVER = 2**63 - 1
 """A sample index that no track reaches."""
 
 STRENGTH = {SoundEffect.DISGUISE: 1, SoundEffect.BLEEP: 2, SoundEffect.MUTE: 3}
-"""Where spans overlap, the effect that hides more wins; silence hides most."""
+"""Rank of the effects: where spans overlap, the effect that hides more wins; silence hides most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class SignedHead:
     hash: str
     root: str
     signature: str
-    """Base64."""
+    """The signature in Base64."""
     key: str
     """Fingerprint of the key that signed."""
 

@@ -23,9 +23,9 @@ EVERY = 6
 DARKEST, LIGHTEST = 0.02, 0.99
 """Quantiles of a tile's pixels that are taken as its darkest and lightest level."""
 TARGET = 230.0
-"""The range between these two levels is stretched to this value,"""
+"""Width to which the range between these two levels is stretched."""
 MOST_GAIN = 4.0
-"""but by at most this factor: a larger one would only amplify noise."""
+"""Largest stretching factor: a larger one would only amplify noise."""
 SIDE = TILE // EVERY
 _MIXED = np.array([0.25, 0.5, 0.25], np.float32)
 """Weights of a tile and its neighbours in its levels."""

@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How to register a model.
+    """Options for registering a model.
 
     ``name``: None uses the file name. ``classes``: the network's name of a class -> the workbench's; if empty, all
     classes keep their names. ``trust``: the user trusts the origin of the file, so it may contain code.

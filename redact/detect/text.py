@@ -35,7 +35,7 @@ NORMALISATION = Normalisation(127.5, 127.5, bgr=True)
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How far a box extends past its text kernel, in kernel heights."""
+    """The extension of a box past its text kernel, in kernel heights."""
 
     side: float
     above: float
@@ -55,12 +55,12 @@ EVIDENCE = 10.7
 """Lowest 10 score + 2.5 ln(width / height) - 0.5 ln(height / large) of a large kernel. Fitted by logistic regression to
 kernels on and off 31 US and Brazilian plates: it keeps 95 % of the former and 2 % of the area of the latter."""
 BRIGHT = 230
-"""The lightest hundredth of a dark frame is raised to this brightness,"""
+"""Brightness to which the lightest hundredth of a dark frame is raised."""
 MOST_GAIN = 4.0
-"""but by at most this factor."""
+"""Largest factor by which a frame is brightened."""
 LEAST_GAIN = 1.1
 LONGEST_PLATE = 14.0
-"""If text is wanted as well, a line whose kernel has a larger ratio of width to height is text, not a plate."""
+"""Largest ratio of width to height of a plate's kernel; beyond it, a line is text (if text was requested)."""
 
 
 class TextDetector:

@@ -36,7 +36,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> Detections:
-        """Nothing found."""
+        """No detections."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), (), np.zeros(0, np.float32))
 
 
@@ -48,7 +48,7 @@ class ModelRecord:
     sha256: str
     licence: str
     runtime: str
-    """For example ``openvino 2026.4 cpu bf16`` or ``torch 2.13 cuda fp16``."""
+    """The runtime, such as ``openvino 2026.4 cpu bf16`` or ``torch 2.13 cuda fp16``."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ import errno
 from redact.errors.base import BadUsage, RedactError
 
 FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system reports when there is no room left: on the disk, in the quota, or for a single file."""
+"""The system's error numbers for a lack of space: on the disk, in the quota, or for a single file."""
 
 
 class SameFile(BadUsage):

@@ -87,7 +87,7 @@ class _IntakeRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Analysis:
-    """What was read from the file: media and camera details, and the duration in seconds."""
+    """Details read from the file: media and camera details, and the duration in seconds."""
 
     media: Json
     camera: Json

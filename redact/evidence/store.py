@@ -141,7 +141,7 @@ class Store:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def leftovers(self) -> list[Path]:
-        """What killed processes left in ``incoming``. Call it while :meth:`locked`."""
+        """Folders that killed processes left in ``incoming``. Call it while :meth:`locked`."""
         return [entry for entry in sorted((self.folder / INCOMING).iterdir()) if not _in_use(entry)]
 
     @contextmanager

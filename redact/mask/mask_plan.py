@@ -15,7 +15,7 @@ from redact.track.types import TrackSet
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """How far a mask extends past its track's box.
+    """The extension of a mask past its track's box.
 
     Each side is extended by ``width`` or ``height`` as a share of the box, plus ``pixels``, plus ``motion`` times the
     distance that the box moves from the previous or to the next frame (whichever is larger), along each axis.
@@ -36,10 +36,10 @@ DEFAULT_MARGINS: Mapping[str, Margin] = {
 NEAR_BORDER = 0.1
 """A box that ends within this share of its size from the picture's border counts as cut off there."""
 PAST_BORDER = 0.25
-"""How far such a box is extended past the border, as a share of its size."""
+"""Extension of such a box past the border, as a share of its size."""
 FORMS = tuple(ShapeKind)
 OTHER_MARGIN = Margin(ShapeKind.RECTANGLE, 0.12, 0.12)
-"""For classes that only a user's own model has."""
+"""Margin for classes that only a user's own model has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,7 @@ def _wrapped(lines: Sequence[str], size: int, width: int, *, whole_words: bool) 
 
 
 def _fitting(line: _Line, width: int) -> int:
-    """How many letters of the line fit into ``width``; at least one."""
+    """The number of letters of the line that fit into ``width``; at least one."""
     count = len(line.text)
     while count > 1 and _width(_Line(line.text[:count], line.size, line.bold)) > width:
         count -= 1

@@ -103,7 +103,7 @@ def _card_options(settings: EncodeSettings, options: Mapping[str, str]) -> dict[
 
 @contextmanager
 def ordinary_priority() -> Iterator[None]:
-    """At the end of the block, threads of this process that became real-time threads in it get ordinary priority again.
+    """Restore ordinary priority, at the end of the block, to threads that became real-time threads in it.
 
     SVT-AV1, run as root, gives its own threads and the calling thread real-time priority. Until the process ended,
     nothing else on the machine would run, and whatever that thread starts would inherit the priority.

@@ -82,7 +82,7 @@ class _Waiting(Generic[P]):
 
 
 class _Damage:
-    """Which frames are damaged: a bad one, and all decoded after it up to the next undamaged intra picture.
+    """Tracks damaged frames: a bad one, and all decoded after it up to the next undamaged intra picture.
 
     Pictures decoded after that intra picture but shown before it may still refer to the damage.
     """

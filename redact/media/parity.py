@@ -30,7 +30,7 @@ _HANDLERS = ("VideoHandler", "SoundHandler")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedSound:
-    """Where a sound track starts and ends, in seconds on the container's timeline."""
+    """Expected start and end of a sound track, in seconds on the container's timeline."""
 
     start: Fraction
     end: Fraction

@@ -107,7 +107,7 @@ class VideoReader:
 
     @property
     def decoder(self) -> str:
-        """For the log: the decoder's name and where it runs. Available only inside the ``with`` block."""
+        """The decoder's name and where it runs, for the log. Available only inside the ``with`` block."""
         if self._decoder is None:
             raise RuntimeError("a VideoReader has its decoder inside a with block")
         return self._decoder.name

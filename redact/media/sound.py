@@ -330,7 +330,7 @@ class EncodedSound:
             self._encode(samples[:, start - at : stop - at], start)
 
     def _silence(self, until: int) -> None:
-        """In a cut track, write silence from the last sample written up to ``until``."""
+        """Write silence in a cut track, from the last sample written up to ``until``."""
         while self._window.filled is not None and self._window.filled < until:
             count = min(until - self._window.filled, self._track.sample_rate)
             self._encode(np.zeros((self._track.channels, count), np.float32), self._window.filled)
@@ -367,9 +367,9 @@ class EncodedSound:
 
 @dataclass(slots=True)
 class _Window:
-    """Which samples of a track are written, counted on the copy's timeline: ``start`` (included) to ``stop`` (not
-    included). For a cut track, also the ``total`` number with the silence around them, and how many have been
-    ``filled`` so far."""
+    """The samples of a track to write, counted on the copy's timeline: ``start`` (included) to ``stop`` (not included).
+    For a cut track, also the ``total`` number with the silence around them, and how many have been ``filled`` so
+    far."""
 
     start: int
     stop: int

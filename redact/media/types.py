@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 
 class Scan(StrEnum):
-    """How a frame's lines were captured."""
+    """Scan type of a frame: how its lines were captured."""
 
     PROGRESSIVE = "progressive"
     INTERLACED = "interlaced"

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobKind(StrEnum):
-    """What a job does. See :mod:`redact.jobs.handlers`."""
+    """The kind of work that a job does. See :mod:`redact.jobs.handlers`."""
 
     INTAKE = "intake"
     DETECT = "detect"

@@ -8,8 +8,8 @@ _NON_PRINTING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def clean(untrusted: str, longest: int) -> str:
-    """At most ``longest`` characters, with U+FFFD in place of each one that does not print or could reorder the line,
-    and "..." if the text was cut."""
+    """``untrusted`` as at most ``longest`` characters, with U+FFFD in place of each one that does not print or could
+    reorder the line, and "..." if the text was cut."""
     text = unicodedata.normalize("NFC", untrusted[: 4 * longest]).strip()
     cut = len(text) > longest
     shown = text[: longest - 3] if cut else text

@@ -7,7 +7,7 @@ import unicodedata
 from redact.errors import BadRecord
 
 LONGEST = 4000
-"""Characters."""
+"""Maximum length in characters."""
 _ALLOWED = "\n\t\u200c\u200d"
 """Line breaks and tabs, and the joiners that some scripts need."""
 

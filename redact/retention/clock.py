@@ -59,15 +59,15 @@ class RetentionStatus:
     original_name: str
     size: int
     exhibits: tuple[str, ...]
-    """As ``CASE:EXHIBIT``."""
+    """The footage's exhibits, as ``CASE:EXHIBIT``."""
     retention_class: str
     state: FootageState
     started: datetime
     """The time from which the clock runs."""
     started_by: str
-    """What that time is, and why it was used."""
+    """The meaning of that time, and the reason for using it."""
     runs_out: datetime | None
-    """When the clock runs out or ran out; None while a mark stops it, or if the class has no rule."""
+    """The time at which the clock runs out or ran out; None while a mark stops it, or if the class has no rule."""
     kept_by: tuple[KeepReason, ...]
     now: datetime
 
@@ -140,7 +140,7 @@ def _clock_start(footage: Footage) -> tuple[datetime, str]:
 
 
 def _runs_out(started: datetime, days: timedelta, marks: Sequence[Mark]) -> datetime | None:
-    """When the clock runs out: the time before, between and after marks adds up to ``days``."""
+    """The time at which the clock runs out: the time before, between and after marks adds up to ``days``."""
     at, left = started, days
     for mark in sorted(marks, key=lambda mark: mark.placed_at):
         if mark.lifted_at is None:

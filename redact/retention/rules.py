@@ -15,7 +15,7 @@ from redact.strict_toml import LARGEST_FILE, Table, parse_table
 
 FILE = "retention.toml"
 LONGEST_DAYS = 36_525
-"""A hundred years."""
+"""Longest retention in days: a hundred years."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _LONGEST_NOTE = 500
 

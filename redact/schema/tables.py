@@ -283,8 +283,8 @@ class Clip(Record):
 
 
 class Decision(Record):
-    """What is hidden or shown in a release, and why. The latest decision about a target counts. ``content`` is
-    canonical JSON of :mod:`redact.disclose.release.decision_json`."""
+    """A decision to hide or show something in a release, with its reason. The latest decision about a target counts.
+    ``content`` is canonical JSON of :mod:`redact.disclose.release.decision_json`."""
 
     __tablename__ = "decisions"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -13,8 +13,7 @@ CORE = 0.9
 """Share of a box whose cells are used; its edge is often background."""
 FEWEST_CELLS = 3
 SEARCH = 0.5
-"""When propagating backwards, the distance around the expected place at which cells are considered, as a share of the
-box."""
+"""Search distance around the expected place when propagating backwards, as a share of the box."""
 LEAST_VISIBLE = 0.3
 """A box with less than this share in the picture moves with the camera: too little of it is visible."""
 SAME_MOTION = 1.0

@@ -20,8 +20,7 @@ class Schedule:
         self._before: float | None = None
 
     def due(self, seconds: float, *, first_of_shot: bool) -> tuple[int | None, ...]:
-        """For each detector, the number of its run on the frame at this time, or None. Call once per frame, in
-        order."""
+        """The number of each detector's run on the frame at this time, or None. Call once per frame, in order."""
         spacing = 0.0 if self._before is None or first_of_shot else seconds - self._before
         self._before = seconds
         runs = [

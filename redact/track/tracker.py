@@ -28,17 +28,17 @@ LEAST_OVERLAP = 0.15
 """Intersection over union, of boxes grown by :data:`GROWN`, that a detection needs to continue a track."""
 GROWN = 0.25
 LOST_SECONDS = 4.0
-"""How long a track continues without detections in case the object is found again."""
+"""Time for which a track continues without detections, in case the object is found again."""
 FAINT_PAD_SECONDS = 1.0
-"""How far a track without a single sure detection extends before its first and after its last one, while in the
+"""Time by which a track without a confident detection extends before its first and after its last one, while in the
 picture. Other tracks extend up to :data:`LOST_SECONDS`."""
 
 
 PARTIAL = 0.75
 """A detection narrower or lower than this share of the object's known size covers only part of it."""
 HELD_SECONDS = 0.6
-"""How long a full-size box is kept when an adjacent detection, before or after it, covers only part of the object.
-After that, the object is taken to be smaller."""
+"""Time for which a full-size box is kept when an adjacent detection, before or after it, covers only part of the
+object. After that, the object is assumed to be smaller."""
 CUT_OFF = 0.12
 """A detection that ends within this share of its size from the picture's border counts as cut off there."""
 SHAPES = {"face": 1.3}
@@ -57,7 +57,7 @@ class Trust:
 
 TRUST = {"face": Trust(sure=0.5, alone=0.35, often=2), "plate": Trust(sure=0.6, alone=0.65, often=3)}
 OTHER_TRUST = Trust(sure=0.85, alone=0.85, often=2)
-"""For the text detector, whose scores are mean probabilities within a kernel."""
+"""Thresholds for the text detector, whose scores are mean probabilities within a kernel."""
 
 
 class _TrackRow(NamedTuple):

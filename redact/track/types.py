@@ -15,7 +15,7 @@ COLUMNS = ("frames", "boxes", "angles", "scores", "sources")
 
 
 class Source(IntEnum):
-    """Where a track's box on a frame came from."""
+    """The source of a track's box on a frame."""
 
     DETECTOR = 0
     PROPAGATED = 1

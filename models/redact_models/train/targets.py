@@ -13,11 +13,11 @@ MIDDLE_WIDE = 0.16
 MIDDLE_HIGH = 0.22
 """Spread of the target around a plate's centre, as shares of its width and height."""
 LEAST_SPREAD = 0.5
-"""In cells; without it, the smallest plates would have no target."""
+"""Smallest spread, in cells; without it, the smallest plates would have no target."""
 INSIDE = 0.3
 """Distances are learnt in cells with at least this target."""
 CELLS = 24.0
-"""In the plate map, larger plates weigh no more than one with this many cells; otherwise near plates would dominate."""
+"""Largest weight of a plate in the plate map, in cells; without it, near plates would dominate."""
 SHORTEST = 0.25
 """Shortest distance, in cells."""
 DISTANCE_WEIGHT = 1.0

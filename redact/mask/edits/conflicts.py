@@ -37,7 +37,7 @@ _END = 2**62
 
 
 class _Side(Enum):
-    """Which aspect of a track or sound span an edit affects."""
+    """The aspect of a track or sound span that an edit affects."""
 
     BEING = 0
     """Its existence and content, which affects all other aspects."""

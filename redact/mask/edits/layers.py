@@ -115,7 +115,7 @@ class BoxRows:
 
 
 class EditMarkKind(Enum):
-    """What a reviewer set on a frame."""
+    """Kind of mark that a reviewer set on a frame."""
 
     KEY = "keyframe"
     OUT = "outside"
@@ -214,12 +214,12 @@ class _MarkColumns:
         )
 
     def hidden(self, frames: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Which frames are hidden by an "outside" mark."""
+        """Whether each frame is hidden by an "outside" mark."""
         last = np.searchsorted(self.frames, frames, "right") - 1
         return np.append(self.out, False)[last]
 
     def run(self, frames: NDArray[np.integer]) -> NDArray[np.intp]:
-        """For each frame, the number of its run between marks that change visibility."""
+        """The number of each frame's run between marks that change visibility."""
         return np.searchsorted(self.breaks, frames, "right")
 
 
@@ -246,7 +246,7 @@ class _RowCombiner:
         self._times = seconds[keys]
         place = np.searchsorted(frames, keys)
         self._there = np.append(frames, -1)[place] == keys
-        """Which keyframes are on a frame that has a row; ``_row`` is its index."""
+        """Whether each keyframe is on a frame that has a row; ``_row`` is its index."""
         self._row = np.where(self._there, place, 0)
         self._lines = self._joined_by_lines()
         run, key_run = marks.run(frames), marks.run(keys)
@@ -269,7 +269,7 @@ class _RowCombiner:
         return BoxRows.joined([*fillers, known]) if fillers else known
 
     def _joined_by_lines(self) -> NDArray[np.bool_]:
-        """For each keyframe but the last, whether it is joined with the next by interpolation."""
+        """Whether each keyframe but the last is joined to the next by interpolation."""
         rows, marks = self._rows, self._marks
         evidence = rows.frames[rows.kinds != RowKind.HELD]
         keys, run = marks.keys, marks.run(marks.keys)
@@ -297,8 +297,8 @@ class _RowCombiner:
         return BoxRows(rows.frames, boxes, angles, rows.scores, rows.sources, rows.kinds)
 
     def _weights(self, key: NDArray[np.intp], there: NDArray[np.bool_], seconds: Floats) -> Floats:
-        """How much of a keyframe's difference each row takes over. Rows of another kind than the row on the keyframe's
-        frame take over nothing: a re-track that starts at a keyframe does not need its correction."""
+        """The share of a keyframe's difference applied to each row. Rows of another kind than the row on the keyframe's
+        frame get none of it: a re-track that starts at a keyframe does not need its correction."""
         rows = self._rows
         alike = rows.kinds == rows.kinds[self._row[key]] if len(rows) else np.zeros(0, bool)
         distance = np.abs(seconds - self._times[key])

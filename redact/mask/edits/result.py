@@ -20,7 +20,7 @@ class Origin(StrEnum):
 
 
 class TrackKind(StrEnum):
-    """What a track stands for."""
+    """The kind of region that a track hides."""
 
     OBJECT = "object"
     AREA = "area"

@@ -131,7 +131,7 @@ class _CvatTrack:
     number: int
     label: str
     shapes: list[_CvatShape]
-    """In order of frames."""
+    """The track's shapes, in order of frames."""
 
 
 @dataclass(frozen=True, slots=True)

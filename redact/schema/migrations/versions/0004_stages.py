@@ -1,4 +1,4 @@
-"""When a job's current stage began, and when a postponed job is due.
+"""The start of a job's current stage, and the due time of a postponed job.
 
 Revision ID: 0004
 """
