@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Workers share the cores. OpenMP's threads wait for each other by spinning: where there are more of them than
-    # cores, torch takes ten times as long or more. Set before torch loads, and for the processes that tests start.
+    # Workers share the cores. OpenMP threads spin while they wait for each other: with more threads than cores, torch
+    # takes ten times as long or more. Set before torch loads, and inherited by processes that tests start.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

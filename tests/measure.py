@@ -34,7 +34,7 @@ from tests.virtual_camera.standard import StandardClip, standard_clips
 from tests.virtual_camera.stills import shared_data
 
 MAGENTA = (255, 0, 255)
-"""None of the pictures has it: masks of this colour can be read off the pixels of a copy."""
+"""None of the pictures contains it, so masks of this colour can be read from the pixels of a copy."""
 LEAKS_SHOWN = 6
 """A clip."""
 
@@ -102,7 +102,7 @@ def main() -> int:
         print("The real pictures are not on this machine: set REDACT_SHARED_DATA.", file=sys.stderr)
         return 2
     clips = [c for c in standard_clips(shared, options.part) if options.what in ("all", c.name.split("_")[0])]
-    # Evenly from all, so that a few clips still are of every kind.
+    # Evenly from all, so that even a few clips cover every kind.
     clips = [clips[i * len(clips) // options.limit] for i in range(options.limit)] if options.limit else clips
     with tempfile.TemporaryDirectory() as scratch:
         keep = options.keep or Path(scratch)
@@ -122,21 +122,21 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("faces", "plates", "all"))
-    parser.add_argument("--limit", type=int, help="measure only so many clips")
+    parser.add_argument("--limit", type=int, help="measure at most this many clips")
     parser.add_argument(
-        "--part", type=int, default=0, help="other clips than those that settings were chosen on: 1, 2, ..."
+        "--part", type=int, default=0, help="clips other than those used to choose the settings: 1, 2, ..."
     )
     parser.add_argument("--preset", type=Preset, default=Preset.BALANCED)
     parser.add_argument("--classes", default="face,plate")
-    parser.add_argument("--pixels", action="store_true", help="render too, and read the figures off the copy")
-    parser.add_argument("--against", choices=("deface",), help="the same for this peer, and both timed (faces only)")
+    parser.add_argument("--pixels", action="store_true", help="also render, and measure the copy's pixels")
+    parser.add_argument("--against", choices=("deface",), help="also measure this peer, and time both (faces only)")
     parser.add_argument("--json", type=Path, metavar="OUT")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep clips, and show the worst leaks")
     options = parser.parse_args()
     if options.limit is not None and options.limit < 1:
         parser.error("--limit must be at least 1")
     if options.against and options.what != "faces":
-        parser.error("deface knows faces only")
+        parser.error("deface detects only faces")
     return options
 
 
@@ -159,8 +159,8 @@ def measure(clip: StandardClip, keep: Path, scratch: Path, options: argparse.Nam
         copy = scratch / "copy.mp4"
         settings = RenderSettings(effect=EffectSettings(fill=MAGENTA), overwrite=True)
         rendering.render(path, tracks, copy, settings)
-        seen = evaluate_pixels(path, copy, truth, tracks.media, MAGENTA)
-        result.pixels, result.psnr = seen.report, seen.psnr_outside
+        measured = evaluate_pixels(path, copy, truth, tracks.media, MAGENTA)
+        result.pixels, result.psnr = measured.report, measured.psnr_outside
     if options.against:
         result.run_seconds = timed_run(path, scratch / "copy.mp4", options.preset)
         result.deface_seconds = timed_deface(path, scratch / "deface.mp4")
@@ -182,11 +182,12 @@ def timed_deface(path: Path, copy: Path) -> float:
 
 
 def deface_masks(path: Path, truth: Truth, media: MediaRef) -> dict[str, Report]:
-    """What its own code finds at its default threshold and hides at its default scale: as its default does (an ellipse,
-    to be blurred) and as ``--replacewith solid`` does (the whole rectangle).
+    """The boxes its own code finds at its default threshold and hides at its default scale: by default (a blurred
+    ellipse) and with ``--replacewith solid`` (the whole rectangle).
 
-    Its code draws on a chequered sheet instead of the frame: any pixel it changes is masked, which could not be told
-    from what it does to a dark picture."""
+    Its code draws on a chequered sheet instead of the frame, so that every changed pixel counts as masked; on a dark
+    picture, changes would not show.
+    """
     from deface.centerface import CenterFace
     from deface.deface import anonymize_frame
 
@@ -216,7 +217,7 @@ def _timed(command: list[str]) -> float:
 
 
 def show_leaks(path: Path, truth: Truth, tracks: TrackSet, leaks: tuple[Leak, ...], folder: Path) -> None:
-    """Crops of the worst leaks: truth in green, the rim of what is masked in red."""
+    """Crops of the worst leaks: truth in green, the edge of the mask in red."""
     wanted = sorted(leaks, key=lambda leak: leak.covered)[:LEAKS_SHOWN]
     if not wanted:
         return

@@ -78,7 +78,7 @@ def shown(path: Path) -> tuple[list[Rgb], list[Fraction]]:
         ("even.mp4", {"frames": 30, "bframes": 2, "gop": 8}, (8, 15)),  # exactly from keyframe to keyframe
         ("even.mp4", {"frames": 30, "bframes": 2, "gop": 8}, (7, 29)),  # up to the end
         ("late.mp4", {"pts": [7 + n for n in range(20)], "time_base": Fraction(1, 25)}, (3, 12)),  # starts at 0.28 s
-        ("late.mp4", {"pts": [7 + n for n in range(20)], "time_base": Fraction(1, 25)}, (0, 19)),  # all of it: from 0
+        ("late.mp4", {"pts": [7 + n for n in range(20)], "time_base": Fraction(1, 25)}, (0, 19)),  # whole clip: from 0
         ("uneven.mp4", {"pts": UNEVEN, "gop": 3}, (3, 5)),  # frames 1 ms apart; the last lasts 1.4 s
         ("uneven.mkv", {"pts": UNEVEN, "bframes": 2, "gop": 4}, (5, 9)),
         ("turned.mov", {"frames": 24, "rotation": 90, "size": (96, 160), "gop": 6}, (13, 20)),
@@ -95,7 +95,7 @@ def test_clip_keeps_frames_and_intervals(
     report = render(master, tracks_of(master), target, replace(WRITE, clip=FrameSpan(*span), slate=slate))
     pictures, found = shown(target)
     slates, first, last = report.timeline.slate_frames, *span
-    # 0.4 s: ten frames, or as many as go into it where the master's usual frame is shorter.
+    # 0.4 s: ten frames, or more if the master's usual frame is shorter.
     assert slates == (0 if slate is None else round(Fraction(4, 10) / (found[1] - found[0])))
     assert all(step == found[1] for step in np.diff(np.array(found[: slates + 1])))
     shift = (found[slates] if slate else 0) - times[first]
@@ -125,7 +125,7 @@ RADL = "log-level=none:scenecut=0:bframes=3:keyint=8:min-keyint=8:radl=2:open-go
     [
         {},
         {"bframes": 2},
-        {"interlaced": True},  # whole pictures are made of a frame and its neighbours
+        {"interlaced": True},  # pictures are blended from neighbouring frames
         {
             "codec": "libx265",
             "options": {"preset": "ultrafast", "x265-params": RADL},
@@ -156,7 +156,7 @@ def test_decoding_start_does_not_change_frames(
     ("name", "options", "places"),
     [
         ("a.mp4", {}, {8, 16}),
-        ("a.mkv", {}, set()),  # the index of an MKV is not one of frames
+        ("a.mkv", {}, set()),  # the index of an MKV does not list frames
         ("open.mp4", {"bframes": 2, "options": {"x264-params": "scenecut=0:open-gop=1"}}, set()),
         ("refresh.mp4", {"options": {"x264-params": "scenecut=0:intra-refresh=1"}}, set()),
         ("mpeg4.mp4", {"codec": "mpeg4"}, set()),
@@ -183,7 +183,7 @@ def test_decoding_starts_only_at_idr_pictures(
 )
 @pytest.mark.parametrize("seconds", [0.0, 0.4])
 def test_clip_sound_is_cut_to_the_sample(tmp_path: Path, rate: int, start: Fraction, seconds: float) -> None:
-    # A tone that is at a peak wherever a frame begins: one sample too many or too few stands out.
+    # A tone that peaks wherever a frame begins: one sample too many or too few shows.
     period = {48000: 96, 44100: 98, 8000: 16}[rate]
     wave = 0.5 * np.cos(2 * np.pi * np.arange(2 * rate) / period)[None].astype(np.float32)
     master = add_sound(tmp_path / "m.mov", "pcm_s16le", rate, start, wave)
@@ -235,7 +235,7 @@ def test_clip_sound_spans_stay_on_master_time(tmp_path: Path) -> None:
     at = report.timeline.slate_frames * rate // 25
 
     def loudest(start: float, end: float) -> float:
-        """The strongest frequency in Hz in this part of the master."""
+        """The dominant frequency in Hz in this part of the master."""
         part = samples[at + round((start - 0.6) * rate) : at + round((end - 0.6) * rate)]
         assert np.abs(part).max() > 0.05
         return float(np.argmax(np.abs(np.fft.rfft(part))) * rate / part.size)
@@ -272,12 +272,12 @@ def test_clip_sound_is_copied_only_without_cut(tmp_path: Path) -> None:
         replace(WRITE, clip=FrameSpan(6, 5)),
         replace(WRITE, clip=FrameSpan(0, 12)),  # one past the last
         replace(WRITE, slate=Slate((), 1)),
-        replace(WRITE, slate=Slate((" \n", "\u202e\u200b"), 1)),  # nothing that could be seen
+        replace(WRITE, slate=Slate((" \n", "\u202e\u200b"), 1)),  # nothing visible
         replace(WRITE, slate=Slate(("x" * 301,), 1)),
         replace(WRITE, slate=Slate(("a",) * 25, 1)),
         replace(WRITE, slate=Slate(("中",), 1)),  # not in the font
         replace(WRITE, slate=Slate(("שלום",), 1)),  # from right to left
-        replace(WRITE, slate=Slate(("\ud800",), 1)),  # no character at all
+        replace(WRITE, slate=Slate(("\ud800",), 1)),  # no characters
         replace(WRITE, slate=Slate(("a",), 0)),
         replace(WRITE, slate=Slate(("a",), 61)),
         replace(WRITE, slate=Slate(("a",), float("nan"))),
@@ -314,8 +314,8 @@ def test_clip_ignores_damage_outside(tmp_path: Path) -> None:
                 assert picture.max() < 24
             else:
                 assert read_index(picture) == index
-        told = [note for note in report.notes if "damaged frames" in note]
-        assert told == (["3 damaged frames were masked completely: 13, 14, 15."] if broken else [])
+        notes = [note for note in report.notes if "damaged frames" in note]
+        assert notes == (["3 damaged frames were masked completely: 13, 14, 15."] if broken else [])
         if broken:
             with pytest.raises(CorruptFrames, match=r"frame 11, 0:00:00\.440"):
                 render(master, tracks, target, settings)

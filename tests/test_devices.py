@@ -1,7 +1,7 @@
 """Analysis and rendering as on a graphics card, compared with the CPU.
 
-Without CUDA, the same code runs on CPU tensors: pictures sent whole and scaled by torch, networks
-as torch operations, batches of many.
+Without CUDA, the same code runs on CPU tensors: whole pictures scaled by torch, networks as torch operations, large
+batches.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from tests.media.copying import describe, pictures
 
 FIND = AnalyseSettings(classes=("face", "plate"), preset=Preset.FAST, device=DeviceChoice.CPU)
 BOX_SHARE, SCORE = 0.06, 0.08
-"""How far boxes (as a share of their longer side; at least 2 pixels) and scores may differ between devices: pictures
-are scaled by other code, and networks run in half precision, bfloat16 or single."""
+"""How far boxes (as a share of their longer side; at least 2 pixels) and scores may differ between devices: scaling
+uses different code, and networks run in half precision, bfloat16 or single."""
 SIZE = (640, 352)
 
 
@@ -98,7 +98,7 @@ class Crowded:
 
     def __init__(self, room: int) -> None:
         self.room = room
-        self.seen: list[int] = []
+        self.received: list[int] = []
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         return width // 2, height // 2
@@ -106,7 +106,7 @@ class Crowded:
     def detect(self, frames: torch.Tensor) -> list[Detections]:
         if len(frames) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        self.seen += frames.float().mean((1, 2, 3)).round().int().tolist()
+        self.received += frames.float().mean((1, 2, 3)).round().int().tolist()
         return [Detections.empty()] * len(frames)
 
 
@@ -115,7 +115,7 @@ def brighter(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def test_pictures_are_sent_once_whatever_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Two detectors, of which one is due only now and then and at both ends of the shot.
+    # Two detectors, one of which runs only occasionally and at both ends of the shot.
     often, seldom = Crowded(3), Crowded(64)
     monkeypatch.setattr(
         "redact.pipeline.analysis.make_detectors", lambda _: [Scheduled(often, 0.0), Scheduled(seldom, 0.5)]
@@ -132,8 +132,8 @@ def test_pictures_are_sent_once_whatever_the_memory(tmp_path: Path, monkeypatch:
     clip = make_clip(tmp_path / "a.mp4", size=(64, 48), frames=40, picture=brighter, options={"crf": "4"})
     analyse(clip, FIND)
     assert sent == Counter(range(40))
-    assert np.abs(np.array(often.seen) - (20 + 4 * np.arange(40))).max() <= 3
-    assert len(seldom.seen) == 5  # at 0, 0.5, 1 and 1.5 s (frames 0, 13, 25, 38), and the last
+    assert np.abs(np.array(often.received) - (20 + 4 * np.arange(40))).max() <= 3
+    assert len(seldom.received) == 5  # at 0, 0.5, 1 and 1.5 s (frames 0, 13, 25, 38), and the last
     often.room = 0
     with pytest.raises(DeviceMemoryShort):
         analyse(clip, FIND)
@@ -166,5 +166,5 @@ def test_copy_made_on_card_hides_the_same(tmp_path: Path, effect: Effect) -> Non
         assert (report.frames, report.masked_frames) == (12, 12)
         copies.append([image.planes[0].float() for image in pictures(describe(target)[0])])
     for one, other in zip(*copies, strict=True):
-        # Another encoder may have written the other; what it was given differs nowhere but for rounding in cells.
+        # The encoders may differ; their input differs only by rounding in cells.
         assert float((one - other).abs().mean()) < 3

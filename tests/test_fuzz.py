@@ -56,10 +56,10 @@ CASE_SECONDS = 20.0
 BATCH = 100
 """Cases that share a process."""
 BOX = (0.25, 0.3, 0.7, 0.65)
-"""Where the stand-in for a detector finds something on every frame: left, top, right, bottom, as shares of the picture.
+"""The box of the stand-in detector on every frame: left, top, right, bottom, as shares of the picture.
 """
 WHITE = 215
-"""Luma from which a pixel of the copy is taken to be masked: masks are white, what the clips show is at most 180."""
+"""Luma from which a pixel of the copy counts as masked: masks are white, and the clips' pictures at most 180."""
 KINDS = ("mp4", "mkv", "avi", "ts")
 
 Mutation = Callable[[random.Random, bytearray], bytearray]
@@ -86,7 +86,7 @@ def stand_in(settings: AnalyseSettings) -> list[Scheduled]:
     return [Scheduled(BoxEverywhere(), 0.0)]
 
 
-# Mutations. Positions are anywhere, or near either end, where containers keep what they live by.
+# Mutations. Positions are anywhere, or near either end, where containers keep their structure.
 
 
 def _place(rng: random.Random, size: int) -> int:
@@ -148,7 +148,7 @@ def _length(rng: random.Random, data: bytearray) -> int:
 
 @dataclass(frozen=True)
 class Atom:
-    """An atom of an MP4: the place of its length field, and its end."""
+    """An atom of an MP4: the position of its length field, and its end."""
 
     start: int
     end: int
@@ -183,7 +183,7 @@ def _cut_atom(rng: random.Random, data: bytearray) -> bytearray:
 
 
 def _change_atom(rng: random.Random, data: bytearray) -> bytearray:
-    """Change an atom's length, or a number in one of the tables with the places and times of pictures."""
+    """Change an atom's length, or a number in one of the tables of picture positions and times."""
     every = atoms(data, 0, len(data))
     atom = rng.choice([b for b in every if b.kind != b"mdat"])
     words = (atom.end - atom.start) // 4
@@ -205,7 +205,7 @@ def mutate(seed: int, data: bytes, kind: str) -> bytes:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         try:
             changed = rng.choice(choices)(rng, changed)
-        except (IndexError, ValueError):  # an earlier one left too little to mutate
+        except (IndexError, ValueError):  # an earlier mutation left too little
             break
     return bytes(changed)
 
@@ -243,7 +243,7 @@ def _picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 @dataclass(frozen=True)
 class Outcome:
     """``how``: the code of the error that ended the case, or ``copy``, or ``masked`` for a copy with corrupt frames;
-    ``problem``: what must not be, if it was."""
+    ``problem``: the fault found, if any."""
 
     seed: int
     how: str
@@ -264,11 +264,11 @@ def run_case(seed: int, bases: dict[str, bytes], folder: Path) -> Outcome:
         how = "masked" if table.corrupt.any() else "copy"
         problem = check_copy(copy, info, table)
         if on_corrupt is OnCorrupt.STOP and table.corrupt.any():
-            problem = "corrupt frames were passed over"
+            problem = "corrupt frames were accepted"
     except RedactError as error:
         how = error.code
-        problem = "a surprise" if isinstance(error, Unexpected) else ""
-        problem = problem or ("a copy in spite of an error" if copy.exists() else "")
+        problem = "an unexpected error" if isinstance(error, Unexpected) else ""
+        problem = problem or ("a copy despite an error" if copy.exists() else "")
     except Exception:
         how, problem = "error", traceback.format_exc()
     if hashlib.sha256(master.read_bytes()).digest() != hashlib.sha256(content).digest():
@@ -295,7 +295,7 @@ def _redact(master: Path, copy: Path, on_corrupt: OnCorrupt) -> FrameTable:
 
 
 def check_copy(copy: Path, info: MediaInfo, table: FrameTable) -> str:
-    """What is wrong with a finished copy; empty if nothing is."""
+    """The fault of a finished copy; empty if there is none."""
     shown = times(copy)
     wanted = [table.seconds(index) for index in range(len(table))]
     shift = shown[0] - wanted[0] if shown else 0
@@ -320,7 +320,7 @@ def _work(first: int, count: int, bases: dict[str, bytes], folder: Path, pipe: C
     patch("redact.pipeline.analysis.make_detectors", stand_in).start()
     av.logging.set_level(av.logging.PANIC)
     for seed in range(first, first + count):
-        # Says where each thread hangs, and ends the process, even when Python itself is stuck.
+        # Reports where each thread hangs, and ends the process, even when Python itself is stuck.
         faulthandler.dump_traceback_later(CASE_SECONDS, exit=True)
         pipe.send(run_case(seed, bases, folder))
     faulthandler.cancel_dump_traceback_later()
@@ -350,7 +350,7 @@ def fuzz(seconds: float) -> list[Outcome]:
                         break
                     # The first also waits for the libraries to load.
                     if not here.poll(3 * CASE_SECONDS):
-                        outcomes.append(Outcome(len(outcomes), "hang", "the process says nothing more"))
+                        outcomes.append(Outcome(len(outcomes), "hang", "the process stopped responding"))
                         break
                     outcomes.append(here.recv())
             except EOFError:
@@ -371,7 +371,7 @@ def test_mutated_files_do_no_harm() -> None:
     problems = [f"case {o.seed} ({o.how}): {o.problem}" for o in outcomes if o.problem]
     assert not problems, "\n".join(problems)
     assert len(outcomes) >= LEAST_CASES, f"only {len(outcomes)} cases in {SECONDS} s"
-    # Mutations that all fail at the door, or that all do nothing, would test little.
+    # Mutations that all fail at once, or all have no effect, would test little.
     assert min(counts["copy"], counts["masked"]) >= len(outcomes) / 50, counts
     assert len(counts) >= 5, counts
 

@@ -38,11 +38,11 @@ MIB = 1 << 20
 ALLOWED = 50 * MIB
 SIZE = (1920, 1080)
 ROUND = 25
-"""Frames of the clip that longer ones are made of by repetition."""
+"""Frames of the clip that longer clips repeat."""
 
 
 def _picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A still street with a square that moves around part of it."""
+    """A still street with a square moving around part of it."""
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     picture = np.stack([x % 256, y % 256, (x + y) // 12 % 256], axis=2).astype(np.uint8)
     left = 300 + 12 * (index % ROUND)
@@ -97,7 +97,7 @@ def _second(packet: av.Packet[Stream]) -> int:
 
 
 def _with_stand_in(source: Path, target: Path, progress: Progress) -> JobFigures:
-    """Sound is edited too, so that it passes through memory as samples."""
+    """Sound is also edited, so that it is in memory as samples."""
     hide = RenderSettings(encode=EncodeSettings(preset="ultrafast"), spans=(SoundSpan(1.0, 2.0, SoundEffect.BLEEP),))
     with patch("redact.pipeline.analysis.make_detectors", stand_in):
         return run_job(source, target, AnalyseSettings(("plate",), Preset.FAST), hide, progress)
@@ -105,7 +105,7 @@ def _with_stand_in(source: Path, target: Path, progress: Progress) -> JobFigures
 
 @pytest.mark.slow
 def test_peak_memory_does_not_grow_with_length(tmp_path: Path) -> None:
-    """800 more frames: one in a hundred of them kept would be 24 MiB, a tenth of each 240."""
+    """800 more frames: keeping one in a hundred would be 24 MiB, keeping a tenth of each 240."""
     peaks = []
     for frames in (100, 900):
         clip = long_clip(tmp_path / f"{frames}.mp4", frames)

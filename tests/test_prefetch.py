@@ -1,4 +1,4 @@
-"""Working ahead on a thread must be invisible: same items, same errors, nothing left running."""
+"""Working ahead on a thread changes nothing: same items, same errors, nothing left running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redact.prefetch import prefetched, run_jobs
 
 
 class Source:
-    """Counts to ``count``, failing at ``fails_at``; knows how far it got and whether it was closed."""
+    """Counts to ``count``, failing at ``fails_at``; records its progress and whether it was closed."""
 
     def __init__(self, count: int, fails_at: int | None = None) -> None:
         self.given = 0
@@ -61,7 +61,7 @@ def test_prefetched_is_bounded_by_depth() -> None:
     with prefetched(source.items(), 4) as items:
         next(items)
         time.sleep(0.3)
-        # One taken, four ready, one in hand.
+        # One consumed, four ready, one in progress.
         assert source.given <= 6
 
 
@@ -85,7 +85,7 @@ def test_prefetched_closes_source_never_read() -> None:
 
 
 def squares(number: int) -> list[Callable[[], int]]:
-    """As many jobs as the number's last bits say, the first of which takes longest."""
+    """The number's last bits give the number of jobs; the first takes longest."""
 
     def job(place: int) -> int:
         time.sleep(0.002 * (3 - place))
@@ -103,7 +103,7 @@ def test_run_jobs_keeps_order(threads: int, count: int) -> None:
 
 
 def test_run_jobs_runs_consecutive_items_at_once() -> None:
-    # Each waits until another one is under way as well: four jobs, two threads.
+    # Each waits until another is also running: four jobs, two threads.
     meeting = threading.Barrier(2, timeout=20)
     with run_jobs([1, 2, 1], lambda number: [meeting.wait] * number, 2) as answers:
         assert [len(places) for _, places in answers] == [1, 2, 1]
@@ -114,7 +114,7 @@ def test_run_jobs_is_bounded_by_threads() -> None:
     with run_jobs(source.items(), squares, 2) as answers:
         next(answers)
         time.sleep(0.1)
-        # The one taken, and one for each thread.
+        # The one consumed, and one for each thread.
         assert source.given == 3
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def figures(tracks: TrackSet, truth: Truth, *labels: str) -> Report:
-    """Figures of the classes that were searched for."""
+    """Figures for the requested classes."""
     return evaluate(tracks, Truth(tuple(thing for thing in truth.objects if thing.label in labels)))
 
 
@@ -68,7 +68,7 @@ def test_quality_of_real_plate(tmp_path: Path) -> None:
 
 
 def test_quality_of_body_camera_wearer(tmp_path: Path) -> None:
-    """No truth, but one face in every frame, which is large: the first hundred frames must have a mask of its size."""
+    """No truth, but one large face in every frame: the first hundred frames must have a mask of its size."""
     source = next(iter(sorted((require_shared_data() / "wearable").glob("*.mp4"))))
     path = tmp_path / "a.mp4"
     with av.open(str(source)) as master, av.open(str(path), "w") as out:

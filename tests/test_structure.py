@@ -1,4 +1,4 @@
-"""What keeps the code findable: one meaning for each class name, no import cycles, no overgrown folder or module."""
+"""Rules that keep code easy to find: unique class names, no import cycles, no oversized folder or module."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_class_names_are_unique() -> None:
 def test_modules_do_not_import_each_other_in_circles() -> None:
     graph = grimp.build_graph("redact", "redact_ui", "redact_models", exclude_type_checking_imports=True)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
-    # Whatever is left once modules without imports are taken away again and again is in a circle, or leads into one.
+    # Modules without imports are removed repeatedly; any that remain are in a cycle or lead into one.
     while free := {module for module, needed in imports.items() if not needed}:
         imports = {module: needed - free for module, needed in imports.items() if module not in free}
     assert imports == {}

@@ -51,7 +51,7 @@ def commands() -> list[list[str]]:
 
 
 def files() -> dict[str, str]:
-    """The files that the page shows, by name."""
+    """The files shown on the page, by name."""
     return dict(re.findall(r"```json (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
 
 

@@ -164,7 +164,7 @@ def decide(
     effect: Annotated[str | None, typer.Option("--effect", help="solid, mosaic, blur; mute, bleep, disguise.")] = None,
     code: Annotated[list[str] | None, typer.Option("--code", help="Reason code. Repeatable.")] = None,
     subject: Annotated[
-        str | None, typer.Option("--subject", help="Who or what it is. Use the same text for every track of theirs.")
+        str | None, typer.Option("--subject", help="Who or what it is. Use the same text for all of their tracks.")
     ] = None,
     reason: Reason = "",
     login: As,

@@ -31,7 +31,6 @@ router = APIRouter(prefix="/api/footage")
 MAX_FRAMES, MAX_BOXES, MAX_TRACKS = 20_000, 5_000, 5_000
 """Limits for one response: frame table rows, frames with boxes or masks, and tracks with their lanes."""
 
-Whole = Annotated[int, Query(ge=0, lt=2**31)]
 Revision = Annotated[int | None, Query(ge=0, lt=2**31)]
 First = Annotated[int, Query(alias="from", ge=0, lt=2**31)]
 Json = dict[str, Any]

@@ -40,7 +40,7 @@ def ops(footage_id: int, services: ServicesDep, user: CaseViewer, untrusted: Unt
         footage = footage_views.find_footage(session, footage_id)
         row = session.get(MachineTracks, untrusted_tracks)
         if row is None or row.footage_id != footage.id:
-            raise RecordMissing("This footage has no such tracks.", "Reload the page.")
+            raise RecordMissing("These tracks are not from this footage.", "Reload the page.")
     sent = edit_log.parse_sent(untrusted.get("ops"), footage)
     recorded = edit_log.record(services.db, user.name, row.id, sent, base_revision=untrusted_base)
     return {"revision": recorded.revision, "edits": [edit.id for edit in recorded.edits]}

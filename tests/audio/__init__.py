@@ -14,7 +14,7 @@ VOWELS = ((700, 1220, 2600), (300, 2200, 2950), (320, 900, 2250), (500, 1800, 25
 
 @dataclass(frozen=True)
 class Speech:
-    """``sound`` (n,) float32, with the pitch in Hz (n,) of its every sample and where it is voiced (n,)."""
+    """``sound`` (n,) float32, with the pitch in Hz of each sample (n,), and which samples are voiced (n,)."""
 
     sound: NDArray[np.float32]
     pitch: NDArray[np.float64]

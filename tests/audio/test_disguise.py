@@ -63,7 +63,7 @@ def estimated_pitch(sound: Sound) -> Values:
 
 
 def at_frames(values: NDArray[np.float64] | NDArray[np.bool_]) -> Values:
-    """What belongs to the frames of :func:`estimated_pitch`."""
+    """Values at the frames of :func:`estimated_pitch`."""
     return values[RATE // 40 : values.size - RATE // 40 + 1 : RATE // 100].astype(np.float64)
 
 
@@ -75,7 +75,7 @@ def test_disguise_has_fixed_pitch(speaker: Callable[[], Speech]) -> None:
         assert np.mean(np.abs(estimated_pitch(noticed) / pitch / ratio - 1)[voiced] < 0.05) > 0.9
     estimate = estimated_pitch(disguise(speech.sound))[voiced]
     np.testing.assert_allclose(estimate, PITCH_HZ, rtol=0.02)
-    assert np.unique(estimate).size <= 2  # neighbouring lags: no melody is left that could tell of the speaker's
+    assert np.unique(estimate).size <= 2  # neighbouring lags: nothing of the speaker's melody remains
 
 
 def waveform_likeness(one: Sound, two: Sound) -> float:
@@ -87,7 +87,7 @@ def waveform_likeness(one: Sound, two: Sound) -> float:
 
 
 def fine_structure(sound: Sound) -> Values:
-    """Log spectrum of every frame less its own smooth outline: harmonics, if there are any. (bins, frames)"""
+    """Log spectrum of every frame minus its smooth outline, which leaves any harmonics. (bins, frames)"""
     _, _, spectrum = stft(sound, RATE, nperseg=1024, noverlap=768, boundary=None)
     low = np.log(np.abs(spectrum[: 1024 * 2500 // RATE]) + 1e-5)
     return np.asarray(low - gaussian_filter1d(low, 8, axis=0))
@@ -102,7 +102,7 @@ def test_disguise_is_not_undone_by_pitch_shift() -> None:
     def likeness(sound: Sound) -> float:
         return float(np.corrcoef(fine.ravel(), fine_structure(sound)[:, voiced].ravel())[0, 1])
 
-    undone = shifted(shifted(original, 1.25), 0.8)  # what a plain pitch shift leaves to be undone
+    undone = shifted(shifted(original, 1.25), 0.8)  # what undoing a plain pitch shift recovers
     assert likeness(undone) > 0.45
     assert waveform_likeness(original, shifted(original, 1.02)) > 0.8
     for ratio in np.arange(0.6, 1.7, 0.05):
@@ -136,7 +136,7 @@ def test_disguise_keeps_band_levels_of_words(seed: int) -> None:
 
 
 def test_disguise_moves_formants_by_secret_amount() -> None:
-    """A hum around 1500 Hz moves, and not always to the same side."""
+    """A hum around 1500 Hz moves, in varying directions."""
     generator = np.random.default_rng(5)
     spectrum = np.fft.rfft(generator.standard_normal(4 * RATE))
     frequencies = np.fft.rfftfreq(4 * RATE, 1 / RATE)
@@ -168,7 +168,7 @@ def test_disguise_keeps_level_and_timing(rate: int) -> None:
     sound = np.zeros(rate, np.float32)
     burst = slice(rate * 4 // 10, rate * 5 // 10)
     sound[burst] = 0.2 * np.random.default_rng(4).standard_normal(rate // 10)
-    if rate > 16000:  # what lies above speech is dropped, so it must not count as level that went missing
+    if rate > 16000:  # sound above speech is dropped and must not count as lost level
         spectrum = np.fft.rfft(sound)
         spectrum[7000:] = 0
         sound[burst] = np.fft.irfft(spectrum).astype(np.float32)[burst]

@@ -51,14 +51,14 @@ def stream(made: SoundEditor, sound: Sound, cuts: Iterable[int] = ()) -> Sound:
 @pytest.mark.parametrize(
     ("start", "end", "origin"),
     [
-        (0.1, 0.2, Fraction(0)),  # floats a hair above the decimals that are meant
-        (0.3, 0.7, Fraction(0)),  # 0.3 lies a hair below
+        (0.1, 0.2, Fraction(0)),  # floats just above the intended decimals
+        (0.3, 0.7, Fraction(0)),  # 0.3 is just below
         (0.1 + 1 / 3, 0.5 + 1e-9, Fraction(0)),  # edges between samples
-        (10.3, 10.4, Fraction(10)),  # 10.3 as a float is more than 10.3: its sample must not slip out
+        (10.3, 10.4, Fraction(10)),  # 10.3 as a float is more than 10.3: its sample must still be included
         (0.25, 0.5, Fraction(1024, 48000)),  # sound that starts after the picture
         (0.25, 0.5, -Fraction(1, 3)),  # and before it
-        (0.1, 0.4, Fraction(1, 5)),  # the span begins before there is sound
-        (0.1, 0.1 + 1 / 44100, Fraction(1, 7)),  # all of the span comes before the sound, or holds one sample at most
+        (0.1, 0.4, Fraction(1, 5)),  # the span begins before the sound
+        (0.1, 0.1 + 1 / 44100, Fraction(1, 7)),  # the whole span is before the sound, or contains one sample at most
     ],
 )
 def test_editor_changes_exactly_the_samples_of_span(rate: int, start: float, end: float, origin: Fraction) -> None:

@@ -17,11 +17,11 @@ from redact.settings import SoundEffect, SoundSpan
         ("10-14.5", "10", "14.5"),
         ("0-0.000000001", "0", "0.000000001"),  # the shortest span there is
         ("00:10.0-00:14.5", "10", "14.5"),
-        ("59.999-1:00", "59.999", "60"),  # both sides need not be written alike
-        ("90-01:30.5", "90", "90.5"),  # bare seconds go beyond a minute
+        ("59.999-1:00", "59.999", "60"),  # the two ends may be written differently
+        ("90-01:30.5", "90", "90.5"),  # plain seconds may exceed a minute
         ("00:59:59.999-1:00:00", "3599.999", "3600"),
         (" 1-2\n", "1", "2"),  # surrounding spaces are allowed
-        ("99:59:59.123456789-359999.5", "359999.123456789", "359999.5"),  # most digits: nothing is lost in the float
+        ("99:59:59.123456789-359999.5", "359999.123456789", "359999.5"),  # the most digits: the float loses none
     ],
 )
 def test_span_text_is_parsed_exactly(text: str, start: str, end: str) -> None:
@@ -37,7 +37,7 @@ def test_span_text_is_parsed_exactly(text: str, start: str, end: str) -> None:
         "-",
         "10",  # no end
         "10-",
-        "-10",  # a negative time or a missing start: either way not understood
+        "-10",  # a negative time or a missing start: invalid either way
         "-5-10",
         "5--10",
         "1-2-3",
@@ -59,7 +59,7 @@ def test_span_text_is_parsed_exactly(text: str, start: str, end: str) -> None:
         ".5-1",
         "1.-2",
         "1-2.0000000001",  # finer than a float keeps
-        "٣-٤",  # digits, but not ours
+        "٣-٤",  # digits, but not ASCII
         "1-2\x00",
         "9" * 5000 + "-" + "9" * 5000,
     ],

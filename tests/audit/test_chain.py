@@ -49,7 +49,7 @@ def test_chain_verifies_and_root_matches_rfc_6962(db: Database) -> None:
     assert report(db).sound
 
 
-# What somebody with access to the database file could do, and the fault that must be reported.
+# What a person with access to the database file could do, and the fault that must be reported.
 FORGERIES: dict[str, tuple[list[str], str]] = {
     "altered": (["UPDATE events SET body = '{\"number\":99}' WHERE seq = 4"], "Event 4 has been altered"),
     "other actor": (["UPDATE events SET actor = 'ben' WHERE seq = 4"], "Event 4 has been altered"),

@@ -77,7 +77,7 @@ def swapped(lines: Lines) -> None:
 
 
 def rehashed(lines: Lines) -> None:
-    """An event altered by somebody who then recalculates all the hashes that follow."""
+    """An altered event, with all following hashes recalculated."""
     lines[3]["body"]["number"] = 99
     for before, line in pairwise(lines[2:]):
         line["previous"] = before["hash"]

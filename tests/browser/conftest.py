@@ -1,4 +1,4 @@
-"""One Chromium for all browser tests, and clips that carry their frame numbers."""
+"""One Chromium for all browser tests, and clips whose frames show their numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.browser.real import pages_of_one_test, workbench  # noqa: F401
 from tests.media.clips import make_clip, read_index
 
 CHROMIUM = [Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser"), Path("/usr/bin/google-chrome")]
-# No sandbox: tests may run as root. The rest keeps it from looking for the network.
+# No sandbox: tests may run as root. The rest keeps it off the network.
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
@@ -68,7 +68,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve seconds at a constant rate, as a review proxy is: H.264, short groups, no B-frames."""
+    """Twelve seconds at a constant rate, like a review proxy: H.264, short groups, no B-frames."""
     return make_clip(
         tmp_path_factory.mktemp("clips") / "proxy.mp4",
         frames=FRAMES,
@@ -86,7 +86,7 @@ class Opened:
     address: str
 
     def frame(self) -> int:
-        """The number burned into the picture that the video element shows now."""
+        """The frame number in the current picture of the video element."""
         width, height, grey = self.page.evaluate(READ)
         return read_index(np.array(grey, np.uint8).reshape(height, width))
 
@@ -95,14 +95,14 @@ class Opened:
         self.page.wait_for_function("f => window.review.player.frame === f", arg=frame)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Where a pixel of the upright picture is on the page."""
+        """Page position of a pixel of the upright picture."""
         box = self.page.locator(".rv-overlay").bounding_box()
         assert box is not None
         width, height = self.fake.size
         return box["x"] + x * box["width"] / width, box["y"] + y * box["height"] / height
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """From one place to another, both in the upright picture's pixels."""
+        """Drag between two points, both in pixels of the upright picture."""
         mouse = self.page.mouse
         mouse.move(*self.at(*start))
         mouse.down()
@@ -113,22 +113,22 @@ class Opened:
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
-            # What the key opens is there before the next one is pressed.
+            # Let the effect of the key appear before the next one.
             self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30)))")
 
     def select(self, track: int) -> None:
         self.page.evaluate("id => window.review.selection.set([id])", track)
 
     def saved(self) -> None:
-        """Waits until the server has all edits."""
+        """Wait until the server has all edits."""
         self.page.wait_for_function(
             "() => window.review.queue.unsaved === 0 && window.review.model.draft === null"
             " && window.review.model.server.revision === window.review.model.revision"
         )
 
     def op(self, name: str) -> dict[str, Any]:
-        """The last recorded edit of that operation."""
-        for _ in range(40):  # an act may be on its way to the queue still
+        """The last recorded edit with that operation."""
+        for _ in range(40):  # the edit may not have reached the queue yet
             self.saved()
             found = self.fake.ops(name)
             if found:
@@ -141,7 +141,7 @@ class Opened:
         return self.page.get_by_role("button", name=name, exact=True)
 
     def shot(self, name: str) -> None:
-        """A picture of the page, where the person who runs the tests wants to look at it."""
+        """Save a screenshot if REDACT_SCREENSHOTS names a folder."""
         if folder := os.environ.get("REDACT_SCREENSHOTS"):
             self.page.screenshot(path=Path(folder) / f"{name}.png")
 
@@ -151,7 +151,7 @@ Open = Callable[..., Opened]
 
 @pytest.fixture
 def opened(browser: Browser, clip: Path) -> Iterator[Open]:
-    """Opens the page of ``Fake(...)``; without arguments over the usual clip with two tracks."""
+    """Opens the page of ``Fake(...)``; without arguments, with the usual clip and two tracks."""
     with contextlib.ExitStack() as stack:
 
         def open_it(fake: Fake | None = None, *, scheme: str = "light") -> Opened:
@@ -184,7 +184,7 @@ def _no_errors(fake: Fake) -> None:
 
 
 def usual(clip: Path, **changes: Any) -> Fake:
-    """Two tracks: 1 goes to the right through the whole clip, 2 stands still from frame 100 to 199."""
+    """Two tracks: 1 moves right throughout the clip, 2 stands still on frames 100 to 199."""
     tracks = changes.pop("tracks", None) or [
         moving(1, "face", 0, FRAMES - 1, (20, 20, 44, 50), 0.2),
         moving(2, "plate", 100, 199, (100, 60, 130, 76)),

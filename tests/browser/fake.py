@@ -1,6 +1,6 @@
-"""A server for the reviewer's tests: the review API over one clip, with the product's own parsing and replay of edits.
+"""A server for tests of the reviewer: the review API for one clip, with the product's own parsing and replay of edits.
 
-Only what stores and guards is left out. It can be told to fail, to lose its answers, and to let somebody else edit.
+It has no store and no access control. It can fail, lose its responses, and add another person's edits.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TOKEN = "the-token"
 RELEASE = "FOI/1#2"
 WEAK = 0.5
 MARGIN = 1.2
-# As strict as the real one may ever be: no markup and no script from data can do anything.
+# As strict as possible: neither markup nor scripts from data have any effect.
 CSP = "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Review</title>
 <link rel="stylesheet" href="/page.css"></head>
@@ -53,7 +53,7 @@ window.review = await page.opened;
 def moving(  # noqa: PLR0917
     number: int, label: str, first: int, last: int, box: Sequence[float], step: float = 0.0
 ) -> Track:
-    """A machine track that goes ``step`` pixels to the right with each frame, seen by the detector throughout."""
+    """A machine track that moves right by ``step`` pixels a frame, detected throughout."""
     frames = np.arange(first, last + 1, dtype=np.int32)
     boxes = np.tile(np.array(box, np.float32), (frames.size, 1))
     boxes[:, [0, 2]] += (step * np.arange(frames.size, dtype=np.float32))[:, None]
@@ -63,7 +63,7 @@ def moving(  # noqa: PLR0917
 
 @dataclass
 class Fake:
-    """Footage number 7. ``size`` is the upright picture's, ``display`` the one to show it in, both (width, height)."""
+    """Footage number 7. ``size``: of the upright picture; ``display``: as shown; both (width, height)."""
 
     clip: Path
     pts: Sequence[int]
@@ -75,25 +75,25 @@ class Fake:
     sound: bool = True
     name: str = "bodycam.mp4"
     release: str | None = None
-    """The one that the page is opened with."""
+    """The release named when the page is opened."""
     log: list[LoggedEdit] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
-    """Bodies of all POST ops that were understood, those that failed among them."""
+    """Bodies of all valid POST ops, including those that failed."""
     failing: bool = False
     losing: bool = False
-    """Edits are recorded, but the answer never arrives."""
+    """Edits are recorded, but the response never arrives."""
     signed_out: bool = False
     follows: list[dict[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     lanes_asked: list[tuple[int, int, int]] = field(default_factory=list)
-    """From which lane how many were asked for, and how many there were to tell."""
+    """First lane requested, number requested, and number returned."""
     refusing: int = 0
-    """Status with which edits are refused."""
+    """HTTP status for refusing edits; 0 to accept them."""
     decided: list[dict[str, Any]] = field(default_factory=list)
-    """Bodies of the decisions that were sent, in order."""
+    """Bodies of the decisions received, in order."""
     copies: list[dict[str, Any]] = field(default_factory=list)
     undone: list[dict[str, Any]] = field(default_factory=list)
-    """What was sent to the footage that was copied to."""
+    """Undo requests for the footage that masks were copied to."""
 
     def __post_init__(self) -> None:
         self.machine = TrackSet(
@@ -118,7 +118,7 @@ class Fake:
         return [op for op in mine if name in (None, op["op"])]
 
     def foreign(self, body: dict[str, Any], actor: str = "sam") -> str:
-        """Somebody else, or another window, makes an edit."""
+        """Record an edit by another person or window."""
         with self.lock:
             name = f"{actor}edit{self.revision:04d}"
             self._record(name, self._parsed(body), actor)
@@ -158,7 +158,7 @@ class Fake:
     def script(self, request: Request) -> Response:
         return Response(SCRIPT.replace("RELEASE", json.dumps(self.release)), media_type="text/javascript")
 
-    # What is asked.
+    # Reading.
     def info(self, request: Request) -> Response:
         return JSONResponse(
             {
@@ -248,7 +248,7 @@ class Fake:
         return JSONResponse({"releases": [{"release": RELEASE, "state": "draft", "policy": "public"}]})
 
     def decisions(self, request: Request) -> Response:
-        """The policy hides faces and shows plates; of the decisions that were sent the latest hold."""
+        """The policy hides faces and shows plates; the latest decision on each target applies."""
         assert request.query_params["release"] == RELEASE
         return JSONResponse(
             {
@@ -266,18 +266,18 @@ class Fake:
 
     def _outcome(self, track: int) -> dict[str, Any]:
         label = self.edited.states[track].label
-        told = {"hidden": label == "face", "effect": "solid", "codes": [], "reason": "", "by": "policy"}
-        told |= {"subject": f"Person {track}", "who": None, "at": None}
+        outcome = {"hidden": label == "face", "effect": "solid", "codes": [], "reason": "", "by": "policy"}
+        outcome |= {"subject": f"Person {track}", "who": None, "at": None}
         for by, target in (("class", {"class": label}), ("own", {"track": track})):
             for body in self.decided:
                 decision = body["decision"]
                 if decision["target"] == target:
-                    told |= {
+                    outcome |= {
                         "hidden": decision["action"] == "hide", "effect": decision.get("effect", "solid"), "by": by,
                         "codes": decision.get("codes", []), "reason": decision.get("reason", ""), "who": "Rita",
                         "at": "2026-01-01T10:00:00Z",
                     }  # fmt: skip
-        return told
+        return outcome
 
     def others(self, request: Request) -> Response:
         exhibits = [{"case": "FOI-1", "reference": "AB2"}]
@@ -300,7 +300,7 @@ class Fake:
     def thumb(self, request: Request) -> Response:
         raise HTTPException(404)
 
-    # What is sent.
+    # Writing.
     async def post_ops(self, request: Request) -> Response:
         _guard(request)
         if self.signed_out:
@@ -323,7 +323,7 @@ class Fake:
             new = [(name, edit) for name, edit in sent if name not in held]
             found = [c.id for _, edit in new for c in conflicts(edit, since, held | dict(sent))]
             if found:
-                text = "Somebody else changed this mask since."
+                text = "Another person has changed this mask since."
                 answer = {"code": "R520", "text": text, "revision": self.revision, "conflicts": found}
                 return JSONResponse(answer, status_code=409)
             for name, edit in new:
@@ -353,8 +353,8 @@ class Fake:
     async def copy(self, request: Request) -> Response:
         _guard(request)
         self.copies.append(await request.json())
-        told = {"footage": 8, "name": "other.mp4", "track": 400_000, "tracks_id": 5, "revision": len(self.copies)}
-        return JSONResponse({**told, "edits": [f"{self.copies[-1]['id']}_0", f"{self.copies[-1]['id']}_1"]})
+        copied = {"footage": 8, "name": "other.mp4", "track": 400_000, "tracks_id": 5, "revision": len(self.copies)}
+        return JSONResponse({**copied, "edits": [f"{self.copies[-1]['id']}_0", f"{self.copies[-1]['id']}_1"]})
 
     async def undo_copy(self, request: Request) -> Response:
         _guard(request)
@@ -395,7 +395,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 @contextlib.contextmanager
 def serving(fake: Fake) -> Iterator[str]:
-    """Its address while it serves."""
+    """Its address while it is running."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)

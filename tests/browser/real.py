@@ -213,7 +213,7 @@ def workbench(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One workbench for all browser tests; each test opens its own cases."""
     home = tmp_path_factory.mktemp("workbench") / "home"
     with pytest.MonkeyPatch.context() as patch:
-        # For as long as the server runs: it reads more than records and store from there.
+        # For as long as the server runs, as it also reads other files from there.
         patch.setenv("REDACT_HOME", str(home))
         patch.delenv("REDACT_DATABASE_URL", raising=False)
         # Wait for the disk, as in production, so that measurements are realistic.

@@ -1,4 +1,4 @@
-"""The reviewer on the real server, as a person sees and uses it: what is on the page, and what the records say."""
+"""The reviewer on the real server, as a person uses it: the page, and the records behind it."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Reviewing:
         self.page.on("request", self._asks)
         self.page.on("requestfinished", self._heard)
         self.page.on("requestfailed", self._heard)
-        self._seen = 0
+        self._last_revision = 0
         self._path = f"{bench.address}/review/{footage}" + (f"?release={release}" if release else "")
         self.load()
 
     def load(self) -> None:
-        """Open the page, or open it anew."""
+        """Open or reload the page."""
         with self.page.expect_response(lambda answer: "/shapes?" in answer.url):
             self.page.goto(self._path)
         self.page.wait_for_selector(".rv[data-ready=true]")
@@ -62,21 +62,21 @@ class Reviewing:
     def _heard(self, request: Request) -> None:
         self._asked.discard(request)
 
-    def told(self, *of: str) -> None:
-        """Waits until everything of these kinds that the page has asked for is there, such as its ``risks``."""
+    def loaded(self, *of: str) -> None:
+        """Wait until all pending requests of these kinds, such as ``risks``, are complete."""
         for _ in range(round(PATIENCE / 0.05)):
             self.page.wait_for_timeout(50)
             if not any(urlsplit(asked.url).path.endswith(f"/{kind}") for asked in self._asked for kind in of):
                 break
         else:
-            raise AssertionError(f"{of} did not come")
+            raise AssertionError(f"{of} did not load")
         self.page.evaluate(SETTLED)
 
-    # What is seen.
+    # The page.
 
     @property
     def frame(self) -> int:
-        """The frame that the reviewer says is on the screen; in two places, which agree."""
+        """The frame number shown by the reviewer, in two places that must agree."""
         on_stage, clock = self.page.evaluate(
             "() => [document.querySelector('.rv-stage').dataset.frame, document.querySelector('.rv-clock').textContent]"
         )
@@ -85,41 +85,41 @@ class Reviewing:
 
     @property
     def burned_in(self) -> int:
-        """The number in the picture that the video element shows now."""
+        """The frame number in the current picture of the video element."""
         width, height, grey = self.page.evaluate(READ)
         return read_index(np.array(grey, np.uint8).reshape(height, width))
 
     def arrived(self, frame: int) -> None:
-        """Waits until the reviewer says so."""
+        """Wait until the reviewer shows this frame."""
         self.page.wait_for_selector(f".rv-stage[data-frame='{frame}']")
 
     def stage(self) -> NDArray[np.uint8]:
-        """(height, width, 3): the picture with its masks, as it is on the screen, in the page's pixels."""
+        """(height, width, 3): the picture with its masks as on the screen, in page pixels."""
         self.page.evaluate(SETTLED)
         shot = self.page.locator(".rv-stage").screenshot()
         return np.asarray(Image.open(BytesIO(shot)).convert("RGB"))
 
-    # What is done.
+    # Actions.
 
     def press(self, *keys: str) -> None:
-        """One after the other, each when what the one before has opened is there."""
+        """Press keys in turn, letting the effect of each appear."""
         for key in keys:
             self.page.keyboard.press(key)
             self.page.evaluate(SETTLED)
 
     def at(self, x: float, y: float) -> Point:
-        """Where a pixel of the upright picture is on the page."""
+        """Page position of a pixel of the upright picture."""
         box = self.page.locator(".rv-overlay").bounding_box()
         assert box is not None
         width, height = self.size
         return box["x"] + x * box["width"] / width, box["y"] + y * box["height"] / height
 
     def drag(self, start: Point, end: Point) -> None:
-        """Between two places of the upright picture."""
+        """Drag between two points of the upright picture."""
         self.drag_on_page(self.at(*start), self.at(*end))
 
     def drag_on_page(self, start: Point, end: Point) -> None:
-        """Between two places of the page."""
+        """Drag between two points of the page."""
         mouse = self.page.mouse
         mouse.move(*start)
         mouse.down()
@@ -128,16 +128,16 @@ class Reviewing:
         mouse.up()
 
     def on_ruler(self, frame: float, *, first: float = 0, last: float | None = None) -> Point:
-        """Where the middle of a frame is on the ruler, which shows the frames from ``first`` to before ``last``."""
+        """Page position of a frame's middle on the ruler, which shows frames ``first`` up to ``last`` (exclusive)."""
         box = self.page.locator(".rv-ruler").bounding_box()
         assert box is not None
         last = max(self.frames, 12) if last is None else last
-        # To a whole pixel: no hand is finer.
+        # A mouse moves by whole pixels.
         x = round(box["x"] + (frame + 0.5 - first) / (last - first) * box["width"])
         return x, box["y"] + box["height"] / 2
 
     def go(self, frame: int) -> None:
-        """By the ruler and then by keys, as a person does."""
+        """Go to a frame by ruler and then by keys, as a person would."""
         self.page.get_by_role("button", name="Show whole clip").click()
         self.page.mouse.click(*self.on_ruler(frame))
         self.page.evaluate(SETTLED)
@@ -150,19 +150,19 @@ class Reviewing:
             self.arrived(reached)
 
     def select(self, track: int) -> None:
-        """By the name of its lane."""
+        """Select a track by the name of its lane."""
         self.page.locator(f"#rv-track-{track}").click(position={"x": 60, "y": 10})
 
     def button(self, name: str) -> None:
-        """Press it."""
+        """Click the button with this name."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def shot(self, name: str) -> None:
-        """A picture of the page, where the person who runs the tests wants to look at it."""
+        """Save a screenshot if REDACT_SCREENSHOTS names a folder."""
         if folder := os.environ.get("REDACT_SCREENSHOTS"):
             self.page.screenshot(path=Path(folder) / f"{name}.png")
 
-    # What is recorded.
+    # The records.
 
     def log(self) -> tuple[LoggedEdit, ...]:
         """All edits in the records."""
@@ -170,27 +170,27 @@ class Reviewing:
             return logged_edits(session, self.tracks)
 
     def edited(self) -> Edited:
-        """What machine tracks and recorded edits come to."""
+        """The machine tracks with the recorded edits applied."""
         with self.bench.db.reading() as session:
             return edited_tracks(session, self.bench.store, self.tracks)
 
     def saved(self) -> None:
-        """Waits until the page says that all is saved."""
+        """Wait until the page shows that everything is saved."""
         self.page.evaluate(SETTLED)
         expect(self.page.locator(".rv-saved")).to_have_text("All saved", timeout=30_000)
 
     def recorded(self, kind: type[E]) -> E:
-        """The next edit of a kind in the records, after the one asked for last."""
+        """The next edit of a kind in the records, after the one returned last."""
         for _ in range(200):
             self.saved()
             for entry in self.log():
-                if entry.revision > self._seen and isinstance(entry.edit, kind):
-                    self._seen = entry.revision
+                if entry.revision > self._last_revision and isinstance(entry.edit, kind):
+                    self._last_revision = entry.revision
                     return cast(E, entry.edit)
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"no {kind.__name__} after {self._seen} among {self.log()}")
+        raise AssertionError(f"no {kind.__name__} after {self._last_revision} among {self.log()}")
 
 
 def about(box: Sequence[float], expected: Sequence[float], within: float = 1.5) -> bool:
-    """Whether two boxes are the same, as far as a hand can tell."""
+    """Whether two boxes are equal, within the precision of mouse work."""
     return bool(np.allclose(box, expected, rtol=0, atol=within))

@@ -1,4 +1,4 @@
-"""A scripted expert mends a prepared two-minute clip with few key presses and mouse actions; each is counted."""
+"""A scripted expert corrects a prepared two-minute clip; its key presses and mouse actions are counted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOUND_LATE = 225
 def _straight(  # noqa: PLR0917
     left: float, top: float, step: float, wide: int, high: int, at: int = 0
 ) -> Callable[[int], tuple[float, float, float, float]]:
-    """A box that goes ``step`` pixels to the right with each frame and is at ``left`` on frame ``at``."""
+    """A box that moves right by ``step`` pixels a frame and is at ``left`` on frame ``at``."""
 
     def box(frame: int) -> tuple[float, float, float, float]:
         x = left + step * (frame - at)
@@ -40,7 +40,7 @@ def _straight(  # noqa: PLR0917
     return box
 
 
-# Who is where in truth, from which frame to which.
+# The truth: each subject's box, first frame and last frame.
 SCENE = {
     LATE: ("face", _straight(-40, 11, 3, 40, 52, 200), 205, 365),
     MISSED: ("face", _straight(300, 66, 3, 40, 52, 600), *MISSED_SPAN),
@@ -61,27 +61,27 @@ def _picture() -> Callable[[int, tuple[int, int]], NDArray[np.uint8]]:
     grey = (120 + 14 * wall / wall.std()).clip(0, 255).astype(np.uint8)
     scene = np.repeat(grey[:, :, None], 3, axis=2)
     person = skimage.data.astronaut()[20:220, 145:295]
-    looks = {}
+    sprites = {}
     for who, (label, box, _, _) in SCENE.items():
         left, top, right, bottom = (round(v) for v in box(0))
         size = (right - left, bottom - top)
         if label == "plate":
-            looks[who] = np.full((size[1], size[0], 3), (225, 215, 90), np.uint8)
-            cv2.putText(looks[who], "AB12", (3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (20, 20, 20), 2)
+            sprites[who] = np.full((size[1], size[0], 3), (225, 215, 90), np.uint8)
+            cv2.putText(sprites[who], "AB12", (3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (20, 20, 20), 2)
         else:
             tinted = np.roll(person, who, axis=2) if who % 2 else person[:, ::-1]
-            looks[who] = cv2.resize(np.ascontiguousarray(tinted), size, interpolation=cv2.INTER_AREA)
+            sprites[who] = cv2.resize(np.ascontiguousarray(tinted), size, interpolation=cv2.INTER_AREA)
 
     def picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
         rgb = scene.copy()
         for who, (_, box, first, last) in SCENE.items():
-            # Who comes in or goes out at the border is drawn as long as any of them can be seen.
+            # A subject at the border is drawn for as long as any of it is visible.
             if first - 10 <= index <= last + 10 and (who == LATE or first <= index <= last):
                 left, top = round(box(index)[0]), round(box(index)[1])
-                look = looks[who]
-                low, high = max(left, 0), min(left + look.shape[1], size[0])
+                sprite = sprites[who]
+                low, high = max(left, 0), min(left + sprite.shape[1], size[0])
                 if low < high:
-                    rgb[top : top + look.shape[0], low:high] = look[:, low - left : high - left]
+                    rgb[top : top + sprite.shape[0], low:high] = sprite[:, low - left : high - left]
         return rgb
 
     return picture
@@ -94,8 +94,7 @@ def _track(number: int, label: str, first: int, boxes: NDArray[np.float32]) -> T
 
 
 def _machine() -> tuple[Track, ...]:
-    """What a detector might have made of it, with six mistakes; two of them are the two that were taken for each
-    other."""
+    """Plausible detector output with six mistakes, two of which are the swapped tracks."""
     drifting = _boxes(DRIFTING, 0, FRAMES - 1)
     frames = np.arange(DRIFT[0], DRIFT[1] + 1)
     drifting[frames, 0::2] += (1.5 * (frames - DRIFT[0]))[:, None]
@@ -122,7 +121,7 @@ def _truth() -> Truth:
 
 
 class Expert:
-    """Hands that are counted. Looking at the page costs nothing, as for a person."""
+    """Counts key presses and mouse actions. Reading the page is free."""
 
     def __init__(self, review: Reviewing) -> None:
         self.review, self.acts = review, 0
@@ -140,7 +139,7 @@ class Expert:
         self.review.drag(start, end)
 
     def go(self, frame: int, shown: tuple[float, float]) -> None:
-        """By the ruler, which shows the frames from the first to before the second of ``shown``; then by keys."""
+        """Go to a frame by ruler, then by keys. ``shown``: first frame on the ruler, and the one after the last."""
         self.click(self.review.on_ruler(frame, first=shown[0], last=shown[1]))
         self.settle()
         while self.review.frame != frame:
@@ -152,15 +151,15 @@ class Expert:
         self.review.page.wait_for_timeout(50)
 
     def next_risk(self) -> tuple[str, int]:
-        """Kind and track of the next item, once the queue has been asked for anew."""
+        """Kind and track of the next item, after the queue has been reloaded."""
         self.review.saved()
         self.review.page.wait_for_timeout(900)
-        self.review.told("tracks", "boxes", "shapes", "risks")
+        self.review.loaded("tracks", "boxes", "shapes", "risks")
         self.key("q")
         return self.at()
 
     def at(self) -> tuple[str, int]:
-        """Kind and track of the item that is looked at."""
+        """Kind and track of the current item."""
         self.settle()
         kind = self.review.page.locator("[aria-current] strong").inner_text()
         return kind, int(self.review.page.locator(".rv-inspector h2").inner_text().split()[-1])
@@ -172,7 +171,7 @@ class Expert:
 
 def _mend(expert: Expert) -> None:
     review, whole = expert.review, (0, FRAMES)
-    # Somebody whom the detector missed: drawn once, followed by the tracker, trimmed.
+    # The missed person: drawn once, followed by the tracker, trimmed.
     expert.go(MISSED_SPAN[0], whole)
     left, top, right, bottom = SCENE[MISSED][1](MISSED_SPAN[0])
     expert.key("n")
@@ -192,7 +191,7 @@ def _mend(expert: Expert) -> None:
             review.page.wait_for_selector(".rv-status:has-text('Tracked for')")
         elif track == DRIFTING:
             assert (kind, review.frame) == ("Jump", DRIFT[1])
-            # Five seconds before and after the jump's two frames are shown, and a little more.
+            # The ruler shows a little more than five seconds before and after the jump's two frames.
             middle, half = DRIFT[1] + 1, (10 * RATE + 2) * 1.3 / 2
             expert.go(DRIFT[0], (middle - half, middle + half))
             expert.key("t")
@@ -202,20 +201,20 @@ def _mend(expert: Expert) -> None:
             expert.key("f")
             expert.settle()
             expert.key("x")
-            # The other's mask is on the face that is this track's own from now on.
+            # The other track's mask is on the face that belongs to this track from here.
             expert.click(expert.middle(track, CROSSING))
     review.saved()
 
 
 @pytest.mark.slow
-def test_six_mistakes_in_two_minutes_are_mended_in_25_acts(
+def test_expert_corrects_six_mistakes_in_25_acts(
     workbench: Workbench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = make_clip(tmp_path / "two minutes.mp4", size=SIZE, frames=FRAMES, rate=RATE, picture=_picture(), gop=150)
     footage = workbench.footage(clip, workbench.case())
     machine = TrackSet(workbench.media(footage), _machine(), (), {"made by": "a test"})
     review = Reviewing(workbench, footage, workbench.detected(footage, machine))
-    review.told("edits", "risks")
+    review.loaded("edits", "risks")
     review.shot("expert-before")
     expert = Expert(review)
     _mend(expert)
@@ -234,7 +233,7 @@ def test_six_mistakes_in_two_minutes_are_mended_in_25_acts(
     (new,) = set(tracks) - set(SCENE)
     assert edited.states[new].origin is Origin.MANUAL and tracks[new].label == "face"
     assert (tracks[new].frames[0], tracks[new].frames[-1]) == MISSED_SPAN
-    # Everybody has one track, which is theirs throughout.
+    # Each subject has one track throughout.
     for who, (_, box, first, last) in SCENE.items():
         track = tracks[new if who == MISSED else who]
         assert set(range(first, last + 1)) <= set(track.frames.tolist()), who
@@ -242,7 +241,7 @@ def test_six_mistakes_in_two_minutes_are_mended_in_25_acts(
             if first <= frame <= last:
                 truth, x, y = box(frame), (left + right) / 2, (top + bottom) / 2
                 assert truth[0] < x < truth[2] and truth[1] < y < truth[3], (who, frame)
-    # What was right is as it was.
+    # Correct tracks are unchanged.
     for was in machine.tracks:
         if was.id in (FALSE, ONE, OTHER):
             continue

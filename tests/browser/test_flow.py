@@ -48,8 +48,8 @@ def edits_of(bench: Workbench, footage: int) -> list[tuple[str, str, int | None,
     with bench.db.reading() as session:
         query = select(Edit.payload, Person.name).join(Person, Edit.person_id == Person.id)
         rows = session.execute(query.where(Edit.footage_id == footage).order_by(Edit.revision)).all()
-    told = [(name, json.loads(payload)) for payload, name in rows]
-    return [(name, edit["op"], edit.get("track"), edit.get("frame")) for name, edit in told]
+    recorded = [(name, json.loads(payload)) for payload, name in rows]
+    return [(name, edit["op"], edit.get("track"), edit.get("frame")) for name, edit in recorded]
 
 
 # Sign-in and sign-out.
@@ -175,7 +175,7 @@ def test_upload_explains_why_file_is_refused(workbench: Workbench) -> None:
     page = workbench.page("rita")
     case_page(page, workbench, workbench.case())
     files = [
-        {"name": "notes.mp4", "mimeType": "video/mp4", "buffer": b"These are notes, and no film. " * 99},
+        {"name": "notes.mp4", "mimeType": "video/mp4", "buffer": b"These are notes, not video. " * 99},
         {"name": "empty.mp4", "mimeType": "video/mp4", "buffer": b""},
     ]
     page.locator(".upload input[type=file]").set_input_files(files)  # type: ignore[arg-type]
@@ -339,13 +339,13 @@ DETAILS = {
     "Releasing organisation": "Example Police",
     "Request reference": "RFI 2026/17",
     "Recipient": "A. Asker",
-    "Purpose of the disclosure": "Answer to a request under the Freedom of Information Act 2000",
+    "Purpose of the disclosure": "Response to a request under the Freedom of Information Act 2000",
     "Delivery method": "Download link",
     "Encryption in transit": "TLS",
-    "Retention rule for the release": "Two years after the answer",
-    "Legitimate interest": "Openness about how arrests are made.",
-    "Necessity": "Faces and plates add nothing to that.",
-    "Balance": "The interests of those filmed prevail.",
+    "Retention rule for the release": "Two years after the response",
+    "Legitimate interest": "Transparency about how arrests are made.",
+    "Necessity": "Faces and number plates are not needed for that.",
+    "Balance": "The interests of the people recorded outweigh it.",
     "Conclusion": "Their personal data is withheld.",
 }
 
@@ -439,7 +439,7 @@ def _fill_in(page: Page) -> None:
     page.get_by_text("The details have been saved.").wait_for()
     # The page refreshes a little later and keeps what is typed in the meantime.
     page.get_by_role("button", name="Arguments for reason codes").click()
-    page.get_by_label("Assessment", exact=True).fill("Passers-by have no part in the events.")
+    page.get_by_label("Assessment", exact=True).fill("Passers-by are not involved.")
     page.get_by_role("button", name="Save argument").click()
     page.get_by_text("The argument has been saved.").wait_for()
 

@@ -37,7 +37,7 @@ FRAMES = 24
 @pytest.fixture(scope="session")
 def axe() -> str:
     if not AXE.is_file():
-        reason = "axe-core is missing: make test fetches it, where there is npm"
+        reason = "axe-core is missing: make test fetches it if npm is installed"
         if os.environ.get("REDACT_REQUIRE_NODE"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -199,7 +199,7 @@ def test_pages_are_usable_by_keyboard(filled: Filled, browser: Browser, name: st
             words, seen, back = page.evaluate(FOCUSED)
             if back or (stops and words == stops[0] and len(stops) > 3):
                 break
-            assert seen, f"nothing shows that the keyboard is at {words!r}"
+            assert seen, f"the focus is not visible at {words!r}"
             stops.append(words)
         missing = [wanted for wanted in REACHED[name] if not any(stop.startswith(wanted) for stop in stops)]
         assert not missing, f"{missing} not among {stops}"

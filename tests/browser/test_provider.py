@@ -37,7 +37,7 @@ def provider() -> Iterator[LocalProvider]:
         yield running
 
 
-def test_sign_in_through_provider_and_back(browser: Browser, db: Database, provider: LocalProvider) -> None:
+def test_provider_sign_in_returns_to_workbench(browser: Browser, db: Database, provider: LocalProvider) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, browser.new_context() as context:
         # A browser treats "localhost" and "127.0.0.1" as different sites.
         here = f"http://localhost:{listening.getsockname()[1]}"

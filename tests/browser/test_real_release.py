@@ -1,4 +1,4 @@
-"""A release in the reviewer on the real server: what is decided there, and masks copied within the case."""
+"""A release in the reviewer on the real server: decisions, and masks copied within the case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.media.clips import make_clip
 FRAMES = 50
 
 
-def test_decisions_and_copies_are_in_the_records(workbench: Workbench, tmp_path: Path) -> None:
+def test_decisions_and_mask_copies_are_recorded(workbench: Workbench, tmp_path: Path) -> None:
     case = workbench.case()
     clips = [
         make_clip(tmp_path / f"{n}.mp4", frames=FRAMES, size=size) for n, size in enumerate([(320, 192), (640, 384)])
@@ -46,8 +46,8 @@ def test_decisions_and_copies_are_in_the_records(workbench: Workbench, tmp_path:
         release = releases.find(session, name)
         (row,) = releases.decisions_of(session, release)
         assert row.footage_id == near
-        told = {"target": {"track": 1}, "action": "show", "reason": "The officer who asked for it"}
-        assert json.loads(row.content) == told
+        expected = {"target": {"track": 1}, "action": "show", "reason": "The officer who asked for it"}
+        assert json.loads(row.content) == expected
     page.get_by_role("option", name="plate 2,").click(position={"x": 60, "y": 10})
     page.keyboard.press("y")
     page.get_by_role("dialog").get_by_role("button", name="Copy").click()

@@ -1,4 +1,4 @@
-"""The reviewer on the real server: every frame is the one it says, and every act is in the records as it was meant."""
+"""The reviewer on the real server: every frame has the number shown, and every edit is recorded as intended."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RED = (220, 30, 30)
 
 
 def _uneven() -> list[int]:
-    """Milliseconds; gaps that repeat in no pattern of the groups of 12. The first frame comes late."""
+    """Milliseconds; the gaps do not repeat with the groups of 12. The first frame is late."""
     gaps = [20, 40, 33, 100, 47, 20, 61]
     return [700 + sum(gaps[j % len(gaps)] for j in range(i)) for i in range(FRAMES)]
 
@@ -64,14 +64,14 @@ MASTERS: dict[str, dict[str, Any]] = {
 
 
 def opened(bench: Workbench, clip: Path, *tracks: Any) -> Reviewing:
-    """The clip taken in, with these machine tracks, and its review page."""
+    """Add the clip with these machine tracks and open its review page."""
     footage = bench.footage(clip, bench.case())
     made = TrackSet(bench.media(footage), tracks, (), {"made by": "a test"})
     return Reviewing(bench, footage, bench.detected(footage, made))
 
 
 @pytest.mark.parametrize("master", MASTERS)
-def test_the_picture_is_the_frame_that_the_reviewer_says(workbench: Workbench, tmp_path: Path, master: str) -> None:
+def test_picture_matches_frame_number(workbench: Workbench, tmp_path: Path, master: str) -> None:
     clip = make_clip(tmp_path / "master.mp4", **{"frames": FRAMES, "rate": RATE, **MASTERS[master]})
     review = opened(workbench, clip, moving(1, "face", 0, FRAMES - 1, (20, 20, 44, 50)))
     assert (review.frame, review.burned_in) == (0, 0)
@@ -103,11 +103,11 @@ def test_the_picture_is_the_frame_that_the_reviewer_says(workbench: Workbench, t
     assert not review.errors
 
 
-# Where masks lie.
+# Positions of masks.
 
 
 def _marked(box: tuple[int, int, int, int]) -> Callable[[int, tuple[int, int]], NDArray[np.uint8]]:
-    """A grey picture with something red in it; ``box`` in upright pixels."""
+    """A grey picture with a red area; ``box`` in upright pixels."""
 
     def picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
         rgb = np.full((size[1], size[0], 3), 110, np.uint8)
@@ -128,32 +128,30 @@ def _red(shown: NDArray[np.uint8]) -> NDArray[np.bool_]:
     [{"rotation": 90}, {"rotation": 270}, {"sar": Fraction(3, 2)}, {"sar": Fraction(2, 3), "rotation": 90}],
     ids=["turned left", "turned right", "anamorphic", "turned and anamorphic"],
 )
-def test_masks_lie_on_what_they_hide_however_the_master_stands(
-    workbench: Workbench, tmp_path: Path, master: dict[str, Any]
-) -> None:
+def test_masks_cover_objects_in_every_orientation(workbench: Workbench, tmp_path: Path, master: dict[str, Any]) -> None:
     wide, high = (160, 240) if master.get("rotation") else (240, 160)
     box = (24, 100, 64, 130)
     clip = make_clip(tmp_path / "master.mp4", size=(240, 160), frames=13, picture=_marked(box), **master)
-    # The other track is away from it, so that the mask of the first is seen to move off it.
+    # The other track is elsewhere, so that the first mask is visibly moved off it.
     review = opened(workbench, clip, moving(1, "plate", 0, 5, box), moving(2, "plate", 6, 12, (100, 20, 130, 40)))
     assert review.size == (wide, high)
     review.page.get_by_label("Mask display").select_option("solid")
     review.page.evaluate("() => document.activeElement.blur()")
-    assert not _red(review.stage()).any(), "the mask lies elsewhere"
+    assert not _red(review.stage()).any(), "the mask is elsewhere"
     review.press("v")
     review.arrived(10)
-    seen = np.argwhere(_red(review.stage()))
-    assert seen.size, "the mask is where the track is not"
+    red = np.argwhere(_red(review.stage()))
+    assert red.size, "the mask is where the track is not"
     corner = review.page.locator(".rv-stage").bounding_box()
     assert corner is not None
-    (top, left), (bottom, right) = seen.min(0), seen.max(0) + 1
-    # What is drawn about it on the screen is where it is in the master.
+    (top, left), (bottom, right) = red.min(0), red.max(0) + 1
+    # The box drawn on the screen has the same place in the master.
     review.press("n")
     places = np.array([[left, top], [right, bottom]]) + np.array([corner["x"], corner["y"]])
     review.drag_on_page(*(tuple(place) for place in places.tolist()))
     drawn = review.recorded(Draw)
     assert about(drawn.box, box, within=2) and drawn.frame == 10
-    review.recorded(AddBoxes)  # was followed, too
+    review.recorded(AddBoxes)  # was followed as well
     assert not review.errors
 
 
@@ -162,7 +160,7 @@ def test_masks_lie_on_what_they_hide_however_the_master_stands(
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Something that the tracker can follow: a face that goes to the right before a wall."""
+    """A face that the tracker can follow, moving right in front of a wall."""
     face = cv2.resize(skimage.data.astronaut()[20:220, 145:295], (36, 48), interpolation=cv2.INTER_AREA)
 
     def picture(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -185,7 +183,7 @@ def walked(bench: Workbench, street: Path) -> Reviewing:
     return opened(bench, clip, still, moving(2, "plate", 60, 109, (230, 120, 280, 150)))
 
 
-def test_what_is_drawn_is_followed_and_can_be_shaped(workbench: Workbench, street: Path) -> None:
+def test_drawn_box_is_followed_and_can_be_reshaped(workbench: Workbench, street: Path) -> None:
     review = walked(workbench, street)
     review.go(20)
     review.press("n")
@@ -197,10 +195,10 @@ def test_what_is_drawn_is_followed_and_can_be_shaped(workbench: Workbench, stree
     assert found.track == drawn.track and found.rows[0].frame == 20
     end = found.rows[-1]
     assert end.frame >= 20 + 3 * RATE - 1
-    assert abs(end.left - (40 + 2 * end.frame)) < 8, "followed what was drawn about"
+    assert abs(end.left - (40 + 2 * end.frame)) < 8, "followed the face in the drawn box"
     assert review.edited().states[drawn.track].origin is Origin.MANUAL
 
-    # Moved, resized and turned, on a frame of its own.
+    # Moved, resized and turned, each on its own frame.
     review.select(1)
     review.go(50)
     review.drag((235, 60), (215, 70))
@@ -221,7 +219,7 @@ def test_what_is_drawn_is_followed_and_can_be_shaped(workbench: Workbench, stree
     assert not review.errors
 
 
-def test_marks_spans_and_sizes_are_recorded_as_they_were_set(workbench: Workbench, street: Path) -> None:
+def test_marks_spans_and_sizes_are_recorded_as_set(workbench: Workbench, street: Path) -> None:
     review = walked(workbench, street)
     review.select(2)
     review.go(80)
@@ -254,7 +252,7 @@ def test_marks_spans_and_sizes_are_recorded_as_they_were_set(workbench: Workbenc
     assert not review.errors
 
 
-def test_split_merge_delete_and_taking_back_survive_a_reload(workbench: Workbench, street: Path) -> None:
+def test_split_merge_delete_and_undo_survive_reload(workbench: Workbench, street: Path) -> None:
     review = walked(workbench, street)
     review.select(1)
     review.go(75)
@@ -278,7 +276,7 @@ def test_split_merge_delete_and_taking_back_survive_a_reload(workbench: Workbenc
     assert set(review.edited().deleted) == {2}
 
     review.load()
-    review.told("edits")  # what was done before is asked for last
+    review.loaded("edits")  # earlier edits are requested last
     names = [entry.id for entry in review.log()]
     review.press("Control+z", "Control+z", "Control+z")
     assert [review.recorded(Undo).edit for _ in range(3)] == names[::-1]
@@ -286,7 +284,7 @@ def test_split_merge_delete_and_taking_back_survive_a_reload(workbench: Workbenc
     review.press("Control+Shift+Z")
     assert review.recorded(Redo).edit == names[0]
     review.load()
-    review.told("edits")
+    review.loaded("edits")
     review.press("Control+Shift+Z")
     assert review.recorded(Redo).edit == names[1]
     review.press("Control+z", "Control+z")
@@ -295,7 +293,7 @@ def test_split_merge_delete_and_taking_back_survive_a_reload(workbench: Workbenc
     assert not review.errors
 
 
-def test_areas_hidden_pictures_and_sound_are_in_the_records(workbench: Workbench, street: Path) -> None:
+def test_areas_whole_pictures_and_sound_are_recorded(workbench: Workbench, street: Path) -> None:
     review = walked(workbench, street)
     review.page.get_by_label("Class of new masks").select_option("screen")
     review.button("Draw area")

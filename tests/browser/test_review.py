@@ -1,4 +1,4 @@
-"""The mask reviewer in a real browser, against the API's fake: what a person does arrives as the edit they meant."""
+"""The mask reviewer in a real browser with a fake API: each action is sent as the intended edit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _about(box: list[float], *expected: float, within: float = 1.0) -> bool:
 
 
 def _variable(tmp_path: Path) -> Fake:
-    # Gaps of 20 to 100 ms that repeat in no pattern of the groups of 12.
+    # Gaps of 20 to 100 ms that do not repeat with the groups of 12.
     gaps = [20, 40, 33, 100, 47, 20, 61]
     pts = [0]
     for i in range(89):
@@ -40,7 +40,7 @@ def _variable(tmp_path: Path) -> Fake:
 
 
 @pytest.mark.parametrize("rate", ["constant", "variable"])
-def test_each_key_shows_exactly_the_frame_it_says(opened: Open, tmp_path: Path, rate: str) -> None:
+def test_keys_show_the_frame_they_name(opened: Open, tmp_path: Path, rate: str) -> None:
     review = opened(_variable(tmp_path) if rate == "variable" else None)
     last = len(review.fake.pts) - 1
     frame = 0
@@ -54,7 +54,7 @@ def test_each_key_shows_exactly_the_frame_it_says(opened: Open, tmp_path: Path, 
         assert review.frame() == frame
 
 
-def test_what_is_seen_when_it_stops_playing_is_the_frame_it_says(opened: Open) -> None:
+def test_paused_picture_matches_frame_number(opened: Open) -> None:
     review = opened()
     review.go(10)
     review.press("Space")
@@ -66,7 +66,7 @@ def test_what_is_seen_when_it_stops_playing_is_the_frame_it_says(opened: Open) -
     assert review.page.evaluate("window.review.player.frame") == shown == review.frame() > 25
 
 
-def test_speeds_go_from_a_quarter_to_eight_times(opened: Open) -> None:
+def test_speed_ranges_from_quarter_to_eightfold(opened: Open) -> None:
     review = opened()
     speeds = []
     review.press(*",,,")
@@ -80,7 +80,7 @@ def test_speeds_go_from_a_quarter_to_eight_times(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("display", [(160, 96), (240, 96)], ids=["square", "anamorphic"])
-def test_a_drawn_box_lives_three_seconds_and_is_followed(opened: Open, clip: Path, display: tuple[int, int]) -> None:
+def test_drawn_box_lasts_three_seconds_and_is_followed(opened: Open, clip: Path, display: tuple[int, int]) -> None:
     review = opened(usual(clip, display=display))
     review.go(50)
     review.press("n")
@@ -94,14 +94,14 @@ def test_a_drawn_box_lives_three_seconds_and_is_followed(opened: Open, clip: Pat
     assert review.fake.follows[0] == {
         "track": op["track"], "frame": 50, "box": op["box"], "angle": 0, "direction": "on", "seconds": 3,
     }  # fmt: skip
-    # The drawing and its following are one act: they are undone together.
+    # Drawing and following are one act: they are undone together.
     review.press("Control+z")
     review.saved()
     assert [u["edit"] for u in review.fake.ops("undo")] == [rows["id"], op["id"]]
     assert op["track"] not in review.fake.edited.states or not review.fake.edited.tracks.tracks[2:]
 
 
-def test_moving_resizing_and_turning_make_a_keyframe(opened: Open) -> None:
+def test_mouse_edits_of_mask_make_keyframes(opened: Open) -> None:
     review = opened()
     review.select(2)
     review.go(120)
@@ -117,7 +117,7 @@ def test_moving_resizing_and_turning_make_a_keyframe(opened: Open) -> None:
     assert len(review.fake.ops()) == 3
 
 
-def test_a_click_on_a_mask_chooses_it_and_changes_nothing(opened: Open) -> None:
+def test_click_on_mask_only_selects_it(opened: Open) -> None:
     review = opened()
     review.go(0)
     review.page.mouse.click(*review.at(32, 35))
@@ -127,7 +127,7 @@ def test_a_click_on_a_mask_chooses_it_and_changes_nothing(opened: Open) -> None:
     assert not review.fake.batches
 
 
-def test_a_mask_held_while_playing_follows_the_mouse(opened: Open) -> None:
+def test_mask_held_during_playback_follows_mouse(opened: Open) -> None:
     review = opened()
     review.select(1)
     review.go(20)
@@ -150,7 +150,7 @@ def test_a_mask_held_while_playing_follows_the_mouse(opened: Open) -> None:
 # Edits by key.
 
 
-def test_keys_make_the_edits_they_name(opened: Open) -> None:
+def test_keys_make_named_edits(opened: Open) -> None:
     review = opened()
     review.select(1)
     review.go(40)
@@ -178,7 +178,7 @@ def test_keys_make_the_edits_they_name(opened: Open) -> None:
     review.page.wait_for_function(f"() => window.review.player.frame === {FRAMES - 1}")
 
 
-def test_split_merge_undo_and_redo_across_a_reload(opened: Open) -> None:
+def test_split_merge_undo_and_redo_survive_reload(opened: Open) -> None:
     review = opened()
     review.select(1)
     review.go(150)
@@ -202,7 +202,7 @@ def test_split_merge_undo_and_redo_across_a_reload(opened: Open) -> None:
     assert split["new"] in review.fake.edited.states
 
 
-def test_a_mask_is_rejected_with_a_reason_and_may_come_back(opened: Open) -> None:
+def test_rejected_mask_keeps_reason_and_can_be_restored(opened: Open) -> None:
     review = opened()
     review.select(2)
     review.press("Delete")
@@ -215,7 +215,7 @@ def test_a_mask_is_rejected_with_a_reason_and_may_come_back(opened: Open) -> Non
     assert review.op("restore")["track"] == 2
 
 
-def test_areas_hidden_pictures_classes_and_people(opened: Open) -> None:
+def test_areas_whole_pictures_classes_and_links_are_recorded(opened: Open) -> None:
     review = opened()
     review.go(30)
     review.button("Draw area").click()
@@ -237,7 +237,7 @@ def test_areas_hidden_pictures_classes_and_people(opened: Open) -> None:
     assert review.fake.edited.states[2].subject == 1
 
 
-def test_sound_is_hidden_trimmed_and_let_be_heard(opened: Open) -> None:
+def test_sound_span_is_hidden_trimmed_and_removed(opened: Open) -> None:
     review = opened()
     box = review.page.locator(".rv-sound").bounding_box()
     assert box is not None
@@ -258,7 +258,7 @@ def test_sound_is_hidden_trimmed_and_let_be_heard(opened: Open) -> None:
     assert _about([review.op("change-sound")["end"]], 6, within=0.05)
     review.page.get_by_label("Effect").select_option("bleep")
     assert review.op("change-sound")["effect"] == "bleep"
-    # In a list, Delete would be the list's.
+    # In a list, Delete would act on the list.
     review.page.evaluate("() => document.activeElement.blur()")
     review.press("Delete")
     review.page.wait_for_selector("dialog[open]")
@@ -266,17 +266,17 @@ def test_sound_is_hidden_trimmed_and_let_be_heard(opened: Open) -> None:
     assert review.op("remove-sound")["span"] == op["span"]
 
 
-def test_the_risk_queue_is_worked_through_by_keys(opened: Open, clip: Path) -> None:
+def test_review_queue_is_settled_by_keys(opened: Open, clip: Path) -> None:
     review = opened(usual(clip, risks=_risks()))
     review.press("q")
     review.page.wait_for_function("() => window.review.player.frame === 101")
-    assert review.page.evaluate("window.review.selection.main") == 2, "the likeliest first"
+    assert review.page.evaluate("window.review.selection.main") == 2, "the most likely first"
     review.press("a")
     assert review.op("settle")["key"] == "gap:2:101"
     review.page.wait_for_function("() => window.review.player.frame === 7")
     review.press("Delete", "Enter")
     assert review.op("delete")["track"] == 1
-    # The other item was of the same mask. With the mask both come back.
+    # The other item concerned the same mask. Both return with it.
     expect(review.page.get_by_text("The review queue is empty. Play")).to_be_visible()
     review.press("Control+z")
     expect(review.page.get_by_role("heading", name="Review queue: 2 items")).to_be_visible()
@@ -300,7 +300,7 @@ def _suspect() -> dict[str, Any]:
     return item | {"first": 40, "last": 60, "frame": 50, "box": [60, 30, 80, 60], "text": "A face that is not masked"}
 
 
-def test_a_suspect_becomes_a_mask_or_is_settled(opened: Open, clip: Path) -> None:
+def test_suspect_is_masked_or_settled(opened: Open, clip: Path) -> None:
     review = opened(usual(clip, risks=[*_risks(), _suspect()], release=RELEASE))
     review.press("q")
     review.page.wait_for_function("() => window.review.player.frame === 50")
@@ -312,7 +312,7 @@ def test_a_suspect_becomes_a_mask_or_is_settled(opened: Open, clip: Path) -> Non
     assert (review.op("set-span")["first"], review.op("set-span")["last"]) == (40, 60)
     assert [(f["direction"], round(f["seconds"], 3)) for f in review.fake.follows] == [("back", 0.4), ("on", 0.4)]
     expect(review.page.get_by_role("heading", name="Review queue: 3 items")).to_be_visible()
-    # All of it is one act, and with it the item comes back.
+    # This is all one act; undoing it restores the item.
     review.press("Control+z")
     review.saved()
     assert len(review.fake.ops("undo")) == 4 and len(review.fake.edited.tracks.tracks) == 2
@@ -324,7 +324,7 @@ def test_a_suspect_becomes_a_mask_or_is_settled(opened: Open, clip: Path) -> Non
     assert (settled["key"], settled["reason"]) == ("suspect:face:40:60:1:3", "Not a face or plate")
 
 
-def test_only_what_an_edit_reaches_is_asked_for_again(opened: Open, clip: Path) -> None:
+def test_edit_reloads_only_affected_chunks(opened: Open, clip: Path) -> None:
     pts = range(0, 512 * 900, 512)
     near, far = moving(1, "face", 20, 60, (20, 20, 44, 50)), moving(2, "plate", 550, 700, (90, 40, 130, 60))
     review = opened(Fake(clip, pts, Fraction(1, 12800), [near, far]))
@@ -338,8 +338,8 @@ def test_only_what_an_edit_reaches_is_asked_for_again(opened: Open, clip: Path) 
     review.press("w")  # grows
     review.op("resize")
     page.wait_for_function(f"() => window.review.model.revision === 1 && {each}")
-    pieces = sorted(url.split("/")[-1] for url in asked if "/boxes?" in url or "/shapes?" in url)
-    assert pieces == ["boxes?revision=1&from=0&count=250", "shapes?revision=1&from=0&count=250"]
+    requested = sorted(url.split("/")[-1] for url in asked if "/boxes?" in url or "/shapes?" in url)
+    assert requested == ["boxes?revision=1&from=0&count=250", "shapes?revision=1&from=0&count=250"]
     assert page.evaluate("() => window.review.model.boxOf(1, 30)[2]") > 24
 
 
@@ -348,7 +348,7 @@ def test_only_what_an_edit_reaches_is_asked_for_again(opened: Open, clip: Path) 
 MASKED = "() => window.review.model.shapesAt(120).map((row) => row[0]).sort().join()"
 
 
-def test_a_release_hides_and_shows_with_reasons(opened: Open, clip: Path) -> None:
+def test_release_decisions_need_reasons(opened: Open, clip: Path) -> None:
     review = opened(usual(clip, release=RELEASE))
     page, chosen = review.page, review.page.get_by_role("region", name="Selection")
     review.select(2)
@@ -368,13 +368,13 @@ def test_a_release_hides_and_shows_with_reasons(opened: Open, clip: Path) -> Non
     target = {"target": {"class": "plate"}, "action": "hide", "effect": "mosaic", "codes": ["s40(2)"]}
     assert review.fake.decided == [{"decision": target, "exhibit": "AB1"}]
     expect(chosen).to_contain_text("Hidden: mosaic for s40(2)")
-    # A dialog gives the focus back, though what had it was made anew meanwhile.
+    # A dialog returns the focus, although the element has been replaced meanwhile.
     review.button("Hide or show…").focus()
     review.press("Enter")
     page.evaluate("window.review.inspector.draw()")
     review.press("Escape")
     expect(review.button("Hide or show…")).to_be_focused()
-    # Of all that is chosen; not without a reason, and what was filled in stays.
+    # For the whole selection; a reason is required, and the form keeps its values.
     page.evaluate("window.review.selection.set([1, 2])")
     review.press("h")
     dialog = page.get_by_role("dialog")
@@ -390,7 +390,7 @@ def test_a_release_hides_and_shows_with_reasons(opened: Open, clip: Path) -> Non
     page.wait_for_function(f"() => ({MASKED})() === '1,2'")
 
 
-def test_masks_are_copied_to_other_footage_and_taken_back(opened: Open) -> None:
+def test_masks_are_copied_to_other_footage_and_undone(opened: Open) -> None:
     review = opened()
     review.page.evaluate("window.review.selection.set([1, 2])")
     review.press("y")
@@ -411,7 +411,7 @@ def test_masks_are_copied_to_other_footage_and_taken_back(opened: Open) -> None:
 # Without a mouse.
 
 
-def test_boxes_are_drawn_moved_and_turned_by_keys(opened: Open) -> None:
+def test_keys_draw_move_and_turn_boxes(opened: Open) -> None:
     review = opened()
     review.go(50)
     review.press("n", *["ArrowLeft"] * 5, *["Shift+ArrowDown"] * 3, "Alt+ArrowRight", "Enter")
@@ -422,7 +422,7 @@ def test_boxes_are_drawn_moved_and_turned_by_keys(opened: Open) -> None:
     review.page.wait_for_function("() => window.review.model.revision === 2")
     review.select(2)
     review.go(120)
-    # Lanes stay where they are while a mask is in hand; what is let go of changes nothing.
+    # Lanes do not scroll while a mask is grabbed; cancelling changes nothing.
     review.press("g", "ArrowDown", "ArrowDown", "Escape")
     review.page.wait_for_timeout(100)
     assert not review.fake.ops("keyframe") and review.page.evaluate("window.review.selection.main") == 2
@@ -431,7 +431,7 @@ def test_boxes_are_drawn_moved_and_turned_by_keys(opened: Open) -> None:
     assert (op["track"], op["frame"]) == (2, 120) and _about(op["box"], 100, 62, 131, 78, within=0.1)
 
 
-def test_lanes_and_the_sound_by_keys(opened: Open) -> None:
+def test_keys_move_through_lanes_and_edit_sound(opened: Open) -> None:
     review = opened()
     review.go(50)
     review.press("ArrowDown", "Shift+ArrowDown")
@@ -457,7 +457,7 @@ def test_lanes_and_the_sound_by_keys(opened: Open) -> None:
     assert review.page.evaluate("window.review.timeline.first") > 0
 
 
-def test_what_is_done_to_a_selection_is_done_to_all_of_it(opened: Open, clip: Path) -> None:
+def test_commands_apply_to_whole_selection(opened: Open, clip: Path) -> None:
     review = opened(usual(clip, risks=_risks()))
     link = {"op": "link", "tracks": [1, 2]}
     review.fake.foreign(link)
@@ -483,7 +483,7 @@ def test_what_is_done_to_a_selection_is_done_to_all_of_it(opened: Open, clip: Pa
 # Nothing is lost.
 
 
-def test_edits_made_offline_are_sent_later_once_and_survive_a_reload(opened: Open) -> None:
+def test_offline_edits_survive_reload_and_are_sent_once(opened: Open) -> None:
     review = opened()
     review.fake.failing = True
     review.select(1)
@@ -494,19 +494,19 @@ def test_edits_made_offline_are_sent_later_once_and_survive_a_reload(opened: Ope
     review.page.reload()
     review.page.wait_for_selector(".rv[data-ready=true]")
     expect(review.page.locator(".rv-saved")).to_contain_text("1 edit kept in this browser")
-    # The mask's new keyframe is on the screen, though the server does not know of it.
+    # The mask's new keyframe is shown, although the server has not received it.
     assert review.page.evaluate("window.review.model.tracks().get(1).keyframes") == [40]
     assert not review.fake.ops()
     review.fake.failing, review.fake.losing = False, True
     review.page.wait_for_timeout(2500)
     review.fake.losing = False
     review.saved()
-    assert [op["op"] for op in review.fake.ops()] == ["keyframe"], "the answer was lost, the edit is there once"
+    assert [op["op"] for op in review.fake.ops()] == ["keyframe"], "the response was lost, the edit is recorded once"
     assert review.page.evaluate("localStorage.length") == 0
     expect(review.page.locator(".rv-saved")).to_have_text("All saved")
 
 
-def test_a_cut_line_is_noticed_and_its_return_too(opened: Open) -> None:
+def test_lost_and_restored_connection_is_shown(opened: Open) -> None:
     review = opened()
     review.select(1)
     review.page.context.set_offline(True)
@@ -519,7 +519,7 @@ def test_a_cut_line_is_noticed_and_its_return_too(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("choice", ["Keep theirs", "Apply mine again"])
-def test_a_conflict_is_the_persons_to_decide(opened: Open, choice: str) -> None:
+def test_conflict_waits_for_decision(opened: Open, choice: str) -> None:
     review = opened()
     review.fake.foreign({"op": "delete", "track": 1, "reason": "not a face"})
     review.select(1)
@@ -528,7 +528,7 @@ def test_a_conflict_is_the_persons_to_decide(opened: Open, choice: str) -> None:
     expect(card).to_contain_text("sam changed the same mask")
     review.shot("review-conflict")
     assert not review.fake.ops()
-    # What is about another track is not held up.
+    # Edits of other tracks are not held back.
     review.select(2)
     review.go(120)
     review.press("o")
@@ -540,7 +540,7 @@ def test_a_conflict_is_the_persons_to_decide(opened: Open, choice: str) -> None:
     assert [op["op"] for op in review.fake.ops()] == ["outside", "keyframe"][: 1 if choice == "Keep theirs" else 2]
 
 
-def test_two_windows_of_one_person_see_each_others_edits(opened: Open) -> None:
+def test_two_windows_of_one_person_share_edits(opened: Open) -> None:
     review = opened()
     other = review.page.context.new_page()
     other.goto(f"{review.address}/review")
@@ -557,23 +557,23 @@ def test_two_windows_of_one_person_see_each_others_edits(opened: Open) -> None:
     assert [op["op"] for op in review.fake.ops()] == ["keyframe", "outside"]
 
 
-def test_a_session_that_ended_loses_nothing(opened: Open) -> None:
+def test_ended_session_loses_no_edits(opened: Open) -> None:
     review = opened()
     review.fake.signed_out = True
     review.select(1)
     review.press("k")
     expect(review.page.locator(".rv-saved")).to_contain_text("signed out")
-    way = review.page.get_by_role("alert").get_by_role("link", name="Sign in in a new tab")
-    assert (way.get_attribute("href"), way.get_attribute("target")) == ("/sign-in", "_blank")
+    link = review.page.get_by_role("alert").get_by_role("link", name="Sign in in a new tab")
+    assert (link.get_attribute("href"), link.get_attribute("target")) == ("/sign-in", "_blank")
     review.shot("review-signed-out")
     review.fake.signed_out = False
     review.saved()
-    expect(way).to_have_count(0)
+    expect(link).to_have_count(0)
     assert len(review.fake.ops("keyframe")) == 1
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_what_is_refused_is_said_and_kept(opened: Open, status: int) -> None:
+def test_refused_edit_is_reported_and_kept(opened: Open, status: int) -> None:
     review = opened()
     review.fake.refusing = status
     review.select(1)
@@ -591,7 +591,7 @@ def test_what_is_refused_is_said_and_kept(opened: Open, status: int) -> None:
 # Hostile text, typing, help.
 
 
-def test_hostile_words_are_only_words(opened: Open, clip: Path) -> None:
+def test_hostile_text_is_only_shown(opened: Open, clip: Path) -> None:
     hostile = "<img src=x onerror='window.hit=1'>${window.hit=1}"
     tracks = [moving(1, hostile, 0, FRAMES - 1, (20, 20, 44, 50)), moving(2, "</script>", 0, 9, (60, 20, 80, 40))]
     risks = [{**_risks()[0], "text": hostile, "kind": hostile}]
@@ -608,7 +608,7 @@ def test_hostile_words_are_only_words(opened: Open, clip: Path) -> None:
     assert review.page.locator("img[src=x]").count() == 0
 
 
-def test_no_key_fires_while_typing_or_in_a_dialog(opened: Open) -> None:
+def test_keys_are_inactive_in_text_fields_and_dialogs(opened: Open) -> None:
     review = opened()
     review.select(1)
     review.page.get_by_label("Class", exact=True).select_option("…")
@@ -623,7 +623,7 @@ def test_no_key_fires_while_typing_or_in_a_dialog(opened: Open) -> None:
     expect(review.page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_the_help_shows_every_key(opened: Open) -> None:
+def test_help_lists_every_key(opened: Open) -> None:
     review = opened()
     review.press("?")
     dialog = review.page.get_by_role("dialog", name="Keys and mouse")
@@ -636,7 +636,7 @@ def test_the_help_shows_every_key(opened: Open) -> None:
     expect(dialog).to_have_count(0)
 
 
-# How it looks.
+# Appearance.
 
 
 @functools.cache
@@ -654,7 +654,7 @@ def _houses(size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _street(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Evening in a street with two people and a car: something to look at."""
+    """A street in the evening with two people and a car, for screenshots."""
     rgb = _houses(size).copy()
     y, x = np.mgrid[-23:23, -17:17]
     head = (x / 17) ** 2 + (y / 23) ** 2 < 1
@@ -669,7 +669,7 @@ def _street(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_as_a_reviewer_sees_it(opened: Open, tmp_path: Path, scheme: str) -> None:
+def test_reviewer_page_fits_screen(opened: Open, tmp_path: Path, scheme: str) -> None:
     clip = make_clip(
         tmp_path / "street.mp4",
         size=(640, 360),
@@ -735,7 +735,7 @@ SAVING = """async () => {
 }"""
 
 
-def test_key_to_paint_and_edit_to_saved(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_paints_and_saves_within_limits(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
     review = opened()
     took = review.page.evaluate(LATENCY)
     with capsys.disabled():
@@ -745,11 +745,11 @@ def test_key_to_paint_and_edit_to_saved(opened: Open, capsys: pytest.CaptureFixt
     with capsys.disabled():
         print(f"edit to saved, 30 edits: median {median(saving):.0f} ms, worst {max(saving):.0f} ms")
     assert len(review.fake.ops("keyframe")) == 30
-    # Far above the figure that is aimed at, which a busy machine cannot be held to.
+    # Far above the target, which a busy machine cannot guarantee.
     assert median(took) < 250
 
 
-def test_five_hundred_tracks_over_an_hour(opened: Open, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_handles_500_tracks_over_an_hour(opened: Open, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = 60 * 60 * RATE
     tracks = [moving(i + 1, "face", i * 170, i * 170 + 400, (20, 20, 44, 50)) for i in range(500)]
     review = opened(Fake(clip, range(frames), Fraction(1, RATE), tracks))
@@ -758,13 +758,13 @@ def test_five_hundred_tracks_over_an_hour(opened: Open, clip: Path, capsys: pyte
     rows = review.page.locator(".rv-row").count()
     with capsys.disabled():
         print(f"\n500 tracks, 60 min: ready in {ready:.0f} ms at most, scrolling at {rate:.0f} frames a second")
-    assert rows < 40, "only lanes in sight are made"
-    assert [asked[0] for asked in review.fake.lanes_asked] == [0, 250], "in pieces"
+    assert rows < 40, "only visible lanes are built"
+    assert [asked[0] for asked in review.fake.lanes_asked] == [0, 250], "in chunks"
     review.page.evaluate(
         "window.review.commands.masks.placed({ track: 7, frame: 1200, box: [20, 20, 40, 50], angle: 0 })"
     )
     review.saved()
-    assert review.fake.lanes_asked[-1][2] == 1, "after an edit only what changed"
+    assert review.fake.lanes_asked[-1][2] == 1, "only changes after an edit"
     review.page.locator(".rv-scroller").evaluate("e => e.scrollTo(0, 1e6)")
     expect(review.page.get_by_role("option", name="face 500")).to_be_visible()
     review.shot("review-500")
@@ -783,7 +783,7 @@ def _tab_stops(page: Page) -> set[str]:
     return names
 
 
-def test_everything_can_be_reached_by_keyboard(opened: Open) -> None:
+def test_reviewer_controls_are_reachable_by_keyboard(opened: Open) -> None:
     review = opened()
     review.select(1)
     names = _tab_stops(review.page)

@@ -100,11 +100,11 @@ def test_open_page_does_not_keep_session_alive(workbench: Workbench) -> None:
         person = session.scalars(select(Person.id).where(Person.name == "olga")).one()
     mine = SignIn.person_id == person
 
-    def seen() -> datetime:
+    def last_used() -> datetime:
         with workbench.db.reading() as session:
             return session.scalars(select(SignIn.seen_at).where(mine).order_by(SignIn.seen_at.desc())).first() or PAST
 
-    long_ago = seen() - PASSED
+    long_ago = last_used() - PASSED
     with workbench.db.bookkeeping() as session:
         # To the page, too, the last user activity now seems long ago.
         session.execute(update(SignIn).where(mine).values(seen_at=long_ago))
@@ -112,9 +112,9 @@ def test_open_page_does_not_keep_session_alive(workbench: Workbench) -> None:
     for _ in range(2):  # the page keeps polling
         with page.expect_response("**/queue/join?*"):
             pass
-    assert seen() == long_ago
+    assert last_used() == long_ago
     page.mouse.wheel(0, 10)  # the user is back
     for _ in range(2):
         with page.expect_response("**/queue/join?*"):
             pass
-    assert seen() > long_ago
+    assert last_used() > long_ago

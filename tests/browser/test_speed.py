@@ -1,6 +1,6 @@
-"""How quickly the reviewer answers on the real server: on short clips, with bounds that a busy machine keeps.
+"""How quickly the reviewer responds on the real server: on short clips, with bounds that a busy machine meets.
 
-With ``REDACT_FULL_SPEED=1``, on a quiet one: ten minutes of 1080p and an hour of 500 tracks, with the figures to reach.
+With ``REDACT_FULL_SPEED=1``, on a quiet one: ten minutes of 1080p and an hour of 500 tracks, with the target figures.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(3600 if F
 
 RATE = 25
 PART = 100
-"""Frames that are drawn; longer footage is made of them again and again."""
+"""Number of frames drawn; longer footage repeats them."""
 STEPS = 100
 # Milliseconds, but for READY in seconds and SCROLLING in pictures a second.
 PAINT, WORST_PAINT, SAVED, READY, SCROLLING = (60, 250, 100, 3, 30) if FULL else (400, 4000, 1000, 20, 8)
@@ -83,7 +83,7 @@ KEPT = """async (edits) => {
 
 
 def _street(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Something with detail that moves all over, as a body-worn camera's picture does."""
+    """Detail that moves everywhere, as in body-worn video."""
     width, height = size
     small = np.random.default_rng(3).integers(20, 235, (height // 24, width // 24 + PART, 3), np.uint8)
     view = np.ascontiguousarray(small[:, index : index + width // 24])
@@ -91,7 +91,7 @@ def _street(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _again(part: Path, target: Path, times: int) -> Path:
-    """A film of the same packets ``times`` over."""
+    """A clip that repeats the same packets ``times`` times."""
     with av.open(str(part)) as source, av.open(str(target), "w") as out:
         stream = source.streams.video[0]
         copy = out.add_stream_from_template(stream)
@@ -110,7 +110,7 @@ def _again(part: Path, target: Path, times: int) -> Path:
     return target
 
 
-def test_a_key_paints_the_next_frame_and_an_edit_is_kept_at_once(
+def test_reviewer_paints_frames_and_saves_edits_quickly(
     workbench: Workbench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = make_clip(tmp_path / "part.mp4", size=(1920, 1080), frames=PART, rate=RATE, gop=50, picture=_street)
@@ -123,7 +123,7 @@ def test_a_key_paints_the_next_frame_and_an_edit_is_kept_at_once(
     review = Reviewing(workbench, footage, workbench.detected(footage, tracks))
     if FULL:
         review.go(last // 2)
-    review.told("frames", "tracks", "boxes", "shapes", "edits", "risks")
+    review.loaded("frames", "tracks", "boxes", "shapes", "edits", "risks")
     took = review.page.evaluate(PAINTED, STEPS)
     review.select(1)
     kept = review.page.evaluate(KEPT, 30)
@@ -137,10 +137,10 @@ def test_a_key_paints_the_next_frame_and_an_edit_is_kept_at_once(
     assert median(kept) <= SAVED
 
 
-def test_an_hour_with_500_tracks_opens_and_scrolls(
+def test_reviewer_opens_and_scrolls_hour_with_500_tracks(
     workbench: Workbench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # An hour all the same, but of fewer frames.
+    # Still an hour, but with fewer frames.
     rate = RATE if FULL else 1
     pts = [turn * 1000 // rate for turn in range(3600 * rate)]
     audio = [AudioSpec(layout="mono", rate=8000, codec="aac")] if FULL else []
@@ -157,7 +157,7 @@ def test_an_hour_with_500_tracks_opens_and_scrolls(
     scrolling = review.page.evaluate(SCROLL)
     with capsys.disabled():
         print(f"\n500 tracks in {media.pts.size} frames: opened in {ready:.1f} s, {scrolling:.0f} pictures a second")
-    assert review.page.locator(".rv-row").count() < 40, "only lanes in sight are made"
+    assert review.page.locator(".rv-row").count() < 40, "only visible lanes are built"
     review.page.locator(".rv-scroller").evaluate("e => e.scrollTo(0, 1e6)")
     expect(review.page.get_by_role("option", name="face 500")).to_be_visible()
     assert not review.errors

@@ -23,7 +23,7 @@ FRAMES, RATE = 75, 25
 RUN = """async (acts) => {
   const { Coverage } = await import("/static/pages/coverage.js");
   const coverage = new Coverage(Array.from({ length: 100 }, (_, frame) => frame / 25));
-  for (const [act, ...told] of acts) coverage[act](...told);
+  for (const [act, ...values] of acts) coverage[act](...values);
   return coverage.taken(500);
 }"""
 
@@ -37,16 +37,16 @@ def shown(frames: range, every: float, *, speed: float = 1, start: float = 10, p
 
 RULE: dict[str, tuple[list[Any], list[list[int]]]] = {
     "played frame by frame": (shown(range(10, 40), 0.04), [[10, 39]]),
-    "from a standing picture, the film is slow to begin": ([["stands", 0], *shown(range(3, 30), 0.04)], [[0, 29]]),
+    "from a still picture, with a slow start": ([["stands", 0], *shown(range(3, 30), 0.04)], [[0, 29]]),
     "a picture alone": (shown(range(10, 11), 0.04), []),
-    "two pictures left out": ([*shown(range(0, 5), 0.04), *shown(range(7, 10), 0.04, start=10.26)], [[0, 9]]),
-    "the screen stood still": ([*shown(range(0, 5), 0.04), *shown(range(9, 12), 0.04, start=10.36)], [[0, 4], [9, 11]]),
+    "two pictures dropped": ([*shown(range(0, 5), 0.04), *shown(range(7, 10), 0.04, start=10.26)], [[0, 9]]),
+    "the screen froze": ([*shown(range(0, 5), 0.04), *shown(range(9, 12), 0.04, start=10.36)], [[0, 4], [9, 11]]),
     "speed 8 on a screen of 60": (shown(range(0, 96, 3), 1 / 60, speed=8), [[0, 93]]),
     "speed 8 with six pictures a quarter second": (shown(range(0, 96, 8), 0.04, speed=8), []),
     "the page was busy, the screen was not": (shown(range(0, 60, 6), 0.24, pictures=6), [[0, 54]]),
     "faster than the clock": ([*shown(range(0, 3), 0.04), ["presented", 8, 10.09, 4, 1]], [[0, 2]]),
     "back": ([*shown(range(20, 25), 0.04), *shown(range(10, 13), 0.04, start=10.2)], [[20, 24], [10, 12]]),
-    "a seek on": ([*shown(range(0, 5), 0.04), ["broken"], *shown(range(6, 9), 0.04, start=10.2)], [[0, 4], [6, 8]]),
+    "a seek ahead": ([*shown(range(0, 5), 0.04), ["broken"], *shown(range(6, 9), 0.04, start=10.2)], [[0, 4], [6, 8]]),
     "seeks one after the other": ([act for f in range(9) for act in (["broken"], *shown(range(f, f + 1), 0.04))], []),
     "to the end": ([*shown(range(90, 96), 0.04), ["ended"]], [[90, 99]]),
     "a seek to the end": ([["broken"], ["presented", 99, 10, 1, 1], ["ended"]], []),
@@ -56,8 +56,8 @@ RULE: dict[str, tuple[list[Any], list[list[int]]]] = {
 def test_coverage_counts_only_played_frames(workbench: Workbench) -> None:
     page = workbench.page("pat")
     page.goto(f"{workbench.address}/password")
-    told = {name: page.evaluate(RUN, acts) for name, (acts, _) in RULE.items()}
-    assert told == {name: spans for name, (_, spans) in RULE.items()}
+    results = {name: page.evaluate(RUN, acts) for name, (acts, _) in RULE.items()}
+    assert results == {name: spans for name, (_, spans) in RULE.items()}
 
 
 @pytest.fixture

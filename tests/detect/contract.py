@@ -1,4 +1,4 @@
-"""Contract tests for every detector family. Inherit from them and say how to make the detector."""
+"""Contract tests for every detector family. Subclasses state how to make the detector."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Picture = NDArray[np.uint8]
 
 
 def batch(*pictures: Picture) -> torch.Tensor:
-    """(H, W, 3) RGB pictures of one size as a detector takes them."""
+    """(H, W, 3) RGB pictures of one size in a detector's input form."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
 
 
@@ -38,7 +38,7 @@ def astronaut() -> Picture:
 
 
 def plate(height: int = 60) -> Picture:
-    """A plate with the characters of a European one, 4.6 times as wide as high."""
+    """A plate with European characters, 4.6 times as wide as high."""
     picture = np.full((240, 1104, 3), 238, np.uint8)
     cv2.rectangle(picture, (4, 4), (1099, 235), (20, 20, 20), 6)
     cv2.putText(picture, "KR 482 XD", (70, 180), cv2.FONT_HERSHEY_SIMPLEX, 5.2, (20, 20, 20), 22)
@@ -51,7 +51,7 @@ def same(one: Detections, other: Detections) -> None:
     np.testing.assert_allclose(one.scores, other.scores, atol=0.01)
 
 
-class Answering:
+class FixedNetwork:
     """A network that always returns the same output."""
 
     runtime = "test"
@@ -64,7 +64,7 @@ class Answering:
 
 
 class DetectorContract:
-    """Holds for any weights, trained or not."""
+    """Tests for any weights, trained or not."""
 
     asked: tuple[str, ...] = ("face",)
     """Requested classes."""
@@ -123,13 +123,13 @@ class DetectorContract:
         self, detector: FixedSizeDetector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for answer in self.bad_answers():
-            monkeypatch.setattr(detector, "_network", Answering(*answer))
+            monkeypatch.setattr(detector, "_network", FixedNetwork(*answer))
             with pytest.raises(ModelUnusable):
                 detector.detect(torch.zeros((1, 3, 64, 64), dtype=torch.uint8))
 
 
 class TrainedContract(DetectorContract):
-    """Holds for weights that find something."""
+    """Tests for weights that detect something."""
 
     truth: tuple[float, float, float, float]
     """xyxy of the object in ``scene(0, 0)``."""

@@ -1,4 +1,4 @@
-"""Batches that adapt to a card's memory, with work that fails as a full card does."""
+"""Batches adapt to a card's memory; the work fails like a full card."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from redact.errors import DeviceMemoryShort
 
 
 class Card:
-    """Has room for ``room`` pictures at once; remembers what it was given."""
+    """Has room for ``room`` pictures at once; keeps its inputs."""
 
-    def __init__(self, room: int, error: type[RuntimeError] = torch.OutOfMemoryError, words: str = "full") -> None:
-        self.room, self._error, self._words = room, error, words
+    def __init__(self, room: int, error: type[RuntimeError] = torch.OutOfMemoryError, message: str = "full") -> None:
+        self.room, self._error, self._message = room, error, message
         self.tried: list[int] = []
 
     def square(self, items: Sequence[int]) -> list[int]:
         self.tried.append(len(items))
         if len(items) > self.room:
-            raise self._error(self._words)
+            raise self._error(self._message)
         return [n * n for n in items]
 
 
@@ -51,13 +51,13 @@ def test_batches_remember_size_that_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"), [(torch.OutOfMemoryError, "full"), (RuntimeError, "cuBLAS: CUBLAS_STATUS_ALLOC_FAILED")]
+    ("error", "message"), [(torch.OutOfMemoryError, "full"), (RuntimeError, "cuBLAS: CUBLAS_STATUS_ALLOC_FAILED")]
 )
-def test_batches_report_memory_short_for_one_item(error: type[RuntimeError], words: str) -> None:
+def test_batches_report_memory_short_for_one_item(error: type[RuntimeError], message: str) -> None:
     with pytest.raises(DeviceMemoryShort, match="--device cpu"):
-        Batches(4).run([1, 2, 3], Card(0, error, words).square)
+        Batches(4).run([1, 2, 3], Card(0, error, message).square)
     with pytest.raises(DeviceMemoryShort), memory_shortage_named():
-        Card(0, error, words).square([1])
+        Card(0, error, message).square([1])
 
 
 def test_batches_do_not_retry_other_failures() -> None:

@@ -101,7 +101,7 @@ def test_runtimes_agree(name: str) -> None:
         for got, wanted in zip(answer, reference, strict=True):
             assert got.dtype == torch.float32
             np.testing.assert_allclose(got.numpy(), wanted.numpy(), atol=tolerance)
-            # Single values may differ by that much, the picture as a whole may not.
+            # Single values may differ by that much, but not the whole picture.
             assert float((got - wanted).abs().mean()) < tolerance / 10
 
 
@@ -141,7 +141,7 @@ def test_weights_with_wrong_hash_are_refused(
     assert faces.state() is state
 
 
-def test_weights_that_are_no_network_are_refused() -> None:
+def test_weights_that_are_not_a_network_are_refused() -> None:
     for content in (b"", b"no network at all", bytes(200)):
         with pytest.raises(ModelUnusable):
             load_network(content, Normalisation(), CPU)
@@ -174,7 +174,7 @@ def test_thorough_preset_finds_small_faces() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "coffee",  # the network calls most of it text
+        "coffee",  # the network marks most of it as text
         "chelsea",  # and a third of this
         "rocket",
         "brick",

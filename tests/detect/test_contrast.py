@@ -47,6 +47,6 @@ def test_contrast_stretching_works_for_any_size_and_batch(shape: tuple[int, int]
 @pytest.mark.parametrize("device", DEVICES)
 def test_contrast_stretching_agrees_between_devices(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = stretch_contrast(_street()).float()
-    # On the CPU, by the arithmetic that a card has.
+    # On the CPU, with a card's arithmetic.
     monkeypatch.setattr(contrast, "HOST", "none")
     assert (stretch_contrast(_street().to(device)).float().cpu() - wanted).abs().max() <= 2

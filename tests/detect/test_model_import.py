@@ -58,7 +58,7 @@ def test_checkpoint_never_runs_its_program(tmp_path: Path, name: str, container:
     assert not mark.exists()
     assert not home().exists() or not listing(home())
     pickle.loads(pickle.dumps(Bomb(mark)))
-    assert mark.exists(), "the bomb must be a real one"
+    assert mark.exists(), "the pickle must really run code"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_checkpoint_conversion_gives_same_boxes(pair: tuple[Path, RegisteredMode
     path, model = pair
     (found,) = YoloDetector(model, ("badge",), 0.9, CPU).detect(NOISE)
     assert set(found.labels) == {"badge"}
-    # The network itself: its boxes are cells, so a box is known by its middle and size.
+    # The network itself: its boxes are cells, identified by middle and size.
     original = torch.load(path, weights_only=False)["model"].float()
     with torch.inference_mode():
         answer = original(NOISE.float() / 255)[0][0].numpy()

@@ -77,7 +77,7 @@ def test_plate_boxes_grow_and_neighbours_stay_separate() -> None:
 
 @pytest.mark.parametrize("height", [9, 14, 40, 120])
 def test_sizes(height: int) -> None:
-    """In pixels of the network's input."""
+    """Network input size in pixels."""
     picture = np.full((384, 768, 3), 70, np.uint8)
     part = plate(height)
     high, wide = part.shape[:2]

@@ -41,14 +41,14 @@ def scene() -> Picture:
 )
 def test_half_precision_finds_the_same(name: str, normalisation: Normalisation, device: str) -> None:
     graph = plain_graph(builtin_model(name).verified_bytes())
-    # A network that leaves the range of half precision would do so on a white picture first.
+    # A network that exceeds the range of half precision would do so first on a white picture.
     for picture in (scene(), np.full_like(scene(), 255)):
         frames = batch(picture)
         wanted = OrtNetwork(graph, normalisation).run(frames)[0]
         network = TorchNetwork(graph, normalisation, torch.device(device))
         network._dtype, network._module = torch.float16, network._module.half()
         got = network.run(frames.to(device))[0].cpu()
-        # The first output is the map of scores or probabilities. Rims of what is found shift by a fraction of a pixel.
+        # The first output is the map of scores or probabilities. Edges of detections shift by a fraction of a pixel.
         assert torch.isfinite(got).all()
         assert float((got - wanted).abs().mean()) < 0.002
         assert float((got.max() - wanted.max()).abs()) < 0.02
@@ -58,8 +58,8 @@ def test_half_precision_finds_the_same(name: str, normalisation: Normalisation, 
 def test_onnx_module_runs_yolo_export_of_any_size_and_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
 ) -> None:
-    """With the shapes and grids that exports compute as they run. In single precision: the weights are not trained,
-    and their answers far from what half precision can hold."""
+    """With the shapes and grids that exports compute at run time. In single precision: outputs of untrained weights
+    are far outside the range of half precision."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     graph = plain_graph(to_onnx(checkpoint(tmp_path / "a.pt").read_bytes(), "a.pt"))
     normalisation = Normalisation(scale=255.0)

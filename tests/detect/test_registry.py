@@ -33,7 +33,7 @@ scales = [{ share = 0.5, floor = 640, ceiling = 960 }]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of a user's registry."""
+    """Path of a user's registry."""
     monkeypatch.setenv("REDACT_HOME", str(tmp_path))
     (tmp_path / registry.FOLDER).mkdir()
     return tmp_path / registry.FOLDER
@@ -103,7 +103,7 @@ def test_registry_entry_is_read_completely() -> None:
         ("threshold = 0.3", "threshold = nan", "not a number"),
         ("threshold = 0.3", "threshold = true", "not a number"),
         ("threshold = 0.3", 'threshold = "0.3"', "not a number"),
-        ("period = 0.2", "period = 2.1", "outside"),  # a person walks past unseen
+        ("period = 0.2", "period = 2.1", "outside"),  # a person would pass undetected
         ("period = 0.2\n", "", "lacks period"),
         ("period = 0.2", "period = 0.2\nbetween = []", "no list of scales"),
         ("share = 0.5, floor = 640", "share = 0.0, floor = 0", "no size"),
@@ -113,7 +113,7 @@ def test_registry_entry_is_read_completely() -> None:
         ("[{ share = 0.5, floor = 640, ceiling = 960 }]", "[]", "scales"),
         ("[{ share = 0.5, floor = 640, ceiling = 960 }]", '["half"]', "not a table"),
         ("period = 0.2", 'period = 0.2\nclasses = ["face"]', "does not find"),
-        ("[preset", "[own.yolo.fast]\nthreshold = 0.1\n[preset", "own"),  # for the workbench's own registry only
+        ("[preset", "[own.yolo.fast]\nthreshold = 0.1\n[preset", "own"),  # only in the workbench's own registry
     ],
 )
 def test_registry_refuses_invalid_entries(old: str, new: str, says: str) -> None:

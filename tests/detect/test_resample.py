@@ -21,13 +21,13 @@ from tests.devices import DEVICES
 from tests.media.clips import make_clip
 
 MEAN, MOST = 2.5, 4
-"""Levels by which colours may differ in the mean, and brightness, but for one pixel in a hundred, at most. swscale
-rounds down where we round to nearest, and repeats chroma samples where we interpolate."""
+"""Levels by which mean colour may differ, and brightness in 99 % of pixels. swscale rounds down and repeats chroma
+samples; we round to nearest and interpolate."""
 
 
 def portrait(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Fine lines, skin, and saturated colours, which another matrix would change. The colours blend into each other
-    softly: at hard edges of colour swscale repeats chroma samples, and we interpolate."""
+    """Fine lines, skin, and saturated colours, which another matrix would change. The colours blend softly: at hard
+    edges swscale repeats chroma samples, and we interpolate."""
     picture = np.asarray(cv2.resize(astronaut(), size, interpolation=cv2.INTER_AREA), np.uint8)
     colours = np.array([[(220, 20, 20), (20, 200, 20), (20, 20, 220)]], np.uint8)
     picture[: size[1] // 3] = cv2.resize(colours, (size[0], size[1] // 3), interpolation=cv2.INTER_CUBIC)
@@ -39,7 +39,7 @@ def portrait(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     ("size", "options"),
     [
         ((192, 120), {}),  # half, of 384 x 240
-        ((250, 156), {}),  # no whole ratio
+        ((250, 156), {}),  # not a whole ratio
         ((384, 240), {}),  # as it is
         ((512, 320), {}),  # larger
         ((300, 120), {}),  # another shape: pixels that are not square
@@ -78,7 +78,7 @@ def test_resampling_matches_hand_computed_values(device: str) -> None:
     row = torch.tensor([[0, 90, 30, 60, 240, 240]], dtype=torch.uint8, device=device)
     # Four pixels of one and a half each: 0 and half of 90, the other half and 30, 60 and half of 240, the rest.
     assert resampled(row, 4, 1).cpu().tolist() == [pytest.approx([30, 50, 120, 240], abs=0.2)]
-    # Twice as many: a quarter of the way to the neighbour on either side.
+    # Twice as many: each a quarter of the distance to the neighbour on either side.
     twice = resampled(row[:, :2], 4, 1).cpu().tolist()
     assert twice == [pytest.approx([0, 22.5, 67.5, 90], abs=0.1)]
     # 10-bit samples come out as levels of 8 bit.
@@ -87,7 +87,7 @@ def test_resampling_matches_hand_computed_values(device: str) -> None:
 
 
 def test_resampling_to_second_scale_matches_cpu() -> None:
-    """What :func:`resize` does with pictures on a card, done with the processor's tensors."""
+    """As :func:`resize` does with pictures on a card, but with CPU tensors."""
     frames = batch(astronaut())
     on_card = resampled(frames, 200, 200)
     assert float((on_card - resize(frames, 200, 200).float()).abs().max()) <= 1.0

@@ -20,11 +20,11 @@ picture = torch.zeros((1, 3, 96, 160), dtype=torch.uint8)
 sys.setswitchinterval(1e-6)
 both = threading.Barrier(2)
 
-def look():
+def infer():
     both.wait()
     network.run(picture)
 
-threads = [threading.Thread(target=look) for _ in range(2)]
+threads = [threading.Thread(target=infer) for _ in range(2)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -34,7 +34,7 @@ os._exit(0)
 
 
 def test_first_inference_on_two_threads_does_not_deadlock() -> None:
-    """Without the lock, OpenVINO's binding failed one time in three, which only shows in a process without earlier
+    """Without the lock, OpenVINO's binding failed one time in three, but only in a process without earlier
     inference."""
     for _ in range(2):
         subprocess.run([sys.executable, "-c", FIRST_AT_ONCE], check=True, timeout=60)

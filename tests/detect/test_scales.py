@@ -21,10 +21,10 @@ class Blobs:
     record = ModelRecord("blobs", "0" * 64, "none", "test")
 
     def __init__(self) -> None:
-        self.seen: list[tuple[int, int]] = []
+        self.passes: list[tuple[int, int]] = []
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
-        self.seen.append((int(frames.shape[3]), int(frames.shape[2])))
+        self.passes.append((int(frames.shape[3]), int(frames.shape[2])))
         return [self._find(frame.numpy()[0]) for frame in frames]
 
     @staticmethod
@@ -39,7 +39,7 @@ class Blobs:
 @pytest.mark.parametrize(
     ("scales", "frame", "sizes"),
     [
-        # Share, floor and ceiling of the longer side; what the network sees, as multiples of 32.
+        # Share, floor and ceiling of the longer side; network input sizes, as multiples of 32.
         ([DetectionScale(0.5, 0, 0)], (1280, 720), [(640, 384)]),
         ([DetectionScale(0.5, 0, 0)], (720, 1280), [(384, 640)]),
         ([DetectionScale(0.5, 640, 960)], (640, 360), [(640, 384)]),  # no less than the floor
@@ -58,10 +58,10 @@ def test_sizes(scales: list[DetectionScale], frame: tuple[int, int], sizes: list
     detector = MultiScaleDetector(inner, scales)
     width, height = detector.input_size(*frame)
     detector.detect(torch.zeros((1, 3, height, width), dtype=torch.uint8))
-    assert inner.seen == sizes
+    assert inner.passes == sizes
     # Frames that were not scaled before give the same result.
     detector.detect(torch.zeros((1, 3, frame[1], frame[0]), dtype=torch.uint8))
-    assert inner.seen == sizes * 2
+    assert inner.passes == sizes * 2
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_object_on_seam_is_found_once_and_whole() -> None:
     (found,) = MultiScaleDetector(inner, [DetectionScale(1.0, 1280, 0), DetectionScale(0.0, 640, 640)]).detect(
         batch(picture)
     )
-    assert all(w % STEP == h % STEP == 0 for w, h in inner.seen)
-    assert max(max(size) for size in inner.seen) == LARGEST_PASS
+    assert all(w % STEP == h % STEP == 0 for w, h in inner.passes)
+    assert max(max(size) for size in inner.passes) == LARGEST_PASS
     assert len(found) == len(spots)
     for spot in spots:
-        # Half a pixel of the smallest scale at most, where that one's box won.
+        # At most half a pixel of the smallest scale, if its box won.
         assert np.abs(found.boxes - np.array(spot)).max(1).min() <= 6.4
 
 
@@ -127,7 +127,7 @@ def test_suppression_keeps_best_box() -> None:
     found = Detections(
         boxes, np.array([0.5, 0.9, 0.8, 0.3, 0.2], np.float32), ("a", "a", "a", "b", "a"), np.zeros(5, np.float32)
     )
-    # The best of two that overlap stays; another class is no rival; a box inside another goes only when asked.
+    # The best of two overlapping boxes stays; classes do not compete; a box inside another is dropped only on request.
     assert suppress(found, 0.5).scores.tolist() == pytest.approx([0.9, 0.8, 0.3, 0.2])
     assert suppress(found, 0.5, inside=0.75).scores.tolist() == pytest.approx([0.9, 0.3, 0.2])
     assert len(suppress(Detections.empty(), 0.5)) == 0

@@ -91,8 +91,8 @@ def checkpoint(path: Path, *, kind: str = "yolo26n.yaml") -> Path:
     torch.manual_seed(0)
     config = {**yaml_model_load(kind), "nc": 3}
     model = DetectionModel(config, verbose=False).eval()
-    model.names = {2: "plate", 0: "cat", 1: "face"}  # it is the numbers that count, not the order
-    # Untrained scores are all alike: normalised for noise, they spread, so that there is something to sort.
+    model.names = {2: "plate", 0: "cat", 1: "face"}  # the values count, not the order
+    # Untrained scores are almost equal: normalised for noise, they spread and can be sorted.
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 1.0
@@ -101,7 +101,7 @@ def checkpoint(path: Path, *, kind: str = "yolo26n.yaml") -> Path:
         for branch in model.model[-1].cv3:
             branch[-1].weight.normal_(0, 0.5)
         for branch in model.model[-1].cv2:
-            # Every box one cell of its level in size, so that the picture's pixels can be told from the network's.
+            # Every box is one cell of its level, which distinguishes picture pixels from network pixels.
             branch[-1].weight.zero_()
             branch[-1].bias.fill_(0.5)
     model.eval()
@@ -129,7 +129,7 @@ class TestDenseOnnx(TrainedContract):
         return picture
 
     def test_detector_finds_nothing_in_empty_picture(self, detector: YoloDetector, level: int = 0) -> None:  # type: ignore[override]
-        # Any level picture is one great spot to this network, so only a dark one is empty.
+        # Any uniform picture is one large spot to this network, so only a dark one is empty.
         assert len(detector.detect(torch.zeros((1, 3, 160, 224), dtype=torch.uint8))[0]) == level
 
     def bad_answers(self) -> list[list[torch.Tensor]]:
@@ -173,7 +173,7 @@ def test_yolo_labels_keep_their_columns(tmp_path: Path) -> None:
     for column in range(3):
         picture[:32, column * 32 : column * 32 + 32, column] = 255 - 20 * column
     (found,) = detector.detect(batch(picture))
-    assert found.labels == ("cat", "plate")  # by score; the face in the middle was not asked for
+    assert found.labels == ("cat", "plate")  # by score; the face in the middle was not requested
     assert found.boxes.tolist() == [[0, 0, 32, 32], [64, 0, 96, 32]]
     np.testing.assert_allclose(found.scores, [1, 215 / 255], atol=0.01)
 
@@ -186,7 +186,7 @@ def test_own_weights_run_beside_built_in_ones(tmp_path: Path) -> None:
     picture = np.zeros((720, 1280, 3), np.uint8)
     picture[300:400, 500:600, 0] = 255
     (found,) = made[0].detector.detect(batch(picture))
-    # Several cells of the network lie in the spot.
+    # The spot covers several network cells.
     assert set(found.labels) == {"cat"}
     hull = [*found.boxes[:, :2].min(0), *found.boxes[:, 2:].max(0)]
     assert iou(hull, (500, 300, 600, 400)) > 0.5
@@ -200,7 +200,7 @@ def test_own_weights_run_beside_built_in_ones(tmp_path: Path) -> None:
         ("text.onnx", ModelUnusable),
         ("unnamed.onnx", ModelUnusable),  # without the names of its classes
         ("hostile_names.onnx", ModelUnusable),  # names that are an expression
-        ("others.onnx", ModelUnusable),  # knows none of the classes asked for
+        ("others.onnx", ModelUnusable),  # knows none of the requested classes
         ("state.pt", ModelNotTrusted),  # a checkpoint
         ("state.onnx", ModelNotTrusted),  # a checkpoint with another file name
         ("elsewhere.onnx", ModelUnusable),  # with its weights in another file
@@ -231,7 +231,7 @@ def test_weights_that_are_unusable_are_refused(tmp_path: Path, name: str, error:
 
 
 def test_yolo_export_for_one_size_is_refused(tmp_path: Path) -> None:
-    """Ultralytics exports for 640 x 640 unless told otherwise."""
+    """Ultralytics exports for 640 x 640 by default."""
     path = spot_network(tmp_path / "a.onnx")
     model = onnx.load(str(path))
     (shape,) = [tensor for tensor in model.graph.initializer if tensor.name == "shape"]
@@ -244,8 +244,8 @@ def test_yolo_export_for_one_size_is_refused(tmp_path: Path) -> None:
         yolo(path, ("face",))
 
 
-def test_yolo_layout_is_told_apart_with_equal_rows(tmp_path: Path) -> None:
-    """64 boxes of 6 numbers, and 60 classes: the shape alone could be either layout, turned on its side."""
+def test_yolo_layout_is_recognised_with_equal_rows(tmp_path: Path) -> None:
+    """64 boxes of 6 numbers, and 60 classes: the shape fits either layout, one of them transposed."""
     names = str({number: f"other {number}" if number != 1 else "face" for number in range(60)})
     detector = yolo(spot_network(tmp_path / "a.onnx", layout="end_to_end", names=names), ("face",))
     picture = np.zeros((256, 256, 3), np.uint8)

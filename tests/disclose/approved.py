@@ -62,8 +62,8 @@ def found(path: Path, sha256: str) -> TrackSet:
     face = {n: [20.0 + n, 30.0, 60.0 + n, 80.0] for n in range(FRAMES)}
     plate = {n: [160.0, 120.0, 220.0, 140.0] for n in range(8, 20)}
     rows = [track(1, "face", list(face), list(face.values())), track(2, "plate", list(plate), list(plate.values()))]
-    told = {"models": [{"name": "test", "sha256": "0" * 64, "licence": "none", "runtime": "test"}]}
-    return TrackSet(media, tuple(rows), (), {**told, "settings": {"preset": "fast"}, "versions": {"av": "1"}})
+    provenance = {"models": [{"name": "test", "sha256": "0" * 64, "licence": "none", "runtime": "test"}]}
+    return TrackSet(media, tuple(rows), (), {**provenance, "settings": {"preset": "fast"}, "versions": {"av": "1"}})
 
 
 def prepared(db: Database, store: Store, folder: Path) -> str:

@@ -48,8 +48,8 @@ from tests.media.clips import AudioSpec, make_clip
 SIZE = (320, 192)
 FRAMES = 40
 CLIP = FrameSpan(2, 37)
-SEEN = (5, 33)
-"""First and last frame of the master on which there is something to hide."""
+HIDDEN_FRAMES = (5, 33)
+"""First and last frame of the master with something to hide."""
 POLICY, CODES, WEIGHTS = "90" * 32, "c0" * 32, "ce" * 32
 
 
@@ -88,7 +88,7 @@ def tracks_of(master: Path) -> TrackSet:
     """A face moving to the right, and a still plate."""
     table = scan(probe(master), interlaced=Interlaced.KEEP, on_corrupt=OnCorrupt.STOP)
     media = MediaRef(hash_file(master), *SIZE, table.time_base, table.pts, table.last_duration)
-    frames = np.arange(SEEN[0], SEEN[1] + 1, dtype=np.int32)
+    frames = np.arange(HIDDEN_FRAMES[0], HIDDEN_FRAMES[1] + 1, dtype=np.int32)
     face = np.array([[40 + 2 * f, 60, 90 + 2 * f, 120] for f in frames], np.float32)
     plate = np.tile(np.array([[200, 140, 260, 165]], np.float32), (len(frames), 1))
     return TrackSet(media, (_track(1, "face", frames, face), _track(2, "plate", frames, plate)))
@@ -121,7 +121,7 @@ def make_pack(
         effect=effect, device=DeviceChoice.CPU, clip=CLIP, slate=Slate(("For the court",), seconds=0.2)
     )
     report = render(master, tracks if masked else replace(tracks, tracks=()), bare, settings)
-    first, last = (frame - CLIP.first + report.timeline.slate_frames for frame in SEEN)
+    first, last = (frame - CLIP.first + report.timeline.slate_frames for frame in HIDDEN_FRAMES)
     sign_copy(
         bare,
         folder / name,
@@ -235,7 +235,7 @@ def _samples(tracks: TrackSet, report: RenderReport, effect: EffectSettings) -> 
             h=shape.h,
             angle=shape.angle,
         )
-        for frame in sorted({*range(SEEN[0], SEEN[1], 12), SEEN[1]})
+        for frame in sorted({*range(HIDDEN_FRAMES[0], HIDDEN_FRAMES[1], 12), HIDDEN_FRAMES[1]})
         for shape in plan.shapes(frame)
     ]
     return MaskSamples(samples=tuple(found))

@@ -22,7 +22,8 @@ SOURCES = [
 
 
 def reads(tree: ast.AST) -> Iterator[ast.expr]:
-    """What names the variable, wherever the environment is read: a subscript, a call or a membership test."""
+    """The expression for the variable's name, wherever the environment is read: by subscript, call or membership
+    test."""
     for node in ast.walk(tree):
         match node:
             case ast.Subscript(value=ast.Attribute(attr="environ"), slice=name, ctx=ast.Load()):

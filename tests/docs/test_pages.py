@@ -1,4 +1,4 @@
-"""Pages say what the source says: roles, keys, commands, settings, paths and examples."""
+"""Pages agree with the source: roles, keys, commands, settings, paths and examples."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rows(text: str, head: str) -> list[tuple[str, str]]:
 
 
 def example(text: str, title: str) -> str:
-    """The code block of this title."""
+    """The code block with this title."""
     found = re.search(rf'```\w+ title="{re.escape(title)}"\n(.*?)```', text, re.DOTALL)
     assert found, title
     return found[1]
@@ -77,7 +77,7 @@ def test_commands_are_all_listed() -> None:
 
 
 class Keys:
-    """The keys that parsers ask tables for, whether they are there or not."""
+    """The keys that parsers read from tables, present or not."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: set[str] = set()

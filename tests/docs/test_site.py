@@ -1,4 +1,4 @@
-"""The site builds without a dead link, and refers to nothing outside of itself."""
+"""The site builds without dead links, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Loaded(html.parser.HTMLParser):
-    """Addresses that a browser fetches by itself when it shows the page."""
+    """URLs that a browser fetches when it shows the page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

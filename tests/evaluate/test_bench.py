@@ -65,7 +65,7 @@ def test_run_apart_measures_memory_of_work_only() -> None:
     assert much is not None
     assert own is not None
     assert own > ours.nbytes
-    # Whatever this process holds, which the kernel's ru_maxrss would hand down, is not in the figure.
+    # The figure excludes this process's memory, which ru_maxrss would inherit.
     assert little < own - 200 * MIB
     assert 190 * MIB < much - little < 215 * MIB
 

@@ -22,8 +22,8 @@ BOX = (20.0, 20.0, 120.0, 60.0)
         ("plate", (20, 20, 110, 60), True),  # 90 of 100 columns
         ("plate", (20, 20, 109, 60), False),  # 89
         ("plate", (0, 0, 200, 100), True),
-        ("face", (20, 20, 120, 60), True),  # the mask is the inscribed ellipse itself
-        ("face", (30, 20, 130, 60), False),  # the same, a tenth of its width aside: 87 %
+        ("face", (20, 20, 120, 60), True),  # the mask is exactly the inscribed ellipse
+        ("face", (30, 20, 130, 60), False),  # the same, shifted by a tenth of its width: 87 %
     ],
 )
 def test_box_is_covered_from_nine_tenths(label: str, mask: tuple[float, ...], covered: bool) -> None:
@@ -60,7 +60,7 @@ def test_leak_on_one_frame_exposes_object() -> None:
 
 
 def test_over_masking_counts_pixels_outside_enlarged_boxes() -> None:
-    # The box grown by half is 60 x 30 pixels. The mask over it reaches 5 columns of 20 rows further, another is astray.
+    # The box grown by half is 60 x 30 pixels. Its mask extends 5 columns of 20 rows further; another mask is misplaced.
     box, mask, astray = (40.0, 40.0, 80.0, 60.0), (35.0, 40.0, 95.0, 60.0), (150.0, 0.0, 160.0, 10.0)
     report = evaluate(tracks(("plate", {0: mask, 1: astray})), truth(("plate", {0: box})), TIGHT)
     assert report.masked_outside == 5 * 20 + 10 * 10

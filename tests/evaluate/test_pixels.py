@@ -18,7 +18,7 @@ FRAMES = 6
 
 
 def write_clip(path: Path, masks: TrackSet, frames: int = FRAMES) -> Path:
-    """Soft noise with a dark half, masks filled."""
+    """Soft noise with a dark half, and filled masks."""
     rng = np.random.default_rng(0)
     ground = rng.integers(60, 200, (HEIGHT // 4, WIDTH // 4, 3), dtype=np.uint8).repeat(4, axis=0).repeat(4, axis=1)
     ground[:, : WIDTH // 2] //= 16
@@ -44,12 +44,12 @@ def test_pixel_figures_match_track_figures(tmp_path: Path) -> None:
     wanted = truth(("face", dict.fromkeys(range(FRAMES), dark)), ("plate", {0: bright, 1: bright}))
     master = write_clip(tmp_path / "master.mp4", tracks(ref=media(FRAMES)))
     copy = write_clip(tmp_path / "copy.mp4", masks)
-    seen = evaluate_pixels(master, copy, wanted, media(FRAMES), FILL)
-    told = evaluate(masks, wanted, TIGHT)
-    assert seen.report.total == told.total
-    assert [leak.frame for leak in seen.report.leaks] == [4]
-    assert seen.report.over_masking == pytest.approx(told.over_masking, rel=0.1)
-    assert 30 < seen.psnr_outside < 60
+    measured = evaluate_pixels(master, copy, wanted, media(FRAMES), FILL)
+    expected = evaluate(masks, wanted, TIGHT)
+    assert measured.report.total == expected.total
+    assert [leak.frame for leak in measured.report.leaks] == [4]
+    assert measured.report.over_masking == pytest.approx(expected.over_masking, rel=0.1)
+    assert 30 < measured.psnr_outside < 60
 
 
 def test_pixel_figures_refuse_copy_of_other_length(tmp_path: Path) -> None:

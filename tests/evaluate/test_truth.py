@@ -58,7 +58,7 @@ def test_truth_rows_without_class_are_objects(tmp_path: Path, line: str) -> None
         "1,7,11,21,30,40,1,0,1\n",
         "1,7,11,21,30\n",  # five columns
         "1,7,11,21,30,40,1,2,1,-1,-1\n",  # eleven
-        "1,-1,11,21,30,40,1,2,1\n",  # no identity: nothing could be called exposed
+        "1,-1,11,21,30,40,1,2,1\n",  # no identity: no object could be counted as exposed
         "frame,id,x,y,w,h\n",
         "1,7,11,21,30,40,1,2,1\n1,7,12,21,30,40,1,2,1\n",  # two boxes of one object on a frame
         "1,7,11,21,30,40,1,2,1\n2,7,12,21,30,40,1,1,1\n",  # the object changes its class

@@ -106,14 +106,14 @@ def test_edit_id_stands_for_one_edit_of_one_person(db: Database, tracks: int) ->
 
 def test_conflict_is_reported_and_nothing_recorded(db: Database, tracks: int) -> None:
     edit_log.record(db, "anna", tracks, sent("anna", key(1), key(9, track=7)), base_revision=0)
-    # Made without having seen anna's edit: all or nothing is recorded.
+    # Made without knowledge of anna's edit: all or nothing is recorded.
     batch = sent("ben", key(50), Delete(1, "a poster"))
     with pytest.raises(EditConflict) as caught:
         edit_log.record(db, "ben", tracks, batch, base_revision=0)
     assert (caught.value.revision, caught.value.conflicts) == (2, ("anna-0000",))
     assert "anna" in caught.value.happened
     assert ids(db, tracks) == ["anna-0000", "anna-0001"]
-    # Other frames do not conflict; and ben, who has now seen anna's edit, may insist.
+    # Other frames do not conflict; and ben, who now knows anna's edit, may insist.
     assert edit_log.record(db, "ben", tracks, sent("beside", key(50)), base_revision=0).revision == 3
     assert edit_log.record(db, "ben", tracks, sent("again", Delete(1, "a poster")), base_revision=3).revision == 4
     assert report(db).sound

@@ -141,7 +141,7 @@ def test_failed_publication_leaves_store_unchanged(home: Path) -> None:
     before = listing(store.folder)
     sha256 = fail(lambda _: False)
     assert listing(store.folder) == before
-    # The transaction was committed after all, or nobody knows: nothing is removed.
+    # The transaction was committed, or its outcome is unknown: nothing is removed.
     for recorded in (lambda _: True, lambda _: 1 // 0 == 0):
         fail(recorded)
         assert store.master(sha256).read_bytes() == b"footage"
@@ -173,7 +173,7 @@ def flip(path: Path) -> None:
 
 
 def link(path: Path) -> None:
-    """Replace the file with a symlink to the right bytes elsewhere, where anybody could change them."""
+    """Replace the file with a symlink to the right bytes elsewhere, where anyone could change them."""
     path.rename(path.with_name("moved"))
     path.symlink_to("moved")
 

@@ -30,7 +30,7 @@ const made = () => new Api({ base: "/base", footage: 7, csrf: "token" });
 /** @param {Promise<unknown>} promise @returns {Promise<ApiError>} */
 const failure = (promise) => promise.then(() => assert.fail("no error"), (error) => error);
 
-test("api: addresses begin at the base, and changes carry the session's token", async () => {
+test("api: URLs start at the base, and changes include the session's token", async () => {
   answers.push(json({ a: 1 }), json({}), json({}));
   const api = made();
   assert.deepEqual(await api.get("/tracks"), { a: 1 });
@@ -44,7 +44,7 @@ test("api: addresses begin at the base, and changes carry the session's token", 
   assert.deepEqual([requests[1].options.method, requests[1].options.body], ["POST", '{"ops":[]}']);
 });
 
-test("api: a refusal keeps status, code and text; without an answer the status is 0", async () => {
+test("api: an error keeps status, code and text; without a response the status is 0", async () => {
   answers.push(json({ code: "R520", text: "Changed.", conflicts: ["x"], revision: 4 }, 409));
   const refused = await failure(made().get(""));
   assert.ok(refused instanceof ApiError);
@@ -53,12 +53,12 @@ test("api: a refusal keeps status, code and text; without an answer the status i
   assert.deepEqual([lost.status, lost.message], [0, "The server cannot be reached."]);
 });
 
-test("api: an answer that is not JSON is a failure, with its status unless it says that all went well", async () => {
+test("api: a response that is not JSON is an error, with its status unless it is 2xx", async () => {
   answers.push(() => new Response("<html>", { status: 502 }), () => new Response("cut off", { status: 200 }));
   assert.deepEqual([(await failure(made().get(""))).status, (await failure(made().get(""))).status], [502, 0]);
 });
 
-test("api: the end of the session is reported once, and its return as well", async () => {
+test("api: the end and the renewal of a session are each reported once", async () => {
   const api = made();
   /** @type {boolean[]} */
   const signed = [];
@@ -70,7 +70,7 @@ test("api: the end of the session is reported once, and its return as well", asy
   assert.deepEqual([signed, api.signedOut], [[true, false], false]);
 });
 
-test("api: the frame table comes in chunks, and one that ends too early is a failure", async () => {
+test("api: the frame table is loaded in chunks, and an incomplete one is an error", async () => {
   answers.push(json({ from: 0, pts: [0, 1] }), json({ from: 2, pts: [2] }), json({ from: 0, pts: [] }));
   /** @type {[number, number[]][]} */
   const received = [];
@@ -84,7 +84,7 @@ const STATE = {
   tracks: [{ id: 1, hidden: true }], sounds: [], classes: [{ label: "face", policy: { hidden: true, effect: "solid", codes: [] } }],
 };
 
-test("release: a change is reported only if the decisions are others than before", async () => {
+test("release: a change is reported only if decisions have changed", async () => {
   const release = new ReleaseDecisions(made(), "FOI/1#2");
   let changes = 0;
   release.on("change", () => {
@@ -96,18 +96,18 @@ test("release: a change is reported only if the decisions are others than before
   assert.match(requests[0].url, /decisions\?release=FOI%2F1%232$/);
 });
 
-test("release: one that is gone leaves its reason, a lost connection leaves what was known", async () => {
+test("release: a missing release leaves its error, a lost connection keeps the last state", async () => {
   const release = new ReleaseDecisions(made(), "FOI/1#2");
   answers.push(json(STATE));
   await release.load();
   await release.load();
   assert.deepEqual([release.current?.content, release.trouble], ["1", ""]);
-  answers.push(json({ text: "There is no such release." }, 404));
+  answers.push(json({ text: "This release does not exist." }, 404));
   await release.load();
-  assert.deepEqual([release.current, release.trouble, release.ofTrack(1)], [null, "There is no such release.", null]);
+  assert.deepEqual([release.current, release.trouble, release.ofTrack(1)], [null, "This release does not exist.", null]);
 });
 
-test("release: decisions go out one by one, and a failure says how many were saved", async () => {
+test("release: decisions are sent one by one, and an error states how many were saved", async () => {
   const release = new ReleaseDecisions(made(), "FOI/1#2");
   answers.push(json(STATE), json({}), json({ text: "It was approved." }, 409), json(STATE));
   await release.load();

@@ -14,14 +14,14 @@ function play(watched, frames, { every = 1 / RATE, start = 10, speed = 1 } = {})
 /** @param {number} first @param {number} last */
 const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-test("coverage: what played counts up to the picture on the screen, once", () => {
+test("coverage: played frames count once, up to the picture on the screen", () => {
   const watched = coverage();
   play(watched, range(10, 20));
   assert.deepEqual(watched.taken(500), [[10, 20]]);
   assert.deepEqual(watched.taken(500), []);
 });
 
-test("coverage: one picture alone does not count, nor do frames stepped through", () => {
+test("coverage: a single picture and frames stepped through do not count", () => {
   const watched = coverage();
   for (const frame of range(10, 20)) {
     watched.broken();
@@ -30,14 +30,14 @@ test("coverage: one picture alone does not count, nor do frames stepped through"
   assert.deepEqual(watched.taken(500), []);
 });
 
-test("coverage: footage that goes on faster than the clock allows does not count", () => {
+test("coverage: footage that advances faster than the clock does not count", () => {
   const watched = coverage();
   play(watched, [0, 1, 2]);
   watched.presented(8, 10.09, 4, 1);
   assert.deepEqual(watched.taken(500), [[0, 2]]);
 });
 
-test("coverage: at speed 8 pictures may be left out, but not more than a quarter of a second of footage", () => {
+test("coverage: at speed 8, up to a quarter of a second of footage may be dropped", () => {
   const watched = coverage();
   play(watched, [0, 3, 6, 9], { every: 1 / 60, speed: 8 });
   assert.deepEqual(watched.taken(500), [[0, 9]]);
@@ -57,7 +57,7 @@ test("coverage: the last frames count if playback reached the end, not after a s
   assert.deepEqual(watched.taken(500), []);
 });
 
-test("coverage: spans that could not be sent are kept before those watched since", () => {
+test("coverage: spans that could not be sent stay ahead of later ones", () => {
   const watched = coverage();
   play(watched, range(0, 5));
   const unsent = watched.taken(500);
@@ -68,7 +68,7 @@ test("coverage: spans that could not be sent are kept before those watched since
   assert.deepEqual(watched.taken(1), [[50, 52]]);
 });
 
-test("frameAt: the last frame that began by then, with rounding allowed for", () => {
+test("frameAt: the last frame that began by then, allowing for rounding", () => {
   const times = [0, 0.04, 0.08];
   assert.deepEqual([-1, 0, 0.0396, 0.039, 0.0801, 9].map((seconds) => frameAt(times, seconds)), [0, 0, 1, 0, 2, 2]);
 });

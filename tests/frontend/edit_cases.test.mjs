@@ -1,4 +1,4 @@
-// The cases of tests/mask/edits/cases, which the Python side replays as well (tests/mask/edits/test_cases.py).
+// The cases of tests/mask/edits/cases, which Python also replays (tests/mask/edits/test_cases.py).
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
@@ -79,7 +79,7 @@ for (const path of readdirSync(FOLDER).sort()) {
           const isExempt = exempt?.boxes?.[id]?.includes(frame) ?? false;
           const detail = `track ${id} on frame ${frame}: ${JSON.stringify(got[id])}, not ${JSON.stringify(want[id])}`;
           assert.equal(alike(got[id], want[id]), !isExempt, isExempt ? `needs no exemption: track ${id} on frame ${frame}` : detail);
-          // What is not known yet is never shown where nothing is hidden.
+          // A mask is never shown where nothing is hidden, even if boxes are still unknown.
           assert.ok(want[id] || !got[id], detail);
         }
       }

@@ -12,13 +12,13 @@ import { MemoryStorage, footage, installWindow } from "./factory.mjs";
 
 installWindow();
 
-/** A server that answers what the test tells it to. */
+/** A server whose responses the test sets. */
 class FakeApi extends Api {
   constructor() {
     super({ base: "", footage: 7, csrf: "token" });
     /** @type {Batch[]} */
     this.batches = [];
-    /** @type {((batch: Batch) => { revision: number })[]} how the next batches are answered */
+    /** @type {((batch: Batch) => { revision: number })[]} responses to the next batches */
     this.answers = [];
     this.revision = 0;
     /** @type {{ id: string, actor: string, edit: Edit }[]} */
@@ -78,7 +78,7 @@ test("queue: an edit is stored before it is sent, and removed once it is acknowl
   assert.deepEqual([queue.state, queue.unsaved, storage.length, queue.base], ["saved", 0, 0, 1]);
 });
 
-test("queue: edits made while one is on its way go in the next batch, on top of it", async () => {
+test("queue: edits made during a request go in the next batch, based on it", async () => {
   const { api, queue } = made();
   queue.add([outside("act-one_0")]);
   queue.add([outside("act-two_0"), outside("act-two_1")]);
@@ -88,7 +88,7 @@ test("queue: edits made while one is on its way go in the next batch, on top of 
   ]);
 });
 
-test("queue: without an answer an edit stays, is reported as offline, and is sent again with the same id", async () => {
+test("queue: without a response an edit is kept, reported as offline, and sent again with the same id", async () => {
   const { api, queue, storage } = made();
   api.answers.push(refuses(0));
   queue.add([outside("act-one_0")]);
@@ -101,7 +101,7 @@ test("queue: without an answer an edit stays, is reported as offline, and is sen
   assert.deepEqual([queue.state, storage.length], ["saved", 0]);
 });
 
-test("queue: what an earlier page left behind is sent in the order in which it was made", async () => {
+test("queue: edits left by an earlier page are sent in their original order", async () => {
   const storage = new MemoryStorage();
   const before = made({ storage });
   before.api.answers.push(refuses(503));
@@ -117,7 +117,7 @@ test("queue: what an earlier page left behind is sent in the order in which it w
   assert.deepEqual([...storage.values.keys()].sort(), ["redact-edit/rita/7/broken", "redact-edit/sam/7/other-act_0"]);
 });
 
-test("queue: one bad edit does not hold up the others", async () => {
+test("queue: one invalid edit does not hold back the others", async () => {
   const { api, queue, events } = made();
   api.answers.push(refuses(400), refuses(400, { text: "The edit makes no sense." }));
   queue.add([outside("act-bad_0", 1), outside("act-good_0", 2)]);
@@ -132,7 +132,7 @@ test("queue: one bad edit does not hold up the others", async () => {
   assert.ok(events.includes("held"));
 });
 
-test("queue: a conflict holds the later edits of the same track and act as well, and no others", async () => {
+test("queue: a conflict also holds later edits of the same track and act, and no others", async () => {
   const { api, queue } = made();
   const conflict = refuses(409, { text: "Changed.", conflicts: ["their-edit"], revision: 4 });
   api.answers.push(conflict, conflict);
@@ -144,7 +144,7 @@ test("queue: a conflict holds the later edits of the same track and act as well,
   assert.deepEqual(api.batches.at(-1)?.ops.map(({ id }) => id), ["act-four_0"]);
 });
 
-test("queue: held edits are discarded, with their place in the storage", async () => {
+test("queue: held edits are discarded, also from storage", async () => {
   const { api, queue, storage, events } = made();
   api.answers.push(refuses(409, { text: "Changed.", conflicts: ["their-edit"], revision: 4 }));
   queue.add([outside("act-one_0")]);
@@ -156,7 +156,7 @@ test("queue: held edits are discarded, with their place in the storage", async (
   assert.ok(events.includes("dropped"));
 });
 
-test("queue: held edits are sent again on top of what other people did", async () => {
+test("queue: held edits are sent again after other people's edits", async () => {
   const { api, queue } = made();
   api.answers.push(refuses(409, { text: "Changed.", conflicts: ["their-edit"], revision: 4 }));
   queue.add([outside("act-one_0")]);
@@ -184,7 +184,7 @@ test("queue: waiting edits are moved past other people's edits of other tracks o
   assert.ok(events.includes("foreign"));
 });
 
-test("queue: after a new sign-in the new token is used; under another name nothing is sent as theirs", async () => {
+test("queue: a new sign-in renews the token; another user's sign-in sends nothing", async () => {
   const { api, queue } = made();
   api.answers.push(refuses(401));
   queue.add([outside("act-one_0")]);
@@ -211,7 +211,7 @@ test("queue: another window's edit is not sent again", async () => {
   assert.deepEqual([queue.unsaved, events.includes("elsewhere")], [0, true]);
 });
 
-test("queue: without storage edits are sent all the same, and the page warns before it is left", async () => {
+test("queue: without storage, edits are still sent, and the page warns before closing", async () => {
   const storage = new MemoryStorage();
   storage.setItem = () => {
     throw new Error("full");
@@ -246,7 +246,7 @@ for (const { name, conflict, separate = false, mine, theirs } of table.cases) {
     const known = new Map(Object.entries(table.earlier));
     const [a, b] = [subjectsOf(mine, known), subjectsOf(theirs, known)];
     const meets = a.some((each) => b.includes(each));
-    // An edit is never moved past one that the server would call a conflict.
+    // An edit is never moved past one that conflicts with it on the server.
     if (conflict) assert.ok(meets);
     if (separate) assert.ok(!meets);
   });

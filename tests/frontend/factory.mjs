@@ -1,4 +1,4 @@
-// What the tests make models and queues from.
+// Footage, storage and window for tests of models and queues.
 
 /** @import { FootageInfo } from "../../ui/redact_ui/static/review/types.js" */
 
@@ -9,7 +9,7 @@ export const footage = (values = {}) => ({
   recorded_start: null, user: "rita", may_edit: true, ...values,
 });
 
-/** Storage as a browser has it, in memory. @implements {Storage} */
+/** A browser's storage, in memory. @implements {Storage} */
 export class MemoryStorage {
   constructor() {
     /** @type {Map<string, string>} */
@@ -45,7 +45,7 @@ export class MemoryStorage {
   }
 }
 
-/** Makes `window` an event target, which is all that the modules under test need of it. */
+/** Makes `window` an event target, which is all the modules under test need. */
 export function installWindow() {
   Object.assign(globalThis, { window: new EventTarget() });
 }

@@ -23,14 +23,14 @@ test("geometry: a quarter turn goes clockwise on the screen", () => {
   near(turn(0, 1, 90), [-1, 0]);
 });
 
-test("geometry: a resized corner leaves the opposite one where it is, turned or not", () => {
+test("geometry: resizing at a corner fixes the opposite one, rotated or not", () => {
   assert.deepEqual(resized([50, 50, 20, 10, 0], [1, 1], [10, 20]), [55, 60, 30, 30, 0]);
   const turned = resized([50, 50, 20, 10, 90], [1, 0], [10, 0]);
   near(turned, [50, 55, 30, 10, 90]);
   assert.deepEqual(resized([50, 50, 20, 10, 0], [1, 1], [10, 20], true), [50, 50, 40, 50, 0]);
 });
 
-test("geometry: a box never gets smaller than can be grabbed", () => {
+test("geometry: a box never becomes too small to grab", () => {
   const [, , width, height] = resized([50, 50, 20, 10, 0], [-1, -1], [100, 100]);
   assert.deepEqual([width, height], [LEAST_BOX, LEAST_BOX]);
   assert.deepEqual(scaled([50, 50, 2, 2, 0], 0.1), [50, 50, 1, 1, 0]);
@@ -46,7 +46,7 @@ test("geometry: arrow keys move, resize and turn in steps of the picture's width
   assert.deepEqual(nudged(box, press({ altKey: true }, "ArrowDown"), 1000), [100, 100, 40, 20, 15]);
 });
 
-test("geometry: what encloses a turned box, and the hull of two", () => {
+test("geometry: the enclosure of a rotated box, and the hull of two", () => {
   near(enclosing([50, 50, 40, 20, 90]), [40, 30, 60, 70]);
   near(hull([50, 50, 40, 20, 90], [100, 50, 20, 20, 0]), [75, 50, 70, 40, 0]);
 });
@@ -56,14 +56,14 @@ test("spans: joined in order, touching ones become one, empty ones vanish", () =
   assert.deepEqual(joined([]), []);
 });
 
-test("spans: joining does not change what it was given", () => {
+test("spans: joining does not change its input", () => {
   /** @type {[number, number][]} */
   const spans = [[0, 4], [3, 9]];
   joined(spans);
   assert.deepEqual(spans, [[0, 4], [3, 9]]);
 });
 
-test("spans: cut, taken away and searched", () => {
+test("spans: cut, subtracted and searched", () => {
   assert.deepEqual(cut([[0, 10], [20, 30]], 5, 25), [[5, 10], [20, 25]]);
   assert.deepEqual(without([[0, 10], [20, 30]], [[5, 22], [30, 40]]), [[0, 4], [23, 29]]);
   assert.deepEqual(without([[0, 10]], [[0, 10]]), []);

@@ -8,7 +8,7 @@ import { History } from "../../ui/redact_ui/static/review/model/history.js";
 /** @param {string} id @returns {LoggedEdit} */
 const outside = (id) => ({ id, op: "outside", track: 1, frame: 0 });
 
-/** Pushes edits under ids that no other has. @param {History} history @param {import("../../ui/redact_ui/static/review/types.js").Edit[] | null} edits @param {string} name */
+/** Pushes edits under unique ids. @param {History} history @param {import("../../ui/redact_ui/static/review/types.js").Edit[] | null} edits @param {string} name */
 function push(history, edits, name) {
   assert.ok(edits);
   edits.forEach((edit, i) => history.push({ id: `${name}_${i}`, ...edit }));
@@ -26,7 +26,7 @@ test("history: an act is undone as a whole, its last edit first, and redone in i
   assert.equal(history.redo(), null);
 });
 
-test("history: a new act leaves nothing to redo", () => {
+test("history: a new act clears the redo list", () => {
   const history = new History();
   history.push(outside("first_0"));
   push(history, history.undo(), "u");
@@ -51,7 +51,7 @@ test("history: edits that were not recorded are forgotten, and acts without edit
   assert.equal(history.undo(), null);
 });
 
-test("history: undoing an edit that it does not know changes nothing", () => {
+test("history: undoing an unknown edit changes nothing", () => {
   const history = new History();
   history.push(outside("first_0"));
   history.push({ id: "u_0", op: "undo", edit: "unknown_0" });

@@ -31,7 +31,7 @@ test("keys: no key has two actions, and each is shown or covered by the one befo
   for (const { shown, help } of KEYS) assert.equal(shown !== null, help !== "");
 });
 
-test("keys: Caps Lock and the letters that Alt makes of a key do not matter", () => {
+test("keys: Caps Lock and letters changed by Alt do not matter", () => {
   assert.equal(name({ key: "K", code: "KeyK" }), "k");
   assert.equal(name({ key: "K", code: "KeyK", shiftKey: true }), "Shift+k");
   assert.equal(name({ key: "µ", code: "KeyM", altKey: true }), "Alt+m");
@@ -46,11 +46,11 @@ test("keys: Cmd counts as Ctrl, Shift does not count for signs, and signs on one
   assert.equal(name({ key: "+", code: "Equal", altKey: true, shiftKey: true }), "Alt++");
 });
 
-test("keys: brackets that a keyboard has on AltGr are brackets", () => {
+test("keys: brackets on AltGr are brackets", () => {
   assert.equal(name({ key: "[", code: "Digit8", altKey: true, ctrlKey: true }, ["AltGraph"]), "[");
 });
 
-test("keys: every key in the table has the name that a press of it gives", () => {
+test("keys: names in the table match key presses", () => {
   assert.equal(name({ key: " ", code: "Space", ctrlKey: true }), "Ctrl+ ");
   assert.equal(name({ key: "ArrowUp", code: "ArrowUp", shiftKey: true }), "Shift+ArrowUp");
   assert.equal(name({ key: "Delete", code: "Delete" }), "Delete");

@@ -23,7 +23,7 @@ test("selection: the track picked last is the main one", () => {
   assert.deepEqual(selection.ids, [4]);
 });
 
-test("selection: picking a selected track with `more` takes it out, and the one before becomes the main one", () => {
+test("selection: picking a selected track with `more` removes it, and the previous one becomes main", () => {
   const selection = new Selection();
   selection.set([1, 2, 3]);
   selection.pick(3, true);
@@ -41,7 +41,7 @@ test("selection: holds tracks or a sound, never both", () => {
   assert.deepEqual([selection.ids, selection.sound], [[2], null]);
 });
 
-test("selection: does not share the list that it was given", () => {
+test("selection: copies its input list", () => {
   const selection = new Selection();
   const ids = [1, 2];
   selection.set(ids);

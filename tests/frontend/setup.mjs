@@ -1,4 +1,4 @@
-// What browsers have and Node.js 18 does not.
+// Browser features that Node.js 18 lacks.
 import { webcrypto } from "node:crypto";
 
 class DetailedEvent extends Event {

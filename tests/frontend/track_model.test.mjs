@@ -28,7 +28,7 @@ test("model: lanes are ordered by their first frame, then by number", () => {
   assert.deepEqual(model.lanes().map(({ id }) => id), [2, 3, 1]);
 });
 
-test("model: an edit shows at once, and once the server's answer includes it, it is not applied again", () => {
+test("model: an edit shows at once and is not applied again once the server's response includes it", () => {
   const model = made([track(1)]);
   model.add(rejects("act-one_0", 1));
   assert.equal(model.tracks().get(1)?.deleted, "not a face");
@@ -38,7 +38,7 @@ test("model: an edit shows at once, and once the server's answer includes it, it
   assert.deepEqual([model.tracks().get(1)?.deleted, model.pending.length], ["as the server has it", 0]);
 });
 
-test("model: an edit stays pending while boxes from before it are held", () => {
+test("model: an edit stays pending while older boxes are in use", () => {
   const model = made([track(1)]);
   model.setBoxes(0, 0, [[[1, 50, 50, 20, 20, 0]]]);
   model.add(rejects("act-one_0", 1));
@@ -51,13 +51,13 @@ test("model: an edit stays pending while boxes from before it are held", () => {
   assert.equal(model.pending.length, 0);
 });
 
-test("model: only tracks that changed are replaced, and those that are gone are removed", () => {
+test("model: only changed tracks are replaced, and missing ones are removed", () => {
   const model = made([track(1), track(2), track(3)]);
   model.setTracks({ revision: 2, after: 0, tracks: [track(2, { label: "plate" })], gone: [3], changed: [], sounds: [] });
   assert.deepEqual([...model.tracks().values()].map(({ id, label }) => [id, label]), [[1, "face"], [2, "plate"]]);
 });
 
-test("model: chunks in which nothing changed stay up to date", () => {
+test("model: unchanged chunks stay up to date", () => {
   const model = made([track(1)]);
   for (const number of [0, 1]) model.setBoxes(number, 0, []);
   model.revision = 1;
@@ -78,7 +78,7 @@ test("model: a chunk never replaces a newer one, except one that a decision made
   assert.equal(model.shapesAt(0).length, 0);
 });
 
-test("model: far chunks are forgotten, near ones are kept even if out of date", () => {
+test("model: far chunks are dropped, near ones are kept even if outdated", () => {
   const model = made([track(1)]);
   for (const number of [0, 1, 2, 3]) model.setBoxes(number, 0, []);
   model.forgetFar(1, 1);
@@ -89,7 +89,7 @@ test("model: far chunks are forgotten, near ones are kept even if out of date", 
   assert.deepEqual([...model.chunks.boxes.keys()], [0, 1, 3], "a chunk that is out of date and not next to this one goes");
 });
 
-test("model: a resize that is still being made shows, and leaves no trace when it is dropped", () => {
+test("model: a resize in progress shows, and leaves no trace if dropped", () => {
   const model = made([track(1)]);
   model.setBoxes(0, 0, [[[1, 50, 50, 20, 10, 0]]]);
   model.setDraft([{ op: "resize", track: 1, factor: 2 }]);
@@ -121,7 +121,7 @@ test("model: masks without a box of their own stay unless their track is rejecte
   assert.deepEqual(model.shapesAt(0).map(([id]) => id), [-1]);
 });
 
-test("model: before the lanes are loaded, boxes are shown as they are", () => {
+test("model: boxes are shown unchanged before the lanes are loaded", () => {
   const model = new TrackModel(footage({ frames: 1000 }));
   assert.equal(model.boxesAt(0), null);
   model.setBoxes(0, 0, [[[1, 50, 50, 20, 10, 0]]]);
@@ -129,7 +129,7 @@ test("model: before the lanes are loaded, boxes are shown as they are", () => {
   assert.deepEqual(model.boxOf(1, 0), [50, 50, 20, 10, 0]);
 });
 
-test("model: the nearest box is looked for in both directions", () => {
+test("model: the nearest box is found in both directions", () => {
   const model = made([track(1)]);
   const rows = Array.from({ length: 60 }, () => /** @type {import("../../ui/redact_ui/static/review/types.js").BoxRow[]} */ ([]));
   rows[10] = [[1, 10, 10, 4, 4, 0]];
@@ -138,21 +138,21 @@ test("model: the nearest box is looked for in both directions", () => {
   assert.deepEqual([model.nearestBox(1, 25)?.[0], model.nearestBox(1, 40)?.[0], model.nearestBox(2, 25)], [10, 50, null]);
 });
 
-test("model: edits that were dropped are not shown any more", () => {
+test("model: dropped edits are no longer shown", () => {
   const model = made([track(1)]);
   model.add(rejects("act-one_0", 1));
   model.drop(["act-one_0"]);
   assert.equal(model.tracks().get(1)?.deleted, null);
 });
 
-test("model: a new number is one that no track and no sound has", () => {
+test("model: a new number is not used by any track or sound", () => {
   const model = made([track(1)]);
   const numbers = new Set(Array.from({ length: 50 }, () => model.newId()));
   assert.ok(numbers.size > 45);
   for (const id of numbers) assert.ok(id >= 100_000 && id < 1_000_000);
 });
 
-test("edits: each names the tracks that it is about", () => {
+test("edits: each names its tracks", () => {
   assert.deepEqual(touched({ op: "link", tracks: [3, 4] }), [3, 4]);
   assert.deepEqual(touched({ op: "merge", track: 1, other: 2 }), [1, 2]);
   assert.deepEqual(touched({ op: "split", track: 1, frame: 5, new: 9 }), [1, 9]);
@@ -161,7 +161,7 @@ test("edits: each names the tracks that it is about", () => {
   assert.deepEqual(touched({ op: "remove-sound", span: 1, reason: "" }), []);
 });
 
-test("shapes: places in the lists become names", () => {
+test("shapes: indices become names", () => {
   const answer = { forms: ["full", "ellipse"], effects: ["solid", "blur"], frames: [[[7, 1, 2, 3, 4, 5, 1, 0]], []] };
   assert.deepEqual(named(answer), [[[7, "ellipse", 1, 2, 3, 4, 5, "solid"]], []]);
 });

@@ -39,7 +39,7 @@ class FakeWork:
     """Copies the bytes in reverse. ``raises`` maps the name of a master to the error raised instead."""
 
     def __init__(self) -> None:
-        self.seen: list[str] = []
+        self.sources: list[str] = []
         self.loads: list[AnalyseSettings] = []
         self.raises: dict[str, BaseException] = {}
         self.dies_after_copy: set[str] = set()
@@ -54,7 +54,7 @@ class FakeWork:
         *,
         progress: Progress,
     ) -> tuple[None, FakeReport]:
-        self.seen.append(source.name)
+        self.sources.append(source.name)
         if source.name in self.raises:
             raise self.raises[source.name]
         if not hide.overwrite:
@@ -116,7 +116,7 @@ def test_batch_copies_tree_and_skips_finished_files(work: FakeWork, masters: Pat
         "a/one.mp4", "a/one.mp4.redact.json", "a/one.tracks.json", "b.mp4", "b.mp4.redact.json", "b.tracks.json"
     ]  # fmt: skip
     assert [r.outcome for r in _run(masters, out)] == [Outcome.SKIPPED, Outcome.SKIPPED, Outcome.IGNORED]
-    assert (work.seen, len(work.loads)) == (["one.MP4", "b.mov"], 1)
+    assert (work.sources, len(work.loads)) == (["one.MP4", "b.mov"], 1)
 
 
 def test_batch_ignores_output_folder_inside_masters(work: FakeWork, masters: Path) -> None:

@@ -101,12 +101,12 @@ def test_progress_is_throttled_and_cancels(db: Database) -> None:
         progress = JobProgress(running, never)
         progress("find", 1, 10)
         progress("find", 2, 10)
-        seen = queue.find(db, job.id)
-        assert (seen.state, seen.stage, seen.done, seen.total) == ("running", "find", 1, 10)
+        current = queue.find(db, job.id)
+        assert (current.state, current.stage, current.done, current.total) == ("running", "find", 1, 10)
         time.sleep(queue.PROGRESS_SECONDS)
         progress("track", 3, None)
-        seen = queue.find(db, job.id)
-        assert (seen.stage, seen.done, seen.total) == ("track", 3, None)
+        current = queue.find(db, job.id)
+        assert (current.stage, current.done, current.total) == ("track", 3, None)
         queue.cancel(db, "anna", job.id)
         assert ask(db, key="k").id != job.id  # a job being cancelled is not reused
         progress("track", 4, None)
@@ -468,14 +468,14 @@ def test_worker_killed_at_any_step_leaves_recoverable_job(db: Database, monkeypa
 
 def test_delete_old_keeps_second_passes(db: Database) -> None:
     ended, cancelled, waits = ask(db), ask(db), ask(db)
-    look = queue.enqueue(db, "anna", "second-look", "release:F-1#1", {"release": "F-1#1"})
+    second_pass = queue.enqueue(db, "anna", "second-look", "release:F-1#1", {"release": "F-1#1"})
     long_ago = datetime.now(UTC) - queue.KEPT - timedelta(minutes=1)
     with db.bookkeeping() as session:
-        for job, state in ((ended, "failed"), (cancelled, "cancelled"), (look, "done")):
+        for job, state in ((ended, "failed"), (cancelled, "cancelled"), (second_pass, "done")):
             session.execute(update(Job).where(Job.id == job.id).values(state=state, finished_at=long_ago))
         session.execute(update(Job).where(Job.id == cancelled.id).values(finished_at=datetime.now(UTC)))
     queue.delete_old(db)
-    assert {job.id for job in queue.listed(db, "anna")} == {cancelled.id, waits.id, look.id}
+    assert {job.id for job in queue.listed(db, "anna")} == {cancelled.id, waits.id, second_pass.id}
 
 
 def test_listed_includes_jobs_of_others_on_request(db: Database) -> None:

@@ -1,4 +1,4 @@
-"""What remains of the picture under masks: nothing under a fill, a few coarse numbers under mosaic and blur."""
+"""What remains of the picture under masks: nothing under a fill, a few coarse values under mosaic and blur."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_solid_fill_changes_exactly_the_mask(subsampling: tuple[int, int], shape
 @pytest.mark.parametrize("effect", list(Effect))
 @pytest.mark.parametrize("depth", [8, 10])
 def test_effects_cover_mask_exactly_to_its_edge(device: str, effect: Effect, depth: int) -> None:
-    # A picture of one odd value: a pixel that an effect wrote to has another one (31 is no multiple of any step).
+    # A picture of one odd value: a pixel that an effect wrote to has another (31 is not a multiple of any step).
     image = picture(np.full((HEIGHT, WIDTH), 31 << (depth - 8)), depth=depth, device=device)
     shape = Shape(ShapeKind.RECTANGLE, WIDTH - 8.0, HEIGHT - 8.0, 30.0, 20.0, 10.0)
     after = draw(image, (shape, EffectSettings(effect)))
@@ -134,7 +134,7 @@ def test_solid_fill_uses_colour_tags() -> None:
 @pytest.mark.parametrize("effect", [Effect.MOSAIC, Effect.BLUR])
 @pytest.mark.parametrize("depth", [8, 10])
 def test_mosaic_depends_only_on_coarse_means(effect: Effect, depth: int) -> None:
-    """Two patterns that are easy to tell apart, hidden in cells of 24 x 20 pixels."""
+    """Two easily distinguished patterns, hidden in cells of 24 x 20 pixels."""
     y, x = np.mgrid[:100, :120]
     upright = picture(np.where(x // 2 % 2, 200, 40) << (depth - 8), depth=depth)
     level = picture(np.where(y // 2 % 2, 200, 40) << (depth - 8), depth=depth)
@@ -152,7 +152,7 @@ def test_mosaic_depends_only_on_coarse_means(effect: Effect, depth: int) -> None
         Shape(ShapeKind.RECTANGLE, 60.0, 50.0, 100.0, 25.0),  # a plate
         Shape(ShapeKind.RECTANGLE, 60.0, 50.0, 70.0, 70.0, 45.0),  # its upright box is wider than itself
         Shape(ShapeKind.ELLIPSE, 60.0, 50.0, 14.0, 17.0),  # a far face
-        Shape(ShapeKind.ELLIPSE, 118.0, 98.0, 80.0, 96.0),  # all but a corner has left the picture
+        Shape(ShapeKind.ELLIPSE, 118.0, 98.0, 80.0, 96.0),  # all but a corner is outside the picture
         Shape(ShapeKind.FULL),
     ],
 )
@@ -237,7 +237,7 @@ def test_compositor_draws_into_inference_mode_pictures() -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        picture(noise(WIDTH + 1)),  # another size: the masks were meant for another picture
+        picture(noise(WIDTH + 1)),  # another size: the masks are for another picture
         PlanarImage(picture(noise(), (0, 0)).planes, 8, (1, 1)),  # chroma of another subsampling
         PlanarImage(picture(noise()).planes, 10, (1, 1)),  # 8-bit samples said to be 10-bit ones
     ],

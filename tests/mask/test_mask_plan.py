@@ -1,4 +1,4 @@
-"""Mask plans computed by hand, with the tests' own policy, as the defaults may be tuned."""
+"""Mask plans computed by hand, with a policy of the tests' own, as defaults may be tuned."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_mask_margin_handles_motion_of_rotated_box() -> None:
 @pytest.mark.parametrize(
     ("box", "outwards"),
     [
-        # On a picture of 640 x 480; by which sides a box of 100 x 60 goes out past the border.
+        # On a picture of 640 x 480; the sides at which a box of 100 x 60 crosses the border.
         ((0, 200, 100, 260), "left"),
         ((9, 200, 109, 260), "left"),  # within a tenth of its size
         ((11, 200, 111, 260), ""),  # just not
@@ -116,7 +116,7 @@ def test_mask_plan_depends_on_tracks_and_policy_only() -> None:
     forwards = [plan.shapes(n) for n in range(10)]
     assert [plan.shapes(n) for n in reversed(range(10))] == forwards[::-1]
     assert [len(s) for s in forwards] == [1, 2, 0, 0, 1, 0, 0, 0, 0, 0]
-    # In the order of the tracks; a class that has no margin of its own takes the other one.
+    # In track order; a class without its own margin uses the margin for others.
     assert [s.form for s in forwards[1]] == [DEFAULT_MARGINS["face"].form, OTHER_MARGIN.form]
     for before, after in zip(kept, (c for t in (first, second) for c in (t.frames, t.boxes, t.angles)), strict=True):
         np.testing.assert_array_equal(before, after)

@@ -47,10 +47,10 @@ def points_inside(shape: Shape, count: int = 4000) -> NDArray[np.float64]:
 
 
 def pixels_inside(shape: Shape) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of picture pixels that have a sampled point of the ideal shape in them."""
+    """Rows and columns of picture pixels that contain a sampled point of the ideal shape."""
     x, y = np.floor(points_inside(shape)).astype(np.int64).T
-    seen = (x >= 0) & (x < WIDTH) & (y >= 0) & (y < HEIGHT)
-    return y[seen], x[seen]
+    inside = (x >= 0) & (x < WIDTH) & (y >= 0) & (y < HEIGHT)
+    return y[inside], x[inside]
 
 
 def within(shape: Shape, slack: float) -> NDArray[np.bool_]:
@@ -105,7 +105,7 @@ def test_raster_of_ellipse_adds_at_most_edge(angle: float) -> None:
         (30.0, HEIGHT, HEIGHT - 1, 30),  # half over the bottom
         (WIDTH - 8.0, 18.0, 18, WIDTH - 1),  # touching the right border from inside
         (30.0, HEIGHT - 8.0, HEIGHT - 1, 30),  # touching the bottom from inside
-        (WIDTH + 7.999, 18.0, 18, WIDTH - 1),  # only a thousandth of a pixel reaches in
+        (WIDTH + 7.999, 18.0, 18, WIDTH - 1),  # only a thousandth of a pixel is inside
         (30.0, HEIGHT + 7.999, HEIGHT - 1, 30),
         (-7.999, 18.0, 18, 0),
         (30.0, -7.999, 0, 30),
@@ -143,8 +143,8 @@ def test_raster_rotates_clockwise() -> None:
         Shape(ShapeKind.ELLIPSE, math.nan, 9.0, 5.0, 5.0),
         Shape(ShapeKind.RECTANGLE, 9.0, 9.0, 5.0, math.inf),
         Shape(ShapeKind.RECTANGLE, 9.0, 9.0, 5.0, 5.0, math.nan),
-        Shape(ShapeKind.ELLIPSE, 1e300, 9.0, 5.0, 5.0),  # finite, but no place in any picture
-        Shape(ShapeKind.ELLIPSE, 9.0, 9.0, 9e6, 9e6, 33.0),  # sound, and larger than the picture on all sides
+        Shape(ShapeKind.ELLIPSE, 1e300, 9.0, 5.0, 5.0),  # finite, but outside any picture
+        Shape(ShapeKind.ELLIPSE, 9.0, 9.0, 9e6, 9e6, 33.0),  # valid, and larger than the picture on all sides
     ],
 )
 def test_raster_of_invalid_shape_covers_everything(shape: Shape) -> None:

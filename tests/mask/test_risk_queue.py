@@ -16,7 +16,7 @@ FRAMES, SIZE = 100, (640, 360)
 
 
 def track(id_: int, first: int, last: int, *, left: float = 300.0, step: float = 0.0, score: float = 0.9) -> Track:
-    """A face of 40 x 50 pixels that a detector saw on every frame."""
+    """A face of 40 x 50 pixels, detected on every frame."""
     frames = np.arange(first, last + 1, dtype=np.int32)
     x = left + step * (frames - first)
     boxes = np.column_stack([x, np.full(x.size, 100), x + 40, np.full(x.size, 150)]).astype(np.float32)
@@ -40,7 +40,7 @@ def keys(risks: list[Risk]) -> list[str]:
 @pytest.mark.parametrize(
     ("first", "last", "left", "expected"),
     [
-        (0, 99, 300.0, []),  # all the time there
+        (0, 99, 300.0, []),  # present throughout
         (10, 80, 300.0, ["birth:1:10", "death:1:80"]),
         (10, 80, 4.0, []),  # both at the left border: within 12 % of its width
         (10, 80, 6.0, ["birth:1:10", "death:1:80"]),  # not quite

@@ -59,7 +59,7 @@ def test_slate_is_readable_at_any_size(width: int, height: int, aspect: Fraction
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     assert luma.max() > 150  # on a ground of less than 40
     assert np.median(luma) < 40
-    # Nothing touches the border, and letters are seven pixels high at least.
+    # Nothing touches the border, and letters are at least seven pixels high.
     assert 0 < rows[0] < rows[-1] < height - 1
     assert 0 < columns[0] < columns[-1] < width - 1
     assert rows[-1] - rows[0] >= (4 if height == 16 else 30)
@@ -125,7 +125,7 @@ def test_watermark_is_visible_on_black_and_white(device: str, depth: int) -> Non
         watermark.draw(image)
         luma = image.planes[0].cpu().numpy() / unit
         changed = np.abs(luma - grey) > 20
-        # Little of the picture, but in all of its quarters.
+        # A small share of the picture, but in all four quarters.
         assert 0.01 < changed.mean() < 0.12
         assert all(quarter.any() for half in np.split(changed, 2) for quarter in np.split(half, 2, axis=1))
         assert luma.min() >= 16
@@ -150,7 +150,7 @@ def test_watermark_keeps_masks_visible(device: str, depth: int) -> None:
     filled = plain.planes[0].clone()
     compositor.draw(marked, masks, watermark)
     watermark.draw(plain)
-    # What is marked is the masked picture and nothing else; what a fill covers is exactly the fill.
+    # Only the masked picture is marked; pixels under a fill are exactly the fill.
     fill = np.zeros(size, bool)
     fill[40:60, 20:100] = True
     after, expected, before = (plane.cpu().numpy() for plane in (marked.planes[0], plain.planes[0], filled))

@@ -45,7 +45,7 @@ class AudioSpec:
 
 @dataclass(frozen=True)
 class Extras:
-    """Streams and tags that must never be carried over. Each is left out if it is None or empty."""
+    """Streams and tags that must never be copied. Each is omitted if None or empty."""
 
     subtitle: str | None = None
     """Codec of one subtitle stream (``mov_text`` for MP4, ``subrip`` for MKV)."""
@@ -83,7 +83,7 @@ def read_index(rgb: NDArray[np.uint8]) -> int:
                 raise ValueError(f"cell {row},{column} is neither black nor white: {value:.0f}")
             cells.append(int(value >= 128))
     if cells[0] != 1 or cells[-1] != 0:
-        raise ValueError("the picture is turned, mirrored or not one of ours")
+        raise ValueError("the picture is rotated, mirrored or not a test picture")
     index = 0
     for bit in cells[1:-1]:
         index = index << 1 | (bit ^ (index & 1))
@@ -133,7 +133,7 @@ def make_clip(
         encoder.setdefault("preset", "ultrafast")
         encoder.setdefault("x265-params", f"log-level=none:scenecut=0:bframes={bframes}:keyint={gop}")
     elif codec == "libsvtav1":
-        encoder.setdefault("preset", "8")  # faster ones make a frame of its neighbours' average
+        encoder.setdefault("preset", "8")  # faster ones average neighbouring frames
         encoder.setdefault("crf", "20")
         encoder.setdefault("svtav1-params", "enable-tf=0")
     extras = extras or Extras()

@@ -1,6 +1,6 @@
 """Copies a clip picture by picture with the writer alone, for the tests of writing.
 
-Reads the master with PyAV directly, so that a fault in reading can neither break these tests nor hide their failures.
+Reads the master with PyAV directly, so that a reading fault can neither break these tests nor hide their failures.
 """
 
 from __future__ import annotations

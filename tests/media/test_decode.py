@@ -20,7 +20,7 @@ from tests.media.clips import make_clip
 from tests.media.test_reader import cut_tail, damage, wipe
 
 TICKS = 512
-"""Of an MP4's time base in one frame at 25 frames a second."""
+"""Ticks of an MP4's time base in one frame at 25 frames a second."""
 
 
 def decoded(info: MediaInfo, entry: Entry | None = None) -> list[Slot[VideoFrame]]:

@@ -1,4 +1,4 @@
-"""The choice of encoder for a copy. NVENC itself is tested only where available."""
+"""The choice of encoder for a copy. NVENC itself is tested only if available."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_nvenc_keeps_every_timestamp(info: MediaInfo, codec: VideoCodec) -> None
 
 def test_encoder_options_for_card(info: MediaInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "card_problem", lambda *_: "")
-    told = []
+    recorded = []
     for codec, preset, quality in (
         (VideoCodec.H264, "ultrafast", 0),  # 0 is "no target" to NVENC
         (VideoCodec.HEVC, "veryslow", 28),
@@ -65,8 +65,8 @@ def test_encoder_options_for_card(info: MediaInfo, monkeypatch: pytest.MonkeyPat
     ):
         chosen = encoder_for(info, EncodeSettings(codec, quality, preset), card=True)
         assert (chosen.name, chosen.options["bf"]) == (CARD_ENCODERS[codec], "0")
-        told.append((chosen.options["preset"], chosen.options["cq"]))
-    assert told == [("p1", "1"), ("p7", "28"), ("p1", "30"), ("p7", "63")]
+        recorded.append((chosen.options["preset"], chosen.options["cq"]))
+    assert recorded == [("p1", "1"), ("p7", "28"), ("p1", "30"), ("p7", "63")]
     assert encoder_for(info, EncodeSettings(), card=False).name == "libx264"
     deep = replace(info, video=replace(info.video, bit_depth=10))
     ten = encoder_for(deep, EncodeSettings(VideoCodec.HEVC), card=True)

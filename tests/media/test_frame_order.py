@@ -42,7 +42,7 @@ def play(packets: list[Packet], *, by_dts: bool = False, delay: int = 0) -> list
 
 
 def test_order_marks_frames_shown_before_lost_reference() -> None:
-    # I0 P30 b10 b20 | P30 is lost: both b refer to it although they are shown first; I40 is sound again.
+    # I0 P30 b10 b20 | P30 is lost: both b refer to it although they are shown first; I40 is intact again.
     slots = play([Packet(0, key=True), Packet(30, out=False), Packet(10), Packet(20), Packet(40, key=True), Packet(50)])
     assert slots == [
         (0, True, False),
@@ -82,14 +82,14 @@ def test_order_counts_no_second_fields_or_markers() -> None:
     assert play(marker) == [(0, True, False), (20, True, False)]
 
 
-def test_order_tells_lost_interlaced_frame_from_second_field() -> None:
+def test_order_distinguishes_lost_interlaced_frame_from_second_field() -> None:
     slots = play([Packet(0, key=True, interlaced=True), Packet(10, out=False), Packet(20, interlaced=True)])
     assert slots == [(0, True, False), (10, False, True), (20, True, True)]
 
 
 def test_order_moves_repeated_and_missing_timestamps() -> None:
     slots = play([Packet(0, key=True), Packet(10), Packet(10), Packet(11), Packet(None)])
-    # The repeated 10 moves on by one tick, and pushes 11; the last is shown when its predecessor ends.
+    # The repeated 10 moves by one tick and pushes 11; the last is shown when its predecessor ends.
     assert [pts for pts, _, _ in slots] == [0, 10, 11, 12, 21]
 
 
@@ -110,7 +110,7 @@ def test_order_refuses_huge_timestamp() -> None:
 
 
 def test_order_without_pts_uses_packet_times() -> None:
-    # As an AVI has it: dts only, two packets of delay; shown times go on past the last packet.
+    # As in an AVI: dts only, two packets of delay; presentation times continue past the last packet.
     packets = [Packet(None, key=n == 0, dts=n * 10) for n in range(4)]
     assert [pts for pts, _, _ in play(packets, by_dts=True, delay=2)] == [20, 30, 40, 50]
 
@@ -131,7 +131,7 @@ def test_order_holds_bounded_number_of_pictures() -> None:
     order: Order[int] = Order(by_dts=False, delay=0, field_time=6, second=1000)
     given, most = 0, 0
     for seq in range(100):
-        # Packet 1 has no time of its own, so nothing ever shows that it was passed by.
+        # Packet 1 has no time, so its loss cannot be detected.
         order.sent(Sent(seq, None if seq == 1 else seq * 10, None, 10, seq == 0, optional=seq == 1))
         if seq != 1:
             order.received(seq, Received(seq, seq * 10, 10, seq == 0, False, False))

@@ -231,9 +231,9 @@ def test_probe_refuses_codec_without_decoder(tmp_path: Path) -> None:
 def test_hash_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"x" * (3 << 20))
-    seen: list[int] = []
-    digest = hash_file(path, lambda stage, done, total: seen.append(done))
+    calls: list[int] = []
+    digest = hash_file(path, lambda stage, done, total: calls.append(done))
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert seen == [1 << 20, 2 << 20, 3 << 20]
+    assert calls == [1 << 20, 2 << 20, 3 << 20]
     with pytest.raises(InputMissing):
         hash_file(tmp_path / "none")

@@ -48,7 +48,7 @@ def test_proxy_has_frames_of_master(tmp_path: Path, name: str, options: dict[str
     table = table_of(master)
     target = tmp_path / "proxy.mp4"
     report = make_proxy(master, target)
-    # Nothing is heard before the first frame, so that is at 0.
+    # There is no sound before the first frame, so it is at 0.
     assert times(target) == [table.seconds(index) - table.seconds(0) for index in range(len(table))]
     assert (report.width, report.height, report.frames) == (*size, len(table))
     assert (report.codec, report.notes) == (VideoCodec.H264, ())
@@ -86,7 +86,7 @@ def test_proxy_sound_is_aac(tmp_path: Path) -> None:
 
 
 def test_proxy_begins_with_picture_or_sound(tmp_path: Path) -> None:
-    """Browsers compute a file's length from its content, and would not show the end of one that begins late."""
+    """Browsers compute a file's length from its content, and would not show the end of one that starts late."""
     audio = [AudioSpec("aac", start=Fraction(1))]
     master = make_clip(tmp_path / "m.mkv", pts=[1200 + 40 * i for i in range(30)], audio=audio)
     table = table_of(master)

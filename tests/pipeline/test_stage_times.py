@@ -24,9 +24,9 @@ def test_stage_time_of_two_threads_counts_once() -> None:
     for thread in threads:
         thread.join()
     passed = time.perf_counter() - started
-    # As long as either of them was in it: not the shorter of the two times, and not their sum.
+    # The time during which either was active: not the shorter time, nor the sum.
     assert 0.4 <= stages.seconds["work"] <= passed
-    # What lies between two visits is not counted.
+    # Time between two visits is not counted.
     time.sleep(0.2)
     with stages("work"):
         pass

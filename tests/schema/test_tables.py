@@ -20,7 +20,7 @@ def test_migrations_create_declared_tables(db: Database) -> None:
 
 
 def test_reading_session_sees_one_state(db: Database) -> None:
-    """Otherwise, verifying the chain while somebody works would report false faults."""
+    """Otherwise, verifying the chain during work would report false faults."""
 
     def add_event() -> None:
         with db.writing("anna") as work:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 from tests.server.browser import PASSWORD
 
 Json = dict[str, Any]
-PIECE = 250
+CHUNK = 250
 """Frames of boxes and masks in one request."""
 PAUSE = (1.0, 2.0)
 """Seconds between edits."""
@@ -179,14 +179,14 @@ class Session:
         answer = await self.get(f"/tracks?revision={revision}" + ("" if after is None else f"&after={after}"))
         if answer is not None:
             self.shown = revision
-            for piece, known in self.held.items():
-                first, last = piece[1] * PIECE, (piece[1] + 1) * PIECE - 1
+            for chunk, known in self.held.items():
+                first, last = chunk[1] * CHUNK, (chunk[1] + 1) * CHUNK - 1
                 if (
                     after is not None
                     and known >= after
                     and not any(a <= last and b >= first for a, b in answer["changed"])
                 ):
-                    self.held[piece] = revision
+                    self.held[chunk] = revision
         await asyncio.gather(*(self._piece(kind, n, revision) for n in self._near() for kind in ("boxes", "shapes")))
         if answer is not None:
             await asyncio.sleep(RISKS_AFTER)
@@ -194,11 +194,11 @@ class Session:
             self.risks = answer["items"] if answer else []
 
     def _near(self) -> list[int]:
-        here, last = self.here // PIECE, (self.about["frames"] - 1) // PIECE
+        here, last = self.here // CHUNK, (self.about["frames"] - 1) // CHUNK
         return [n for n in (here, here + 1, here - 1) if 0 <= n <= last]
 
     async def _piece(self, kind: str, number: int, revision: int) -> None:
-        asked = f"/{kind}?revision={revision}&from={number * PIECE}&count={PIECE}"
+        asked = f"/{kind}?revision={revision}&from={number * CHUNK}&count={CHUNK}"
         if self.held.get((kind, number), -1) < revision and await self.get(asked):
             self.held[kind, number] = revision
 
@@ -233,7 +233,7 @@ class Session:
             return {"op": "draw", "track": new, "label": "face", "frame": frame, "last": min(frame + 75, frames - 1),
                     "box": box, "angle": 0}  # fmt: skip
         if turn < 0.9 and self.risks:
-            return {"op": "settle", "key": pick.choice(self.risks)["key"], "reason": "looked at"}
+            return {"op": "settle", "key": pick.choice(self.risks)["key"], "reason": "checked"}
         if turn < 0.95 and self.undoable:
             return {"op": "undo", "edit": self.undoable.pop()}
         return {"op": "outside", "track": track, "frame": frame}

@@ -38,7 +38,7 @@ def get_json(browser: Browser, path: str = ASKED) -> Any:
     return answer.json()
 
 
-def test_release_outcomes_say_what_is_hidden_and_why(browser: New, db: Database) -> None:
+def test_release_outcomes_state_what_is_hidden_and_why(browser: New, db: Database) -> None:
     assert get_json(browser("rita"), "/api/footage/1/releases") == {"releases": []}
     releases.create(db, "officer", "FOI/26 1", policy_name="public")
     rita = browser("rita")

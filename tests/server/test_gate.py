@@ -225,15 +225,15 @@ def test_throttle_slows_source_trying_many_names(db: Database) -> None:
 
 
 def test_one_time_password_opens_only_password_page(browser: New, db: Database) -> None:
-    accounts.set_password(db, "admin", "rita", "given out by admin")
+    accounts.set_password(db, "admin", "rita", "issued by admin")
     rita = browser()
-    answer = rita.sign_in("rita", "given out by admin")
+    answer = rita.sign_in("rita", "issued by admin")
     assert answer.headers["location"] == "/password"
     assert rita.get(FOOTAGE).status_code == 403
     assert rita.get("/", accept="text/html").headers["location"] == "/password"
     other = browser()
-    other.sign_in("rita", "given out by admin")
-    new = {"csrf": rita.csrf, "current": "given out by admin", "new": "mine and mine alone"}
+    other.sign_in("rita", "issued by admin")
+    new = {"csrf": rita.csrf, "current": "issued by admin", "new": "mine and mine alone"}
     assert rita.form("/password", {**new, "again": "mine and mine"}).status_code == 400
     assert rita.form("/password", {**new, "current": "wrong", "again": new["new"]}).status_code == 401
     assert rita.form("/password", {**new, "again": new["new"]}).headers["location"] == "/sign-in"
@@ -270,11 +270,11 @@ def test_gate_limits_bodies_with_and_without_length(browser: New) -> None:
     rita = browser("rita")
     assert rita.send("POST", f"{FOOTAGE}/follow", content=b"x" * ((1 << 20) + 1)).status_code == 413
 
-    def pieces() -> Iterator[bytes]:
+    def chunks() -> Iterator[bytes]:
         for _ in range(20):
             yield b"[" * 100_000
 
     headers = {"origin": HERE, "x-csrf-token": rita.csrf, "content-type": "application/json"}
-    answer = rita.client.post(f"{FOOTAGE}/follow", content=pieces(), headers=headers)
+    answer = rita.client.post(f"{FOOTAGE}/follow", content=chunks(), headers=headers)
     assert answer.status_code == 413
     assert rita.send("POST", f"{FOOTAGE}/follow", content=b"[" * 500_000).status_code in (400, 422)

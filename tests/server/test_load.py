@@ -128,14 +128,14 @@ def test_server_keeps_up_with_twenty_reviewers(
         )
         after, busy = memory(process.pid), processor_seconds(process.pid)
     assert ended.returncode == 0, ended.stderr[-3000:]
-    seen: dict[str, Any] = json.loads(ended.stdout)
-    assert seen["wrong"] == []
-    _check_kept(db, seen)
-    posts = seen["posts"]
-    reads = {name: f"{len(v)}x {ms(v, 95)}" for name, v in sorted(seen["reads"].items())}
+    results: dict[str, Any] = json.loads(ended.stdout)
+    assert results["wrong"] == []
+    _check_kept(db, results)
+    posts = results["posts"]
+    reads = {name: f"{len(v)}x {ms(v, 95)}" for name, v in sorted(results["reads"].items())}
     print(
         f"\n{'sqlite' if db.is_sqlite else 'postgresql'}, {SECONDS:g} s, load before {before:.1f}\n{len(posts)} edits, "
-        f"{seen['conflicts']} conflicts, {seen['lost']} answers lost; median {ms(posts, 50)}, p95 {ms(posts, 95)}, "
+        f"{results['conflicts']} conflicts, {results['lost']} lost; median {ms(posts, 50)}, p95 {ms(posts, 95)}, "
         f"worst {ms(posts, 100)}\nreads, p95: {reads}\nprocessor {busy - idle:.1f} s; memory "
         f"{started['VmRSS'] >> 10} to {after['VmRSS'] >> 10} MiB, at most {after['VmHWM'] >> 10} MiB"
     )
@@ -165,9 +165,9 @@ def test_server_restart_loses_no_edits(
         assert process.wait(20) == INTERRUPTED  # despite persistent connections
     with served(home, *options):
         out, _ = reviewers.communicate(timeout=120)
-    seen: dict[str, Any] = json.loads(out)
-    assert seen["wrong"] == [] and seen["broken"] > 0
-    _check_kept(db, seen)
+    results: dict[str, Any] = json.loads(out)
+    assert results["wrong"] == [] and results["broken"] > 0
+    _check_kept(db, results)
 
 
 def wait_for_edits(db: Database, count: int) -> None:
@@ -176,10 +176,10 @@ def wait_for_edits(db: Database, count: int) -> None:
             if len(session.scalars(select(Edit.id)).all()) >= count:
                 return
         time.sleep(0.1)
-    pytest.fail("nobody edits")
+    pytest.fail("no edits were made")
 
 
-def _check_kept(db: Database, seen: dict[str, Any]) -> None:
+def _check_kept(db: Database, results: dict[str, Any]) -> None:
     """Check that every acknowledged edit is in the log once, as sent, with consecutive revisions."""
     with db.reading() as session:
         rows = session.scalars(select(Edit).order_by(Edit.footage_id, Edit.revision)).all()
@@ -189,9 +189,9 @@ def _check_kept(db: Database, seen: dict[str, Any]) -> None:
     assert report.sound, report.faults
     kept = Counter(row.op_id for row in rows)
     assert set(kept.values()) == {1}
-    assert set(kept) == set(seen["acknowledged"])  # every edit was sent until acknowledged
+    assert set(kept) == set(results["acknowledged"])  # every edit was sent until acknowledged
     for row in rows:
-        number, op = seen["made"][row.op_id]
+        number, op = results["made"][row.op_id]
         media = footage[number].media
         sent = parse_edit(op, frame_count=media["frames"], width=media["width"], height=media["height"])
         assert (row.footage_id, row.payload) == (number, canonical(edit_json(sent)).decode())

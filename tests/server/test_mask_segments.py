@@ -33,12 +33,12 @@ TRACKS = TrackSet(
 )
 
 
-@pytest.mark.parametrize("piece", [(0, FRAMES), (0, 1), (17, 18), (20, 45), (FRAMES - 3, FRAMES)])
-def test_segments_match_whole_clip(piece: tuple[int, int]) -> None:
+@pytest.mark.parametrize("span", [(0, FRAMES), (0, 1), (17, 18), (20, 45), (FRAMES - 3, FRAMES)])
+def test_segments_match_whole_clip(span: tuple[int, int]) -> None:
     plan, effects = MaskPlan(TRACKS), {5: Effect.MOSAIC}
-    masks, boxes = mask_segments.masks(TRACKS, *piece, effects), mask_segments.boxes(TRACKS, *piece)
-    assert len(masks) == len(boxes) == piece[1] - piece[0]
-    for frame, rows, own in zip(range(*piece), masks, boxes, strict=True):
+    masks, boxes = mask_segments.masks(TRACKS, *span, effects), mask_segments.boxes(TRACKS, *span)
+    assert len(masks) == len(boxes) == span[1] - span[0]
+    for frame, rows, own in zip(range(*span), masks, boxes, strict=True):
         there = [track for track in TRACKS.tracks if frame in track.frames]
         expected = [
             [track.id, shape.cx, shape.cy, shape.w, shape.h, shape.angle, FORMS.index(shape.form),

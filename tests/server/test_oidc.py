@@ -129,7 +129,7 @@ def wrong(provider: LocalProvider) -> dict[str, dict[str, object]]:
         "another flow's nonce": {"change": lambda c: c.update(nonce="x" * 43)},
         "no nonce": {"change": lambda c: c.pop("nonce")},
         "for another client": {"change": lambda c: c.update(aud="another")},
-        "for two, and not said to which": {"change": lambda c: c.update(aud=[CLIENT, "another"])},
+        "for two audiences, without azp": {"change": lambda c: c.update(aud=[CLIENT, "another"])},
         "given to another client": {"change": lambda c: c.update(aud=[CLIENT, "another"], azp="another")},
         "another issuer": {"change": lambda c: c.update(iss="https://evil.example")},
         "nearly the issuer": {"change": lambda c: c.update(iss=f"{c['iss']}/")},
@@ -141,10 +141,10 @@ def wrong(provider: LocalProvider) -> dict[str, dict[str, object]]:
         "a subject of two lines": {"change": lambda c: c.update(sub="4f1c-99a2\n")},
         "a subject that is a list": {"change": lambda c: c.update(sub=["4f1c-99a2"])},
         "not signed": {"sign": lambda c: compact({"alg": "none"}, c)},
-        "not signed, written otherwise": {"sign": lambda c: compact({"alg": "None", "kid": "one"}, c)},
+        "not signed, different spelling": {"sign": lambda c: compact({"alg": "None", "kid": "one"}, c)},
         "signed with the public key as a password": {"sign": lambda c: compact(hs256, c, public)},
         "signed with the client's secret": {"sign": lambda c: compact(hs256, c, SECRET.encode())},
-        "signed with another key of that name": {"sign": lambda c: provider.signed(c, another)},
+        "signed with another key of the same id": {"sign": lambda c: provider.signed(c, another)},
         "signature of something else": {"sign": lambda c: f"{compact({'alg': 'RS256', 'kid': 'one'}, c)}AAAA"},
         "no token": {"sign": lambda c: "not.a.token"},
     }
@@ -248,7 +248,7 @@ def test_provider_sign_in_needs_link_group_and_active_account(
     assert answer.status_code == 401 and "disabled" in answer.text
 
 
-def test_provider_refusal_is_shown_in_our_words(new: Callable[..., Browser], provider: LocalProvider) -> None:
+def test_provider_refusal_shows_only_our_text(new: Callable[..., Browser], provider: LocalProvider) -> None:
     provider.refuse = "access_denied"
     rita = new()
     back = there_and_back(rita)
@@ -447,8 +447,8 @@ def test_failed_sign_ins_are_recorded_without_flooding_trail(db: Database, caplo
     later(timedelta(minutes=2))
     browser.sign_in("rita", "wrong")
     assert in_events(db, "person.sign-in-failed")[1][1:] == ("person:ben", {**event[2], "count": 1} | _times(db, 1))
-    (nobody,) = in_events(db, "sign-in.failed")
-    assert nobody[1] == "sign-in" and nobody[2]["count"] == 2
+    (unknown,) = in_events(db, "sign-in.failed")
+    assert unknown[1] == "sign-in" and unknown[2]["count"] == 2
     for _ in range(3):
         browser.sign_in("rita", "wrong")
     assert len(in_events(db, "person.sign-in-failed")) == 2 and len(in_events(db, "sign-in.failed")) == 1

@@ -56,9 +56,9 @@ def test_release_routes_lead_from_decision_to_pack(browser: New, db: Database) -
 
     assert rita.get(f"{RELEASE}/preview/1.mp4").status_code == 404
     do(rita, db, "preview")
-    film = rita.get(f"{RELEASE}/preview/1.mp4", range="bytes=0-9")
-    content = film.headers["x-release-content"]
-    assert film.status_code == 206 and rita.get(f"{RELEASE}/preview/2.mp4").status_code == 404
+    video = rita.get(f"{RELEASE}/preview/1.mp4", range="bytes=0-9")
+    content = video.headers["x-release-content"]
+    assert video.status_code == 206 and rita.get(f"{RELEASE}/preview/2.mp4").status_code == 404
     assert rita.get(f"{RELEASE}/preview/1.mp4?content={'0' * 64}").status_code == 404
     assert content == masks["content"]
 

@@ -41,7 +41,7 @@ SEE = Only(Right.SEE)
 FOOTAGE, JOB, UPLOAD, RELEASE = (
     "/api/footage/{footage_id}", "/api/jobs/{job_id}", "/api/uploads/{upload_id}", "/api/releases/{reference:path}",
 )  # fmt: skip
-WHO: dict[Route, str | Only] = {
+ACCESS: dict[Route, str | Only] = {
     ("GET", "/sign-in"): ANYBODY,
     ("POST", "/sign-in"): ANYBODY,
     ("GET", "/sign-in/provider"): ANYBODY,
@@ -131,8 +131,8 @@ def every_route(routes: list[BaseRoute], within: str = "") -> Iterator[Route]:
 def known(method: str, path: str) -> str | Only:
     if path.startswith("/work/"):
         return SIGNED_IN if PAGES.fullmatch(path) else CLOSED
-    assert (method, path) in WHO, f"nobody has said who may use {method} {path}"
-    return WHO[method, path]
+    assert (method, path) in ACCESS, f"no access is declared for {method} {path}"
+    return ACCESS[method, path]
 
 
 def filled(path: str, ids: dict[str, str]) -> str:
@@ -141,7 +141,7 @@ def filled(path: str, ids: dict[str, str]) -> str:
 
 def test_routes_are_listed_and_closed_to_strangers(whole: FastAPI) -> None:
     routes = sorted(set(every_route(whole.routes)))
-    assert {route for route in routes if not route[1].startswith("/work/")} == set(WHO)
+    assert {route for route in routes if not route[1].startswith("/work/")} == set(ACCESS)
     assert len(routes) > 100 and ("POST", "/work/gradio_api/upload") in routes
     stranger, admin = Browser(whole), Browser(whole)
     admin.sign_in("admin")
@@ -176,7 +176,7 @@ def test_routes_check_rights_and_ownership(whole: FastAPI, db: Database) -> None
     for login, browser in browsers.items():
         browser.sign_in(login)
     checked = 0
-    for (method, path), who in WHO.items():
+    for (method, path), who in ACCESS.items():
         if not isinstance(who, Only):
             continue
         address = filled(path, ids) + ("?offset=0" if method == "PATCH" else "")

@@ -35,7 +35,7 @@ def begin(browser: Browser, size: int, name: str = "night.mp4") -> Any:
     return browser.post("/api/uploads", {"case": CASE, "name": name, "size": size})
 
 
-def piece(browser: Browser, id_: str, offset: int, content: bytes) -> Any:
+def chunk(browser: Browser, id_: str, offset: int, content: bytes) -> Any:
     return browser.send("PATCH", f"/api/uploads/{id_}?offset={offset}", content=content)
 
 
@@ -44,16 +44,16 @@ def test_upload_arrives_in_chunks_and_becomes_footage(browser: New, db: Database
     officer = browser("officer")
     id_ = begin(officer, len(content)).json()["id"]
     half = len(content) // 2
-    assert piece(officer, id_, 0, content[:half]).json()["received"] == half
-    assert piece(officer, id_, 0, content[:half]).status_code == 409  # sent twice
-    wrong = piece(officer, id_, half + 1, content[half + 1 :])
+    assert chunk(officer, id_, 0, content[:half]).json()["received"] == half
+    assert chunk(officer, id_, 0, content[:half]).status_code == 409  # sent twice
+    wrong = chunk(officer, id_, half + 1, content[half + 1 :])
     assert (wrong.status_code, wrong.json()["received"]) == (409, half)
     early = officer.post(f"/api/uploads/{id_}/finish")
     assert (early.status_code, early.json()["received"]) == (409, half)
     # Later, from another window:
     again = browser("officer")
     assert again.get("/api/uploads").json()["uploads"][0]["received"] == half
-    assert piece(again, id_, half, content[half:]).json()["received"] == len(content)
+    assert chunk(again, id_, half, content[half:]).json()["received"] == len(content)
     job = again.post(f"/api/uploads/{id_}/finish", {"exhibit": "AB2"}).json()["job"]
     assert again.post(f"/api/uploads/{id_}/finish", {"exhibit": "AB2"}).json()["job"] == job
     run_job(db, job, lambda: False, lambda line: None)
@@ -71,17 +71,17 @@ def test_upload_size_is_limited_to_announcement(browser: New) -> None:
     assert begin(officer, 200_001).status_code == 413
     assert begin(officer, 0).status_code == 400
     id_ = begin(officer, 10).json()["id"]
-    assert piece(officer, id_, 0, b"x" * 11).status_code == 413
-    assert piece(officer, id_, 0, b"x" * 50_001).status_code == 413  # larger than a chunk may be
-    assert piece(officer, id_, 0, b"x" * 10).status_code == 200
+    assert chunk(officer, id_, 0, b"x" * 11).status_code == 413
+    assert chunk(officer, id_, 0, b"x" * 50_001).status_code == 413  # larger than a chunk may be
+    assert chunk(officer, id_, 0, b"x" * 10).status_code == 200
 
 
 def test_upload_is_truncated_to_recorded_size_after_crash(browser: New) -> None:
     officer = browser("officer")
     id_ = begin(officer, 10).json()["id"]
-    piece(officer, id_, 0, b"abcd")
+    chunk(officer, id_, 0, b"abcd")
     upload_path(id_).write_bytes(b"abcdXXXXXXXX")
-    assert piece(officer, id_, 4, b"efghij").status_code == 200
+    assert chunk(officer, id_, 4, b"efghij").status_code == 200
     assert upload_path(id_).read_bytes() == b"abcdefghij"
 
 
@@ -89,19 +89,19 @@ def test_upload_from_two_windows_is_taken_in_once(browser: New, db: Database, tm
     content = make_clip(tmp_path / "other.mp4", frames=6, gop=6).read_bytes()
     one, other = browser("officer"), browser("officer")
     id_ = begin(one, len(content)).json()["id"]
-    piece(one, id_, 0, content[:100])
+    chunk(one, id_, 0, content[:100])
     with upload_path(id_).open("r+b") as file:  # while a chunk from the other window is being received
         fcntl.flock(file, fcntl.LOCK_EX)
-        busy = piece(other, id_, 50, content[50:])
+        busy = chunk(other, id_, 50, content[50:])
     assert (busy.status_code, busy.json()["received"]) == (409, 100)
-    assert piece(other, id_, 100, content[100:]).status_code == 200
+    assert chunk(other, id_, 100, content[100:]).status_code == 200
     with ThreadPoolExecutor(2) as pool:
         jobs = {a.json()["job"] for a in pool.map(lambda b: b.post(f"/api/uploads/{id_}/finish"), (one, other))}
     assert len(jobs) == 1
-    late = piece(one, id_, 100, content[100:])
+    late = chunk(one, id_, 100, content[100:])
     assert (late.status_code, late.json()["received"]) == (409, len(content))
     run_job(db, jobs.pop(), lambda: False, lambda line: None)
-    one.post(f"/api/uploads/{id_}/finish")  # from a page that was asleep
+    one.post(f"/api/uploads/{id_}/finish")  # from a suspended page
     with db.reading() as session:
         assert [job.state for job in session.scalars(select(Job))] == ["done"]
 
@@ -140,11 +140,11 @@ def test_upload_is_refused_without_disk_space(browser: New, monkeypatch: pytest.
 def test_upload_that_is_not_footage_is_refused_by_content(browser: New, db: Database) -> None:
     officer = browser("officer")
     content = b"<html>" * 100
-    id_ = begin(officer, len(content), "film.mp4").json()["id"]
-    piece(officer, id_, 0, content)
+    id_ = begin(officer, len(content), "clip.mp4").json()["id"]
+    chunk(officer, id_, 0, content)
     answer = officer.post(f"/api/uploads/{id_}/finish")
     answer_body = answer.json()
-    assert answer.status_code == 400 and answer_body["code"] == "R718" and '"film.mp4"' in answer_body["text"]
+    assert answer.status_code == 400 and answer_body["code"] == "R718" and '"clip.mp4"' in answer_body["text"]
     assert officer.get(f"/api/uploads/{id_}").status_code == 404 and not upload_path(id_).exists()
     with db.reading() as session:
         assert session.scalars(select(Job)).first() is None
@@ -156,7 +156,7 @@ def test_upload_is_visible_only_to_its_owner(browser: New, db: Database) -> None
     id_ = begin(officer, 10).json()["id"]
     assert olive.get(f"/api/uploads/{id_}").status_code == 404
     assert olive.get("/api/uploads").json()["uploads"] == []
-    assert piece(olive, id_, 0, b"x").status_code == 404
+    assert chunk(olive, id_, 0, b"x").status_code == 404
     assert olive.post(f"/api/uploads/{id_}/finish").status_code == 404
     assert olive.send("DELETE", f"/api/uploads/{id_}").status_code == 404
     assert begin(browser("rita"), 10).status_code == 403
@@ -168,7 +168,7 @@ def test_upload_is_visible_only_to_its_owner(browser: New, db: Database) -> None
     ("untrusted", "name"),
     [
         ("../../etc/passwd", "passwd"),
-        ("C:\\films\\a.mp4", "a.mp4"),
+        ("C:\\clips\\a.mp4", "a.mp4"),
         ("..", "unnamed"),
         ("a\x00\nb.mp4", "a\ufffd\ufffdb.mp4"),
         ("\u202e4pm.exe", "\ufffd4pm.exe"),

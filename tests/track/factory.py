@@ -38,7 +38,7 @@ def track(  # noqa: PLR0917 - the columns in their order
 
 
 def assert_same(a: TrackSet, b: TrackSet, *, tracks_only: bool = False) -> None:
-    """Equal to the last bit, dtypes included."""
+    """Bitwise equal, including dtypes."""
     if not tracks_only:
         assert (a.cuts, dict(a.provenance)) == (b.cuts, dict(b.provenance))
     assert (a.media.sha256, a.media.width, a.media.height) == (b.media.sha256, b.media.width, b.media.height)
@@ -105,7 +105,7 @@ def track_sets(draw: st.DrawFn, turned: bool = True) -> TrackSet:
 
 
 def an_hour(track_count: int = 500, boxes_each: int = 540) -> TrackSet:
-    """An hour at 25 frames a second with three things always in sight."""
+    """An hour at 25 frames a second with three objects always visible."""
     rng = np.random.default_rng(7)
     count = 90000
     made = []

@@ -33,7 +33,7 @@ def test_appearance_locates_face_walking_past_wall(step: int) -> None:
         if appearance is None:
             appearance = Appearance(picture, box, SCALE)
         else:
-            # Expected at its old place, as the camera motion says if no movement is detected.
+            # Expected at its old place, as predicted when no camera motion is detected.
             box = appearance.locate(picture, box)
     np.testing.assert_allclose(box, np.array([36, 76, 92, 148]) + np.array([2, 0, 2, 0]) * step * 39, atol=3)
 

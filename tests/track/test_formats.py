@@ -218,7 +218,7 @@ def test_cvat_rotation_turns_the_shorter_way(first: float, last: float, between:
 
 
 def test_cvat_frame_filter_leaves_no_frame_unmasked() -> None:
-    # The task showed frames 2, 5, 8 and 11 of 13. Seen at 5 and 8, gone at 11: 3 and 4 were never looked at.
+    # The task showed frames 2, 5, 8 and 11 of 13. Present at 5 and 8, absent at 11: 3 and 4 were not annotated.
     task = "<size>4</size><start_frame>2</start_frame><stop_frame>11</stop_frame><frame_filter>step=3</frame_filter>"
     tracks = from_cvat(cvat(box(5, 0) + box(8, 30) + box(11, 30, outside=1), task), media(13))
     assert [row[:2] for row in rows(tracks)[1]] == [
@@ -235,9 +235,9 @@ def test_cvat_frame_filter_leaves_no_frame_unmasked() -> None:
         "format": "cvat",
         "frames_described": {"first": 2, "last": 11, "count": 4, "of": 13},
     }
-    # Still there at the last frame shown: frame 12 was not looked at either.
+    # Still present at the last frame shown; frame 12 was not annotated either.
     assert rows(from_cvat(cvat(box(11), task), media(13)))[1][-1][0] == 12
-    # An outside frame before holds: what was seen as absent stays absent.
+    # An earlier outside frame applies: an absent object stays absent.
     shapes = box(2) + box(6, outside=1) + box(7)
     assert [row[0] for row in rows(from_cvat(cvat(shapes, task), media(13)))[1]] == [*range(6), *range(7, 13)]
 
@@ -271,7 +271,7 @@ def test_cvat_masks_are_joined_by_their_hull() -> None:
 
 
 def test_cvat_written_as_documented() -> None:
-    # Seen on 0, 1 and 3 of 5 frames: outside at 2 and 4; the one at the last frame needs no outside after it.
+    # Present on 0, 1 and 3 of 5 frames: outside at 2 and 4; no outside is needed after the last frame.
     a = track(5, 'fa"<ce', [0, 1, 3], [[1, 2, 3, 4]] * 3, [0, -90, 30], [Source.FILLED] * 3)
     root = fromstring(to_cvat(TrackSet(media(5), (a, track(6, "plate", [4], [[0, 0, 1, 1]])))))
     assert [child.tag for child in root] == ["version", "meta", "track", "track"]
@@ -341,7 +341,7 @@ BAD_CVAT: list[tuple[bytes, str]] = [
     (cvat(box(0).replace('outside="0"', 'outside="yes"')), "outside"),
     (cvat(box(0, extra='rotation="inf"')), "rotation"),
     (cvat(box(0) + box(0)), "two shapes on frame 0"),
-    # attributes of ours
+    # our attributes
     (cvat(box(0).replace("/>", '><attribute name="score">high</attribute></box>')), "score"),
     (cvat(box(0).replace("/>", '><attribute name="box_source">x</attribute></box>')), "box_source"),
     # tracks
@@ -453,7 +453,7 @@ def test_mot_labels_are_kept(tmp_path: Path) -> None:
     faces = TrackSet(ref, (track(1, "face", [0], [[0, 0, 1, 1]]),))
     plates = TrackSet(ref, (track(1, "plate", [0], [[0, 0, 1, 1]]),))
     export(faces, "mot", tmp_path / "a.txt", overwrite=False)
-    with pytest.raises(OutputExists, match=r"labels\.txt"):  # a.txt would be about plates from now on
+    with pytest.raises(OutputExists, match=r"labels\.txt"):  # a.txt would then describe plates
         export(plates, "mot", tmp_path / "b.txt", overwrite=False)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "labels.txt"]
     export(faces, "mot", tmp_path / "b.txt", overwrite=False)
@@ -555,7 +555,7 @@ def test_coco_attributes_as_cvat_writes_them() -> None:
         4: [(2, 10.5, 20, 14.5, 23, 350, "d")]
     }
     assert list(rows(from_coco(coco(annotation={"track_id": 8}), media(9)))) == [8]
-    # A frame number of its own goes before the one in the name.
+    # A separate frame number takes precedence over the one in the name.
     assert rows(from_coco(coco(image={"frame_index": 7}), media(9)))[0][0][0] == 7
 
 
@@ -594,7 +594,7 @@ def test_coco_written_as_documented() -> None:
         (coco(images={}), "images is not a list"),
         (coco(images=[None]), "images[0] is not an object"),
         (coco(image={"id": "3"}), "images[0].id"),
-        (coco(image={"file_name": "000002.jpg"}), "which frame it is"),  # from 0 or from 1? A guess may shift all masks
+        (coco(image={"file_name": "000002.jpg"}), "which frame it is"),  # from 0 or 1? A guess may shift all masks
         (coco(image={"file_name": None}), "which frame it is"),
         (coco(image={"frame_index": -1}), "frame_index"),
         (coco(images=[{"id": i, "frame_index": 0} for i in (1, 2)]), "two images of the same frame"),

@@ -24,7 +24,7 @@ def photograph(name: str = "astronaut") -> Grey:
 
 
 def view(picture: Grey, dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0, degrees: float = 0.0) -> Grey:
-    """What a frame shows: the picture's middle, scaled and turned clockwise about the frame's centre, then moved."""
+    """A frame: the picture's middle, scaled and rotated clockwise about the frame's centre, then moved."""
     c, s = zoom * np.cos(np.radians(degrees)), zoom * np.sin(np.radians(degrees))
     x, y = WIDTH / 2 - 0.5, HEIGHT / 2 - 0.5
     middle = np.array([549.5, 400.0])

@@ -25,7 +25,7 @@ def runs(period: float, times: list[int], starts: Collection[int] = ()) -> list[
         # 30 fps in milliseconds: 133 + 33 would overstep 160.
         (0.16, [0, 33, 67, 100, 133, 167, 200, 233, 267, 300], [0, 133, 267]),
         # A burst of 1 ms and a gap of 3.4 s. At 82 the next is expected at 83, so it waits; at 120 at 158, over 120.
-        # The gap cannot be foreseen: the frame after it runs at once. At 3533 the next is expected at 3546, at 3600 at
+        # The gap cannot be predicted: the frame after it runs at once. At 3533 the next is expected at 3546, at 3600 at
         # 3667 (147 after the last run), at 3667 at 3734 (134 after it).
         (0.12, [0, 40, 80, 81, 82, 120, 3520, 3533, 3600, 3667], [0, 120, 3520, 3600, 3667]),
         # 15 then 30 fps: 67 + 67 is over 120 from 0 on.

@@ -1,4 +1,4 @@
-"""Tracking on artificial motion, where the movement of every cell is known exactly."""
+"""Tracking on artificial motion, with exactly known movement of every cell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH, HEIGHT, CELL = 640, 360, 8
 FPS = 25
 SURE = 0.95
 Box = tuple[float, float, float, float]
-Seen = tuple[Box, float]
+ScoredBox = tuple[Box, float]
 
 
 def grid() -> NDArray[np.float32]:
@@ -31,31 +31,31 @@ def shift(dx: float, dy: float, *, cut: bool = False) -> Motion:
     return Motion(flow, np.array([[1, 0, dx], [0, 1, dy]], np.float32), cut)
 
 
-def detections(seen: Sequence[Seen], label: str = "face") -> Detections:
-    n = len(seen)
+def detections(detected: Sequence[ScoredBox], label: str = "face") -> Detections:
+    n = len(detected)
     return Detections(
-        np.array([box for box, _ in seen], np.float32).reshape(n, 4),
-        np.array([score for _, score in seen], np.float32),
+        np.array([box for box, _ in detected], np.float32).reshape(n, 4),
+        np.array([score for _, score in detected], np.float32),
         (label,) * n,
         np.zeros(n, np.float32),
     )
 
 
 def follow(
-    seen: Mapping[int, Sequence[Seen]],
+    detected: Mapping[int, Sequence[ScoredBox]],
     count: int,
     *,
     moves: Sequence[tuple[float, float]] = (),
     cuts: Collection[int] = (),
     label: str = "face",
 ) -> tuple[Track, ...]:
-    """Tracks of ``count`` frames at 25 a second. ``seen``: what the detector finds on the frames it runs on;
+    """Tracks of ``count`` frames at 25 a second. ``detected``: detections on the frames the detector runs on;
     ``moves``: how the whole picture moves onto each frame (the first is not used), still after its end."""
     tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
     for frame in range(count):
         dx, dy = moves[frame] if frame < len(moves) else (0.0, 0.0)
         motion = shift(dx, dy, cut=frame in cuts) if frame else None
-        found = [((label,), detections(seen[frame], label))] if frame in seen else []
+        found = [((label,), detections(detected[frame], label))] if frame in detected else []
         tracker.step(frame / FPS, motion, found)
     tracks = tracker.finish()
     assert tracker.cuts == list(cuts)
@@ -81,12 +81,12 @@ FACE: Box = (200, 120, 240, 172)
 
 
 def test_track_begins_before_first_detection() -> None:
-    seen = {n: [(moved(FACE, 2 * n), SURE)] for n in range(10, 30, 4)}
-    (track,) = follow({0: [], 4: [], **seen}, 30, moves=[(2, 0)] * 30)
+    detected = {n: [(moved(FACE, 2 * n), SURE)] for n in range(10, 30, 4)}
+    (track,) = follow({0: [], 4: [], **detected}, 30, moves=[(2, 0)] * 30)
     assert track.frames.tolist() == list(range(30))
     assert all(covers(track, n, moved(FACE, 2 * n)) for n in range(30))
     sources = {Source(s): set(track.frames[track.sources == s].tolist()) for s in set(track.sources.tolist())}
-    assert sources[Source.DETECTOR] == set(seen)
+    assert sources[Source.DETECTOR] == set(detected)
     assert set(range(10)) <= sources[Source.PROPAGATED]
     assert 12 in sources[Source.FILLED]
     assert track.scores[10] == pytest.approx(SURE)
@@ -102,11 +102,11 @@ def test_track_gaps_are_closed_with_hull() -> None:
 
 
 def test_track_ends_at_border_and_resumes_on_return() -> None:
-    # 20 pixels a frame to the left for 15 frames, out of the picture from frame 12 on; back again in the next 15.
+    # 20 pixels a frame to the left for 15 frames, leaving the picture at frame 12; back again in the next 15.
     moves = [(-20.0, 0.0)] * 16 + [(20.0, 0.0)] * 15
     places = np.cumsum([0, *(dx for dx, _ in moves[1:])])
-    seen = {n: [(moved(FACE, places[n]), SURE)] for n in (0, 3, 6, 27, 30)}
-    (track,) = follow({**seen, 12: [], 15: [], 18: []}, 31, moves=moves)
+    detected = {n: [(moved(FACE, places[n]), SURE)] for n in (0, 3, 6, 27, 30)}
+    (track,) = follow({**detected, 12: [], 15: [], 18: []}, 31, moves=moves)
     visible = [n for n in range(31) if FACE[2] + places[n] > 0]
     assert track.frames.tolist() == visible
     assert 12 not in visible
@@ -117,10 +117,10 @@ def test_track_waits_limited_time_for_lost_object() -> None:
     last = round(LOST_SECONDS * FPS)
     (track,) = follow({0: [(FACE, SURE)], 5: [(FACE, SURE)]}, last + 50)
     assert int(track.frames[-1]) == 5 + last
-    # Found again just in time it is the same, later it is another one that reaches back as far.
+    # Detected again just in time it is the same track; later it is a new one that extends back as far.
     late = {0: [(FACE, SURE)], last - 1: [(FACE, SURE)]}
     assert len(follow(late, last)) == 1
-    # In floating point, frame 214 is a hair more than 4 seconds after 114; 213 after 113 is not.
+    # In floating point, frame 214 is slightly more than 4 seconds after 114; 213 after 113 is not.
     for again in (213, 214):
         first, second = follow({0: [(FACE, SURE)], again: [(FACE, SURE)]}, 220)
         assert first.frames.tolist() == list(range(last + 1))
@@ -136,8 +136,8 @@ def test_track_without_sure_detection_extends_less() -> None:
 
 def test_track_never_crosses_cut() -> None:
     other: Box = (400, 60, 450, 125)
-    seen = {0: [(FACE, SURE)], 6: [(FACE, SURE)], 13: [(other, SURE)], 16: [(FACE, SURE)]}
-    first, second, third = follow(seen, 20, cuts=[10])
+    detected = {0: [(FACE, SURE)], 6: [(FACE, SURE)], 13: [(other, SURE)], 16: [(FACE, SURE)]}
+    first, second, third = follow(detected, 20, cuts=[10])
     assert first.frames.tolist() == list(range(10))
     assert (covers(second, 10, FACE), covers(third, 10, other)) in {(True, True), (False, False)}
     assert second.frames.tolist() == third.frames.tolist() == list(range(10, 20))
@@ -146,9 +146,9 @@ def test_track_never_crosses_cut() -> None:
 def test_tracks_of_crossing_objects_stay_apart() -> None:
     a, b = (100, 120, 140, 172), (300, 100, 340, 152)
     count = 50
-    seen = {n: [(moved(a, 4 * n), SURE), (moved(b, -4 * n), SURE - 0.05)] for n in range(0, count, 2)}
+    detected = {n: [(moved(a, 4 * n), SURE), (moved(b, -4 * n), SURE - 0.05)] for n in range(0, count, 2)}
     # The flow shows neither movement, which is the worst case.
-    tracks = follow(seen, count)
+    tracks = follow(detected, count)
     assert len(tracks) == 2
     for n in range(count):
         for true in (moved(a, 4 * n), moved(b, -4 * n)):
@@ -157,7 +157,7 @@ def test_tracks_of_crossing_objects_stay_apart() -> None:
 
 
 def test_track_covers_detections_of_both_detectors() -> None:
-    """Both find faces; on frame 0, one of them finds the left part and the other the right part."""
+    """Both detect faces; on frame 0, one detects the left part and the other the right part."""
     left, right = (100.0, 100.0, 150.0, 160.0), (120.0, 110.0, 170.0, 170.0)
     tracker = Tracker(Propagator(grid(), WIDTH, HEIGHT))
     tracker.step(0.0, None, [(("face",), detections([(box, SURE)])) for box in (left, right)])
@@ -178,29 +178,29 @@ def test_tracks_are_kept_by_score_and_count(label: str) -> None:
     trust = TRUST.get(label, OTHER_TRUST)
     often = {4 * n: [(FACE, trust.alone - 0.1)] for n in range(trust.often)}
     fewer = {4 * n: [(FACE, trust.alone - 0.1)] for n in range(trust.often - 1)}
-    for seen, kept in (
+    for detected, kept in (
         ({3: [(FACE, trust.alone - 0.01)]}, trust.often <= 1),  # one low score
         ({3: [(FACE, trust.alone + 0.01)]}, True),  # once, with a high score
         (often, True),  # low scores, but often enough
         (fewer, False),
     ):
-        assert bool(follow(seen, 20, label=label)) is kept
+        assert bool(follow(detected, 20, label=label)) is kept
 
 
 def test_track_covers_object_entering_at_border() -> None:
-    # A face 60 pixels wide slides in from the left by 6 pixels a frame, half of it in the picture when first seen.
+    # A face 60 pixels wide slides in from the left by 6 pixels a frame, half of it in the picture when first detected.
     whole: Box = (-30, 100, 30, 178)
-    seen = {3: [((0, 100, 30, 178), SURE)]}
-    (track,) = follow(seen, 12, moves=[(6, 0)] * 12)
+    detected = {3: [((0, 100, 30, 178), SURE)]}
+    (track,) = follow(detected, 12, moves=[(6, 0)] * 12)
     assert all(covers(track, n, moved(whole, 6 * (n - 3))) for n in range(12))
 
 
 HALF: Box = (200, 120, 240, 146)
 
 
-@pytest.mark.parametrize("looks", [(FACE, FACE, HALF, FACE), (HALF, HALF, FACE, FACE), (FACE, HALF, HALF, HALF)])
-def test_track_keeps_full_size_after_partial_detection(looks: Sequence[Box]) -> None:
-    (track,) = follow({5 * place: [(box, SURE)] for place, box in enumerate(looks)}, 16)
+@pytest.mark.parametrize("sequence", [(FACE, FACE, HALF, FACE), (HALF, HALF, FACE, FACE), (FACE, HALF, HALF, HALF)])
+def test_track_keeps_full_size_after_partial_detection(sequence: Sequence[Box]) -> None:
+    (track,) = follow({5 * place: [(box, SURE)] for place, box in enumerate(sequence)}, 16)
     assert all(covers(track, frame, FACE) for frame in range(16))
 
 
@@ -216,15 +216,15 @@ def test_track_shrinks_when_object_stays_small() -> None:
 def test_tracker_is_deterministic() -> None:
     rng = np.random.default_rng(5)
     starts = rng.uniform(20, 300, (6, 2))
-    seen: dict[int, list[Seen]] = {}
+    detected: dict[int, list[ScoredBox]] = {}
     for n in range(0, 40, 3):
-        seen[n] = []
+        detected[n] = []
         for i in rng.permutation(6):
             x, y = starts[i] + rng.normal(0, 1, 2) + n
             if n >= 3 * i:
-                seen[n].append(((x, y, x + 30, y + 40), float(rng.uniform(0.55, 1))))
+                detected[n].append(((x, y, x + 30, y + 40), float(rng.uniform(0.55, 1))))
     moves = [(1.0, 1.0)] * 40
-    one, two = follow(seen, 40, moves=moves), follow(seen, 40, moves=moves)
+    one, two = follow(detected, 40, moves=moves), follow(detected, 40, moves=moves)
     assert [t.id for t in one] == list(range(1, len(one) + 1))
     assert [int(t.frames[0]) for t in one] == sorted(int(t.frames[0]) for t in one)
     for a, b in zip(one, two, strict=True):
@@ -246,7 +246,7 @@ def test_steady_never_shrinks_boxes() -> None:
         grown = steady(boxes)
         assert (grown[:, :2] <= boxes[:, :2] + 1e-3).all()
         assert (grown[:, 2:] >= boxes[:, 2:] - 1e-3).all()
-    # A single small answer among large ones is filled up about its centre.
+    # A single small detection among large ones is enlarged about its centre.
     boxes = np.tile(np.array([100, 100, 160, 180], np.float32), (9, 1))
     boxes[4] = (120, 130, 140, 150)
     np.testing.assert_allclose(steady(boxes)[4], (100, 100, 160, 180))

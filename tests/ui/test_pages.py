@@ -41,7 +41,7 @@ class _Tags(HTMLParser):
         super().__init__()
         self.sources: list[str] = []
         self.handlers: list[str] = []
-        self.seen = ""
+        self.visible = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -49,7 +49,7 @@ class _Tags(HTMLParser):
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
 
     def handle_data(self, data: str) -> None:
-        self.seen += data
+        self.visible += data
 
 
 def whole(parts: Any) -> str:
@@ -133,8 +133,8 @@ def test_handlers_check_rights(filled: Context) -> None:
     assert state_of(filled) == "draft"
 
 
-def new_case(reference: str, **told: str) -> list[str]:
-    return [reference, "foi", "A title", "", "england-and-wales", "", *(told.get(key, "") for _, key in _fields())]
+def new_case(reference: str, **values: str) -> list[str]:
+    return [reference, "foi", "A title", "", "england-and-wales", "", *(values.get(key, "") for _, key in _fields())]
 
 
 def test_pages_escape_hostile_text(filled: Context) -> None:
@@ -152,9 +152,9 @@ def test_pages_escape_hostile_text(filled: Context) -> None:
     for page in pages:
         parsed = _Tags(page)
         assert not parsed.handlers and "x" not in parsed.sources
-        assert HOSTILE in parsed.seen or "onerror" in parsed.seen
+        assert HOSTILE in parsed.visible or "onerror" in parsed.visible
         assert "${" not in page and "{{" not in page  # which Gradio's templates would run
-    assert HOSTILE in _Tags(pages[1]).seen
+    assert HOSTILE in _Tags(pages[1]).visible
     # An error message repeats the input.
     refused = work.open_case(request_from("officer"), *[HOSTILE, *new_case("x")[1:]])
     assert "R653" in refused and "<img" not in refused and "${" not in refused
@@ -179,12 +179,12 @@ def test_release_page_takes_release_from_draft_to_approved(filled: Context) -> N
     page, work = ReleasePage(filled), WorkListPage(filled)
     rita, anna = request_from("reviewer"), request_from("approver")
     assert "is a draft" in listing(work, rita)[1]
-    face = next(key for words, key in choices(filled) if "track 1" in words)
+    face = next(key for label, key in choices(filled) if "track 1" in label)
     assert "R602" in page.decide("R-1#1", [face], "show", "", [], "", "", rita)[0]
     said, *left = page.decide("R-1#1", [face], "show", "", [], "", HOSTILE, rita)
     assert "1 decision recorded" in said and left == [[], []]
     shown = whole(page.show("R-1#1", rita))
-    assert HOSTILE in _Tags(shown).seen and "Missing: urn" not in shown and "shown" in shown
+    assert HOSTILE in _Tags(shown).visible and "Missing: urn" not in shown and "shown" in shown
     assert "is in review" in page.submit("R-1#1", rita)
     assert "is waiting for approval" in listing(work, anna)[1]
     parts = page.show("R-1#1", anna)
@@ -211,7 +211,7 @@ def test_release_page_decides_on_unmarked_sound(filled: Context) -> None:
     page, rita = ReleasePage(filled), request_from("reviewer")
     message = page.decide_sound("R-1#1", "AB/1", "0:00:00.2", "0.6", "hide", "bleep", [], "", "", rita)
     assert "recorded" in message, message
-    assert any("sound 1" in words for words, _ in choices(filled))
+    assert any("sound 1" in label for label, _ in choices(filled))
     assert "R653" in page.decide_sound("R-1#1", "AB/1", "soon", "0.6", "hide", "", [], "", "", rita)
 
 
@@ -272,7 +272,7 @@ def test_detail_list_adds_and_removes_entries(filled: Context) -> None:
 def test_case_page_shows_and_stops_jobs(filled: Context) -> None:
     page, rita = CasePage(filled), request_from("reviewer")
     assert "Detection has started for" in page.detect("R-1", "AB/1", "fast", rita)
-    lines, seen, *_ = page.poll("R-1", "", rita)
+    lines, before, *_ = page.poll("R-1", "", rita)
     assert "Detecting faces and plates" in str(lines) and "Waiting" in str(lines)
     assert "0 B" not in str(lines)
     # Only people who may stop the job see the button.
@@ -281,8 +281,8 @@ def test_case_page_shows_and_stops_jobs(filled: Context) -> None:
     assert "data-job" not in str(page.poll("R-1", "", request_from("officer"))[0])
     assert "data-job" in str(page.poll("R-1", "", request_from("administrator"))[0])
     queue.cancel(filled.db, "reviewer", job[1])
-    lines, now, *_ = page.poll("R-1", str(seen), rita)
-    assert "Cancelled" in str(lines) and now != seen
+    lines, now, *_ = page.poll("R-1", str(before), rita)
+    assert "Cancelled" in str(lines) and now != before
     assert f'data-job="{job[1]}" data-act="retry"' in str(lines)
 
 
@@ -309,15 +309,15 @@ def test_work_list_filters_by_words_person_and_state(filled: Context) -> None:
     cases.open_case(filled.db, "officer", "F-7", kind=CaseKind.FOI, title="Mill Lane", received=date.today())
     cases.add_member(filled.db, "officer", "F-7", "approver", "approver")
     work, me = WorkListPage(filled), request_from("officer")
-    for wish, there, not_there in (
+    for filters, there, not_there in (
         ({"find": "mill 7"}, "F-7", "R-1"),
         ({"who": "approver"}, "F-7", "R-1"),
         ({"who": "-"}, "R-1", "F-7"),  # no one is assigned
         ({"stage": "empty"}, "F-7", "R-1"),
         ({"stage": "draft"}, "R-1", "F-7"),
     ):
-        found = listing(work, me, **wish)[2]  # type: ignore[arg-type]
-        assert there in found and not_there not in found, wish
+        found = listing(work, me, **filters)[2]  # type: ignore[arg-type]
+        assert there in found and not_there not in found, filters
 
 
 def test_case_page_changes_footage_details(filled: Context) -> None:

@@ -15,31 +15,31 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from redact.evaluate.truth import DEFAULT_LABELS, Truth, TruthObject
-from tests.virtual_camera.imaging import LOOKS, Condition, Lens, Sensor
+from tests.virtual_camera.imaging import CAMERA_SETTINGS, Condition, Lens, Sensor
 from tests.virtual_camera.path import CameraPath
 from tests.virtual_camera.stills import Box
 
 SURROUND = 0.2
 """Width of the blurred surround, in widths of the still."""
 BLUR_STEP = 2.0
-"""Pixels of motion between two of the instants that one exposure is made of."""
+"""Pixels of motion between two instants of one exposure."""
 MAX_INSTANTS = 9
 BT709 = 1
 LIMITED_RANGE = 1
-"""FFmpeg's numbers for both."""
+"""FFmpeg's codes for both."""
 X264_OPTIONS = {"crf": "23", "preset": "veryfast"}
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """Which boxes count: at least ``min_share`` of the area inside the frame and the visible part at least so high."""
+    """Boxes that count: at least ``min_share`` of the area is inside the frame, with a minimum visible height."""
 
     min_share: float = 0.25
     min_height: Mapping[str, float] = field(default_factory=lambda: {"face": 16.0, "plate": 12.0, "text": 12.0})
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisibleBox:
     """A box on a frame. ``hull``: upright and clipped to the frame; ``turned`` by ``angle`` degrees clockwise, whole.
     ``share``: how much of the whole hull's area is inside the frame."""
 
@@ -52,7 +52,7 @@ class Seen:
 
 
 class VirtualCamera:
-    """One clip's camera. Everything follows from the arguments: same arguments, same frames and truth."""
+    """One clip's camera. Deterministic: equal arguments give equal frames and truth."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class VirtualCamera:
         """``still``: (H, W, 3) RGB; ``size``: (width, height) of the clip in pixels."""
         self.size, self.fps, self.frame_count = size, fps, round(fps * seconds)
         self._counting = counting or Counting()
-        self._look = LOOKS[condition]
-        self._lens = Lens(self._look.focal, size)
+        self._settings = CAMERA_SETTINGS[condition]
+        self._lens = Lens(self._settings.focal, size)
         height, width = still.shape[:2]
-        # Scaled once so that it just fills the frame: later warps then stay near 1:1, where bilinear is good enough.
+        # Scaled once to just fill the frame: later warps stay near 1:1, for which bilinear is good enough.
         fill = max(size[0] / width, size[1] / height)
         scaled_size = (round(width * fill), round(height * fill))
         scaled = cv2.resize(still, scaled_size, interpolation=cv2.INTER_CUBIC if fill > 1 else cv2.INTER_AREA)
@@ -82,7 +82,7 @@ class VirtualCamera:
         self._boxes = [(box[0], np.array(box[1:]) * scale) for box in boxes]
         rng = np.random.default_rng(seed)
         self._path = CameraPath(scaled_size, size, self._lens.ideal_size[0] / size[0], rng)
-        self._sensor = Sensor(self._look, size, rng)
+        self._sensor = Sensor(self._settings, size, rng)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Every frame, (H, W, 3) RGB. Iterate only once, as the noise generator continues."""
@@ -91,7 +91,7 @@ class VirtualCamera:
 
     def _average(self, t: float) -> NDArray[np.float32]:
         """The mean over the exposure, whose middle is ``t``."""
-        open_for = self._look.exposure / self.fps
+        open_for = self._settings.exposure / self.fps
         ends = [self._corners(t - open_for / 2), self._corners(t + open_for / 2)]
         motion = float(np.abs(ends[1] - ends[0]).max())
         count = int(np.clip(np.ceil(motion / BLUR_STEP), 1, MAX_INSTANTS))
@@ -117,33 +117,33 @@ class VirtualCamera:
         return _project(self._path.frame_from_still(t), (still[:2] / still[2]).T)
 
     def truth(self) -> Truth:
-        """Truth as MOTChallenge text can hold it: the upright hull of each box, clipped to the frame."""
-        return self._truth(lambda seen: (seen.hull, 0.0))
+        """Truth in MOTChallenge terms: the upright hull of each box, clipped to the frame."""
+        return self._truth(lambda visible: (visible.hull, 0.0))
 
     def exact_truth(self) -> Truth:
-        """Truth as turned boxes that may reach past the frame. Counts the same boxes as :meth:`truth`."""
-        return self._truth(lambda seen: (seen.turned, seen.angle))
+        """Truth as rotated boxes that may extend past the frame. Counts the same boxes as :meth:`truth`."""
+        return self._truth(lambda visible: (visible.turned, visible.angle))
 
-    def _truth(self, form: Callable[[Seen], tuple[NDArray[np.float64], float]]) -> Truth:
+    def _truth(self, form: Callable[[VisibleBox], tuple[NDArray[np.float64], float]]) -> Truth:
         objects = []
         for number, (label, box) in enumerate(self._boxes, start=1):
-            everywhere = self._seen(label, box)
+            everywhere = self._visible(label, box)
             if not everywhere:
                 continue
-            forms = [form(seen) for seen in everywhere]
+            forms = [form(visible) for visible in everywhere]
             objects.append(
                 TruthObject(
                     id=number,
                     label=label,
-                    frames=np.array([seen.frame for seen in everywhere], np.int32),
+                    frames=np.array([visible.frame for visible in everywhere], np.int32),
                     boxes=np.array([f[0] for f in forms]),
                     angles=np.array([f[1] for f in forms]),
-                    counted=np.array([seen.counted for seen in everywhere], np.bool_),
+                    counted=np.array([visible.counted for visible in everywhere], np.bool_),
                 )
             )
         return Truth(tuple(objects))
 
-    def _seen(self, label: str, box: NDArray[np.float64]) -> list[Seen]:
+    def _visible(self, label: str, box: NDArray[np.float64]) -> list[VisibleBox]:
         found = []
         for index in range(self.frame_count):
             outline = self._lens.bend_points(_project(self._path.frame_from_still(index / self.fps), _outline(box)))
@@ -155,18 +155,18 @@ class VirtualCamera:
             share = _area(hull) / _area(whole)
             high = min(hull[3] - hull[1], turned[3] - turned[1])
             counted = share >= self._counting.min_share and high >= self._counting.min_height[label]
-            found.append(Seen(index, hull, turned, angle, share, counted))
+            found.append(VisibleBox(index, hull, turned, angle, share, counted))
         return found
 
     def write_truth(self, path: Path) -> None:
         """:meth:`truth` as MOTChallenge text of ten columns, with ``labels.txt`` beside it."""
         lines = []
         for number, (label, box) in enumerate(self._boxes, start=1):
-            for seen in self._seen(label, box):
-                x1, y1, x2, y2 = seen.hull
+            for visible in self._visible(label, box):
+                x1, y1, x2, y2 = visible.hull
                 place = f"{x1 + 1:.2f},{y1 + 1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
-                marks = f"{int(seen.counted)},{DEFAULT_LABELS.index(label) + 1},{seen.share:.3f},-1"
-                lines.append(f"{seen.frame + 1},{number},{place},{marks}\n")
+                marks = f"{int(visible.counted)},{DEFAULT_LABELS.index(label) + 1},{visible.share:.3f},-1"
+                lines.append(f"{visible.frame + 1},{number},{place},{marks}\n")
         path.write_text("".join(lines))
         path.with_name("labels.txt").write_text("".join(f"{label}\n" for label in DEFAULT_LABELS))
 
@@ -203,7 +203,7 @@ def make_clip(
 
 
 def _with_surround(still: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
-    """The still within a soft continuation of its border: nothing black, and nothing mirrored that has no truth."""
+    """The still with its border continued softly: nothing black, and no mirrored content without truth."""
     border = cv2.copyMakeBorder(still, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     canvas = np.asarray(cv2.GaussianBlur(border, (0, 0), pad / 12), np.uint8)
     canvas[pad:-pad, pad:-pad] = still
@@ -224,7 +224,7 @@ def _outline(box: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _turned(outline: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """The box along the outline's own top and bottom sides that just holds it, before turning, and its angle."""
+    """The smallest box along the outline's top and bottom sides, before rotation, and its angle."""
     along = outline[8] - outline[0] + outline[16] - outline[24]
     angle = np.arctan2(along[1], along[0])
     back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])

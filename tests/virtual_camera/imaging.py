@@ -22,9 +22,9 @@ class Condition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CameraSettings:
     """``exposure``: share of the frame interval in which the shutter is open. ``light``: share of the day's light that
-    reaches the sensor; ``gain``: what the camera multiplies it with again. ``focal``: focal length of an equidistant
+    reaches the sensor; ``gain``: the camera's amplification. ``focal``: focal length of an equidistant
     wide-angle lens in widths of the frame, 0 for a rectilinear lens."""
 
     exposure: float
@@ -33,28 +33,28 @@ class Look:
     focal: float = 0.0
 
 
-LOOKS = {
-    Condition.DAY: Look(exposure=0.4),
-    # 1/28 s at 25 frames a second, a twenty-fifth of the light, of which the camera brings back less than half.
-    Condition.LOW_LIGHT: Look(exposure=0.9, light=0.04, gain=10.0),
+CAMERA_SETTINGS = {
+    Condition.DAY: CameraSettings(exposure=0.4),
+    # 1/28 s at 25 frames a second, a twenty-fifth of the light, less than half of it restored by the camera.
+    Condition.LOW_LIGHT: CameraSettings(exposure=0.9, light=0.04, gain=10.0),
     # About 80 degrees across, the usual body-worn lens's lower end.
-    Condition.WIDE_ANGLE: Look(exposure=0.4, focal=0.72),
+    Condition.WIDE_ANGLE: CameraSettings(exposure=0.4, focal=0.72),
 }
 
 
 class Sensor:
-    """Poisson-Gaussian noise in linear light: photons counted with their own noise, plus that of reading them out.
+    """Poisson-Gaussian noise in linear light: shot noise of photons plus read-out noise.
 
     Source of the model: Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
     raw-data", IEEE TIP 17(10), 2008.
     """
 
-    def __init__(self, look: Look, size: tuple[int, int], rng: np.random.Generator) -> None:
-        self._look = look
+    def __init__(self, settings: CameraSettings, size: tuple[int, int], rng: np.random.Generator) -> None:
+        self._settings = settings
         self._rng = rng
         width, height = size
         pool = rng.standard_normal((height + 64, width + 64, 3), dtype=np.float32)
-        # Demosaicing and in-camera denoising tie neighbours together; the sum of squares is put back to one.
+        # Demosaicing and in-camera denoising correlate neighbours; the sum of squares is normalised to one.
         pool = cv2.GaussianBlur(pool, (0, 0), 0.6)
         self._pool = (pool / pool.std()).astype(np.float32)
         self._to_light = (np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)) ** np.float32(GAMMA)
@@ -62,13 +62,13 @@ class Sensor:
 
     def expose(self, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
         """``picture``: (H, W, 3) float32 of 0 to 255, gamma coded; returns the same as uint8 after the sensor."""
-        look = self._look
+        settings = self._settings
         height, width = picture.shape[:2]
         level = np.clip(picture * ((LEVELS - 1) / 255.0), 0, LEVELS - 1).astype(np.uint16)
-        electrons = self._to_light[level] * np.float32(look.light * WHITE_ELECTRONS)
+        electrons = self._to_light[level] * np.float32(settings.light * WHITE_ELECTRONS)
         y, x = self._rng.integers(0, 64, 2)
         noise = self._pool[y : y + height, x : x + width] * np.sqrt(electrons + np.float32(READ_NOISE**2))
-        out = (electrons + noise) * np.float32(look.gain / WHITE_ELECTRONS * (LEVELS - 1))
+        out = (electrons + noise) * np.float32(settings.gain / WHITE_ELECTRONS * (LEVELS - 1))
         coded: NDArray[np.uint8] = self._to_code[np.clip(out, 0, LEVELS - 1).astype(np.uint16)]
         return coded
 
@@ -82,7 +82,7 @@ class Lens:
         self._centre = np.array(size, np.float64) / 2
         self.ideal_size = size
         if focal:
-            # The ideal picture must reach as far as the lens sees into the frame's corners.
+            # The ideal picture must cover the lens's view into the frame's corners.
             reach = self._undo(np.zeros((1, 2)))[0]
             grown = np.ceil(np.abs(reach - self._centre) * 2).astype(int)
             self.ideal_size = (int(grown[0]), int(grown[1]))
@@ -99,7 +99,7 @@ class Lens:
         return self._centre + ray * (self._focal * np.tan(radius / self._focal) / radius)[:, None]
 
     def bend_points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, 2) points of the rectilinear frame to where the lens puts them."""
+        """Map (n, 2) points of the rectilinear frame through the lens."""
         if not self._focal:
             return points
         ray = points - self._centre
@@ -107,7 +107,7 @@ class Lens:
         return self._centre + ray * (self._focal * np.arctan(radius / self._focal) / radius)[:, None]
 
     def bend_picture(self, ideal: NDArray[np.float32]) -> NDArray[np.float32]:
-        """An ideal picture of ``ideal_size`` to the frame of ``size``."""
+        """Map an ideal picture of ``ideal_size`` to the frame of ``size``."""
         if not self._focal:
             return ideal
         return np.asarray(cv2.remap(ideal, self._map, None, cv2.INTER_LINEAR), np.float32)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 ZOOM_RANGE = (0.9, 1.9)
-"""Of the scale at which the still just fills the frame."""
+"""Zoom, relative to the scale at which the still just fills the frame."""
 OVERSHOOT = 0.06
-"""Share of the view by which the centre may go past where the view's edge meets the still's."""
+"""Share of the view by which its edge may pass the still's edge."""
 PAN_HZ = (0.08, 0.3)
 ROLL_DEGREES = 4.0
 TILT = 0.05
@@ -22,7 +22,7 @@ TREMOR_HZ = (4.0, 9.0)
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """A sum of sines: a function of time that can be asked at any instant inside an exposure."""
+    """A sum of sines: a function of time, defined at any instant of an exposure."""
 
     amplitude: NDArray[np.float64]
     hertz: NDArray[np.float64]
@@ -39,12 +39,12 @@ class Wave:
 
 
 class CameraPath:
-    """Pan, zoom, roll and tilt that a person makes on purpose, and the shake of walking and holding on top."""
+    """Deliberate pan, zoom, roll and tilt, plus the shake of walking and holding."""
 
     def __init__(
         self, still_size: tuple[int, int], frame_size: tuple[int, int], magnify: float, rng: np.random.Generator
     ) -> None:
-        """``magnify`` is applied over the zoom: a wide-angle lens sees more, and is put nearer."""
+        """``magnify`` multiplies the zoom: a wide-angle lens sees more and is moved closer."""
         self._still = np.array(still_size, np.float64)
         self._frame = np.array(frame_size, np.float64)
         self._magnify = magnify

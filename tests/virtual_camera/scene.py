@@ -1,4 +1,4 @@
-"""A drawn street with a real face, so that everything can be tried without any other data.
+"""A drawn street with a real face, so that everything can be tested without other data.
 
 The face is the portrait of the astronaut Eileen Collins that scikit-image carries (NASA, public domain).
 """
@@ -78,7 +78,7 @@ def _street(rng: np.random.Generator) -> NDArray[np.uint8]:
             for x in range(left + 18, min(left + wide, width) - 34, 52):
                 picture[y : y + 36, x : x + 26] = wall * rng.uniform(0.25, 0.6)
         left += wide
-    # Brick and asphalt are never even: grain on two scales.
+    # Brick and asphalt are never uniform: grain on two scales.
     for sigma, strength in ((0.8, 6.0), (6.0, 4.0)):
         grain = cv2.GaussianBlur(rng.standard_normal((height, width)).astype(np.float32), (0, 0), sigma)
         picture += (strength / float(grain.std()) * grain)[:, :, None]
@@ -125,7 +125,7 @@ def _car(
 
 
 def _plate(style: PlateStyle, height: int, rng: np.random.Generator) -> Image.Image:
-    """Drawn at eight times its size and scaled down, so that its edges are soft like a photograph's."""
+    """Drawn at eight times its size and scaled down, for edges as soft as a photograph's."""
     high = height * 8
     wide = round(high * style.shape)
     plate = Image.new("RGB", (wide, high), style.paper)
@@ -147,7 +147,7 @@ def _plate(style: PlateStyle, height: int, rng: np.random.Generator) -> Image.Im
             anchor="mm",
         )
     text = "".join(_character(c, rng) for c in style.pattern)
-    # The longest text that fits both ways.
+    # The largest text that fits in width and height.
     size = high * 1.1
     while True:
         font = ImageFont.load_default(size)
@@ -170,7 +170,7 @@ def _character(kind: str, rng: np.random.Generator) -> str:
 
 @cache
 def _cut_out() -> tuple[Image.Image, Image.Image]:
-    """The portrait, and the mask that cuts the astronaut out of it."""
+    """The portrait, and the mask that cuts out the astronaut."""
     portrait = skimage.data.astronaut()
     mask = np.zeros(portrait.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.array(PERSON_OUTLINE, np.int32)], 255)

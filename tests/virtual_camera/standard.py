@@ -1,4 +1,4 @@
-"""The clips that the project's figures are measured on."""
+"""The clips used to measure the project's figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.virtual_camera.stills import Still, shared_stills
 
 PLATES_OF_EACH = 20
 SEEDS = 1000
-"""Between one part and the next."""
+"""Seed offset between parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class StandardClip:
 def standard_clips(shared: Path, part: int = 0) -> list[StandardClip]:
     """Every face still by day and in low light; 20 stills of each kind of plate, day and low light in turn.
 
-    The first ``part`` is what the project's settings were chosen on. Others are of other plates, and of the same faces
-    under other movements of the camera.
+    The first ``part`` was used to choose the project's settings. Others have other plates, and the same faces under
+    other camera movements.
     """
     clips = []
     for number, still in enumerate(shared_stills(shared, "faces", "face")):

@@ -23,7 +23,7 @@ class Still:
 
 
 def shared_data() -> Path | None:
-    """The folder of real pictures, if this machine has it."""
+    """The folder of real pictures, if present on this machine."""
     default = Path(__file__).resolve().parents[3] / "shared" / "data"
     folder = Path(os.environ.get("REDACT_SHARED_DATA", default))
     return folder if folder.is_dir() else None
@@ -37,8 +37,8 @@ def require_shared_data() -> Path:
 
 
 def shared_stills(folder: Path, kind: str, label: str, limit: int | None = None, part: int = 0) -> list[Still]:
-    """Stills of ``folder/kind`` with their YOLO truth; ``limit`` takes that many, evenly spread over the names, and
-    each ``part`` others, while there are any."""
+    """Stills of ``folder/kind`` with their YOLO truth; ``limit`` selects that many, evenly spread over the names; each
+    ``part`` selects others while available."""
     paths = sorted((folder / kind / "images").glob("*.jpg"))
     if limit is not None and limit < len(paths):
         paths = [paths[(i * len(paths) // limit + part) % len(paths)] for i in range(limit)]

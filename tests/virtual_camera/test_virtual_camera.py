@@ -27,7 +27,7 @@ SMALL = (320, 180)
 
 
 def marked_still() -> tuple[NDArray[np.uint8], list[Box]]:
-    """Grey with two saturated rectangles that can be found again by colour."""
+    """Grey with two saturated rectangles, to be located by colour."""
     still = np.full((300, 480, 3), 110, np.uint8)
     still[60:120, 90:190] = (250, 40, 40)
     still[180:250, 280:350] = (40, 40, 250)
@@ -38,7 +38,7 @@ def marked_still() -> tuple[NDArray[np.uint8], list[Box]]:
     ("condition", "slack"),
     [
         (Condition.DAY, 4.0),  # blur eats the thin corners of a rolled marker
-        (Condition.LOW_LIGHT, 6.0),  # the shutter is open over twice as long
+        (Condition.LOW_LIGHT, 6.0),  # the shutter is open more than twice as long
         (Condition.WIDE_ANGLE, 4.0),
     ],
 )
@@ -53,7 +53,7 @@ def test_truth_matches_clip(tmp_path: Path, condition: Condition, slack: float) 
             picture = frame.to_ndarray(format="rgb24").astype(int)
             for thing, channel in zip(truth.objects, (0, 2), strict=True):
                 row = np.nonzero(thing.frames == index)[0]
-                # Half the way between marker and ground: blur is symmetric, so the edge stays where it is.
+                # Halfway between marker and ground: blur is symmetric, so the edge stays in place.
                 lead = picture[:, :, channel] - picture[:, :, 2 - channel]
                 found = np.argwhere(lead > max(lead.max() / 2, 15))
                 if not len(row) or not thing.counted[row[0]]:
@@ -68,13 +68,13 @@ def test_truth_matches_clip(tmp_path: Path, condition: Condition, slack: float) 
 
 def test_objects_come_go_and_change_size() -> None:
     still, boxes = marked_still()
-    seen: list[float] = []
+    shares: list[float] = []
     heights: list[float] = []
     for seed in range(8):
         for thing in VirtualCamera(still, boxes, seed=seed, size=SMALL).truth().objects:
-            seen.append(len(thing.frames) / 150)
+            shares.append(len(thing.frames) / 150)
             heights.append(float(np.ptp(np.log(thing.boxes[thing.counted][:, 3] - thing.boxes[thing.counted][:, 1]))))
-    assert np.mean(np.array(seen) < 1) > 0.3
+    assert np.mean(np.array(shares) < 1) > 0.3
     assert np.exp(np.median(heights)) > 1.4
 
 
@@ -86,11 +86,11 @@ def test_camera_stays_on_still() -> None:
 def test_virtual_camera_is_deterministic() -> None:
     still, boxes = marked_still()
 
-    def film(seed: int) -> tuple[NDArray[np.uint8], Truth]:
+    def render(seed: int) -> tuple[NDArray[np.uint8], Truth]:
         camera = VirtualCamera(still, boxes, seed=seed, condition=Condition.LOW_LIGHT, size=SMALL, seconds=0.2)
         return np.stack(list(camera.frames())), camera.truth()
 
-    first, again, other = film(1), film(1), film(2)
+    first, again, other = render(1), render(1), render(2)
     assert np.array_equal(first[0], again[0])
     assert np.array_equal(first[1].objects[0].boxes, again[1].objects[0].boxes)
     assert not np.array_equal(first[0], other[0])

@@ -1,4 +1,4 @@
-"""Redacted copies without rendering: reports as the renderer would make them, for tests of what the log says."""
+"""Redacted copies without rendering: reports like the renderer's, for tests of the log."""
 
 from __future__ import annotations
 

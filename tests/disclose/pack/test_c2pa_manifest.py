@@ -54,12 +54,12 @@ def copy(clip: Path, credentials: C2paCredentials) -> Path:
 
 
 def signed(clip: Path, target: Path, credentials: C2paCredentials, **other: Any) -> Path:
-    told = {"policy_sha256": POLICY, "master_sha256": MASTER, "hidden": [HIDDEN]}
-    sign_copy(clip, target, credentials, **{**told, **other})
+    fields = {"policy_sha256": POLICY, "master_sha256": MASTER, "hidden": [HIDDEN]}
+    sign_copy(clip, target, credentials, **{**fields, **other})
     return target
 
 
-def told_by(copy: Path) -> dict[str, Any]:
+def manifest_of(copy: Path) -> dict[str, Any]:
     """What any C2PA tool reads from the file."""
     with copy.open("rb") as file, c2pa.Reader("video/mp4", file) as reader:
         report = json.loads(reader.json())
@@ -81,7 +81,7 @@ def test_manifest_states_edits_and_is_valid(copy: Path, clip: Path, key: Signing
     assert found.problems == ()
     assert found.key.fingerprint == key.fingerprint
     assert (found.release.policy_sha256, found.release.master_sha256) == (POLICY, MASTER)
-    manifest = told_by(copy)
+    manifest = manifest_of(copy)
     opened, edited = assertion(manifest, "c2pa.actions.v2")["actions"]
     assert opened["action"] == "c2pa.opened"
     assert (edited["action"], edited["reason"]) == ("c2pa.edited", "c2pa.PII.present")
@@ -97,7 +97,7 @@ def test_manifest_states_edits_and_is_valid(copy: Path, clip: Path, key: Signing
 
 def test_manifest_calls_changed_sound_dubbed(clip: Path, credentials: C2paCredentials) -> None:
     target = signed(clip, clip.with_name("b.mp4"), credentials, hidden=[], sound=[SoundRange(Fraction(1), Fraction(2))])
-    actions = assertion(told_by(target), "c2pa.actions.v2")["actions"]
+    actions = assertion(manifest_of(target), "c2pa.actions.v2")["actions"]
     assert [a["action"] for a in actions] == ["c2pa.opened", "c2pa.dubbed"]
 
 
@@ -118,7 +118,7 @@ def test_manifest_of_public_release_names_no_master(clip: Path, credentials: C2p
         assert secret not in manifest
     for picture in (b"\xff\xd8\xff", b"\x89PNG", b"JFIF", b"c2pa.thumbnail", b"origin"):
         assert picture not in manifest
-    assert "master_sha256" not in assertion(told_by(target), "redact.release")
+    assert "master_sha256" not in assertion(manifest_of(target), "redact.release")
 
 
 def test_signing_and_reading_open_no_socket(

@@ -1,4 +1,4 @@
-"""What goes into a release log: from the plan of a release, the records, and copies that were not rendered."""
+"""The content of a release log, from a release plan, the records, and copies that were not rendered."""
 
 from __future__ import annotations
 

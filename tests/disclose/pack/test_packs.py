@@ -65,9 +65,9 @@ def test_pack_holds_approved_content(ready: tuple[Database, Store], tmp_path: Pa
     assert max(int(shown[n, 50, 35 + n]) for n in range(FRAMES)) < 24
     assert int(shown[12, 130, 190]) < 24
     filed = load_filed(exports(db)[0].log.encode())
-    told = json.loads((done.pack / "log.json").read_bytes())
-    assert [m["class"] for m in told["masks"]] == ["face", "plate"]
-    assert told["masks"][1]["first_frame"] == 125 + 8
+    log = json.loads((done.pack / "log.json").read_bytes())
+    assert [m["class"] for m in log["masks"]] == ["face", "plate"]
+    assert log["masks"][1]["first_frame"] == 125 + 8
     assert filed.log.audit_head.count < exports(db)[0].head_count + 1
     assert sound(db)
 

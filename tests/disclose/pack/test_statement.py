@@ -32,7 +32,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
 
 
 def predicate(**other: Any) -> Predicate:
-    told = {
+    fields = {
         "kind": "court",
         "masters": (SHA,),
         "models": (ModelRef(name="centerface", sha256=SHA),),
@@ -44,7 +44,7 @@ def predicate(**other: Any) -> Predicate:
         "software": "redact-workbench 0.1.0",
         "created": "2026-06-19T14:32:07+00:00",
     }
-    return Predicate(**{**told, **other})
+    return Predicate(**{**fields, **other})
 
 
 def test_statement_round_trip(key: SigningKey) -> None:
@@ -67,8 +67,8 @@ def test_signature_is_accepted_by_other_tools(key: SigningKey) -> None:
 def test_statement_schema_matches_model(key: SigningKey) -> None:
     published = json.loads(SCHEMA.read_text())
     assert published == statement.json_schema()
-    for told in (predicate(), predicate(kind="public", masters=None, edit_head=None)):
-        payload = base64.b64decode(json.loads(sign(FILES, told, key))["payload"])
+    for stated in (predicate(), predicate(kind="public", masters=None, edit_head=None)):
+        payload = base64.b64decode(json.loads(sign(FILES, stated, key))["payload"])
         jsonschema.Draft202012Validator(published).validate(json.loads(payload))
 
 
@@ -98,8 +98,8 @@ def signed_anyhow(payload: bytes, key: SigningKey) -> bytes:
     """A valid signature over any ``payload``."""
     kind = "application/vnd.in-toto+json"
     signature = key.sign_dsse(Envelope(payload, kind, {}).pae())
-    told = {"keyid": key.fingerprint, "sig": base64.b64encode(signature).decode()}
-    outer = {"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": [told]}
+    signed = {"keyid": key.fingerprint, "sig": base64.b64encode(signature).decode()}
+    outer = {"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": [signed]}
     return canonical(outer)
 
 

@@ -52,7 +52,7 @@ def test_shipped_policies_hide_everything_by_default() -> None:
         assert policy.raw == (FOLDER / f"{name}.toml").read_bytes()
         assert policy.sha256 == hashlib.sha256(policy.raw).hexdigest()
         assert (policy.four_eyes, policy.watch_all) == (True, True)
-        # Nobody is shown without a decision, and the effect leaves nothing visible.
+        # No person is shown without a decision, and the effect leaves nothing visible.
         for label in ("face", "plate", "text", "a class of a network of one's own"):
             rule = policy.rule(label)
             assert (rule.action, rule.effect) == (Action.HIDE, EffectSettings(Effect.SOLID))
@@ -66,14 +66,14 @@ def test_shipped_policies_suit_their_audience() -> None:
     assert (court.kind, court.sound.mode, court.log.stills) == (ReleaseKind.COURT, AudioMode.KEEP, True)
     assert (public.kind, public.sound.mode) == (ReleaseKind.PUBLIC, AudioMode.MUTE)
     assert public.log.published_edition
-    told = (
+    fields = (
         public.log.stills,
         public.log.samples,
         public.log.original_name,
         public.log.camera_serial,
         public.log.wearer,
     )
-    assert not any(told)
+    assert not any(fields)
     assert (subject.kind, subject.regime, uk_gdpr.regime) == (
         ReleaseKind.SUBJECT_ACCESS,
         Regime.DPA_PART_3,

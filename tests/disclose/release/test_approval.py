@@ -1,4 +1,4 @@
-"""The approval rule, and that nothing gets round it."""
+"""The approval rule, and that nothing bypasses it."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def second_pass(db: Database, *found: str) -> None:
     with db.reading() as session:
         footage = releases.find(session, RELEASE).clips[0].footage.sha256
     about = {"kind": "suspect", "track": None, "label": "face", "footage": footage, "output": 1, "exhibit": "AB/1"}
-    seen = {"first": 3, "last": 4, "frame": 3, "box": [1.0, 2.0, 3.0, 4.0], "score": 0.9, "text": "A face was found."}
-    items: list[Json] = [{**about, **seen, "key": key} for key in found]
+    finding = {"first": 3, "last": 4, "frame": 3, "box": [1.0, 2.0, 3.0, 4.0], "score": 0.9, "text": "A face."}
+    items: list[Json] = [{**about, **finding, "key": key} for key in found]
     content = standing(db)[1]
     asked = handlers.request_second_pass(db, "approver", RELEASE, content)
     with db.bookkeeping() as session:
@@ -107,7 +107,7 @@ def make(db: Database, *made: Edit) -> Sequence[str]:
 
 
 def settle(db: Database, *which: str) -> None:
-    review_items.settle(db, Store(), "reviewer", RELEASE, sorted(which), reason="looked at", exhibit=None)
+    review_items.settle(db, Store(), "reviewer", RELEASE, sorted(which), reason="checked", exhibit=None)
 
 
 def approve(db: Database, actor: str = "approver", **more: Any) -> None:
@@ -159,12 +159,12 @@ def test_override_needs_supervisor(ready: Database, tmp_path: Path) -> None:
         approve(ready, override="no time")
     assert standing(ready)[0] == "in-review"
     approve(ready, "officer", override="the court sits today")
-    noted = {"override": "the court sits today", "unwatched": 1, "unsettled": 2, "second_look": False}
-    assert approval_event(ready) == {"content": standing(ready)[1], **noted}
+    override = {"override": "the court sits today", "unwatched": 1, "unsettled": 2, "second_look": False}
+    assert approval_event(ready) == {"content": standing(ready)[1], **override}
     made = packs.export(ready, Store(), "officer", RELEASE, tmp_path / "pack")
     written = release_log.load((made.pack / "log.json").read_bytes())
     assert isinstance(written, release_log.ReleaseLog) and written.release.approver.override is not None
-    assert written.release.approver.override.model_dump() == {"reason": noted.pop("override"), **noted}
+    assert written.release.approver.override.model_dump() == {"reason": override.pop("override"), **override}
 
 
 def test_approval_is_refused_after_change_during_it(ready: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,7 +241,7 @@ def test_submission_waits_for_required_details(db: Database, case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"mg6c_item": "4"},  # only for court releases
         {"nonsense": 1},
@@ -251,17 +251,17 @@ def test_submission_waits_for_required_details(db: Database, case: str) -> None:
         {"organisation": 3},
     ],
 )
-def test_invalid_details_are_refused(told: dict[str, object]) -> None:
+def test_invalid_details_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(BadRecord):
-        details.check(ReleaseKind.PUBLIC, told)
+        details.check(ReleaseKind.PUBLIC, fields)
 
 
 def test_sensitive_schedule_stays_out_of_audit_trail(db: Database, case: str, tmp_path: Path) -> None:
     from redact.schema.tables import Event
 
     name = ready(db)
-    told = details.check(ReleaseKind.PUBLIC, {"internal": {"mg6d_reference": "ZZ-SECRET-9"}})
-    releases.set_details(db, "anna", name, told)
+    fields = details.check(ReleaseKind.PUBLIC, {"internal": {"mg6d_reference": "ZZ-SECRET-9"}})
+    releases.set_details(db, "anna", name, fields)
     with db.reading() as session:
         assert all("ZZ-SECRET-9" not in event.body for event in session.query(Event))
         assert details.of(releases.find(session, name)).internal is not None

@@ -1,4 +1,4 @@
-"""A court log: two clips of two recordings, and what the force files with it."""
+"""A court log: two clips of two recordings, and the internal section that the force files with it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def court_log() -> ReleaseLog:
                     "first_timecode": at(131),
                     "last_timecode": at(5624),
                     "kind": "picture",
-                    "reason": "The defendant. What he does with his hands and face is the matter in dispute.",
+                    "reason": "The defendant. His actions and expression are in dispute.",
                     "decided_by": "Eleanor Firth",
                     "decided_at": MADE - timedelta(hours=30),
                 }
@@ -150,7 +150,7 @@ def _court_section() -> CourtSection:
 
 
 def filed_court_log() -> FiledLog:
-    """The court log as the force files it."""
+    """The court log as filed by the force."""
     return FiledLog(
         log=court_log(),
         internal=InternalSection(

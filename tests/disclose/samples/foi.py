@@ -1,4 +1,4 @@
-"""An FOI log with secrets planted wherever people may write."""
+"""An FOI log with secrets planted in every free text."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ SECRETS = (
     "Wójcik", "Oyelaran", "Sidra Khan-Whitlock", "Person 1", "Person 2", "Vehicle 1", "51.20937", "-2.64512",
     "/srv/evidence", sha("1c"), sha("01c"), "balanced", "Bowen's informant", "Tomasz", "M0001",
 )  # fmt: skip
-"""What :func:`foi_log` holds and its published edition must not."""
+"""Texts in :func:`foi_log` that its published edition must not contain."""
 
 
 def foi_log() -> ReleaseLog:
-    """One clip for a FOI request. :data:`SECRETS` are planted wherever people may write."""
+    """One clip for an FOI request. :data:`SECRETS` are planted in every free text."""
     first = master(
         "BWV-AB-1", (750, 4499), "1c", wearer="PC 4471 Alice Bowen", serial="AX-3119-77", name="AXON_Body_3_2104.mp4"
     )
@@ -109,18 +109,18 @@ def _public_section() -> PublicSection:
             AppliedExemption(
                 code="s31(1)(a)",
                 prejudice="would be likely to",
-                harm="The screen shows a tactic in use, which those it is used against would learn to avoid.",
-                factors_for=("Openness about how public money and powers are used.",),
+                harm="The screen shows a tactic in use, which offenders would learn to avoid.",
+                factors_for=("Transparency about how public money and powers are used.",),
                 factors_against=("The tactic would be lost.", "Other forces use it, and Bowen's informant knows it."),
-                balance="The public interest in preventing crime outweighs that in seeing the screen.",
+                balance="The public interest in preventing crime outweighs the interest in seeing the screen.",
             ),
             AppliedExemption(code="s38(1)(b)", prejudice="would"),
         ),
         personal_data=PersonalDataAssessment(
             condition="3A",
             legitimate_interest="To see how officers acted at a public event.",
-            necessity="That can be seen without knowing who stood by.",
-            balance="Those who stood by had no reason to expect to be published.",
+            necessity="The identity of bystanders is not needed for that.",
+            balance="Bystanders did not expect to appear in published footage.",
             conclusion="Disclosing their faces would be unfair and so unlawful.",
         ),
         already_public=(AlreadyPublic(what="The press statement of 15 March 2026", where="www.wessexmendip.example"),),

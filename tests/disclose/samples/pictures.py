@@ -10,7 +10,7 @@ from redact.disclose.log.release_log import MaskSample, MaskSamples, ReleaseLog
 
 
 def mask_samples() -> MaskSamples:
-    """Where to look for two of the court log's masks."""
+    """Positions of two of the court log's masks."""
     return MaskSamples(
         samples=(
             MaskSample(
@@ -23,7 +23,7 @@ def mask_samples() -> MaskSamples:
 
 
 def stills(log: ReleaseLog) -> dict[str, bytes]:
-    """A small made-up picture with its mask on for each mask of the picture."""
+    """A small artificial still for each picture mask, with the mask drawn."""
     return {mask.id: _still(number) for number, mask in enumerate(log.masks) if mask.kind == "picture"}
 
 

@@ -31,7 +31,7 @@ from tests.disclose.samples.building_blocks import (
 
 
 def subject_access_log() -> ReleaseLog:
-    """A copy for a data subject, with one restriction that she may not be told of: not yet fit to leave."""
+    """A copy for a data subject, with one restriction that must be withheld from her: not releasable yet."""
     first = master(
         "AB/9", (0, 2999), "3e", wearer="PC 4471 Alice Bowen", serial="AX-3119-77", name="AXON_Body_3_2208.mp4"
     )
@@ -84,21 +84,21 @@ def subject_access_log() -> ReleaseLog:
                     identifiable=True,
                     consent="not sought",
                     reasonable_to_disclose=False,
-                    reason="Asking would itself tell that the footage exists.",
+                    reason="Asking would itself reveal that the footage exists.",
                 ),
             ),
             restrictions=(
                 Restriction(
                     code="s45(4)(e)",
                     ground="The faces and voices of others.",
-                    necessity="They can be recognised and have not agreed.",
-                    proportionality="All that concerns the requester is left to see and hear.",
+                    necessity="They can be recognised and have not consented.",
+                    proportionality="Everything that concerns the requester remains visible and audible.",
                     may_be_told=True,
                 ),
                 Restriction(
                     code="s45(4)(b)",
                     ground="A line of inquiry that is still open.",
-                    necessity="Knowing of it, the suspect would destroy what is sought.",
+                    necessity="If the suspect knew, evidence would be destroyed.",
                     proportionality="Two short spans.",
                     may_be_told=False,
                 ),

@@ -25,7 +25,7 @@ MOSAIC, BLUR = EffectSettings(Effect.MOSAIC), EffectSettings(Effect.BLUR)
 
 
 def footage(bits: int = 8) -> PlanarImage:
-    """Detail everywhere, none of it dark."""
+    """Detail everywhere, and nothing dark."""
     random = np.random.default_rng(3)
 
     def plane(height: int, width: int) -> torch.Tensor:
@@ -88,8 +88,8 @@ def test_translucent_mask_is_reported() -> None:
 def test_chroma_alone_is_reported() -> None:
     """A fill with the right brightness but the colours of the footage."""
     image = drawn([(SHAPES[0], BLACK)])
-    seen = PlanarImage((image.planes[0], *footage().planes[1:]), 8, (1, 1))
-    assert exposed(seen, samples([(SHAPES[0], BLACK)]))
+    recoloured = PlanarImage((image.planes[0], *footage().planes[1:]), 8, (1, 1))
+    assert exposed(recoloured, samples([(SHAPES[0], BLACK)]))
 
 
 def test_overlapping_masks_are_all_found() -> None:

@@ -319,7 +319,7 @@ def test_forgery_fails_expected_checks(
 
 
 def test_added_file_fails_only_file_check(pack: Made) -> None:
-    """Otherwise a reader could not tell a lost file from a forged one."""
+    """Otherwise a reader could not distinguish a lost file from a forged one."""
     file_added(pack)
     assert broken(checked(pack)) == {PackCheck.FILES}
 

@@ -1,9 +1,9 @@
-"""Cases of edits that the reviewer's JavaScript replays as well (tests/frontend/edit_cases.test.mjs).
+"""Edit cases that the reviewer's JavaScript also replays (tests/frontend/edit_cases.test.mjs).
 
-``cases/*.json``: ``footage`` has 25 frames a second. ``machine`` lists tracks whose box moves ``step`` pixels to the
-right with each frame; a case uses those it names. ``expected`` is what the edits come to: lanes, sounds, settled items,
-edits without effect, and ``[centre x, centre y, width, height, angle]`` of each track on the ``frames`` of the case.
-``server_only`` names what the reviewer cannot know before the server has answered, and why.
+``cases/*.json``: ``footage`` has 25 frames a second. ``machine`` lists tracks whose box moves right by ``step`` pixels
+a frame; a case uses those it names. ``expected`` is the result of the edits: lanes, sounds, settled items, edits
+without effect, and ``[centre x, centre y, width, height, angle]`` of each track on the ``frames`` of the case.
+``server_only`` names what the reviewer cannot know before the server's response, and why.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Case:
 
 
 def all_cases() -> list[Case]:
-    """Those of all files, in the order of the files' names."""
+    """The cases of all files, in order of file name."""
     found = []
     for path in sorted(FOLDER.glob("*.json")):
         table = json.loads(path.read_text(encoding="utf-8"))
@@ -55,7 +55,7 @@ def machine_of(footage: Json, machine: Sequence[Json]) -> TrackSet:
 
 
 def expected_of(footage: Json, machine: Sequence[Json], edits: Sequence[Json], frames: Sequence[int]) -> Json:
-    """What the Python side makes of a case, in the form of its ``expected``."""
+    """The Python result of a case, in the form of its ``expected``."""
     size = {"frame_count": footage["frames"], "width": footage["width"], "height": footage["height"]}
     log = [
         LoggedEdit(

@@ -86,7 +86,7 @@ def logs(draw: st.DrawFn, *, undoing: bool = True, most: int = 12) -> list[Logge
 @st.composite
 def machine_track(draw: st.DrawFn, number: int) -> Track:
     frames = sorted(draw(st.sets(FRAMES, min_size=1, max_size=4)))
-    if draw(st.booleans()):  # most tracks are without gaps
+    if draw(st.booleans()):  # most tracks have no gaps
         frames = list(range(frames[0], frames[-1] + 1))
     start = np.array(draw(box()))
     moved = [list(start + 3.3 * i) for i in range(len(frames))]

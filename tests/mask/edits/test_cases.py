@@ -1,4 +1,4 @@
-"""Replays the cases that the reviewer's JavaScript replays as well."""
+"""Replays the cases that the reviewer's JavaScript also replays."""
 
 from __future__ import annotations
 

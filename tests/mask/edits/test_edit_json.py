@@ -133,7 +133,7 @@ _ROWS = tuple(PlacedBox(f, *BOX, 0.0) for f in (10, 12))
         (types.Keyframe(1, 5, BOX), types.Keyframe(1, 5, BOX), True),
         (types.Keyframe(1, 5, BOX), types.Keyframe(1, 6, BOX), False),
         (types.Keyframe(1, 5, BOX), types.Keyframe(2, 5, BOX), False),
-        # Up to the next mark, wherever that is.
+        # Up to the next mark.
         (types.Keyframe(1, 5, BOX), types.Outside(1, 5), True),
         (types.Keyframe(1, 5, BOX), types.Outside(1, 4), True),
         (types.Keyframe(1, 5, BOX), types.Outside(1, 6), False),
@@ -143,7 +143,7 @@ _ROWS = tuple(PlacedBox(f, *BOX, 0.0) for f in (10, 12))
         (types.Resize(1, 2, 13, 20), types.AddBoxes(1, _ROWS), False),
         (types.Resize(1, 2), types.AddBoxes(1, _ROWS), True),
         (types.SetSpan(1, 0, 5), types.Keyframe(1, 50, BOX), True),
-        # What it is, and whom it shows, is apart from where it is; that it is there at all is not.
+        # Class and subject do not conflict with position; deletion does.
         (types.SetClass(1, "plate"), types.Keyframe(1, 5, BOX), False),
         (types.SetClass(1, "plate"), types.SetClass(1, "text"), True),
         (types.Link((1, 2)), types.Unlink(2), True),
@@ -155,10 +155,10 @@ _ROWS = tuple(PlacedBox(f, *BOX, 0.0) for f in (10, 12))
         (types.Draw(8, "face", 0, 1, BOX), types.Draw(8, "face", 50, 51, BOX), True),
         (types.ChangeSound(1, 0, 1, SoundEffect.MUTE), types.RemoveSound(1, "x"), True),
         (types.ChangeSound(1, 0, 1, SoundEffect.MUTE), types.RemoveSound(2, "x"), False),
-        # Of a sound and a track with the same number.
+        # A sound and a track with the same number.
         (types.RemoveSound(1, "x"), types.Delete(1, "x"), False),
         (types.Settle("gap-1", ""), types.Settle("gap-1", ""), False),
-        # What was undone is what counts.
+        # The undone edit counts.
         (types.Undo("earlier1"), types.Keyframe(1, 7, BOX), True),
         (types.Undo("earlier1"), types.Keyframe(1, 8, BOX), False),
         (types.Undo("unknown1"), types.Keyframe(1, 7, BOX), False),
@@ -193,12 +193,12 @@ def test_copy_track_follows_time_and_size() -> None:
     # Half the size.
     half = copied(source, media(10, 320, 240))
     assert half[4] == [20, 0, 30, 10]
-    # Frames half as far apart: those between two frames get the hull of both. After the end, nothing.
+    # Frames half as far apart: those in between get the hull of both neighbours. After the end, nothing.
     target = replace(media(20), pts=np.arange(20, dtype=np.int64), time_base=Fraction(1, 50))
     twice = copied(source, target)
     assert twice[2] == boxes[1]
     assert twice[3] == [10, 0, 40, 20]
-    assert max(twice) == 9  # half a frame after the last it was in sight on
+    assert max(twice) == 9  # half a frame after its last visible frame
     late = TrackSet(media(10), (track(1, "face", [2, 3], boxes[2:4]),))
     assert copied(late, target).keys() == set(range(3, 8))
     # Only the part that lies within the target.
@@ -208,7 +208,7 @@ def test_copy_track_follows_time_and_size() -> None:
 
 
 def test_copy_track_is_clipped_to_valid_edits() -> None:
-    # A picture's size out of the picture is as far as an edit may go; the picture is 320 x 240 here.
+    # An edit may reach one picture size outside the picture, which is 320 x 240 here.
     boxes = [[-5000.0, 0, 20, 20], [1279, 0, 1279.5, 20]]
     source = TrackSet(media(2), (track(1, "face", [0, 1], boxes),))
     assert copied(source, media(2, 320, 240)) == {0: [-320, 0, 10, 10], 1: [639, 0, 640, 10]}

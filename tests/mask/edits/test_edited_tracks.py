@@ -56,13 +56,14 @@ def seconds(frames: float) -> float:
     return frames * 0.04
 
 
-# ---- what holds for any log
+# ---- properties of any log
 
 
 @settings(max_examples=100, deadline=None)
 @given(machines(), logs())
 def test_replay_of_any_log_is_valid_and_deterministic(machine: TrackSet, log: list[LoggedEdit]) -> None:
-    # Track and TrackSet refuse boxes that are not finite or have no extent, frames out of order or of the footage.
+    # Track and TrackSet refuse boxes that are not finite or have no extent, and frames out of order or outside the
+    # footage.
     edited = apply_edits(machine, log)
     again = apply_edits(machine, log)
     assert_same(edited.tracks, again.tracks)
@@ -161,7 +162,7 @@ def test_set_span_reveals_nothing_within_span(
     assert before.keys() & set(range(first, last + 1)) <= after.keys()
     if before:
         assert not after.keys() - set(range(first, last + 1))
-        # Gaps in the middle stay; out to both ends the track is in sight.
+        # Gaps in the middle stay; the track is visible out to both ends.
         assert {first, last} - set(range(min(before), max(before))) <= after.keys()
 
 
@@ -201,11 +202,11 @@ def test_keyframe_interpolation_is_linear_in_time() -> None:
 
 
 def test_keyframes_far_apart_keep_machine_boxes_between() -> None:
-    # 4 s apart: what was seen in between may have been reviewed, and no keyframe speaks of it.
+    # 4 s apart: the boxes between may have been reviewed, and no keyframe contradicts them.
     edited = applied(types.Keyframe(1, 50, moved(30)), types.Keyframe(1, 150, moved(0, 20)), tracks=[still(1, 0, 299)])
     boxes = shown(edited, 1)
     assert boxes[50] == list(moved(30))
-    # 5 frames are 0.2 s of the 0.5 s: three fifths are left.
+    # 5 frames are 0.2 s of the 0.5 s: three fifths remain.
     assert boxes[55] == pytest.approx(list(moved(18)), abs=1e-3)
     assert boxes[45] == pytest.approx(list(moved(18)), abs=1e-3)
     assert boxes[140] == pytest.approx(list(moved(0, 20 * (0.1 / BLEND_SECONDS))), abs=1e-3)
@@ -213,7 +214,7 @@ def test_keyframes_far_apart_keep_machine_boxes_between() -> None:
 
 
 def test_keyframe_sizes_blend_as_factors() -> None:
-    # Twice as wide at the keyframe; half way out, one and a half times, of a box that is 4 wide there.
+    # Twice as wide at the keyframe; halfway out, one and a half times a box 4 wide.
     machine = track(1, "face", list(range(26)), [[0.0, 0, 100, 60]] * 5 + [[48.0, 0, 52, 60]] * 21)
     boxes = shown(applied(types.Keyframe(1, 4, Box(-50, 0, 150, 60)), tracks=[machine]), 1)
     left, _, right, _ = boxes[9]
@@ -230,13 +231,13 @@ def test_keyframe_rotation_goes_shorter_way() -> None:
 def test_drawn_box_stands_still_until_keyframes() -> None:
     drawn = types.Draw(9, "face", 100, 175, BOX)
     assert shown(applied(drawn), 9) == {f: list(BOX) for f in range(100, 176)}
-    # Nothing of the machine lies between: a line at any distance, and it stays where it came to.
+    # No machine boxes in between: a line at any distance, then it stays still.
     boxes = shown(applied(drawn, types.Keyframe(9, 150, moved(50))), 9)
     assert boxes[125] == pytest.approx(list(moved(25)), abs=1e-3)
     assert boxes[175] == list(moved(50))
     boxes = shown(applied(drawn, types.Keyframe(9, 250, moved(50))), 9)
     assert boxes[175] == pytest.approx(list(moved(25)), abs=1e-3)
-    # Out of its life it lives on for three seconds.
+    # Outside its lifetime it continues for three seconds.
     assert max(boxes) == 250 + round(LIFE_SECONDS * 25) - 26  # the footage ends at 299
     assert max(shown(applied(drawn, types.Keyframe(9, 200, BOX)), 9)) == 200 + round(LIFE_SECONDS * 25)
 
@@ -247,7 +248,7 @@ def test_keyframe_in_gap_bridges_to_near_rows() -> None:
     assert boxes[55] == [100, 100, 240, 160]  # the hull of both
     assert boxes[50] == list(BOX)
     assert max(boxes) == 135
-    # More than three seconds after the end: there, and for its life.
+    # More than three seconds after the end: visible there, for its own lifetime.
     assert set(shown(applied(types.Keyframe(1, 150, BOX), tracks=[machine]), 1)) == {*range(51), *range(150, 226)}
 
 
@@ -255,7 +256,7 @@ def test_outside_lasts_until_next_keyframe() -> None:
     edits: list[Edit] = [types.Outside(1, 20), types.Keyframe(1, 40, moved(10))]
     boxes = shown(applied(*edits, tracks=[still(1, 0, 59)]), 1)
     assert boxes.keys() == {*range(20), *range(40, 60)}
-    # Neither a line, a blend nor a bridge leads over it.
+    # No line, blend or bridge crosses it.
     assert boxes[19] == list(BOX)
     near = applied(
         types.Keyframe(1, 10, BOX), types.Outside(1, 20), types.Keyframe(1, 25, BOX), tracks=[still(1, 0, 59)]
@@ -272,14 +273,14 @@ def test_retrack_boxes_replace_machine_but_not_keyframes() -> None:
     drifted = still(1, 0, 99, moved(300))
     edited = applied(types.Keyframe(1, 20, BOX), types.AddBoxes(1, found), tracks=[drifted])
     boxes = shown(edited, 1)
-    # What the keyframe differs from the drifted box is no correction of what was found from it.
+    # The keyframe's offset from the drifted box does not correct boxes tracked from the keyframe.
     assert [boxes[f] for f in (20, 21, 59)] == [list(moved(2 * (f - 20))) for f in (20, 21, 59)]
     assert boxes[60] == list(moved(300))
     without = applied(types.Keyframe(1, 20, BOX), types.AddBoxes(1, found[1:]), tracks=[drifted])
     assert shown(without, 1)[21] == list(moved(2))
     (made,) = edited.tracks.tracks
     assert set(made.sources[21:60]) == {Source.PROPAGATED}
-    # A keyframe over found boxes bends them; on its frame later ones change nothing.
+    # A keyframe over tracked boxes bends them; later boxes on its frame change nothing.
     later = applied(
         types.Keyframe(1, 20, BOX),
         types.AddBoxes(1, found),
@@ -289,7 +290,7 @@ def test_retrack_boxes_replace_machine_but_not_keyframes() -> None:
     )
     boxes = shown(later, 1)
     assert (boxes[20], boxes[40]) == (list(BOX), list(moved(60)))
-    assert boxes[30][0] == pytest.approx(100 + 20 + 10, abs=1e-3)  # found, and half of the 20 that were missing at 40
+    assert boxes[30][0] == pytest.approx(100 + 20 + 10, abs=1e-3)  # tracked, and half of the 20 missing at 40
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,7 @@ def test_merge_gives_hull_of_both_and_over_short_gap() -> None:
     assert boxes[21] == boxes[30] == [100, 100, 190, 160]
     assert edited.states[2].merged_into == 1
     assert [t.label for t in edited.tracks.tracks] == ["face"]
-    # 76 frames from end to beginning are more than three seconds, 75 are three.
+    # 76 frames from end to start are more than three seconds; 75 are three.
     for first, filled in ((105, True), (106, False)):
         edited = applied(types.Merge(1, 2), tracks=[still(1, 0, 30), still(2, first, 120, moved(50))])
         boxes = shown(edited, 1)
@@ -336,7 +337,7 @@ def test_merge_and_split_keep_standing_boxes_in_place() -> None:
     there: list[Edit] = [types.Keyframe(2, 120, moved(300)), types.Draw(9, "face", 121, 175, BOX)]
     edited = applied(*there, types.RemoveKeyframe(9, 121), types.Merge(2, 9), tracks=[still(2, 110, 120, moved(300))])
     assert shown(edited, 2) == {f: list(moved(300) if f <= 120 else BOX) for f in range(110, 176)}
-    # The keyframe on frame 1 is set where the track was shrunk; after it, where it was not, it is larger.
+    # The keyframe on frame 1 is set on the shrunk track; later frames were not shrunk and are larger.
     shrunk: list[Edit] = [types.Keyframe(1, 0, BOX), types.Resize(1, 0.5, 0, 1), types.Keyframe(1, 1, BOX)]
     whole = shown(applied(*shrunk, tracks=[still(1, 0, 0)]), 1)
     parts = applied(*shrunk, types.Split(1, 1, 8), tracks=[still(1, 0, 0)])
@@ -344,7 +345,7 @@ def test_merge_and_split_keep_standing_boxes_in_place() -> None:
 
 
 def test_hull_encloses_rotated_boxes() -> None:
-    # 40 x 60 about (120, 130), by a quarter turn 60 x 40.
+    # 40 x 60 about (120, 130); after a quarter turn 60 x 40.
     turned = replace(still(2, 0, 9), angles=np.full(10, 90, np.float32))
     boxes = shown(applied(types.Merge(1, 2), tracks=[still(1, 0, 9), turned]), 1)
     assert boxes[5] == pytest.approx([90, 100, 150, 160], abs=1e-3)
@@ -355,7 +356,7 @@ def test_split_divides_track() -> None:
     edited = applied(*edits, tracks=[still(1, 0, 30), still(2, 0, 5)])
     assert shown(edited, 1).keys() == set(range(12))
     assert shown(edited, 8).keys() == set(range(12, 31))
-    # The blend goes on in the new part, which is nobody's yet.
+    # The blend continues in the new part, which has no subject yet.
     assert shown(edited, 8)[12][0] == pytest.approx(100 + 10 * (1 - 0.08 / BLEND_SECONDS), abs=1e-3)
     assert [edited.states[n].subject for n in (1, 2, 8)] == [1, 1, 8]
 
@@ -388,7 +389,7 @@ def test_set_span_extends_past_manual_end() -> None:
     assert shown(moved_end, 1).keys() == set(range(10, 51))
     past = applied(types.Outside(1, 40), types.SetSpan(1, 45, 50), tracks=[machine])
     assert shown(past, 1).keys() == set(range(45, 51))
-    # A gap in the middle is no end.
+    # A gap in the middle is not an end.
     gap: list[Edit] = [types.Outside(1, 20), types.Keyframe(1, 30, BOX), types.SetSpan(1, 25, 50)]
     assert shown(applied(*gap, tracks=[machine]), 1).keys() == set(range(30, 51))
 
@@ -397,10 +398,10 @@ def test_set_span_extends_past_manual_end() -> None:
     ("spans", "frames"),
     [
         ([(30, 40)], range(30, 41)),
-        # Out of the machine's own span it stands still.
+        # Outside the machine's span it stands still.
         ([(10, 90)], range(10, 91)),
         ([(0, 299)], range(300)),
-        # What was trimmed off comes back as it was.
+        # The trimmed part is restored unchanged.
         ([(30, 40), (25, 45)], range(25, 46)),
         ([(30, 40), (0, 60)], range(61)),
         # Wholly before, and wholly after, the track itself.
@@ -423,13 +424,13 @@ def test_resize_scales_boxes() -> None:
     grown = [80, 70, 160, 190]  # 40 x 60 about (120, 130), twice as large
     boxes = shown(applied(types.Resize(1, 2.0), types.Resize(1, 0.5, 20, 30), tracks=[machine]), 1)
     assert (boxes[19], boxes[20], boxes[30], boxes[31]) == (grown, list(BOX), list(BOX), grown)
-    # Growing reaches keyframes that were there, and those between them, but none that is set after it.
+    # Growing affects existing keyframes and the frames between them, but no later keyframe.
     edits: list[Edit] = [types.Keyframe(1, 10, moved(100)), types.Resize(1, 2.0), types.Keyframe(1, 20, moved(200))]
     boxes = shown(applied(*edits, tracks=[machine]), 1)
     assert boxes[10] == [180, 70, 260, 190]
     assert boxes[15] == pytest.approx([240, 85, 300, 175], abs=1e-3)  # 80 wide, then 40
     assert boxes[20] == list(moved(200))
-    # Whatever is asked for, something stays hidden.
+    # Whatever the request, something stays hidden.
     boxes = shown(applied(*[types.Resize(1, 0.25)] * 50, tracks=[machine]), 1)
     assert boxes[0] == pytest.approx([118, 127, 122, 133], abs=1e-3)
     tiny = still(1, 0, 50, Box(20000, 20000, 20000.004, 20000.004))
@@ -445,11 +446,11 @@ def test_areas_and_whole_frames_are_tracks() -> None:
     assert [t.id for t in edited.of_kind(TrackKind.FRAME)] == [9]
     plan = MaskPlan(edited.tracks)
     assert [f for f in range(300) if plan.shapes(f)] == [*range(10, 26), *range(30, 41)]
-    # Also if somebody calls it a face, whose masks are round.
+    # Even if its class is face, whose masks are round.
     for label in ("frame", "face"):
         plan = MaskPlan(applied(whole, types.SetClass(9, label)).tracks)
         assert coverage(plan.shapes(30), 640, 480).all()
-    # It has no outline that could be moved away, but it can be trimmed, split and deleted.
+    # It has no outline to move, but it can be trimmed, split and deleted.
     edits: list[Edit] = [types.Keyframe(9, 30, BOX), types.Resize(9, 0.25), types.Merge(9, 8), types.SetSpan(9, 35, 50)]
     edited = applied(area, whole, *edits, types.Split(9, 40, 10), types.Delete(10, "not needed"))
     assert [s.edit for s in edited.skipped] == ["edit-003", "edit-004", "edit-005"]
@@ -500,7 +501,7 @@ def test_links_group_tracks_and_merges_end_them() -> None:
     assert subjects(types.Link((2, 3)), types.Unlink(2)) == [1, 2, 3, 4, 5]
     # A release that shows one of two people must not show the other because their tracks were merged.
     assert subjects(types.Link((1, 2)), types.Link((3, 4)), types.Merge(1, 3)) == [1, 2, 3, 4, 5]
-    # All tracks of a link must be there: else nobody is linked.
+    # All tracks of a link must exist; otherwise none is linked.
     assert subjects(types.Delete(3, "nobody"), types.Link((1, 2, 3))) == [1, 2, 3, 4, 5]
 
 
@@ -608,5 +609,5 @@ def test_replay_of_two_thousand_edits_is_fast() -> None:
     edited = apply_edits(machine, log)
     took = time.process_time() - started
     assert len(edited.skipped) < 1500
-    # Seconds of work, whatever else runs; far above what it takes, so that only another order of growth fails.
+    # CPU seconds, independent of other load; far above the usual, so that only another order of growth fails.
     assert took < 10, took

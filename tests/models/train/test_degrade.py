@@ -1,4 +1,4 @@
-"""The camera moves points with the pixels they lie on, and makes about a third of its pictures night."""
+"""The camera moves points with their pixels, and makes about a third of its pictures night."""
 
 import cv2
 import numpy as np
@@ -12,27 +12,27 @@ def test_degrade_moves_points_with_pixels() -> None:
     image = np.zeros((240, 300, 3), np.uint8)
     for x, y in POINTS:
         cv2.circle(image, (int(x), int(y)), 4, (255, 255, 255), -1, cv2.LINE_AA)
-    farthest, seen = 0.0, 0
+    farthest, checked = 0.0, 0
     for seed in range(60):
         bent, moved = bend(image, POINTS, np.random.default_rng(seed))
         farthest = max(farthest, float(np.abs(moved - POINTS).max()))
         weights = bent[..., 0].astype(np.float64)
         for x, y in moved:
             if not (12 < x < 288 and 12 < y < 228):
-                continue  # a disc cut by the border has another centre
+                continue  # a disc cut by the border has a different centre
             left, top = round(float(x)) - 8, round(float(y)) - 8
             part = weights[top : top + 17, left : left + 17]
             rows, columns = np.mgrid[top : top + 17, left : left + 17]
             assert part.sum() > 0
             assert abs((columns * part).sum() / part.sum() - x) < 0.5
             assert abs((rows * part).sum() / part.sum() - y) < 0.5
-            seen += 1
-    assert seen > 200
-    assert farthest > 15  # otherwise the test looked at pictures that never moved
+            checked += 1
+    assert checked > 200
+    assert farthest > 15  # otherwise the test only had unmoved pictures
 
 
 def test_bend_shows_no_border() -> None:
-    """The content runs on up to all four edges: a border that was filled would hold one value over several pixels."""
+    """The content extends to all four edges: a filled border would have one value over several pixels."""
     rows, columns = np.mgrid[0:100, 0:120]
     image = np.stack([columns * 2, rows * 2, columns], axis=2).astype(np.uint8)
     for seed in range(60):

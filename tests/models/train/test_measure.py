@@ -11,7 +11,7 @@ from redact_models.train.measure import false_masks, measure_picture, recall, tu
 from redact_models.train.scenes import AnnotatedPicture
 
 
-class _Says:
+class _FixedDetector:
     labels = ("plate",)
     record = ModelRecord("", "", "", "")
 
@@ -38,26 +38,26 @@ PICTURE = AnnotatedPicture(np.zeros((200, 400, 3), np.uint8), np.array([[100, 10
         ([(100, 100, 150, 120, 0.8)], 0.0, 0),  # half of it
         ([(100, 100, 150, 120, 0.8), (150, 100, 200, 120, 0.4)], 0.4, 0),  # two halves: the lower score counts
         ([(300, 20, 360, 40, 0.9)], 0.0, 1),
-        ([(205, 100, 230, 120, 0.9)], 0.0, 0),  # beside the plate: still about it
+        ([(205, 100, 230, 120, 0.9)], 0.0, 0),  # beside the plate: not a false mask
     ],
 )
 def test_measure_picture_finds_covered_plates_and_false_masks(
     rows: list[tuple[float, float, float, float, float]], covered: float, false: int
 ) -> None:
-    seen = measure_picture(_Says(*rows), PICTURE)
-    assert seen.best.tolist() == pytest.approx([covered])
-    assert len(seen.false) == false
+    result = measure_picture(_FixedDetector(*rows), PICTURE)
+    assert result.best.tolist() == pytest.approx([covered])
+    assert len(result.false) == false
 
 
 def test_recall_and_false_masks_are_shares() -> None:
-    seen = [
-        measure_picture(_Says((100, 100, 200, 120, 0.8), (300, 20, 360, 40, 0.3)), PICTURE),
-        measure_picture(_Says(), PICTURE),
+    result = [
+        measure_picture(_FixedDetector((100, 100, 200, 120, 0.8), (300, 20, 360, 40, 0.3)), PICTURE),
+        measure_picture(_FixedDetector(), PICTURE),
     ]
-    assert recall(seen, 0.5) == 0.5
-    assert recall(seen, 0.9) == 0
-    assert false_masks(seen, 0.2) == 0.5
-    assert false_masks(seen, 0.5) == 0
+    assert recall(result, 0.5) == 0.5
+    assert recall(result, 0.9) == 0
+    assert false_masks(result, 0.2) == 0.5
+    assert false_masks(result, 0.5) == 0
 
 
 def test_turned_plates_stay_in_their_boxes() -> None:

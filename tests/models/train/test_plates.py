@@ -13,7 +13,7 @@ def test_plate_layouts_have_print_on_ground(layout: str) -> None:
         height, width = pixels.shape[:2]
         assert 48 <= height <= 120
         assert 1.0 < width / height < 5.2
-        # The middle holds the registration: two tones far apart, and columns that differ.
+        # The middle contains the registration: two distinct tones, and differing columns.
         middle = pixels[height // 4 : -height // 5, width // 6 : -width // 10].astype(np.float32).mean(axis=2)
         low, high = np.percentile(middle, (8, 92))
         assert high - low > 60
@@ -28,7 +28,7 @@ def test_plates_have_many_layouts_and_repeat_with_seed() -> None:
         assert one.layout == other.layout
         assert np.array_equal(one.texture, other.texture)
         assert one.texture.shape[2] == 4
-        # Only corners are see-through: a hole elsewhere would show the ground as if it were plate.
+        # Only corners are transparent: a hole elsewhere would show the background as part of the plate.
         alpha = one.texture[..., 3]
         assert alpha[alpha.shape[0] // 2].min() == 255
         assert alpha[:, alpha.shape[1] // 2].min() == 255

@@ -54,7 +54,7 @@ def test_scene_boxes_contain_plates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_scene_keeps_box_of_real_plate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a crop keeps the chequered plate, its box lies on the chequers."""
+    """If a crop keeps the chequered plate, its box lies on the chequers."""
     monkeypatch.setattr(scenes, "expose", _undisturbed)
     monkeypatch.setattr(scenes, "bend", lambda image, points, rng: (image, points))
     monkeypatch.setattr(scenes, "_dim", lambda *_: None)
@@ -95,12 +95,12 @@ def test_scene_does_not_modify_pictures() -> None:
 @pytest.mark.parametrize(
     ("box", "wanted"),
     [
-        ((40, 40, 100, 60), True),  # plain to see
+        ((40, 40, 100, 60), True),  # clearly visible
         ((40, 40, 58, 46), True),  # just high enough
         ((40, 40, 55, 45), False),  # a pixel too low
         ((-10, 80, 20, 100), True),  # two thirds inside
         ((-25, 80, 10, 100), False),  # two sevenths inside
-        ((40, 140, 100, 160), False),  # nothing but flat ground there: dark or blurred beyond telling
+        ((40, 140, 100, 160), False),  # only flat ground there: too dark or blurred to recognise
     ],
 )
 def test_scene_ignores_unrecognisable_plates(
