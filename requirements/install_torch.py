@@ -63,13 +63,13 @@ def installed() -> str:
 
 
 def pip_install(*arguments: str, quiet: bool = False) -> bool:
-    """Whether pip installed it. ``quiet`` keeps its errors to itself, where a failure has a way round."""
+    """Run ``pip install`` and return whether it worked. ``quiet`` hides its errors, for a step that has a fallback."""
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--no-warn-conflicts", *arguments]
     return subprocess.run(command, stderr=subprocess.DEVNULL if quiet else None, check=False).returncode == 0
 
 
 def install_cpu(version: str) -> bool:
-    """Whether the CPU build could be had. What it depends on is in the lock files."""
+    """Install the CPU build and return whether that worked. What it depends on is in the lock files."""
     wanted = ("--no-deps", f"torch=={version}+cpu")
     # What the machine's own sources offer needs no network.
     if pip_install(*wanted, quiet=True):
@@ -78,7 +78,7 @@ def install_cpu(version: str) -> bool:
 
 
 def main(build: str) -> int:
-    """Install, and say which build was taken and why. The exit code is 1 if none could be installed."""
+    """Install torch, and print which build was chosen and why. Returns 1 if none could be installed."""
     version = wanted_version()
     if suits(installed(), version, build):
         return 0
@@ -89,9 +89,12 @@ def main(build: str) -> int:
         if install_cpu(version):
             print(f"torch {version}: the CPU build ({why}).")
             return 0
-        print(f"The CPU build of torch could not be had, neither from pip's own sources nor from {CPU_INDEX}.")
-        print("The build of pip's index follows: it runs on the CPU as well, but is some gigabytes larger.", flush=True)
-    # With the requirements of its own: those of CUDA are in no lock file.
+        print(f"The CPU build of torch could not be had from pip's own sources or from {CPU_INDEX}.")
+        print(
+            "Installing the build of pip's index instead. It also runs on the CPU, but is several gigabytes larger.",
+            flush=True,
+        )
+    # With its dependencies: the CUDA libraries are in no lock file.
     if not pip_install(f"torch=={version},!={version}+cpu"):
         return 1
     print(f"torch {version}: the build of pip's index ({why}).")
@@ -99,7 +102,7 @@ def main(build: str) -> int:
 
 
 def suits(present: str, version: str, build: str) -> bool:
-    """Whether the installed version ``present`` can stay. Without a wish for a build, any build of the version can."""
+    """Whether the installed version ``present`` can stay. With ``auto``, any build of the right version can."""
     if present.partition("+")[0] != version:
         return False
     return build == "auto" or present.endswith("+cpu") == (build == "cpu")

@@ -98,7 +98,7 @@ def second_look(name: Name, *, login: As, as_json: opt.Json = False) -> None:
         with db.reading() as session:
             release = releases.find(session, name)
             content, reference = releases.content_digest(session, release), releases.reference(release)
-            finished = second_pass.last_pass(session, reference, content)
+            finished = second_pass.last_pass(session, release, content)
         if finished is None:
             queued = handlers.request_second_pass(db, actor, reference, content)
             with report.working() as progress:

@@ -113,11 +113,13 @@ def detect(running: RunningJob, progress: Progress) -> Json:
 def preview(running: RunningJob, progress: Progress) -> Json:
     """Render the current outputs of a release into the store, unless they exist already, and request the second
     detection pass over them if it has not run."""
+    from redact.disclose.release import releases
+
     reference = _arguments(running, ReleaseArguments).release
     made = _preview(running, reference, progress)
     # Before the preview counts as done: if interrupted here, it is run again and requests the pass again.
     with running.db.reading() as session:
-        checked = last_pass(session, reference, made["content"]) is not None
+        checked = last_pass(session, releases.find(session, reference), made["content"]) is not None
     if not checked:
         request_second_pass(running.db, running.owner, reference, made["content"])
     return made

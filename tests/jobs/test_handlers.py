@@ -115,8 +115,9 @@ def test_second_pass_reports_unmasked_detections(ready: Database, monkeypatch: p
     assert len({item["key"] for item in found["items"]}) == 4
     assert found["items"][0]["exhibit"] == "AB/1"
     with ready.reading() as session:
-        assert second_pass.suspects_of(session, RELEASE, found["content"]) == found["items"]
-        assert second_pass.suspects_of(session, RELEASE, "0" * 64) is None
+        release = releases.find(session, RELEASE)
+        assert second_pass.suspects_of(session, release, found["content"]) == found["items"]
+        assert second_pass.suspects_of(session, release, "0" * 64) is None
     shown = {"target": {"track": 2}, "action": "show", "reason": "a prop"}
     releases.decide(ready, "reviewer", RELEASE, shown, "AB/1")
     found = result(ready, "approver", "second-look")

@@ -144,7 +144,7 @@ def _open(gaps: int, unsettled: int, passed: bool) -> str:
 def _fingerprint(session: Session, release: Release) -> tuple[object, ...]:
     """Everything that open items depend on: content, settled items and the newest second detection pass."""
     content = releases.content_digest(session, release)
-    second_pass = last_pass(session, releases.reference(release), content)
+    second_pass = last_pass(session, release, content)
     return (content, *(clip.footage.revision for clip in release.clips), second_pass.id if second_pass else None)
 
 

@@ -70,7 +70,7 @@ def footage_items(session: Session, store: Store, plan: ReleasePlan, footage: Fo
         for risk in risk_queue(edited, frame_table(store, footage))
         if _matters(risk, shown) and any(_within(risk, span) for span in spans)
     ]
-    found = suspects_of(session, releases.reference(plan.release), plan.content) or []
+    found = suspects_of(session, plan.release, plan.content) or []
     suspects = {item["key"]: item for item in found if item["footage"] == footage.sha256 and item["key"] not in settled}
     items += [{name: item[name] for name in _SUSPECT_KEYS} for item in suspects.values()]
     return sorted(items, key=lambda item: -item["score"])
